@@ -1,0 +1,18 @@
+"""How fast triptych is, as ratios: ``python -m benchmarks [names] [--out FILE]``.
+
+Each file measures one thing and yields a `Row` a case, with the bound that it is held to. Both
+sides of a ratio are timed in turns within one run (`timing`), so that what else the machine does
+falls on both. Nothing is asserted: a missed bound is a word in the table.
+"""
+
+from __future__ import annotations
+
+NAMES = (
+    "scl_step",
+    "nt_xent",
+    "phase_shift",
+    "rotation",
+    "data_share",
+    "search",
+    "import_time",
+)

@@ -1,0 +1,225 @@
+"""What an audit leaves in its folder: audit.json, table.md, figures and report.html."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from triptych.audit import plots
+from triptych.audit.audit_result import EMBEDDING, AuditResult
+from triptych.audit.canvas import titled
+from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
+from triptych.audit.tables import Table, Value, number
+from triptych.audit.verdict import interval, shown
+from triptych.files import write_atomically, write_json
+
+RELATION_WORDS = {"free": "free", "none": "declares nothing to it"}
+
+
+class Drawn(NamedTuple):
+    """A figure's file, heading, caption and description."""
+
+    file: str
+    title: str
+    caption: str
+    alt: str
+
+
+def write(result: AuditResult, folder: Path, command: str = "") -> Path:
+    """Write everything; the report last, so that it never stands beside older figures."""
+    title = f"Audit of {result.subject} under {_words(result)}"
+    title = titled(title, _note(result))
+    content = {"verdict": result.verdict, "command": command, **result.to_dict()}
+    write_json(folder / "audit.json", {**content, "definitions": result.definitions})
+    tables = [figure_table(result), *block_tables(result), sweep_table(result)]
+    lines = [f"# {title}", "", result.verdict, "", *([f"`{command}`", ""] if command else [])]
+    for table in tables:
+        lines += [table.to_markdown(), ""]
+    lines += [f"- `{name}`: {text}" for name, text in result.definitions.items()]
+    with write_atomically(folder / "table.md") as handle:
+        handle.write("\n".join(lines) + "\n")
+    drawn = draw(result, folder / "figures")
+    return write_report(folder / "report.html", title, _sections(result, drawn, folder, command))
+
+
+def draw(result: AuditResult, folder: Path) -> list[Drawn]:
+    """Draw what the audit found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parameter, note = _words(result), _note(result)
+    own = _block(result.headline)
+    drawn = [
+        Drawn(
+            "similarity.png",
+            f"Similarity under {parameter}",
+            f"Cosine of the latents ({own}) of a window and of the same window under {parameter}, "
+            f"with its 95 % interval over {result.groups}. Dashed: mean cosine between windows of "
+            f"different {result.groups}, a stranger's level. An embedding that the transform does "
+            "not disturb stays near 1, far above the dashed line.",
+            f"Curve of cosine similarity against the {parameter}",
+        )
+    ]
+    plots.similarity_curves(
+        {own: result.curve.to_dict()},
+        folder / drawn[0].file,
+        parameter=parameter,
+        unit=result.unit,
+        title=drawn[0].title,
+        note=note,
+    )
+    blocks = {
+        f"{name} ({RELATION_WORDS.get(relation, relation)})": result.curves[name].to_dict()
+        for name, relation in result.relations.items()
+    }
+    if len(blocks) > 1:
+        drawn.append(
+            Drawn(
+                "blocks.png",
+                "What each block does",
+                "Distance (1 − cosine) of each block between a window and the same window under "
+                f"{parameter}; dashed: its distance between windows of different {result.groups}. "
+                "An invariant block stays near 0, a variant one rises.",
+                f"Curves of the distance of every block against the size of the {parameter}",
+            )
+        )
+        plots.block_responses(
+            blocks,
+            folder / drawn[-1].file,
+            parameter=parameter,
+            unit=result.unit,
+            title=drawn[-1].title,
+            note=note,
+        )
+    if result.example is not None:
+        drawn.append(
+            Drawn(
+                "gallery.png",
+                "A query and what it finds",
+                "Left: a window under the transform. Right: its five nearest untransformed "
+                f"windows by {own}, windows within 5 s of it left out. A fixed rule chose "
+                "the query: of those with the median share of right answers, the one that was "
+                "transformed most.",
+                "A query and its nearest windows, drawn as signals",
+            )
+        )
+        plots.gallery(
+            result.example["query"],
+            {own: result.example["matches"]},
+            folder / drawn[-1].file,
+            rate=result.example["rate"],
+            title=drawn[-1].title,
+            note=note,
+        )
+    return drawn
+
+
+def figure_table(result: AuditResult) -> Table:
+    """The figures, one a row."""
+    rows: list[tuple[Value, ...]] = []
+    for name, figure in result.figures.items():
+        text, ends = number(figure.mean), ""
+        if np.isfinite(figure.low):
+            ends = f"[{number(figure.low)}, {number(figure.high)}]"
+        if name == "half_life":
+            text, ends = interval(result.half_lives[result.headline], result.unit)
+        rows.append((Value(name), Value(text), Value(ends)))
+    return Table(
+        ("figure", _block(result.headline), "95 % interval"),
+        tuple(rows),
+        note=f"Intervals are bootstrap intervals over {len(result.curve.groups)} {result.groups}.",
+    )
+
+
+def block_tables(result: AuditResult) -> list[Table]:
+    """One row a block; no table where there is one block only."""
+    if len(result.relations) < 2:
+        return []
+    rows: list[tuple[Value, ...]] = []
+    for name, relation in result.relations.items():
+        curve = result.curves[name]
+        half, ends = interval(result.half_lives[name], result.unit)
+        rows.append(
+            (
+                Value(name),
+                Value(RELATION_WORDS.get(relation, relation)),
+                Value(number(float(curve.mean[curve.distance > 0].mean()))),
+                Value(number(curve.between)),
+                Value(number(float(curve.auroc[curve.distance > 0].mean()))),
+                Value(half, ends),
+            )
+        )
+    header = ("block", "relation", "cosine", "a stranger's", "AUROC", "half-life")
+    note = "Means over the swept θ; AUROC of the window itself against strangers, 0.5 is chance."
+    return [Table(header, tuple(rows), note=note)]
+
+
+def sweep_table(result: AuditResult) -> Table:
+    """The headline's curve, one row a θ (or a distance, where θ has several parameters)."""
+    curve = result.curve
+    signed = result.grid.shape[1] == 1
+    at = (curve.theta if signed else curve.distance).tolist()
+    mean, low, high, auroc = (
+        each.tolist() for each in (curve.mean, curve.low, curve.high, curve.auroc)
+    )
+    rows = tuple(
+        (
+            Value(shown(at[k], result.unit).replace("-", "−")),
+            Value(number(mean[k])),
+            Value(f"[{number(low[k])}, {number(high[k])}]"),
+            Value(number(auroc[k])),
+        )
+        for k in sorted(range(len(at)), key=lambda k: at[k])
+    )
+    header = (_words(result), "cosine", "95 % interval", "AUROC")
+    return Table(header, rows, note=f"A stranger's cosine is {number(curve.between)}.")
+
+
+def _sections(result: AuditResult, drawn: list[Drawn], folder: Path, command: str) -> list[Section]:
+    pictures = {
+        each.file: Picture(folder / "figures" / each.file, each.caption, each.alt) for each in drawn
+    }
+    tables: dict[str, list[Table]] = {"blocks.png": block_tables(result)}
+    settings = ", ".join(f"{key} = {value}" for key, value in result.transform.items())
+    sizes = result.curve.sizes
+    terms = {
+        "audited": result.subject,
+        "data": result.data,
+        "windows": f"{int(sizes.sum()):,} of {len(sizes)} {result.groups}",
+        "transform": settings,
+        "θ swept": f"{len(result.grid)}",
+    }
+    run: list[Part] = [Code(command)] if command else []
+    run.append(Terms({name: text for name, text in terms.items() if text}))
+    if result.notes:
+        run += [Text("Notes:"), Points(result.notes)]
+    lead = (Text(result.verdict, lead=True), Text(_what(result)), figure_table(result))
+    return [
+        Section("", lead),
+        *(Section(each.title, (pictures[each.file], *tables.get(each.file, ()))) for each in drawn),
+        Section("The sweep in figures", (sweep_table(result),)),
+        Section("Definitions", (Terms(result.definitions),)),
+        Section("What was run", tuple(run)),
+    ]
+
+
+def _what(result: AuditResult) -> str:
+    sizes, where = result.curve.sizes, result.curve.distance
+    data = f" from {result.data}" if result.data else ""
+    return (
+        f"{int(sizes.sum()):,} windows{data} ({len(sizes)} {result.groups}) under "
+        f"{_words(result)} of up to {shown(float(where.max()), result.unit)}, "
+        f"{len(result.grid)} steps."
+    )
+
+
+def _words(result: AuditResult) -> str:
+    return str(result.transform["name"]).replace("_", " ")
+
+
+def _block(headline: str) -> str:
+    return "the embedding" if headline == EMBEDDING else headline
+
+
+def _note(result: AuditResult) -> str:
+    return "simulated" if "simulated" in result.data.lower() else ""

@@ -1,0 +1,107 @@
+"""What every figure shares: colours that colour-blind readers tell apart, sizes, saving."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from triptych.files import write_atomically
+
+# Okabe and Ito, "Color universal design" (2008), without the yellow, which is too pale for lines.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+GREY = "#b4b4b4"
+INK = "#222222"
+
+# Dots an inch and colours in the palette, finest first: the first that makes a small file is taken.
+# Figures are laid out for 100 dots an inch.
+FINENESS = ((200, 256), (200, 64), (150, 64), (100, 64), (100, 16))
+SMALL = 195_000  # bytes; a report carries every figure inside itself
+
+_STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that it is the same everywhere
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.edgecolor": "#777777",
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "text.color": INK,
+    "text.parse_math": False,  # a record called "$1_2$" stays what it is
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+}
+
+
+@contextmanager
+def canvas(path: Path, width: float, height: float, title: str, note: str = "") -> Generator[Any]:
+    """Matplotlib figure of `width` x `height` inches that is saved as PNG at the end.
+
+    `note` ("simulated") follows the title. No state of matplotlib outlives the block.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    settings: Any = _STYLE
+    with mpl.rc_context(settings):  # pyright: ignore[reportUnknownMemberType]
+        figure: Any = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.suptitle(titled(title, note), x=0.008, ha="left", fontsize=13, fontweight="bold")
+        yield figure
+        _save(figure, path)
+
+
+def titled(title: str, note: str) -> str:
+    """Title with the note behind it, unless it says so already."""
+    return f"{title} · {note}" if note and note not in title else title
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write the PNG with a palette, a third of the size of full colour, as fine as is small."""
+    from PIL import Image
+
+    drawn: dict[int, Image.Image] = {}
+    packed = io.BytesIO()
+    for dpi, colours in FINENESS:
+        if dpi not in drawn:
+            raw = io.BytesIO()
+            figure.savefig(raw, dpi=dpi, format="png", facecolor="white")
+            drawn[dpi] = Image.open(raw).convert("RGB")
+        packed = io.BytesIO()
+        image = drawn[dpi].quantize(colours, method=Image.Quantize.MAXCOVERAGE)
+        image.save(packed, format="png", optimize=True, dpi=(dpi, dpi))
+        if packed.tell() < SMALL:
+            break
+    with write_atomically(path, "wb") as handle:
+        handle.write(packed.getvalue())
+
+
+def grid_of(figure: Any, count: int, columns: int, **shared: Any) -> list[Any]:
+    """`count` axes in rows of `columns`, in reading order."""
+    rows = -(-count // columns)
+    axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
+    for spare in axes[count:]:
+        spare.remove()
+    return list(axes[:count])
+
+
+def styles(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of every name; a pair comes again only after 49 names."""
+    k = len(COLOURS)
+    return {
+        name: (COLOURS[i % k], MARKERS[(i + i // k) % len(MARKERS)]) for i, name in enumerate(names)
+    }

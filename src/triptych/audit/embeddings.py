@@ -1,0 +1,173 @@
+"""Latents as files: written for other tools, and read back from other models to be audited."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from triptych.audit.inputs import Labels, as_array, as_labels
+from triptych.datasets import Windows
+from triptych.errors import InputError
+from triptych.files import write_atomically
+
+KINDS = (".npz", ".csv", ".parquet")
+COLUMNS = ("record", "person", "start", "label")
+
+
+def require_kind(path: str | Path) -> None:
+    """Raise InputError unless `write_latents` can write a file of this name."""
+    kind = Path(path).suffix.lower()
+    if kind not in KINDS:
+        raise InputError(f"{path} is of an unknown kind; expected a name in {', '.join(KINDS)}")
+    if kind == ".parquet":
+        _parquet()
+
+
+def write_latents(
+    path: str | Path,
+    latents: Mapping[str, Tensor],
+    windows: Windows,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Write latents by block, with record, person, start in s and label of every window.
+
+    ``.npz``: one array (n, size) a block, one (n,) for each of the others, and ``about`` as JSON.
+    ``.csv`` and ``.parquet`` (extra ``tables``): one row a window, one column a dimension, called
+    ``morphology_0`` and so on.
+
+    Raises
+    ------
+    InputError
+        Another kind of file, a block that is called as one of the columns, or a file that cannot
+        be written; what stood there stays.
+    """
+    require_kind(path)
+    clash = [name for name in latents if name in (*COLUMNS, "about")]
+    if clash:
+        raise InputError(
+            f"block {clash[0]!r} is called like a column of the file; rename the block"
+        )
+    columns = {name: np.asarray(getattr(windows, name)) for name in COLUMNS}
+    blocks = {name: z.numpy() for name, z in latents.items()}
+    kind = Path(path).suffix.lower()
+    if kind == ".npz":
+        said = np.array(json.dumps(dict(about or {})))
+        with write_atomically(path, "wb") as handle:
+            np.savez(handle, allow_pickle=False, **columns, **blocks, about=said)
+        return
+    flat = {f"{name}_{i}": z[:, i] for name, z in blocks.items() for i in range(z.shape[1])}
+    if kind == ".parquet":
+        arrow, parquet = _parquet()
+        with write_atomically(path, "wb") as handle:
+            parquet.write_table(arrow.table({**columns, **flat}), handle)
+        return
+    with write_atomically(path) as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow([*columns, *flat])
+        texts = [np.char.mod("%.7g", each) for each in (columns.pop("start"), *flat.values())]
+        record, person, label = columns.values()
+        writer.writerows(zip(record, person, texts[0], label, *texts[1:], strict=True))
+
+
+def _parquet() -> tuple[Any, Any]:
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise InputError(
+            "a .parquet file needs the extra 'tables'; run pip install 'triptych[tables]', or "
+            "write .npz or .csv"
+        ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Latents of any model, before and after a transform.
+
+    Attributes
+    ----------
+    original
+        (n, d).
+    transformed
+        (m, n, d), one (n, d) for each θ.
+    theta
+        (m, p) in the transform's unit.
+    groups, of
+        (n,) person or record of every row, and which of the two; rows themselves where neither
+        is known.
+    record, start
+        (n,) of every row where they are known: neighbours in time are then no answers.
+    """
+
+    original: NDArray[Any]
+    transformed: NDArray[Any]
+    theta: Tensor
+    groups: Labels
+    of: str
+    record: Labels | None = None
+    start: Labels | None = None
+
+
+def read_views(path: str | Path) -> Views:
+    """Read an ``.npz`` with ``original`` (n, d), ``transformed`` (m, n, d) and ``theta`` (m,).
+
+    ``theta`` may be (m, p); with one θ, ``transformed`` may be (n, d). Optional: ``person``,
+    ``record`` and ``start``, (n,) each.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, would run code, lacks one of the three, or shapes do not match.
+    """
+    try:
+        # numpy leaves a file that it opened itself open where the archive is damaged
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as archive:
+            held = {str(name): archive[name] for name in archive.files}
+    except Exception as error:  # damaged archives and pickled objects fail in many ways
+        raise InputError(
+            f"{path} cannot be read as embeddings ({type(error).__name__}); expected an .npz with "
+            "plain arrays original, transformed and theta"
+        ) from error
+    missing = [name for name in ("original", "transformed", "theta") if name not in held]
+    if missing:
+        raise InputError(
+            f"{path} has no {' and no '.join(missing)} (it has {', '.join(held) or 'nothing'}); "
+            "expected original (n, d), transformed (m, n, d) and theta (m,)"
+        )
+    original = as_array(held["original"], "original")
+    theta = np.atleast_1d(held["theta"])
+    theta = theta[:, None] if theta.ndim == 1 else theta
+    transformed = held["transformed"]
+    transformed = transformed[None] if transformed.ndim == 2 else transformed
+    if transformed.shape != (len(theta), *original.shape):
+        raise InputError(
+            f"{path} has transformed of shape {transformed.shape}, but original {original.shape} "
+            f"and {len(theta)} θ need {(len(theta), *original.shape)}: row i of every view "
+            "belongs to row i of original"
+        )
+    n = len(original)
+    side = {
+        name: as_labels(held[name], n, name)
+        for name in ("person", "record", "start")
+        if name in held
+    }
+    of = next((name for name in ("person", "record") if name in side), "row")
+    words = {"person": "people", "record": "records", "row": "rows"}
+    return Views(
+        original,
+        as_array(transformed, "transformed", 3),
+        torch.as_tensor(theta, dtype=torch.float32),
+        cast(Labels, side.get(of, np.arange(n))),
+        words[of],
+        side.get("record"),
+        side.get("start"),
+    )

@@ -1,0 +1,182 @@
+"""A model in words and numbers: its blocks, its networks, its data and how it was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from torch import nn
+
+from triptych.audit.tables import number
+from triptych.latent import Block, BlockHeads, LinearHead
+from triptych.model import Model, Preprocessing
+
+RELATION_WORDS = {
+    "invariant": "stays the same under {} (invariant)",
+    "variant": "carries {} (variant)",
+    "equivariant": "changes with {} by a known rule (equivariant)",
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a model is.
+
+    Attributes
+    ----------
+    sentence
+        The whole in one sentence.
+    blocks
+        Name, dimensions and relations in words of every block, in order.
+    facts
+        Word → what is so called; in reading order.
+    figures
+        Figures that were stored with the model.
+    """
+
+    sentence: str
+    blocks: tuple[tuple[str, int, str], ...]
+    facts: Mapping[str, str]
+    figures: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def __str__(self) -> str:
+        lines = [self.sentence, ""]
+        lines += [f"{name} ({size} dimensions) {words}" for name, size, words in self.blocks]
+        lines += ["", *(f"{name}: {text}" for name, text in self.facts.items())]
+        lines += [f"{name}: {number(value)}" for name, value in self.figures.items()]
+        return "\n".join(lines)
+
+
+def explain(model: Model) -> Explanation:
+    """Explain a model from what it holds; entries of its `info` that are missing are left out."""
+    schema, info = model.schema, model.info
+    recipe, data = _mapping(info, "recipe"), _mapping(info, "data")
+    blocks = tuple((block.name, block.size, in_words(block)) for block in schema.blocks)
+    name = recipe.get("name")
+    sentence = (
+        f"{f'The model {name!r}' if name else 'This model'} turns "
+        f"{_windows(model.preprocessing)} into {schema.size} numbers in {len(blocks)} "
+        f"block{'s' * (len(blocks) != 1)}."
+    )
+    low, high = model.preprocessing.low, model.preprocessing.high
+    facts = {
+        "encoder": f"{_network(model.encoder)}, {_weights(model.encoder)}",
+        "decoder": model.decoder and f"{_network(model.decoder)}, {_weights(model.decoder)}",
+        "heads": "; ".join(
+            _head(each, cast(LinearHead, head)) for each, head in model.heads.items()
+        ),
+        "band": _band(low, high),
+        "trained on": _origin(data),
+        "fingerprint of the data": data.get("fingerprint"),
+        "people": _sides(data),
+        "transforms": _named(recipe.get("transforms")),
+        "objective": _named([recipe["objective"]]) if "objective" in recipe else None,
+        "weights of the loss": _settings(_mapping(recipe, "weights")),
+        "training": _training(_mapping(info, "training"), _mapping(recipe, "training")),
+        "trials": info.get("trials"),
+        "made with": _settings(_mapping(info, "versions")),
+        "notes": "; ".join(map(str, cast("list[Any]", data.get("notes") or []))),
+    }
+    return Explanation(
+        sentence, blocks, {key: str(text) for key, text in facts.items() if text}, _figures(info)
+    )
+
+
+def in_words(block: Block) -> str:
+    """What a block declares, in words."""
+    said = [
+        RELATION_WORDS[relation].format(name.replace("_", " "))
+        for name, relation in block.relations.items()
+    ]
+    return ", ".join(said) or "is left to the task (free)"
+
+
+def _windows(preprocessing: Preprocessing) -> str:
+    names = ", ".join(preprocessing.channels)
+    seconds = preprocessing.length / preprocessing.rate
+    return (
+        f"windows of {seconds:g} s ({preprocessing.length} samples at {preprocessing.rate:g} Hz) "
+        f"of {names}"
+    )
+
+
+def _band(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return "not filtered"
+    ends = " to ".join([f"{low:g}" if low else "0", f"{high:g}" if high else "the highest"])
+    return f"{ends} Hz, zero-phase, over the whole recording"
+
+
+def _network(module: nn.Module) -> str:
+    if isinstance(module, nn.Sequential):
+        return ", then ".join(_network(part) for part in module)
+    if isinstance(module, BlockHeads):
+        return f"{_network(module.trunk)} with one last layer a block"
+    return type(module).__name__
+
+
+def _weights(module: nn.Module) -> str:
+    return f"{sum(each.numel() for each in module.parameters()):,} weights"
+
+
+def _head(name: str, head: LinearHead) -> str:
+    return f"{name} reads {', '.join(head.classes)} from {', '.join(head.blocks)}"
+
+
+def _origin(data: Mapping[str, Any]) -> str | None:
+    return cast("str | None", data.get("title") or data.get("name"))
+
+
+def _sides(data: Mapping[str, Any]) -> str:
+    said: list[str] = []
+    for side in ("train", "validation"):
+        counts = _mapping(data, side)
+        if counts:
+            said.append(f"{side} {_settings(counts)}")
+    return "; ".join(said)
+
+
+def _training(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    if not training:
+        return ""
+    epochs, most = training.get("epochs"), settings.get("epochs")
+    of = f" of at most {most}" if most and most != epochs else ""
+    return f"{epochs} epochs{of}, the weights of epoch {training.get('best_epoch')} were kept"
+
+
+def _figures(info: Mapping[str, Any]) -> dict[str, float]:
+    """Stored figures: those of the kept epoch, and whatever a study or an audit added."""
+    found = {**_mapping(_mapping(info, "training"), "figures"), **_mapping(info, "figures")}
+    return {
+        name: float(value)
+        for name, value in found.items()
+        if isinstance(value, (int, float)) and name != "epoch"
+    }
+
+
+def _named(entries: Any) -> str:
+    """Transforms or an objective: name and settings of each."""
+    said: list[str] = []
+    for entry in cast("list[Any]", entries if isinstance(entries, (list, tuple)) else []):
+        if isinstance(entry, Mapping):
+            settings = dict(cast("Mapping[str, Any]", entry))
+            name = str(settings.pop("name", "?"))
+            said.append(f"{name} ({_settings(settings)})" if settings else name)
+    return "; ".join(said)
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_plain(value)}" for name, value in settings.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({_settings(cast('Mapping[str, Any]', value))})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _mapping(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An entry that should be a mapping; empty where it is missing or was written by others."""
+    value = content.get(name)
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}

@@ -1,0 +1,243 @@
+"""Probes: what can be read from frozen latents, by readers that are the same for every method."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, same_shape
+from triptych.audit.regressors import Pairs, best_regressor, folds, r2
+from triptych.audit.result import Result
+from triptych.audit.similarity import separation
+from triptych.errors import InputError
+
+
+@dataclass(frozen=True)
+class Half(Result):
+    """What was fitted on one half of the records."""
+
+    chosen: str
+    r2_by_folds: dict[str, float]
+    pairs: int
+
+
+@dataclass(frozen=True)
+class PhaseProbe(Result):
+    """How well θ is read from pairs of latents; every pair is scored by the probe of the other half.
+
+    Attributes
+    ----------
+    r2
+        1 − squared error / variance of θ over all pairs: at most 1, negative if worse than a
+        constant; not clipped.
+    within
+        Share of pairs whose error is at most `tolerance` (in the unit of θ).
+    halves
+        For each half of the records as the fitting one: the regressor chosen, the cross-validated
+        R² of every candidate, and the number of pairs fitted on.
+    per_record
+        Record → ``n``, ``r2``, ``within``.
+    predicted
+        (n,) θ as read; not in `to_dict`.
+    """
+
+    r2: float
+    within: float
+    tolerance: float
+    halves: tuple[Half, ...]
+    per_record: dict[str, dict[str, float]]
+    predicted: Floats = field(repr=False, compare=False)
+
+
+def phase_probe(
+    z1: Rows,
+    z2: Rows,
+    theta: Rows,
+    records: Labels,
+    *,
+    tolerance: float = 0.020,
+    seed: int = 0,
+) -> PhaseProbe:
+    """Read θ from z(x) and z(T_θ x) with the fixed probes of the protocol.
+
+    The records are split into two halves. On each half the best of ridge, gradient boosting and
+    MLP (see `regressors`) is chosen by two-fold cross-validation grouped by record, fitted anew on
+    all of that half, and scored on the other half. The split depends on the records and the seed
+    only, so it is the same for every method.
+
+    Parameters
+    ----------
+    z1, z2
+        Latents (n, d) of both views.
+    theta
+        (n,) or (n, 1): θ, or any other target, such as its size |θ|.
+    records
+        (n,) record of every pair; at least four different ones.
+
+    Raises
+    ------
+    InputError
+        Rows that do not match, fewer than four records, a constant θ.
+    """
+    a, b = as_array(z1, "z1"), as_array(z2, "z2")
+    same_shape(a, b, "z1 and z2")
+    target = as_array(theta, "theta", theta.ndim).astype(np.float64).reshape(-1)
+    names, record = np.unique(as_labels(records, len(a), "records"), return_inverse=True)
+    if len(target) != len(a) or np.ptp(target) == 0:
+        raise InputError(
+            f"theta holds {len(np.unique(target))} different value(s) for {len(target)} of {len(a)}"
+            " pairs: expected one number a pair, not all equal"
+        )
+    if len(names) < 4:
+        raise InputError(
+            f"{len(names)} record(s): the probe is fitted on half of the records and chosen by "
+            "folds of them, so give pairs of at least four"
+        )
+    predicted = np.empty(len(a))
+    halves: list[Half] = []
+    for scored in folds(record, 2, seed):
+        fitted = ~scored
+        pairs = Pairs.standardised(a, b, fitted)
+        best, scores, predictor = best_regressor(
+            pairs.take(fitted), target[fitted], record[fitted], seed
+        )
+        predicted[scored] = predictor(pairs.take(scored))
+        halves.append(Half(best, scores, int(fitted.sum())))
+    near = np.abs(predicted - target) <= tolerance
+    per_record = {
+        str(name): {
+            "n": int((own := record == index).sum()),
+            "r2": r2(predicted[own], target[own]),
+            "within": float(near[own].mean()),
+        }
+        for index, name in enumerate(names)
+    }
+    return PhaseProbe(
+        r2=r2(predicted, target),
+        within=float(near.mean()),
+        tolerance=tolerance,
+        halves=tuple(halves),
+        per_record=per_record,
+        predicted=predicted,
+    )
+
+
+@dataclass(frozen=True)
+class LinearProbe(Result):
+    """Scores of a linear classifier on frozen latents.
+
+    Attributes
+    ----------
+    macro_f1, macro_auroc, balanced_accuracy
+        Means over those of `classes` that occur in the test rows; AUROC is one against the rest.
+    accuracy
+        Share of all test rows.
+    f1, auroc
+        Class → score, of every class of the training or test rows; NaN where the test rows hold
+        none of it (or, for AUROC, nothing else).
+    labels, confusion
+        All classes, and counts with true classes in rows and predicted ones in columns.
+    converged
+        False if the solver ran out of iterations: the scores are then of its last step.
+    predicted
+        (n,) class of every test row; not in `to_dict`.
+    """
+
+    macro_f1: float
+    macro_auroc: float
+    balanced_accuracy: float
+    accuracy: float
+    f1: dict[str, float]
+    auroc: dict[str, float]
+    labels: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    converged: bool
+    predicted: NDArray[Any] = field(repr=False, compare=False)
+
+
+def linear_probe(
+    z_train: Rows,
+    y_train: Labels,
+    z_test: Rows,
+    y_test: Labels,
+    classes: Sequence[Any] | None = None,
+    balanced: bool = True,
+    max_iter: int = 1000,
+) -> LinearProbe:
+    """Fit multinomial logistic regression (L2, C = 1) on standardised frozen latents.
+
+    Parameters
+    ----------
+    z_train, z_test
+        Latents (n, d) and (m, d); standardised by the training rows.
+    y_train, y_test
+        Their labels.
+    classes
+        Classes of the macro means; all of them by default.
+    balanced
+        Weigh classes equally in the fit.
+
+    Raises
+    ------
+    InputError
+        Rows that do not match, fewer than two training classes, or no test row of `classes`.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    fitted, unseen = as_array(z_train, "z_train"), as_array(z_test, "z_test")
+    y = as_labels(y_train, len(fitted), "y_train").astype(str)
+    truth = as_labels(y_test, len(unseen), "y_test").astype(str)
+    known, labels = np.unique(y), np.unique(np.concatenate([y, truth]))
+    if len(known) < 2 or fitted.shape[1] != unseen.shape[1]:
+        raise InputError(
+            f"the training rows hold {len(known)} class(es) in {fitted.shape[1]} columns and the "
+            f"test rows {unseen.shape[1]} columns: expected two classes and equal columns"
+        )
+    counted = [label for label in map(str, labels if classes is None else classes)]
+    counted = [label for label in counted if (truth == label).any()]
+    if not counted:
+        raise InputError(f"no test row is of the classes {classes}: they are {set(truth)}")
+    centre, spread = fitted.mean(axis=0), fitted.std(axis=0)
+    spread = np.where(spread > 1e-7 * np.abs(fitted).max(axis=0), spread, np.inf)
+    model = cast(Any, LogisticRegression)(
+        max_iter=max_iter, class_weight="balanced" if balanced else None
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # reported as `converged`
+        model.fit((fitted - centre) / spread, y)
+    chance = np.zeros((len(unseen), len(labels)))
+    chance[:, np.isin(labels, known)] = model.predict_proba((unseen - centre) / spread)
+    guess = chance.argmax(axis=1)
+    actual = np.searchsorted(labels, truth)
+    confusion = np.bincount(actual * len(labels) + guess, minlength=len(labels) ** 2)
+    confusion = confusion.reshape(len(labels), len(labels))
+    own, read, hit = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
+    scores = np.where(own > 0, 2 * hit / np.maximum(own + read, 1), np.nan)
+    recall = hit / np.maximum(own, 1)
+    areas = [
+        separation(chance[actual == k, k], chance[actual != k, k])
+        if 0 < own[k] < len(truth)
+        else np.nan
+        for k in range(len(labels))
+    ]
+    f1 = {str(label): float(score) for label, score in zip(labels, scores, strict=True)}
+    auroc = {str(label): float(area) for label, area in zip(labels, areas, strict=True)}
+    at = np.searchsorted(labels, counted)
+    return LinearProbe(
+        macro_f1=float(scores[at].mean()),
+        macro_auroc=float(np.mean([auroc[label] for label in counted])),
+        balanced_accuracy=float(recall[at].mean()),
+        accuracy=float(hit.sum() / len(truth)),
+        f1=f1,
+        auroc=auroc,
+        labels=tuple(map(str, labels)),
+        confusion=confusion,
+        converged=bool(np.max(model.n_iter_) < max_iter),
+        predicted=labels[guess],
+    )

@@ -1,0 +1,164 @@
+"""What is audited, embedded or searched: data by name or path, brought into a model's form."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from triptych import datasets
+from triptych.datasets import Dataset, Recording, Windows
+from triptych.errors import InputError
+from triptych.model import Latents, Model, Preprocessing
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many pieces of work are done."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Recordings in a model's form, and what a reader should know of how they got there."""
+
+    dataset: Dataset
+    notes: tuple[str, ...]
+
+
+def open_data(data: str, options: Mapping[str, Any] | None = None) -> Source:
+    """Load recordings by a word or a path.
+
+    Parameters
+    ----------
+    data
+        A data set's name (``mitdb``, ``simulated``, ``simulated:imu``), ``name:DIR``, or a folder
+        or file of own recordings. A folder that holds a known data set is read as that.
+    options
+        For own recordings: what `triptych.datasets.folder.load` takes.
+
+    Raises
+    ------
+    InputError
+        If nothing of that name is there, or it cannot be read.
+    """
+    given = {key: value for key, value in (options or {}).items() if value is not None}
+    name, colon, place = data.partition(":")
+    known = datasets.names()
+    if name in known and (colon or name != "folder"):
+        _require_own(name == "folder", given, name)
+        if name == "simulated":
+            return _noted(datasets.load(name, **({"kind": place} if place else {})))
+        return _noted(datasets.load(name, place or None, **given))
+    path = Path(data).expanduser()
+    if not path.exists():
+        named = ", ".join(each for each in known if each != "folder")
+        raise InputError(
+            f"there is no data {data!r}: it is neither a file or folder nor a data set ({named}; "
+            "with its folder: mitdb:DIR)"
+        )
+    for each in known if path.is_dir() and not given else ():
+        present = getattr(importlib.import_module(f"triptych.datasets.{each}"), "present", None)
+        if present is not None and present(path):
+            return _noted(datasets.load(each, path), f"{path} is read as the data set {each}")
+    return _noted(datasets.load("folder", path, **given))
+
+
+def _noted(dataset: Dataset, *notes: str) -> Source:
+    return Source(dataset, (*notes, *dataset.notes))
+
+
+def _require_own(own: bool, given: Mapping[str, Any], name: str) -> None:
+    if given and not own:
+        raise InputError(
+            f"{', '.join(given)} describe own recordings, so {name} does not take them"
+        )
+
+
+def fit_to(source: Source, preprocessing: Preprocessing) -> Source:
+    """Bring recordings into the form that a model needs: channels, rate and band.
+
+    Raises
+    ------
+    InputError
+        If the channels do not fit, or the recordings' rate cannot carry the model's band.
+    """
+    needed, notes = preprocessing.channels, list(source.notes)
+    recordings: list[Recording] = []
+    by_place: list[Recording] = []
+    for each in source.dataset.recordings:
+        rows = [each.channels.index(name) for name in needed if name in each.channels]
+        if len(rows) != len(needed):
+            if len(each.channels) != len(needed):
+                raise InputError(
+                    f"recording {each.name} has {len(each.channels)} channels "
+                    f"({', '.join(each.channels)}), but the model needs {len(needed)} "
+                    f"({', '.join(needed)}); choose channels of that number"
+                )
+            rows = list(range(len(needed)))
+            by_place.append(each)
+        limit = preprocessing.high or 0.0
+        if each.rate < limit:
+            raise InputError(
+                f"recording {each.name} has {each.rate:g} Hz, which holds nothing above "
+                f"{each.rate / 2:g} Hz, but the model was made for a band up to {limit:g} Hz; "
+                "use recordings of a higher rate, or correct the rate"
+            )
+        recordings.append(replace(each, signal=each.signal[rows], channels=needed))
+    if by_place:
+        notes.append(
+            f"{len(by_place)} recordings have channels of other names "
+            f"({', '.join(by_place[0].channels)}) than the model's ({', '.join(needed)}): they are "
+            "taken in their order"
+        )
+    fitted = replace(source.dataset, recordings=tuple(recordings)).map(
+        lambda each: datasets.preprocess(
+            each, preprocessing.rate, preprocessing.low, preprocessing.high
+        )
+    )
+    return Source(fitted, tuple(notes))
+
+
+def windows_of(
+    source: Source, preprocessing: Preprocessing, step_s: float | None = None
+) -> Windows:
+    """Cut every recording of `fit_to` into the model's windows, one every `step_s` (None: its end).
+
+    Raises InputError if no recording is as long as a window, or the step is not above 0.
+    """
+    if step_s is not None and not step_s * preprocessing.rate >= 1:
+        raise InputError(
+            f"a step of {step_s:g} s is less than a sample at {preprocessing.rate:g} Hz; "
+            f"expected at least {1 / preprocessing.rate:g} s"
+        )
+    length_s = preprocessing.length / preprocessing.rate
+    found = datasets.cut(source.dataset, length_s, starts=step_s)
+    if not len(found):
+        longest = max(each.duration_s for each in source.dataset.recordings)
+        raise InputError(
+            f"{source.dataset.title} has no window: the longest recording lasts {longest:g} s, "
+            f"and a window of the model {length_s:g} s"
+        )
+    return found
+
+
+def embed_all(
+    model: Model, signals: Tensor, progress: Progress | None = None, batch: int = 1024
+) -> Latents:
+    """Latents of windows (n, channels, length), told batch by batch."""
+    parts: list[Tensor] = []
+    for start in range(0, len(signals), batch):
+        parts.append(model.embed(signals[start : start + batch]).all)
+        if progress is not None:
+            progress(min(start + batch, len(signals)), len(signals))
+    return Latents(model.schema, torch.cat(parts))
+
+
+def people_or_records(windows: Windows) -> tuple[NDArray[np.str_], str]:
+    """Who is a stranger to whom: persons, or records if there is one person only; and the word."""
+    several = len(np.unique(windows.person)) > 1
+    return (windows.person, "people") if several else (windows.record, "records")

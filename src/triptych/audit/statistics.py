@@ -1,0 +1,188 @@
+"""Intervals over seeds and test people, and paired comparisons that say what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
+from triptych.audit.result import Result
+from triptych.errors import InputError
+
+# With five pairs even five equal signs have a two-sided chance of 1/16 under no difference.
+FEWEST_PAIRS = 6
+
+
+@dataclass(frozen=True)
+class Interval(Result):
+    """Mean with its 95 % bootstrap interval; `low` and `high` are NaN where one figure is all.
+
+    `seeds` and `subjects` are what was resampled.
+    """
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+    subjects: int
+
+
+@dataclass(frozen=True)
+class Difference(Result):
+    """Paired difference a − b over subjects, its 95 % bootstrap interval, and the verdict."""
+
+    mean: float
+    low: float
+    high: float
+    subjects: int
+    verdict: str
+
+
+def per_subject(values: Rows, subjects: Labels) -> dict[str, tuple[float, int]]:
+    """Mean and number of the `values` (n,) of every subject: what a row of results carries."""
+    array = as_array(values, "values", 1)
+    names, index = np.unique(as_labels(subjects, len(array), "subjects"), return_inverse=True)
+    count = np.bincount(index)
+    mean = np.bincount(index, array) / count
+    return {str(name): (float(m), int(n)) for name, m, n in zip(names, mean, count, strict=True)}
+
+
+def stack_subjects(rows: Sequence[Mapping[str, float | None]]) -> tuple[Floats, tuple[str, ...]]:
+    """Table (seeds, subjects) from one mapping subject → figure a seed or fold.
+
+    Subjects that a row lacks, or holds as None, become NaN. Returns the table and the names.
+    """
+    names = sorted({name for row in rows for name in row})
+    table = [[np.nan if (v := row.get(name)) is None else v for name in names] for row in rows]
+    return np.array(table, np.float64).reshape(len(rows), len(names)), tuple(names)
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    counts: ArrayLike | None = None,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Mean and 95 % bootstrap interval over seeds × test subjects.
+
+    Seeds (or folds) and subjects are drawn with replacement, independently of each other, and every
+    drawn figure counts as often as its seed times its subject was drawn. With one seed only
+    subjects are drawn, with one subject only seeds.
+
+    Parameters
+    ----------
+    values
+        (seeds, subjects), or (subjects,) for one seed; NaN where a seed did not test a subject.
+    counts
+        Windows behind every figure, same shape: the mean is then over windows, else over figures.
+
+    Raises
+    ------
+    InputError
+        If there is no figure, or the shapes differ.
+    """
+    table = _table(values, "values")
+    held = np.isfinite(table)
+    number = np.ones_like(table) if counts is None else _table(counts, "counts")
+    weight = np.where(held, number, 0) if number.shape == table.shape else np.zeros(1)
+    if not (weight.sum() > 0 and (weight >= 0).all()):
+        raise InputError(
+            f"values {table.shape} and counts {number.shape} give nothing to average: expected "
+            "one (seeds, subjects) shape, counts >= 0 and at least one figure"
+        )
+    used = table[held.any(axis=1)][:, held.any(axis=0)]
+    weight = weight[held.any(axis=1)][:, held.any(axis=0)]
+    product = np.where(np.isfinite(used), used, 0) * weight
+    mean = float(product.sum() / weight.sum())
+    seeds, subjects = used.shape
+    if seeds * subjects == 1:
+        return Interval(mean, np.nan, np.nan, seeds, subjects)
+    rng = np.random.default_rng(seed)
+    a, b = _draws(seeds, resamples, rng), _draws(subjects, resamples, rng)
+    total = np.einsum("rs,sj,rj->r", a, weight, b, optimize=True)
+    drawn = np.einsum("rs,sj,rj->r", a, product, b, optimize=True)[total > 0] / total[total > 0]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(mean, float(low), float(high), seeds, subjects)
+
+
+def paired_difference(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    scale: float = 100.0,
+    unit: str = "points",
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Difference:
+    """Compare two methods on the same subjects: mean of a − b, its interval and a verdict.
+
+    Figures of several seeds are averaged for every subject first; subjects are then drawn with
+    replacement. A difference is claimed if the 95 % interval leaves 0 out and at least six
+    subjects were compared.
+
+    Parameters
+    ----------
+    a, b
+        (subjects,) or (seeds, subjects), columns aligned; NaN where a seed did not test a subject.
+        Subjects that only one side tested do not count.
+    scale, unit
+        How the verdict words a difference of 1.0.
+
+    Raises
+    ------
+    InputError
+        If the subjects differ in number, or fewer than two are on both sides.
+    """
+    left, right = _subject_means(_table(a, "a")), _subject_means(_table(b, "b"))
+    if left.shape != right.shape:
+        raise InputError(
+            f"a has {len(left)} subjects and b has {len(right)}: expected the same test subjects "
+            "in the same order"
+        )
+    gap = left - right
+    gap = gap[np.isfinite(gap)]
+    n = len(gap)
+    if n < 2:
+        raise InputError(f"{n} subject(s) on both sides: a paired comparison needs at least two")
+    drawn = _draws(n, resamples, np.random.default_rng(seed)) @ gap / n
+    mean = float(gap.mean())
+    low, high = (float(edge) for edge in np.quantile(drawn, [0.025, 0.975]))
+    shown = n >= FEWEST_PAIRS and (low > 0 or high < 0)
+    if shown:
+        ends = sorted((abs(low), abs(high)))
+        verdict = f"{names[0]} is {'above' if mean > 0 else 'below'} {names[1]} by "
+        verdict += f"{abs(mean) * scale:.1f} {unit}"
+    else:
+        ends = [low, high]
+        verdict = f"no difference shown between {names[0]} and {names[1]}"
+    interval = f"95 % interval {ends[0] * scale:.1f} to {ends[1] * scale:.1f}"
+    few = f"; fewer than {FEWEST_PAIRS} cannot show one" if n < FEWEST_PAIRS else ""
+    return Difference(mean, low, high, n, f"{verdict} ({interval}, {n} people{few})")
+
+
+def _table(values: ArrayLike, name: str) -> Floats:
+    table = np.atleast_2d(np.asarray(values, np.float64))
+    if table.ndim != 2 or table.size == 0:
+        raise InputError(
+            f"{name} has the shape {table.shape}: expected (seeds, subjects) or (subjects,)"
+        )
+    return table
+
+
+def _subject_means(table: Floats) -> Floats:
+    """Mean over seeds of every subject, NaN where no seed has a figure."""
+    held = np.isfinite(table)
+    count = held.sum(axis=0)
+    total = np.where(held, table, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _draws(n: int, resamples: int, rng: np.random.Generator) -> NDArray[Any]:
+    """How often each of n is drawn in n draws with replacement, (resamples, n)."""
+    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)

@@ -1,0 +1,81 @@
+"""A table once, read twice: as Markdown beside the results and as HTML in the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Value:
+    """What stands in one field of a table: bold if `strong`, `detail` small behind it."""
+
+    text: str
+    detail: str = ""
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a header; the first field of a row names it."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    caption: str = ""
+    note: str = ""
+
+    def to_markdown(self) -> str:
+        """Caption, pipe table and note."""
+        lines = [_pipes(_escaped(name) for name in self.header)]
+        lines.append(_pipes("---" if i == 0 else "---:" for i in range(len(self.header))))
+        lines += [_pipes(map(_marked, row)) for row in self.rows]
+        head = [f"**{_escaped(self.caption)}**", ""] if self.caption else []
+        return "\n".join([*head, *lines, *(["", _escaped(self.note)] if self.note else [])])
+
+    def to_html(self) -> str:
+        """`<table>` with headers for columns and rows, everything escaped."""
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)
+        body = "".join(
+            f'<tr><th scope="row">{_html(row[0])}</th>'
+            + "".join(f"<td>{_html(value)}</td>" for value in row[1:])
+            + "</tr>\n"
+            for row in self.rows
+        )
+        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
+        note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
+        return (
+            f'<div class="wide" tabindex="0"><table>{caption}\n<thead><tr>{head}</tr></thead>\n'
+            f"<tbody>\n{body}</tbody></table></div>{note}"
+        )
+
+
+def number(value: float | None) -> str:
+    """A figure as tables print it: three decimals, fewer where it is large, a dash where none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def _pipes(fields: Iterable[str]) -> str:
+    return "| " + " | ".join(fields) + " |"
+
+
+def _escaped(text: str) -> str:
+    for sign in "\\|*_<>`":
+        text = text.replace(sign, "\\" + sign)
+    return " ".join(text.split())
+
+
+def _marked(value: Value) -> str:
+    text = f"**{_escaped(value.text)}**" if value.strong else _escaped(value.text)
+    return f"{text} {_escaped(value.detail)}".strip()
+
+
+def _html(value: Value) -> str:
+    text = escape(value.text)
+    text = f"<strong>{text}</strong>" if value.strong else text
+    return text + (f" <small>{escape(value.detail)}</small>" if value.detail else "")

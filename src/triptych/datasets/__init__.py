@@ -1,0 +1,163 @@
+"""Data sets by name: each is a module of this folder and one line in the table below.
+
+A module has ``load(...) -> Dataset``. One that reads files takes the folder as first argument
+and may have ``check(path) -> Report`` (is this folder complete and sound?), ``present(path)``
+(does it look like this data set?) and ``fetch(path)`` (download it from its official address).
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from triptych.datasets.base import (
+    Dataset,
+    Events,
+    Recording,
+    Windows,
+    cut,
+    event_windows,
+    locate,
+    preprocess,
+    random_windows,
+)
+from triptych.datasets.download import Progress, Report, target_folder
+from triptych.errors import InputError
+
+__all__ = [
+    "Dataset",
+    "Events",
+    "Recording",
+    "Report",
+    "Windows",
+    "check",
+    "cut",
+    "event_windows",
+    "fetch",
+    "load",
+    "locate",
+    "names",
+    "preprocess",
+    "random_windows",
+    "summary",
+]
+
+
+class _Entry(NamedTuple):
+    module: str
+    files: Literal["located", "given", "none"]  # found by name, named by the user, or generated
+    summary: str
+
+
+_TABLE = {
+    "mitdb": _Entry("mitdb", "located", "MIT-BIH Arrhythmia: 48 two-lead ECGs of 30 min, beats"),
+    "simulated": _Entry("simulated", "none", "simulated ECG and IMU cohorts, no files needed"),
+    "folder": _Entry("folder", "given", "your own recordings in a folder"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names that `load` understands."""
+    return tuple(_TABLE)
+
+
+def summary(name: str) -> str:
+    """Describe a data set in one line."""
+    return _entry(name).summary
+
+
+def _entry(name: str) -> _Entry:
+    if name not in _TABLE:
+        raise InputError(f"there is no data set {name!r}; choose one of {', '.join(_TABLE)}")
+    return _TABLE[name]
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"{__name__}.{_entry(name).module}")
+
+
+def load(name: str, data: str | Path | None = None, **options: Any) -> Dataset:
+    """Load a data set by name.
+
+    Parameters
+    ----------
+    name
+        One of `names`.
+    data
+        Its own folder or a root that holds ``<name>/``; see `locate`. Own recordings
+        ("folder") need it, generated ones ("simulated") have none.
+    options
+        Passed to the module's ``load`` (e.g. ``records`` for mitdb).
+
+    Raises
+    ------
+    InputError
+        Unknown name, no such folder, or files that cannot be read.
+    """
+    entry, module = _entry(name), _module(name)
+    if entry.files == "none":
+        if data is not None:
+            raise InputError(f"{name} is generated and reads no files; leave --data {data} out")
+        return module.load(**options)
+    if entry.files == "given":
+        if data is None:
+            raise InputError(f"{name} needs the folder of your recordings; pass it with --data")
+        return module.load(Path(data).expanduser(), **options)
+    return module.load(locate(name, data), **options)
+
+
+def fetch(name: str, target: str | Path | None = None, progress: Progress | None = None) -> Path:
+    """Download a data set from its official address, checksums verified; return its folder.
+
+    `target` is a root for several data sets, or the folder ``.../<name>``; without it
+    ``$TRIPTYCH_DATA/<name>`` or the user's cache. Complete files are kept.
+
+    Raises
+    ------
+    InputError
+        If the data set has no download, there is no answer within 10 s, a checksum is wrong,
+        or the folder cannot be written.
+    """
+    module = _module(name)
+    if not hasattr(module, "fetch"):
+        raise InputError(f"{name} cannot be downloaded by triptych: {_entry(name).summary}")
+    folder = target_folder(name, target)
+    module.fetch(folder, progress=progress)
+    return folder
+
+
+def check(directory: str | Path, name: str | None = None) -> tuple[Report, ...]:
+    """Verify the data sets in a folder (one's own folder or a root): one report for each.
+
+    Without `name`, data sets are recognised by their files; a folder with none of the known
+    ones is checked as a folder of own recordings.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist or holds nothing that can be checked.
+    """
+    folder = Path(directory).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; pass the folder that holds the data")
+    wanted = [name] if name else [each for each, entry in _TABLE.items() if entry.files != "none"]
+    wanted.sort(key=lambda each: _entry(each).files == "given")
+    reports: list[Report] = []
+    for each in wanted:
+        module = _module(each)
+        given = _entry(each).files == "given"
+        if not hasattr(module, "check") or (given and reports):
+            continue
+        for place in (folder,) if given else (folder / each, folder):
+            if place.is_dir() and (name or getattr(module, "present", _always)(place)):
+                reports.append(module.check(place))
+                break
+    if not reports:
+        known = ", ".join(each for each, entry in _TABLE.items() if entry.files == "located")
+        raise InputError(f"{folder} holds no data set that can be checked (known: {known})")
+    return tuple(reports)
+
+
+def _always(path: Path) -> bool:
+    return True

@@ -1,0 +1,243 @@
+"""A person's own recordings: a folder (or one file) of WFDB records, arrays or tables."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from triptych.datasets import download
+from triptych.datasets.folder_arrays import read_npy, read_npz, read_wfdb
+from triptych.datasets.folder_pieces import Piece, Said, finish, pick, reason
+from triptych.datasets.folder_tables import Columns, read_table
+from triptych.datasets.recordings import Dataset, Recording
+from triptych.errors import InputError
+
+MANIFEST = "recordings.csv"
+
+
+def load(
+    path: str | Path,
+    rate: float | None = None,
+    label_column: str | None = None,
+    person_column: str | None = None,
+    signal_columns: str | Sequence[str] | None = None,
+) -> Dataset:
+    """Read every recording of a folder and its subfolders, or of one file.
+
+    - ``.hea``: WFDB record; beats of an ``.atr`` beside it become events (AAMI classes).
+    - ``.npy``: array (channels, time) or (n, channels, time). Pickled objects are refused.
+    - ``.npz``: the same, beside optional ``rate``, ``label``, ``person``, ``record`` (one
+      value, or n).
+    - ``.csv``, ``.parquet``: one row per sample, one column a channel, optional columns ``rate``,
+      ``label``, ``person`` and ``time`` or ``timestamp`` (s); where person or label changes, a
+      new recording begins.
+    - ``recordings.csv`` (optional): columns ``file`` and any of ``rate``, ``label``, ``person``;
+      it overrides what a file says of label and person.
+
+    Stamped samples that are irregular, or not at the rate that is asked for, are resampled, and
+    cut where more than 10 samples are missing. A person who is not stated is taken from the
+    file's name, and a note says so.
+
+    Parameters
+    ----------
+    path
+        Folder or file.
+    rate
+        Hz of the files that do not state it; for stamped ones the rate of the regular grid.
+    label_column, person_column
+        Columns of tables, where they are not called ``label`` and ``person``.
+    signal_columns
+        Channels to use, in this order (columns of tables, leads of records); default all.
+
+    Raises
+    ------
+    InputError
+        Nothing to read; a file that cannot be parsed or would execute code; rate unknown or
+        contradictory; NaN, a constant channel; rates or channels that differ between files.
+    """
+    source = Path(path).expanduser()
+    if isinstance(signal_columns, str):
+        signal_columns = [signal_columns]
+    wanted = tuple(signal_columns) if signal_columns else None
+    columns = Columns(label_column, person_column, wanted)
+    files, notes = _files(source)
+    root = source if source.is_dir() else source.parent
+    manifest = _manifest(source, root, files)
+    recordings: list[Recording] = []
+    nameless, resampled = 0, 0
+    for file in files:
+        said = manifest.get(file, Said())
+        said = replace(said, rate=said.rate or rate)
+        pieces = _READERS[file.suffix.lower()](file, columns)
+        stem = file.relative_to(root).with_suffix("").as_posix()
+        moved = False
+        for piece in pieces:
+            finished, changed = finish(file, stem, piece, said, columns.signal)
+            recordings += finished
+            moved |= changed
+        resampled += moved
+        nameless += said.person is None and any(piece.person is None for piece in pieces)
+    if nameless:
+        notes.append(
+            f"{nameless} of {len(files)} files do not state a person: each is taken as one person, "
+            "so that splits between people rest on one file = one person"
+        )
+    if resampled:
+        notes.append(f"{resampled} of {len(files)} files are resampled by their times")
+    if manifest and len(manifest) < len(files):
+        notes.append(f"{MANIFEST} does not name {len(files) - len(manifest)} of {len(files)} files")
+    _require_alike(source, recordings)
+    notes += _other_names(recordings)
+    settings = (rate, columns)
+    return Dataset(
+        name=source.stem or "folder",
+        title=f"own recordings: {source.name or source}",
+        recordings=tuple(_same_order(recordings[0].channels, each) for each in recordings),
+        fingerprint=_fingerprint(files, root / MANIFEST if manifest else None, settings),
+        notes=tuple(notes),
+    )
+
+
+def check(path: Path) -> download.Report:
+    """Try to read every file of a folder on its own; those that cannot be are listed."""
+    files, notes = _files(path)
+    unreadable: list[str] = []
+    for file in files:
+        try:
+            _READERS[file.suffix.lower()](file, Columns())
+        except InputError as error:
+            unreadable.append(str(error))
+    if not unreadable:
+        try:
+            notes += load(path).notes
+        except InputError as error:
+            unreadable.append(str(error))
+    return download.Report(
+        "folder", path, len(files), unreadable=tuple(unreadable), notes=tuple(dict.fromkeys(notes))
+    )
+
+
+_READERS: dict[str, Callable[[Path, Columns], list[Piece]]] = {
+    ".hea": lambda path, columns: read_wfdb(path),
+    ".npy": lambda path, columns: read_npy(path),
+    ".npz": lambda path, columns: read_npz(path),
+    ".csv": read_table,
+    ".parquet": read_table,
+}
+
+
+def _files(source: Path) -> tuple[list[Path], list[str]]:
+    """Files that hold recordings, in order, and a note about the others."""
+    kinds = ", ".join(_READERS)
+    if not source.exists():
+        raise InputError(f"there is no {source}; pass the folder or file with your recordings")
+    if source.is_file():
+        if source.suffix.lower() not in _READERS:
+            raise InputError(f"{source} is of an unknown kind; expected one of {kinds}")
+        return [source], []
+    every = sorted(
+        each
+        for each in source.rglob("*")
+        if each.is_file() and not any(p.startswith(".") for p in each.relative_to(source).parts)
+    )
+    files = [each for each in every if each.suffix.lower() in _READERS]
+    files = [each for each in files if each != source / MANIFEST]
+    if not files:
+        raise InputError(f"{source} holds no recordings; expected files of the kinds {kinds}")
+    known = {source / MANIFEST, *files, *(other for file in files for other in _beside(file))}
+    others = [each.relative_to(source).as_posix() for each in every if each not in known]
+    more = ", ..." if len(others) > 5 else ""
+    note = f"{len(others)} files of other kinds are not read: {', '.join(others[:5])}{more}"
+    return files, [note] if others else []
+
+
+def _beside(file: Path) -> list[Path]:
+    """Signals and annotations of a WFDB record: the files of the same stem."""
+    if file.suffix.lower() != ".hea":
+        return []
+    same = [each for each in file.parent.iterdir() if each.stem == file.stem]
+    return sorted(each for each in same if each.is_file() and each.suffix.lower() not in _READERS)
+
+
+def _manifest(source: Path, root: Path, files: list[Path]) -> dict[Path, Said]:
+    place = root / MANIFEST
+    if not source.is_dir() or not place.is_file():
+        return {}
+    by_name = {file.relative_to(root).with_suffix("").as_posix(): file for file in files}
+    by_name |= {file.relative_to(root).as_posix(): file for file in files}
+    said: dict[Path, Said] = {}
+    try:
+        with open(place, encoding="utf-8-sig", newline="") as handle:
+            rows = list(csv.DictReader(handle, strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{place} cannot be read as a table ({reason(error)})") from error
+    if rows and "file" not in rows[0]:
+        raise InputError(
+            f"{place} has no column 'file'; expected file and any of rate, label, person"
+        )
+    for line, row in enumerate(rows, start=2):
+        # A short row has None for what is missing; an empty cell says nothing either.
+        cell = {
+            key: (row.get(key) or "").strip() or None for key in ("file", "rate", "label", "person")
+        }
+        file = by_name.get(cell["file"] or "")
+        if file is None or file in said:
+            fault = "twice" if file else "which is not a recording in this folder"
+            raise InputError(f"line {line} of {place} names {cell['file']!r} {fault}; correct it")
+        try:
+            rate = float(cell["rate"]) if cell["rate"] else None
+        except ValueError as error:
+            raise InputError(
+                f"line {line} of {place} has rate {cell['rate']!r}, expected a number of Hz"
+            ) from error
+        said[file] = Said(rate, cell["label"], cell["person"])
+    return said
+
+
+def _require_alike(source: Path, recordings: list[Recording]) -> None:
+    first = recordings[0]
+    names: set[str] = set()
+    for each in recordings:
+        if each.name in names:
+            raise InputError(f"{source} holds two recordings called {each.name}; rename one")
+        names.add(each.name)
+        if each.rate != first.rate:
+            raise InputError(
+                f"{source} mixes rates: {first.name} has {first.rate:g} Hz and {each.name} "
+                f"{each.rate:g} Hz; resample them, or load them one by one (stamped tables are "
+                "resampled to the rate that you pass)"
+            )
+        if len(each.channels) != len(first.channels):
+            raise InputError(
+                f"{source} mixes channels: {first.name} has {len(first.channels)} "
+                f"({', '.join(first.channels)}) and {each.name} {len(each.channels)} "
+                f"({', '.join(each.channels)}); pass signal_columns with those that all have"
+            )
+
+
+def _other_names(recordings: list[Recording]) -> list[str]:
+    """Note where channels are as many, but called differently."""
+    first = recordings[0]
+    other = [each for each in recordings if sorted(each.channels) != sorted(first.channels)]
+    if not other:
+        return []
+    return [
+        f"{len(other)} recordings name their channels differently: {first.name} has "
+        f"{', '.join(first.channels)}, {other[0].name} {', '.join(other[0].channels)}"
+    ]
+
+
+def _same_order(channels: tuple[str, ...], recording: Recording) -> Recording:
+    """Files with the same channels in another order are brought into the first file's."""
+    differs = recording.channels != channels and set(recording.channels) == set(channels)
+    return pick(recording, channels, recording.name) if differs else recording
+
+
+def _fingerprint(files: list[Path], manifest: Path | None, settings: object) -> str:
+    """Hash of what was read; settings count too, since they change the signals."""
+    read = [*files, *(other for file in files for other in _beside(file))]
+    plain = download.fingerprint([*read, *([manifest] if manifest else [])])
+    return f"sha256:{hashlib.sha256(f'{plain} {settings}'.encode()).hexdigest()}"

@@ -1,0 +1,143 @@
+"""Recordings and their events: what a data set is before it is cut into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych import signals
+from triptych.errors import InputError
+
+Strings = NDArray[np.str_]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Point annotations of a recording, in order of time: `sample` (m,) and `label` (m,)."""
+
+    sample: Ints
+    label: Strings
+
+    def __post_init__(self) -> None:
+        if self.sample.shape != self.label.shape or self.sample.ndim != 1:
+            raise InputError(
+                f"events have {self.sample.shape} samples and {self.label.shape} labels, "
+                "expected two equally long lists"
+            )
+        if (np.diff(self.sample) < 0).any():
+            raise InputError("events are not in order of time; sort them by sample")
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One continuous recording of one person.
+
+    `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz; `label` is one
+    class for all of it (an activity), `events` are classes at points in time (beats).
+    """
+
+    name: str
+    person: str
+    signal: NDArray[np.float32]
+    rate: float
+    channels: tuple[str, ...]
+    units: tuple[str, ...] = ()
+    events: Events | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.signal.ndim != 2 or self.signal.shape[0] != len(self.channels):
+            raise InputError(
+                f"recording {self.name} has shape {self.signal.shape} and {len(self.channels)} "
+                "channel names, expected (channels, time)"
+            )
+        if not self.rate > 0:
+            raise InputError(f"recording {self.name} has rate {self.rate!r}, expected Hz above 0")
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.signal.shape[1] / self.rate
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Recordings with their origin.
+
+    `title` contains the word "simulated" if the signals are synthetic; `fingerprint` is
+    ``"sha256:..."`` of the raw files or of the generator's settings; `notes` are caveats met
+    while reading (skipped files, malformed lines).
+    """
+
+    name: str
+    title: str
+    recordings: tuple[Recording, ...]
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the recordings, in order."""
+        return tuple(recording.name for recording in self.recordings)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Every person once, in order of appearance."""
+        return tuple(self.by_person())
+
+    def by_person(self) -> dict[str, tuple[Recording, ...]]:
+        """Group the recordings by person, in order of appearance."""
+        groups: dict[str, tuple[Recording, ...]] = {}
+        for recording in self.recordings:
+            groups[recording.person] = (*groups.get(recording.person, ()), recording)
+        return groups
+
+    def select(
+        self, names: Iterable[str] | None = None, people: Iterable[str] | None = None
+    ) -> Dataset:
+        """Keep the recordings with these names and of these people (None = all), in order.
+
+        Raises
+        ------
+        InputError
+            If a name or a person is not in the data set.
+        """
+        kept = self.recordings
+        for wanted, known, what in ((names, self.names, "name"), (people, self.people, "person")):
+            if wanted is None:
+                continue
+            chosen = {wanted} if isinstance(wanted, str) else set(wanted)
+            unknown = sorted(chosen - set(known))
+            if unknown:
+                raise InputError(
+                    f"{self.name} has no {what} {', '.join(unknown)}; it has {', '.join(known)}"
+                )
+            kept = tuple(recording for recording in kept if getattr(recording, what) in chosen)
+        return replace(self, recordings=kept)
+
+    def map(self, function: Callable[[Recording], Recording]) -> Dataset:
+        """Apply `function` (e.g. `preprocess`) to every recording."""
+        return replace(self, recordings=tuple(function(each) for each in self.recordings))
+
+
+def preprocess(
+    recording: Recording, rate: float, low: float | None, high: float | None
+) -> Recording:
+    """Resample to `rate` Hz, then band-pass (zero-phase) from `low` to `high` Hz.
+
+    Events keep their time: their samples are rescaled to the new rate.
+    """
+    signal = signals.resample(recording.signal, recording.rate, rate)
+    signal = signals.bandpass(signal, rate, low, high).astype(np.float32, copy=False)
+    events = recording.events
+    if events is not None:
+        sample = np.rint(events.sample * (rate / recording.rate)).astype(np.int64)
+        events = Events(np.minimum(sample, signal.shape[1] - 1), events.label)
+    return replace(recording, signal=signal, rate=float(rate), events=events)

@@ -1,0 +1,66 @@
+"""Files that are either whole or absent: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from triptych.errors import InputError
+
+
+@contextmanager
+def write_atomically(path: str | Path, mode: Literal["w", "wb"] = "w") -> Generator[IO[Any]]:
+    """Open a file that replaces `path` only once it is complete.
+
+    Parameters
+    ----------
+    path
+        Where the file shall stand; missing parent folders are made.
+    mode
+        ``"w"`` for text (UTF-8) or ``"wb"`` for bytes.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written (full disk, no permission); what stood at `path` is untouched.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, mode, encoding="utf-8" if mode == "w" else None) as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {target}: {error.strerror or error}; nothing that stood there was "
+            "changed, so make room or choose another folder and run the command again"
+        ) from error
+    finally:
+        with suppress(OSError):  # gone already, or its folder never was one
+            temporary.unlink()
+
+
+def write_json(path: str | Path, content: object) -> None:
+    """Write `content` as indented JSON, atomically (raises InputError like `write_atomically`)."""
+    with write_atomically(path) as handle:
+        json.dump(content, handle, indent=1, sort_keys=False)
+        handle.write("\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file; a missing or corrupt one raises InputError that names it."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(
+            f"{path} is not valid JSON ({error}); it is damaged or was not written by triptych"
+        ) from error

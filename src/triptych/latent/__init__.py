@@ -1,0 +1,7 @@
+"""The latent vector: named blocks, their relations to transforms, and heads that make them."""
+
+from triptych.latent.heads import BlockHeads
+from triptych.latent.linear_head import LinearHead
+from triptych.latent.schema import Block, LatentSchema, Relation
+
+__all__ = ["Block", "BlockHeads", "LatentSchema", "LinearHead", "Relation"]

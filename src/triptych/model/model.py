@@ -1,0 +1,268 @@
+"""The model class: embed, predict, reconstruct, export, save and load."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from triptych.errors import InputError
+from triptych.latent import BlockHeads, LatentSchema, LinearHead
+from triptych.model import saved
+from triptych.model.preprocessing import Preprocessing, Signals
+from triptych.networks.export import export_onnx
+
+
+class Latents(dict[str, Tensor]):
+    """Block name → float32 ``(n, block size)`` in order; `all` is the whole ``(n, size)``."""
+
+    def __init__(self, schema: LatentSchema, z: Tensor) -> None:
+        super().__init__(schema.split(z))
+        self.all = z
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a head says: `classes` and their `probabilities` ``(n, classes)``."""
+
+    classes: tuple[str, ...]
+    probabilities: Tensor
+
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """The most probable class of each window, ``(n,)``."""
+        return np.array(self.classes)[self.probabilities.argmax(dim=1).numpy()]
+
+
+class Model(nn.Module):
+    """Preprocessing, encoder and schema, with heads and a decoder where there are any.
+
+    Parameters
+    ----------
+    preprocessing
+        What windows have to be.
+    encoder
+        Any module: signals ``(n, channels, length)`` → latents ``(n, schema.size)``.
+    schema
+        The latent vector's blocks.
+    heads
+        Name (an identifier) → `LinearHead`.
+    decoder
+        Latents → signals; needed by `reconstruct` only.
+    info
+        Plain data kept with the model: recipe, data fingerprint, figures, versions.
+
+    Raises
+    ------
+    InputError
+        If block heads or heads stand on another schema, or a head's name is no identifier.
+    """
+
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        encoder: nn.Module,
+        schema: LatentSchema,
+        *,
+        heads: Mapping[str, LinearHead] | None = None,
+        decoder: nn.Module | None = None,
+        info: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        for name, head in (heads or {}).items():
+            if not name.isidentifier():
+                raise InputError(
+                    f"head name {name!r} is not an identifier; use letters, digits and _"
+                )
+            if head.schema != schema:
+                raise InputError(f"head {name!r} was made for another schema than the model's")
+        for part in encoder.modules():
+            if isinstance(part, BlockHeads) and part.schema != schema:
+                raise InputError("the encoder's block heads have another schema than the model's")
+        self.preprocessing, self.schema = preprocessing, schema
+        self.encoder, self.decoder = encoder, decoder
+        self.heads = nn.ModuleDict(cast(Mapping[str, nn.Module], heads or {}))
+        self.info = dict(info or {})
+
+    def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n size"]:
+        """Latents of prepared windows, with gradients; raises InputError if the schema differs."""
+        z = self.encoder(x)
+        if not isinstance(z, Tensor):
+            raise InputError(f"the encoder gave a {type(z).__name__}, expected latents (n, size)")
+        self.schema.check(z, source="the encoder's latents")
+        return z
+
+    def embed(self, signals: Signals, rate: float | None = None, batch: int = 1024) -> Latents:
+        """Latents of windows ``(n, channels, length)``, on the CPU and without gradients.
+
+        Parameters
+        ----------
+        signals
+            Windows, channels in the order of `preprocessing`, already filtered (`prepare` does).
+        rate
+            Hz, if it may differ from the model's; then the windows are resampled first.
+        batch
+            Windows a forward pass.
+
+        Raises
+        ------
+        InputError
+            For another shape, NaN or infinities.
+        """
+        x = self.preprocessing.windows(signals, rate)
+        return Latents(self.schema, self._run(self.forward, x, batch))
+
+    def predict(
+        self, signals: Signals, rate: float | None = None, batch: int = 1024
+    ) -> dict[str, Prediction]:
+        """Head name → `Prediction` for windows as `embed` takes them."""
+        if not self.heads:
+            raise InputError("this model has no heads; train one with a task, or use embed")
+        z = self.embed(signals, rate, batch).all
+        heads = {name: cast(LinearHead, head) for name, head in self.heads.items()}
+        return {
+            name: Prediction(head.classes, self._run(head, z, batch).softmax(dim=1))
+            for name, head in heads.items()
+        }
+
+    def reconstruct(
+        self, signals: Signals, rate: float | None = None, batch: int = 1024
+    ) -> Float[Tensor, "n c t"]:
+        """Decode the latents of windows as `embed` takes them: ``(n, channels, length)``."""
+        if self.decoder is None:
+            raise InputError("this model has no decoder, so it cannot reconstruct; use embed")
+        return self._run(self.decoder, self.embed(signals, rate, batch).all, batch)
+
+    def prepare(
+        self, signal: NDArray[np.floating[Any]], rate: float, step_s: float | None = None
+    ) -> Float[Tensor, "n c t"]:
+        """Cut one recording into windows for `embed`; see `Preprocessing.prepare`."""
+        return self.preprocessing.prepare(signal, rate, step_s)
+
+    def export(self, path: str | Path) -> None:
+        """Write the encoder as ONNX: ``signals (n, channels, length)`` → one output a block.
+
+        Its outputs are compared with torch's before the file is written; see
+        `triptych.networks.export.export_onnx` for what raises InputError.
+        """
+        with _evaluating(self):
+            export_onnx(_Blocks(self), self.preprocessing.shape, self.schema.names, path)
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``model.json`` and ``weights.safetensors`` into `folder`, which is made.
+
+        A model that stands there is replaced; other files beside it stay.
+
+        Raises
+        ------
+        InputError
+            If the folder holds other things than a model, cannot be written, `info` is not plain
+            data, or a weight is not finite. What stood there stays as it was.
+        """
+        content = {
+            "schema": self.schema.to_dict(),
+            "preprocessing": asdict(self.preprocessing),
+            "encoder": saved.describe(self.encoder),
+            "decoder": None if self.decoder is None else saved.describe(self.decoder),
+            "heads": {name: cast(LinearHead, head).settings for name, head in self.heads.items()},
+            "info": self.info,
+        }
+        saved.write(folder, content, self)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        device: str | torch.device = "cpu",
+    ) -> Model:
+        """Read a saved model; nothing in the files is run as code.
+
+        Parameters
+        ----------
+        folder
+            What `save` wrote.
+        encoder, decoder
+            Modules for classes that are not triptych's; their weights are loaded by name.
+        device
+            Where the model is put, in eval mode.
+
+        Raises
+        ------
+        InputError
+            If files are missing, damaged, cut off or do not fit each other, a weight is not
+            finite, or a class is not triptych's and no module is given for it.
+        """
+        content, weights = saved.read(folder)
+        with torch.device("meta"):  # held against the file before anything is allocated
+            weights.require_fit(cls._rebuild(content, encoder, decoder))
+        state = torch.get_rng_state()
+        model = cls._rebuild(content, encoder, decoder)
+        torch.set_rng_state(state)  # first weights are drawn for nothing: nobody shall notice
+        weights.load_into(model)
+        return model.to(device).eval()
+
+    @classmethod
+    def _rebuild(
+        cls, content: dict[str, Any], encoder: nn.Module | None, decoder: nn.Module | None
+    ) -> Model:
+        try:
+            schema = LatentSchema.from_dict(content["schema"])
+            if decoder is None and content["decoder"] is not None:
+                decoder = saved.build(content["decoder"], schema, "decoder")
+            return cls(
+                Preprocessing(**content["preprocessing"]),
+                encoder or saved.build(content["encoder"], schema, "encoder"),
+                schema,
+                heads={name: LinearHead(schema, **head) for name, head in content["heads"].items()},
+                decoder=decoder,
+                info=content["info"],
+            )
+        except InputError:
+            raise
+        except Exception as error:  # data of wrong types or sizes fail in many ways
+            raise InputError(
+                f"{saved.DESCRIPTION} does not describe a model ({type(error).__name__}: "
+                f"{str(error)[:200]}); it was changed by hand or damaged"
+            ) from error
+
+    def _run(self, module: Any, x: Tensor, batch: int) -> Tensor:
+        device = next((value.device for value in self.parameters()), torch.device("cpu"))
+        with _evaluating(self), torch.no_grad():
+            parts = [
+                module(x[start : start + batch].to(device)).float().cpu()
+                for start in range(0, len(x), batch)
+            ]
+        return torch.cat(parts)
+
+
+class _Blocks(nn.Module):
+    """A model whose outputs are the blocks, as a tuple."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, signals: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.model.schema.split(self.model(signals)).values())
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Generator[None]:
+    """Eval mode for a while; afterwards every part is in the mode that it was in."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True

@@ -1,0 +1,29 @@
+"""Encoders, exact front-ends and the autoencoder: ordinary PyTorch modules.
+
+`encoder("conv", channels=1, length=400)` and `front_end("power_spectrum", rate=400.0)` make one by
+name; `.settings` of each of them are the plain data that rebuild it.
+"""
+
+from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE, kl_divergence
+from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
+from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
+from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end
+from triptych.networks.resnet import ResNetEncoder
+
+__all__ = [
+    "ENCODERS",
+    "FRONT_ENDS",
+    "AlignedPeak",
+    "CanonicalPhase",
+    "ConvDecoder",
+    "ConvEncoder",
+    "FrontEnd",
+    "PowerSpectrum",
+    "Reconstruction",
+    "ResNetEncoder",
+    "SignalVAE",
+    "Standardize",
+    "encoder",
+    "front_end",
+    "kl_divergence",
+]

@@ -1,0 +1,130 @@
+"""Convolutional encoders: signals in, features or latents out; GroupNorm throughout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from triptych.errors import InputError
+
+EPSILON, TINY = 1e-6, 1e-9
+
+
+class FrontEnd(nn.Module):
+    """What stands before an encoder: signals ``(n, channels, time)`` in and out.
+
+    `settings` are plain data that rebuild it; `shape` tells the encoder what it will see.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def shape(self, channels: int, length: int) -> tuple[int, int]:
+        """Channels and length that come out for those that go in."""
+        return channels, length
+
+
+class Standardize(FrontEnd):
+    """Zero mean and unit standard deviation a window and channel; a model's first layer.
+
+    It stands after the views, so that views are in physical units; gain and offset are then
+    invariant by construction. Signals ``(n, channels, time)`` of any scale → the same shape.
+    A constant channel becomes zeros.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised signals, shape kept."""
+        centred = x - x.mean(dim=-1, keepdim=True)
+        centred = centred - centred.mean(dim=-1, keepdim=True)  # what rounding left of an offset
+        # Relative to the signal's own size, so that its unit does not matter (mV or V).
+        least = EPSILON * x.detach().abs().amax(dim=-1, keepdim=True) + TINY
+        return centred / (centred.square().mean(dim=-1, keepdim=True) + least.square()).sqrt()
+
+
+def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    """Make a convolution along time on maps ``(n, channels, 1, time)``.
+
+    Two-dimensional on purpose: in channels-last layout it runs about 1.5 times faster on a CPU
+    than the one-dimensional form.
+    """
+    return nn.Conv2d(
+        inputs, outputs, (1, kernel), stride=(1, stride), padding=(0, kernel // 2), bias=False
+    )
+
+
+def as_map(x: Tensor) -> Tensor:
+    """Signals ``(n, channels, time)`` → channels-last maps ``(n, channels, 1, time)``."""
+    return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+
+
+class ConvEncoder(nn.Module):
+    """A strided convolutional stack that sees *what* is in a window and *where* it is.
+
+    Its features are the mean and the maximum over time (what) beside a flattened map of fewer
+    channels (where), so that invariant and variant blocks each find what they need.
+
+    Parameters
+    ----------
+    channels, length
+        Shape of a signal window: ``(n, channels, length)``.
+    outputs
+        Latent dimensions of a last linear layer; 0 leaves the features as they are (a trunk for
+        `BlockHeads`).
+    widths, kernels, strides
+        Channels, kernel length and stride of each layer.
+    where
+        Channels of the flattened map.
+
+    Raises
+    ------
+    InputError
+        From `forward`, if a signal's shape is not ``(n, channels, length)``.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        length: int,
+        outputs: int = 0,
+        *,
+        widths: tuple[int, ...] = (32, 48, 64, 96),
+        kernels: tuple[int, ...] = (15, 7, 5, 5),
+        strides: tuple[int, ...] = (4, 2, 2, 1),
+        where: int = 8,
+    ) -> None:
+        super().__init__()
+        self.settings: dict[str, Any] = {
+            "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
+            "kernels": list(kernels), "strides": list(strides), "where": where,
+        }  # fmt: skip
+        self.channels, self.length = channels, length
+        layers: list[nn.Module] = []
+        before, steps = channels, length
+        for width, kernel, stride in zip(widths, kernels, strides, strict=True):
+            layers += [
+                convolution(before, width, kernel, stride),
+                nn.GroupNorm(8, width),
+                nn.GELU(),
+            ]
+            before, steps = width, -(-steps // stride)
+        self.stack = nn.Sequential(*layers)
+        self.where = nn.Conv2d(before, where, 1)
+        self.features = 2 * before + where * steps
+        self.last = nn.Linear(self.features, outputs) if outputs else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features ``(n, features)``, or latents ``(n, outputs)``."""
+        if x.ndim != 3 or x.shape[1:] != (self.channels, self.length):
+            raise InputError(
+                f"signals have shape {tuple(x.shape)}, but this encoder was built for "
+                f"(n, {self.channels}, {self.length}); cut or resample the windows to that shape"
+            )
+        maps = self.stack(as_map(x))
+        what = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
+        return self.last(torch.cat([what, self.where(maps).flatten(1)], dim=1))

@@ -1,0 +1,85 @@
+"""Networks by name, as recipes and saved models write them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, cast
+
+from torch import nn
+
+from triptych.errors import InputError
+from triptych.networks.autoencoder import ConvDecoder
+from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
+from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
+from triptych.networks.resnet import ResNetEncoder
+
+ENCODERS: Mapping[str, type[nn.Module]] = {"conv": ConvEncoder, "resnet": ResNetEncoder}
+FRONT_ENDS: Mapping[str, type[FrontEnd]] = {
+    "standardize": Standardize,
+    "canonical_phase": CanonicalPhase,
+    "power_spectrum": PowerSpectrum,
+    "aligned_peak": AlignedPeak,
+}
+DECODERS: Mapping[str, type[nn.Module]] = {"conv_decoder": ConvDecoder}
+ALL: Mapping[str, type[nn.Module]] = {**ENCODERS, **FRONT_ENDS, **DECODERS}
+
+
+def encoder(name: str, **settings: Any) -> nn.Module:
+    """Make an encoder: signals ``(n, channels, time)`` → features or latents.
+
+    Parameters
+    ----------
+    name
+        One of `ENCODERS`.
+    **settings
+        Its settings; lists (from YAML or JSON) stand for tuples.
+
+    Raises
+    ------
+    InputError
+        If there is no such encoder, or it has no such setting or cannot be built with it.
+    """
+    return make(name, settings, ENCODERS, "encoder")
+
+
+def front_end(name: str, **settings: Any) -> FrontEnd:
+    """Make a front-end, one of `FRONT_ENDS`, like `encoder`; its `shape` is the next one's."""
+    return cast(FrontEnd, make(name, settings, FRONT_ENDS, "front-end"))
+
+
+def make(
+    name: object,
+    settings: Mapping[str, Any],
+    table: Mapping[str, type[nn.Module]] = ALL,
+    kind: str = "network",
+) -> nn.Module:
+    """Make a network of `table` by its name (raises InputError like `encoder`)."""
+    if not isinstance(name, str) or name not in table:
+        raise InputError(f"there is no {kind} {name!r}; choose one of {', '.join(table)}")
+    known = list(inspect.signature(table[name]).parameters)
+    unknown = [setting for setting in settings if setting not in known]
+    if unknown:
+        raise InputError(
+            f"{kind} {name!r} has no setting {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(known) or 'none'}"
+        )
+    lists = {key: cast(list[Any], value) for key, value in settings.items() if _is_list(value)}
+    given = {**settings, **{key: tuple(value) for key, value in lists.items()}}
+    try:
+        return table[name](**given)
+    except InputError:
+        raise
+    except Exception as error:  # what torch makes of impossible sizes has many types
+        raise InputError(
+            f"{kind} {name!r} cannot be built with {dict(settings)}: {error}"
+        ) from error
+
+
+def name_of(network: nn.Module) -> str | None:
+    """Name of one of our networks; None for any other class, subclasses of ours included."""
+    return next((name for name, kind in ALL.items() if type(network) is kind), None)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)

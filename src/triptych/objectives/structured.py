@@ -1,0 +1,262 @@
+"""Structured contrastive learning (SCL): invariant, variant and free blocks of one latent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, cast
+
+import torch
+from torch import Generator, Tensor, nn
+
+from triptych.errors import InputError
+from triptych.latent import Block, LatentSchema
+from triptych.objectives import terms
+from triptych.objectives.base import LossTerms
+from triptych.objectives.gather import gather
+from triptych.objectives.orbit import orbit_similarity
+from triptych.objectives.variation import Equivariant, Mechanism, Predict, Repel
+from triptych.objectives.views import Reference, Views, make_views
+from triptych.transforms import Transform
+
+Variation = Literal["repel", "predict", "equivariant"]
+Independence = Literal["cross_covariance", "hsic", "joint_entropy"]
+WEIGHTS = {
+    "invariance": 1.0,
+    "alignment": 1.0,
+    "centring": 0.0,
+    "variation": 1.0,
+    "independence": 1.0,
+}
+INDEPENDENCE = {
+    "cross_covariance": terms.cross_covariance,
+    "hsic": terms.hsic,
+    "joint_entropy": terms.joint_entropy,
+}
+
+
+class StructuredContrastive(nn.Module):
+    """SCL on the blocks of a schema (arXiv 2511.14920; DESIGN's precise form).
+
+    For each transform's pair: *invariance* (NT-Xent with other samples as negatives) and
+    *alignment* (1 − cos) on the blocks invariant to it, *variation* on those variant or
+    equivariant to it, *independence* between related blocks; free blocks get nothing. Ours beside
+    the paper's: soft targets (`sharpness`) and *centring* (mean cosine of the batch towards 0).
+
+    Parameters
+    ----------
+    schema
+        The latent vector's blocks.
+    transforms
+        The transforms that the blocks name; a crop first.
+    temperature
+        τ of NT-Xent, above 0.
+    sharpness
+        0 = NT-Xent as published. Above 0, its targets are spread over the samples that the
+        transform makes alike: softmax of the orbit similarity / sharpness (`terms.soft_nt_xent`),
+        so that two beats of one shape are not pushed apart. About 0.02 to 0.1.
+    variation
+        Mechanism of variant blocks, or several whose terms are summed. Equivariant blocks always
+        use ``"equivariant"``.
+    weights
+        Weight of each of ``invariance, alignment, centring, variation, independence``; those left
+        out are 1, but centring 0.
+    independence
+        Estimator between each pair of related blocks, or None for no such term.
+    stop_gradient
+        Terms that train the blocks' heads but not the trunk; needs `isolated` in `forward`.
+    limits
+        Transform name → largest distance (in its unit) at which a pair counts in variation.
+    reference
+        ``"original"`` keeps the first side of each pair as it is.
+
+    Raises
+    ------
+    InputError
+        If schema and transforms do not name each other, or an option is unknown.
+    """
+
+    def __init__(
+        self,
+        schema: LatentSchema,
+        transforms: Sequence[Transform],
+        *,
+        temperature: float = 0.1,
+        sharpness: float = 0.0,
+        variation: Variation | Sequence[Variation] = "predict",
+        weights: Mapping[str, float] | None = None,
+        independence: Independence | None = None,
+        stop_gradient: Sequence[str] = (),
+        limits: Mapping[str, float] | None = None,
+        reference: Reference = "transformed",
+    ) -> None:
+        super().__init__()
+        self.schema = schema
+        self.transforms = tuple(transforms)
+        self.temperature = temperature
+        self.sharpness = sharpness
+        self.weights = WEIGHTS | dict(weights or {})
+        self.independence = independence
+        self.stop_gradient = tuple(stop_gradient)
+        self.limits = dict(limits or {})
+        self.reference: Reference = reference
+        chosen = (variation,) if isinstance(variation, str) else tuple(variation)
+        self._check(chosen)
+        mechanisms: dict[str, nn.ModuleDict] = {}
+        for transform in self.transforms:
+            related = schema.variant(transform.name) + schema.equivariant(transform.name)
+            for block in related:
+                equivariant = block in schema.equivariant(transform.name)
+                names = ("equivariant",) if equivariant else chosen
+                mechanisms[f"{transform.name}__{block.name}"] = nn.ModuleDict(
+                    {name: self._mechanism(name, transform, block) for name in names}
+                )
+        self.mechanisms = nn.ModuleDict(mechanisms)
+
+    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
+        """One pair of views a transform of signals ``x (n, channels, time + 2·context)``."""
+        views = make_views(x, self.transforms, reference=self.reference, generator=generator)
+        if not self.sharpness:
+            return views
+        similarity = {
+            transform.name: orbit_similarity(gather(x), transform)
+            for transform in self.transforms
+            if self.schema.invariant(transform.name)
+        }
+        return replace(views, similarity=similarity)
+
+    def forward(self, z: Tensor, views: Views, isolated: Tensor | None = None) -> LossTerms:
+        """Loss terms of latents ``z (v·n, size)`` of `views`.
+
+        Parameters
+        ----------
+        z
+            Latents of ``views.signals``, row by row.
+        views
+            What `views` returned.
+        isolated
+            The same latents cut off from the trunk (``encoder.both(x)[1]`` of `BlockHeads`);
+            needed if `stop_gradient` names a term.
+
+        Raises
+        ------
+        InputError
+            If shapes do not fit, or isolation is asked for and `isolated` is missing.
+        """
+        self.schema.check(z, source="the encoder's latents")
+        if len(z) != len(views.signals):
+            raise InputError(
+                f"{len(z)} latents for {len(views.signals)} views; encode views.signals as a whole"
+            )
+        if self.stop_gradient and isolated is None:
+            raise InputError(
+                f"stop_gradient={self.stop_gradient} needs latents cut off from the trunk, which "
+                "only an encoder with block heads can give: wrap your trunk in BlockHeads(trunk, "
+                "schema) and pass isolated=encoder.both(signals)[1]"
+            )
+        found: dict[str, Tensor] = {}
+        for transform in self.transforms:
+            found |= self._pair_terms(transform, z, views, isolated)
+        if self.independence is not None:
+            found["independence"] = self._independence(self._source("independence", z, isolated))
+        total = z.new_zeros(())
+        for name, value in found.items():
+            total = total + self.weights[name.split("/")[0]] * value
+        return LossTerms(total, found)
+
+    def _pair_terms(
+        self, transform: Transform, z: Tensor, views: Views, isolated: Tensor | None
+    ) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        name = transform.name
+        inside = tuple(block.name for block in self.schema.invariant(name))
+        if inside:
+            first, second = map(gather, self._sides("invariance", inside, name, z, views, isolated))
+            if self.sharpness:
+                similar = views.similarity[name]
+                soft = (similar, self.temperature, self.sharpness)
+                found[f"invariance/{name}"] = terms.soft_nt_xent(first, second, *soft)
+            else:
+                found[f"invariance/{name}"] = terms.nt_xent(first, second, self.temperature)
+            first, second = self._sides("alignment", inside, name, z, views, isolated)
+            found[f"alignment/{name}"] = terms.alignment(first, second)
+            if self.weights["centring"]:
+                sides = torch.cat(self._sides("centring", inside, name, z, views, isolated))
+                found[f"centring/{name}"] = terms.centring(gather(sides))
+        related = self.schema.variant(name) + self.schema.equivariant(name)
+        if not related:
+            return found
+        theta = views.thetas(name)
+        delta = transform.relative(*theta)
+        weight = z.new_ones(len(delta))
+        if name in self.limits:
+            weight = (transform.distance(*theta) <= self.limits[name]).to(z.dtype)
+        invariant = z.new_zeros(len(delta), 0)
+        if inside:
+            invariant = torch.stack(views.sides(self.schema.select(z, inside), name)).mean(dim=0)
+        for block in related:
+            sides = self._sides("variation", (block.name,), name, z, views, isolated)
+            mechanisms = cast(nn.ModuleDict, self.mechanisms[f"{name}__{block.name}"])
+            for kind, mechanism in mechanisms.items():
+                key = f"variation/{name}/{block.name}/{kind}"
+                found[key] = mechanism(*sides, delta, weight, invariant.detach())
+        return found
+
+    def _sides(
+        self,
+        term: str,
+        blocks: tuple[str, ...],
+        name: str,
+        z: Tensor,
+        views: Views,
+        isolated: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        chosen = self.schema.select(self._source(term, z, isolated), blocks)
+        return views.sides(chosen, name)
+
+    def _source(self, term: str, z: Tensor, isolated: Tensor | None) -> Tensor:
+        return isolated if term in self.stop_gradient and isolated is not None else z
+
+    def _independence(self, z: Tensor) -> Tensor:
+        parts = self.schema.split(z)
+        related = [gather(parts[block.name]) for block in self.schema.blocks if not block.free]
+        estimate = INDEPENDENCE[self.independence or "hsic"]
+        pairs = [(a, b) for i, a in enumerate(related) for b in related[i + 1 :]]
+        return torch.stack([estimate(a, b) for a, b in pairs]).mean()
+
+    def _mechanism(self, name: str, transform: Transform, block: Block) -> Mechanism:
+        if name == "repel":
+            return Repel(transform)
+        if name == "predict":
+            return Predict(transform, block.size)
+        inside = sum(other.size for other in self.schema.invariant(transform.name))
+        return Equivariant(transform, block.size, inside)
+
+    def _check(self, chosen: tuple[str, ...]) -> None:
+        given = {transform.name for transform in self.transforms}
+        named = set(self.schema.transforms)
+        if given != named:
+            raise InputError(
+                f"the schema's blocks name {sorted(named) or 'no transform'}, but the transforms "
+                f"given are {sorted(given) or 'none'}; they must be the same"
+            )
+        for option, values, allowed in (
+            ("variation", chosen, ("repel", "predict", "equivariant")),
+            ("weights", tuple(self.weights), tuple(WEIGHTS)),
+            ("stop_gradient", self.stop_gradient, tuple(WEIGHTS)),
+            ("limits", tuple(self.limits), tuple(given)),
+            ("independence", (self.independence,), (None, *INDEPENDENCE)),
+        ):
+            for value in values:
+                if value not in allowed:
+                    raise InputError(
+                        f"{option} names {value!r}, expected one of {', '.join(map(str, allowed))}"
+                    )
+        if self.temperature <= 0 or self.sharpness < 0:
+            raise InputError(
+                f"temperature is {self.temperature} and sharpness {self.sharpness}; the first must "
+                "be above 0, the second at least 0"
+            )
+        related = [block for block in self.schema.blocks if not block.free]
+        if self.independence is not None and len(related) < 2:
+            raise InputError("independence needs at least two blocks that declare a relation")

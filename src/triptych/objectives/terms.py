@@ -1,0 +1,140 @@
+"""Formulas as pure functions: tensors in, one scalar (or one value a row) out.
+
+Notation: n samples, d dimensions, τ temperature, cos the cosine similarity.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def alignment(a: Tensor, b: Tensor) -> Tensor:
+    """Mean of 1 − cos(a, b) over the rows of ``a, b (n, d)``; range 0 (aligned) to 2."""
+    return (1 - functional.cosine_similarity(a, b, dim=-1)).mean()
+
+
+def centring(z: Tensor) -> Tensor:
+    """Squared length of the mean of the normalised rows of ``z (n, d)``; 0 to 1.
+
+    It equals the mean cosine over all pairs of rows, so it draws that of random pairs to 0.
+    """
+    return functional.normalize(z, dim=-1).mean(dim=0).square().sum()
+
+
+def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Normalised temperature-scaled cross-entropy of pairs ``a[i], b[i]``, each ``(n, d)``.
+
+    −1/(2n) Σᵢ log exp(cos(zᵢ, z_p(i))/τ) / Σ_{k≠i} exp(cos(zᵢ, z_k)/τ) over the 2n rows, whose
+    negatives are all other samples. Chen et al. 2020 (arXiv 2002.05709, equation 1).
+
+    Returns
+    -------
+    Tensor
+        Scalar; log(2n − 1) where all similarities are equal.
+    """
+    a, b = functional.normalize(a, dim=-1), functional.normalize(b, dim=-1)
+    z = torch.cat([a, b])
+    similarity = (z / temperature) @ z.T
+    similarity.fill_diagonal_(-torch.inf)
+    positive = (a * b).sum(dim=-1) / temperature
+    return similarity.logsumexp(dim=1).mean() - positive.mean()
+
+
+def soft_nt_xent(
+    a: Tensor, b: Tensor, similarity: Tensor, temperature: float, sharpness: float
+) -> Tensor:
+    """NT-Xent whose targets are spread over the samples that are alike up to the transform.
+
+    −1/(2n) Σᵢ Σ_{k≠i} tᵢₖ log softmax_{k≠i}(cos(zᵢ, z_k)/τ), tᵢ = softmax_{k≠i}(sᵢₖ/sharpness),
+    with s the orbit similarity of the samples behind the rows (1 for a sample's own other view).
+    As `sharpness` → 0 it becomes `nt_xent`. Ours; soft targets as in Zheng et al. 2021 (ReSSL,
+    arXiv 2107.09282), whose s is learned, not given by the transform.
+
+    Parameters
+    ----------
+    a, b
+        Latents of both views, each ``(n, d)``.
+    similarity
+        ``(n, n)``, at most 1; its diagonal is ignored.
+    temperature, sharpness
+        τ of the latents and of the targets, above 0.
+    """
+    n = len(a)
+    z = functional.normalize(torch.cat([a, b]), dim=-1)
+    logits = (z / temperature) @ z.T
+    logits.fill_diagonal_(-torch.inf)
+    log_odds = logits - logits.logsumexp(dim=1, keepdim=True)
+    own = torch.eye(n, dtype=torch.bool, device=z.device)
+    near = similarity.to(z.dtype).masked_fill(own, 1.0).repeat(2, 2) / sharpness
+    near.fill_diagonal_(-torch.inf)
+    targets = near.softmax(dim=1)
+    return -(targets * log_odds.fill_diagonal_(0.0)).sum(dim=1).mean()
+
+
+def repulsion(a: Tensor, b: Tensor, weight: Tensor, temperature: float = 0.2) -> Tensor:
+    """Push the two sides of a pair apart: mean of w · τ · softplus(cos(a, b)/τ).
+
+    The bounded form of SCL's variant mechanism (arXiv 2511.14920): 0 for opposite rows, with a
+    gradient that fades as they part. ``a, b (n, d)``; ``weight (n,)`` at least 0.
+    """
+    similarity = functional.cosine_similarity(a, b, dim=-1)
+    return (weight * temperature * functional.softplus(similarity / temperature)).mean()
+
+
+def norm_floor(z: Tensor, floor: float = 1.0) -> Tensor:
+    """Mean of relu(floor − ‖z‖ / √d)² over the rows of ``z (n, d)``: keeps z away from zero."""
+    size = z.square().mean(dim=-1).clamp_min(1e-12).sqrt()
+    return (floor - size).clamp_min(0).square().mean()
+
+
+def cross_covariance(a: Tensor, b: Tensor) -> Tensor:
+    """Mean square of the cross-correlation matrix of ``a (n, p)`` and ``b (n, q)``; 0 to 1.
+
+    Columns are standardised, so the blocks' scales do not matter; fewer than 2 rows give 0.
+    Cf. Cogswell et al. 2016 (arXiv 1511.06068), the decorrelation term between two blocks.
+    """
+    if len(a) < 2:
+        return (a.sum() + b.sum()) * 0
+    a, b = _standardize(a), _standardize(b)
+    return (a.T @ b / len(a)).square().mean()
+
+
+def hsic(a: Tensor, b: Tensor) -> Tensor:
+    """Normalised Hilbert-Schmidt independence criterion (CKA) of ``a (n, p)``, ``b (n, q)``.
+
+    tr(KHLH)/√(tr(KHKH)·tr(LHLH)), Gaussian kernels with the median-distance bandwidth; 0 to 1,
+    0 for independence as n grows. Gretton et al. 2005; Cortes et al. 2012.
+    """
+    if len(a) < 2:
+        return (a.sum() + b.sum()) * 0
+    k, m = _centred_kernel(a), _centred_kernel(b)
+    return (k * m).sum() / (k.square().sum() * m.square().sum()).clamp_min(1e-12).sqrt()
+
+
+def joint_entropy(a: Tensor, b: Tensor, bandwidth: float = 0.5) -> Tensor:
+    """Minus the kernel estimate of the joint entropy H(a, b): SepCLR's k-JEM term, to minimise.
+
+    meanᵢ log meanⱼ exp(−‖aᵢ−aⱼ‖²/2τ) · exp(−‖bᵢ−bⱼ‖²/2τ), j = i included; at most 0.
+    Louiset et al., ICLR 2024. ``a (n, p)``, ``b (n, q)``; `bandwidth` is τ.
+    """
+    distance = torch.cdist(a, a).square() + torch.cdist(b, b).square()
+    return (torch.logsumexp(-distance / (2 * bandwidth), dim=1) - _log(len(a), a)).mean()
+
+
+def _log(n: int, like: Tensor) -> Tensor:
+    return torch.log(torch.tensor(float(n), dtype=like.dtype, device=like.device))
+
+
+def _standardize(z: Tensor) -> Tensor:
+    centred = z - z.mean(dim=0)
+    return centred / centred.square().mean(dim=0).add(1e-6).sqrt()
+
+
+def _centred_kernel(z: Tensor) -> Tensor:
+    distance = torch.cdist(z, z).square()
+    median = distance.detach().median().clamp_min(1e-6)
+    kernel = torch.exp(-distance / median)
+    kernel = kernel - kernel.mean(dim=0)
+    return kernel - kernel.mean(dim=1, keepdim=True)

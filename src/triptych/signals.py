@@ -1,0 +1,300 @@
+"""Signals as arrays: checking, resampling, filtering and cutting into windows.
+
+One recording is a NumPy array ``(channels, time)``. Times are in seconds, rates in Hz,
+positions in samples. Errors that a user can cause are `InputError`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from triptych.errors import InputError
+
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.int64]
+
+
+def _scipy_signal() -> Any:
+    # Imported here, because `import triptych` must not pay for it.
+    return importlib.import_module("scipy.signal")
+
+
+def _require_rate(rate: float | None, name: str) -> float:
+    if rate is not None and math.isfinite(rate) and rate > 0:
+        return rate
+    raise InputError(
+        f"{name} has sampling rate {rate!r}, expected a positive number of Hz; "
+        "state the rate at which it was recorded"
+    )
+
+
+def validate(
+    signals: Floats | torch.Tensor,
+    rate: float | None,
+    *,
+    name: str,
+    channels: Sequence[str] = (),
+    allow_constant: bool = False,
+) -> None:
+    """Refuse signals that no model can use, in one sentence that says where the fault is.
+
+    Parameters
+    ----------
+    signals
+        One recording ``(channels, time)`` or a batch ``(n, channels, time)``.
+    rate, name, channels
+        Hz (None is refused); what signals and channels are called in the message.
+    allow_constant
+        Accept channels that never change (dropped or unplugged sensors).
+
+    Raises
+    ------
+    InputError
+        Wrong shape or type, NaN, infinity, a constant channel, no positive rate.
+    """
+    rate = _require_rate(rate, name)
+    if isinstance(signals, torch.Tensor):
+        whole = signals.detach().cpu()
+        signals = whole.float().numpy() if whole.dtype == torch.bfloat16 else whole.numpy()
+    values = np.asarray(signals)
+    if values.ndim not in (2, 3) or 0 in values.shape:
+        raise InputError(
+            f"{name} has shape {values.shape}, expected (channels, time) or "
+            "(batch, channels, time) with at least one of each"
+        )
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"{name} holds {values.dtype} values, expected real numbers")
+
+    def place(index: NDArray[np.int64]) -> str:
+        *window, channel = (int(i) for i in index)
+        label = repr(channels[channel]) if channel < len(channels) else str(channel)
+        return f"channel {label}" + (f" of window {window[0]}" if window else "")
+
+    # One pass over the sum is much cheaper than isfinite where all is well.
+    with np.errstate(all="ignore"):
+        total = values.sum(dtype=np.float64)
+    if not np.isfinite(total):
+        faults = np.argwhere(~np.isfinite(values))
+        if len(faults):
+            first = faults[0]
+            kind = "NaN" if np.isnan(values[tuple(first)]) else "infinity"
+            raise InputError(
+                f"{name} has {kind} in {place(first[:-1])} at {first[-1] / rate:.3f} s "
+                f"({len(faults)} bad values in all); fill or cut these stretches first"
+            )
+    if not allow_constant and values.shape[-1] > 1:
+        constant = np.argwhere(values.max(axis=-1) == values.min(axis=-1))
+        if len(constant):
+            value = values[tuple(constant[0])][0]
+            raise InputError(
+                f"{name} is constant ({value:g}) in {place(constant[0])} from 0 s to "
+                f"{values.shape[-1] / rate:.3f} s; leave this channel out or check the sensor"
+            )
+
+
+def resample(signal: Floats, rate: float, new_rate: float) -> Floats:
+    """Resample one recording by a polyphase filter, without edge transients.
+
+    Parameters
+    ----------
+    signal
+        ``(channels, time)`` (any leading axes), at `rate` Hz.
+    rate, new_rate
+        Hz above 0 (else InputError); their ratio as a fraction with denominator to 10,000.
+
+    Returns
+    -------
+    ndarray
+        ``(channels, round(time * new_rate / rate))``, the input's float type. Sample k lies
+        at k / new_rate s, so the first sample keeps its time.
+    """
+    _require_rate(rate, "the signal")
+    _require_rate(new_rate, "the resampled signal")
+    if rate == new_rate:
+        return signal.copy()
+    ratio = Fraction(new_rate / rate).limit_denominator(10_000)
+    length = round(signal.shape[-1] * new_rate / rate)
+    # Polyphase branches differ slightly in gain at zero frequency: the mean must not pass
+    # through them, or a large offset (gravity, electrode potential) would come out as ripple.
+    mean = signal.mean(axis=-1, keepdims=True, dtype=np.float64)
+    resampled = _scipy_signal().resample_poly(
+        signal - mean, ratio.numerator, ratio.denominator, axis=-1, padtype="edge"
+    )
+    missing = length - resampled.shape[-1]
+    if missing > 0:  # only where the fraction is an approximation of the ratio
+        padding = [(0, 0)] * (signal.ndim - 1) + [(0, missing)]
+        resampled = np.pad(resampled, padding, mode="edge")
+    return cast(Floats, (resampled[..., :length] + mean).astype(signal.dtype, copy=False))
+
+
+def resample_timestamps(
+    times_s: ArrayLike, values: ArrayLike, rate: float, max_gap_s: float
+) -> list[tuple[float, Floats]]:
+    """Bring irregularly stamped samples onto a regular grid, piece by piece.
+
+    Samples are sorted by time, repeated stamps dropped (the first one stays), and the
+    recording is split where two neighbours are more than `max_gap_s` apart. Each piece is
+    interpolated linearly. Where the rate goes down by more than 1.5 times, the piece is first
+    interpolated onto a multiple of `rate` and then decimated with an anti-alias filter.
+
+    Parameters
+    ----------
+    times_s, values
+        ``(time,)`` stamps in s, in any order, and ``(time, channels)``.
+    rate, max_gap_s
+        Hz of the result, and the longest step in s that is interpolated over.
+
+    Returns
+    -------
+    list of (start_s, signal)
+        `signal` is float64 ``(channels, time)``, its sample k lies at ``start_s + k / rate``.
+        Pieces of a single sample are dropped.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, values that are not finite, rate or gap not positive.
+    """
+    _require_rate(rate, "the regular grid")
+    times = np.asarray(times_s, dtype=np.float64)
+    samples = np.asarray(values, dtype=np.float64)
+    if times.ndim != 1 or samples.ndim != 2 or len(times) != len(samples):
+        raise InputError(
+            f"timestamps have shape {times.shape} and values {samples.shape}, "
+            "expected (time,) and (time, channels)"
+        )
+    if not max_gap_s > 0:
+        raise InputError(f"max_gap_s is {max_gap_s!r}, expected a positive number of s")
+    bad = ~(np.isfinite(times) & np.isfinite(samples).all(axis=1))
+    if bad.any():
+        raise InputError(
+            f"row {int(np.argmax(bad))} of the stamped samples is not finite "
+            f"({int(bad.sum())} such rows in all); drop these rows first"
+        )
+    times, first = np.unique(times, return_index=True)
+    samples = samples[first]
+    splits = (np.flatnonzero(np.diff(times) > max_gap_s) + 1).tolist()
+    pieces: list[tuple[float, Floats]] = []
+    for begin, end in itertools.pairwise([0, *splits, len(times)]):
+        moments, columns = times[begin:end], samples[begin:end].T
+        if len(moments) < 2:
+            continue
+        own_rate = 1.0 / float(np.median(np.diff(moments)))
+        finer = math.ceil(own_rate / rate) if own_rate > 1.5 * rate else 1
+        start, duration = float(moments[0]), float(moments[-1] - moments[0])
+        # The tolerance keeps the last sample where duration * rate is whole up to rounding.
+        length = math.floor(duration * rate + 1e-6) + 1
+        grid = start + np.arange((length - 1) * finer + 1) / (rate * finer)
+        regular: Floats = np.empty((len(columns), len(grid)))
+        for row, column in zip(regular, columns, strict=True):
+            row[:] = np.interp(grid, moments, column)
+        if finer > 1:
+            padded = np.pad(regular, ((0, 0), (0, finer - 1)), mode="edge")
+            regular = resample(padded, rate * finer, rate)
+        pieces.append((start, regular))
+    return pieces
+
+
+def bandpass(
+    signal: Floats, rate: float, low: float | None, high: float | None, order: int = 3
+) -> Floats:
+    """Butterworth filter run forwards and backwards: no phase shift, twice the attenuation.
+
+    Parameters
+    ----------
+    signal
+        ``(channels, time)`` (any leading axes), at `rate` Hz.
+    low, high, order
+        Edges of the pass band in Hz (None leaves that side open), order in one direction.
+
+    Returns
+    -------
+    ndarray
+        Same shape and float type (computed in float64: single precision cannot hold a 0.5 Hz
+        edge at 400 Hz). Edges other than 0 < low < high < rate / 2 raise InputError.
+    """
+    _require_rate(rate, "the signal to filter")
+    edges = [edge for edge in (low, high) if edge is not None]
+    if not edges:
+        return signal.copy()
+    if not all(0 < edge < rate / 2 for edge in edges) or edges != sorted(set(edges)):
+        raise InputError(
+            f"band-pass {low} to {high} Hz at a rate of {rate:g} Hz, "
+            f"expected 0 < low < high < {rate / 2:g} Hz"
+        )
+    kind = "lowpass" if low is None else "highpass" if high is None else "bandpass"
+    scipy_signal = _scipy_signal()
+    sections = scipy_signal.butter(order, np.squeeze(edges), kind, fs=rate, output="sos")
+    # Padding as long as the filter remembers; the library's default is made for short memories.
+    padding = min(signal.shape[-1] - 1, math.ceil(3 * rate / edges[0]))
+    filtered = scipy_signal.sosfiltfilt(
+        sections, signal.astype(np.float64, copy=False), axis=-1, padlen=padding
+    )
+    return cast(Floats, filtered.astype(signal.dtype, copy=False))
+
+
+def cut_windows(signal: Floats, starts: ArrayLike, length: int, context: int = 0) -> Floats:
+    """Cut windows out of one recording, all at once.
+
+    Parameters
+    ----------
+    signal, starts
+        ``(channels, time)``, and ``(n,)`` first samples of the windows proper.
+    length, context
+        Samples of a window proper, and extra samples on either side of it.
+
+    Returns
+    -------
+    ndarray
+        ``(n, channels, length + 2 * context)``, a copy.
+
+    Raises
+    ------
+    InputError
+        If a window with its context would leave the recording.
+    """
+    first = np.asarray(starts, dtype=np.int64) - context
+    width = length + 2 * context
+    outside = (first < 0) | (first + width > signal.shape[-1])
+    if outside.any():
+        start = int(first[np.argmax(outside)])
+        raise InputError(
+            f"a window covers samples {start} to {start + width - 1}, but the recording has "
+            f"samples 0 to {signal.shape[-1] - 1}; use shorter windows or less context"
+        )
+    if len(first) == 0:
+        return np.empty((0, signal.shape[0], width), dtype=signal.dtype)
+    windows = np.lib.stride_tricks.sliding_window_view(signal, width, axis=-1)
+    return np.ascontiguousarray(windows[:, first].swapaxes(0, 1))
+
+
+def random_starts(
+    n: int, n_samples: int, length: int, context: int, rng: np.random.Generator
+) -> Ints:
+    """Draw `n` starts uniformly (with repetition) so that window and context fit.
+
+    Raises InputError if the recording is too short for a single window.
+    """
+    last = n_samples - length - context
+    if last < context:
+        raise InputError(
+            f"a recording of {n_samples} samples is too short for windows of {length} samples "
+            f"with {context} of context on either side; use shorter windows or leave it out"
+        )
+    return rng.integers(context, last, size=n, dtype=np.int64, endpoint=True)
+
+
+def regular_starts(n_samples: int, length: int, step: int, context: int = 0) -> Ints:
+    """Place starts every `step` samples; none where the recording is too short for a window."""
+    if step < 1:
+        raise InputError(f"windows every {step} samples, expected a step of at least 1 sample")
+    return np.arange(context, n_samples - length - context + 1, step, dtype=np.int64)

@@ -1,0 +1,28 @@
+"""Studies: methods x seeds on a dataset under the protocol. One file and one line here each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triptych.errors import InputError
+from triptych.studies.base import Study
+
+# Name on the command line to module and class; a study is imported when it is asked for.
+STUDIES = {
+    "ecg-phase": "triptych.studies.ecg_phase:EcgPhase",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names of all studies."""
+    return tuple(STUDIES)
+
+
+def study(name: str) -> Study[Any]:
+    """Study of that name; an unknown one raises InputError."""
+    from importlib import import_module
+
+    if name not in STUDIES:
+        raise InputError(f"there is no study {name!r}: choose from {', '.join(STUDIES)}")
+    module, _, kind = STUDIES[name].partition(":")
+    return getattr(import_module(module), kind)()

@@ -1,0 +1,194 @@
+"""What a study is to the runner: its words, its cells, and how one cell is computed and drawn.
+
+A new study is one file with one subclass of `Study`, and one line in this folder's `__init__`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+Budget = Literal["smoke", "quick", "full"]
+Direction = Literal["higher", "lower", "none"]
+Progress = Callable[[str], None]  # a few words on where the cell is: "trial 3/8, epoch 12/60"
+
+# Source files that every study's figures may depend on. A study that names fewer in `sources`
+# keeps its finished cells when other files change.
+SOURCES = (
+    "signals.py",
+    "model/*.py",
+    "latent/*.py",
+    "networks/*.py",
+    "transforms/*.py",
+    "datasets/*.py",
+    "objectives/*.py",
+    "training/*.py",
+    "audit/*.py",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line; `None` or empty leaves it to the study."""
+
+    budget: Budget = "quick"
+    methods: tuple[str, ...] = ()
+    seeds: int | None = None
+    device: str = "auto"
+    dataset: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method, trained and measured once."""
+
+    method: str
+    dataset: str
+    split: str = "subject"
+    fold: int = 0
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.method} on {self.dataset} ({self.split} {self.fold}, seed {self.seed})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The study's data, read once; a study subclasses it (kw_only) and adds its windows.
+
+    It must pickle, because parallel processes get a copy.
+    """
+
+    data_name: str
+    fingerprint: str
+    simulated: bool = False
+    notes: tuple[str, ...] = ()
+    options: Options = Options()
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What `Study.compute` hands back; the runner adds the cell's names and the seconds.
+
+    Attributes
+    ----------
+    metrics
+        Metric name to figure. A metric the method does not have (``mse`` without a decoder) is
+        left out; one that came out NaN is dropped by the runner, with a note.
+    subjects
+        Test subject to ``(n, metrics)``: how much stands behind the figures, and the same metrics
+        on this subject alone (those that exist per subject).
+    parameters, epochs, trials
+        Of the method as it was measured; trials = recipes tried on validation people.
+    artifacts
+        Plain JSON, small (curves, map coordinates, gallery signals): kept in the cell's file for
+        `Study.draw`, not in results.json.
+    """
+
+    metrics: Mapping[str, float]
+    subjects: Mapping[str, tuple[int, Mapping[str, float]]] = field(
+        default_factory=dict[str, tuple[int, Mapping[str, float]]]
+    )
+    parameters: int = 0
+    epochs: int = 0
+    trials: int = 0
+    artifacts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A computed cell: its row of results.json, its artifacts, and where it was computed."""
+
+    cell: Cell
+    row: dict[str, Any]
+    artifacts: dict[str, Any]
+    environment: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn file in the study's `figures` folder; `alt` says what it shows to who cannot see."""
+
+    file: str
+    title: str
+    caption: str
+    alt: str = ""
+
+
+P = TypeVar("P", bound=Prepared)
+
+
+class Study(ABC, Generic[P]):
+    """Methods x seeds on a dataset under the protocol. Instances hold no state and pickle.
+
+    Attributes
+    ----------
+    name, title
+        ``"ecg-phase"`` and what stands over tables and reports.
+    definitions
+        Metric to one line, in the order of the tables.
+    methods, headline
+        All rows, in the order of the tables; the metrics of the first table and of the paired
+        statements.
+    directions
+        Metric to which way is better; a metric without an entry is ``"none"``.
+    focus
+        The method that the paired statements are about.
+    exact
+        Methods that are invariant by construction.
+    units
+        Metric to (scale, unit) in which its differences are worded; else 100, "points".
+    sources
+        Globs of files in the package that the figures depend on. The study's own file, and the
+        files of this folder that it imports at its top, always count; comments and docstrings
+        never do.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    protocol: ClassVar[str] = "1"
+    definitions: ClassVar[Mapping[str, str]]
+    methods: ClassVar[tuple[str, ...]]
+    headline: ClassVar[tuple[str, ...]]
+    directions: ClassVar[Mapping[str, Direction]]
+    focus: ClassVar[str] = "scl"
+    exact: ClassVar[tuple[str, ...]] = ()
+    units: ClassVar[Mapping[str, tuple[float, str]]] = {}
+    sources: ClassVar[tuple[str, ...]] = SOURCES
+
+    @abstractmethod
+    def prepare(self, data: Path | None, options: Options) -> P:
+        """Read the data (InputError if it cannot); the same arguments give the same data."""
+
+    @abstractmethod
+    def cells(self, prepared: P) -> Sequence[Cell]:
+        """Cells in the order of computing; `prepared.options` says methods, seeds, budget.
+
+        The runner has checked the methods' names and filled in all of them where none was named.
+        """
+
+    @abstractmethod
+    def key(self, prepared: P, cell: Cell) -> Mapping[str, Any]:
+        """Plain JSON that decides the cell's figures (its recipe, trials, counts of windows).
+
+        Protocol, code, data, cell and budget are in the cache key anyway.
+        """
+
+    @abstractmethod
+    def compute(self, prepared: P, cell: Cell, progress: Progress) -> CellResult:
+        """Train and measure one cell."""
+
+    @abstractmethod
+    def draw(
+        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
+    ) -> list[Figure]:
+        """Draw PNGs into `folder`; `note` belongs in every title ("simulated" or empty)."""
+
+    def conclude(self, results: Mapping[str, Any]) -> str:
+        """The sentence a reader takes home; empty leaves it to the paired statements."""
+        del results
+        return ""

@@ -1,0 +1,256 @@
+"""How a model is measured in the ECG phase study: every metric of the protocol, one function each.
+
+All take a `Measured`: the model's latents by block, and the study's windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from triptych.audit.brittleness import response_curve
+from triptych.audit.maps import embedding_map
+from triptych.audit.probes import linear_probe, phase_probe
+from triptych.audit.retrieval import (
+    near_in_time,
+    neighbour_overlap,
+    precision_at_k,
+    same_group,
+    top_k,
+)
+from triptych.audit.similarity import between_groups, cosine, separation
+from triptych.audit.statistics import per_subject
+from triptych.datasets import Windows
+from triptych.networks import Standardize
+from triptych.transforms import PhaseShift
+
+STEP_S = 0.0125
+BEATS = ("N", "S", "V")
+
+
+@dataclass(frozen=True)
+class TestWindows:
+    """The windows of test people (and beats of training people) that every row is measured on.
+
+    `gallery_shift`, `probe_shift`: one fixed θ a window, in s. `shape_neighbours`: the ten
+    nearest by shape-based distance of each of `shape_queries`.
+    """
+
+    sweep: Windows
+    gallery: Windows
+    gallery_shift: Tensor
+    probe: Windows
+    probe_shift: Tensor
+    shape_queries: NDArray[np.int64]
+    shape_neighbours: NDArray[np.int64]
+    beats_train: Windows
+    beats_test: Windows
+    shift: PhaseShift
+    showcase: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+Embed = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+@dataclass
+class Scores:
+    """Figures of one cell while they are gathered."""
+
+    metrics: dict[str, float] = field(default_factory=dict[str, float])
+    subjects: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    artifacts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def add(
+        self,
+        name: str,
+        value: float,
+        subjects: Mapping[str, float | tuple[float, int]] | None = None,
+    ) -> None:
+        """Keep a figure and, where it exists, the same figure of every test subject."""
+        self.metrics[name] = float(value)
+        for subject, figure in (subjects or {}).items():
+            number = figure[0] if isinstance(figure, tuple) else figure
+            self.subjects.setdefault(subject, {})[name] = float(number)
+
+
+def measure_invariance(
+    embed: Callable[[Tensor], Tensor], test: TestWindows, scores: Scores
+) -> None:
+    """``cosine_*`` and ``separation``: the sweep over ±12.5, ±25, … ±250 ms."""
+    steps = np.arange(1, round(test.shift.max_shift / STEP_S) + 1) * STEP_S
+    grid = np.concatenate([-steps[::-1], [0.0], steps])
+    curve = response_curve(embed, test.sweep.signals, test.shift, grid, test.sweep.person)
+    shifted = np.flatnonzero(grid)
+    at_75 = np.flatnonzero(np.isclose(np.abs(grid), 0.075))
+    for name, columns in (("cosine_75ms", at_75), ("cosine_mean", shifted)):
+        by_person = dict(
+            zip(curve.groups, curve.group_means[:, columns].mean(axis=1).tolist(), strict=True)
+        )
+        scores.add(name, float(curve.mean[columns].mean()), by_person)
+    scores.counts |= {n: int(c) for n, c in zip(curve.groups, curve.sizes, strict=True)}
+    scores.artifacts["curve"] = curve_points(curve)
+
+    gallery = test.gallery
+    z = embed(gallery.centred).numpy()
+    moved = embed(test.shift.apply(gallery.signals, test.gallery_shift)).numpy()
+    between = between_groups(z, gallery.person, seed=1)
+    scores.add("cosine_random", float(between.mean()))
+    scores.add("separation", separation(cosine(z, moved), between))
+
+
+def measure_circular(embed: Callable[[Tensor], Tensor], test: TestWindows, scores: Scores) -> None:
+    """``cosine_mean@circular``: the exact rows' own transform, where invariance is by design."""
+    ring = PhaseShift(test.shift.max_shift, test.shift.rate, mode="circular")
+    x = test.sweep.centred[::4]
+    z = embed(x)
+    values: list[float] = []
+    for theta in (-0.25, -0.15, -0.075, 0.075, 0.15, 0.25):
+        moved = embed(ring.apply(x, torch.full((len(x), 1), theta)))
+        values.append(float(cosine(z.numpy(), moved.numpy()).mean()))
+    scores.add("cosine_mean@circular", float(np.mean(values)))
+
+
+def measure_retrieval(
+    embed: Callable[[Tensor], Tensor], test: TestWindows, scores: Scores, suffix: str = ""
+) -> None:
+    """``record_p10``, ``class_p10``, ``sbd_recall10`` and the drawn example."""
+    gallery = test.gallery
+    z = embed(gallery.centred).numpy()
+    query = embed(test.shift.apply(gallery.signals, test.gallery_shift)).numpy()
+    near = near_in_time(gallery.record, gallery.start, gallery.record, gallery.start)
+    found = precision_at_k(query, z, gallery.record, gallery.record, near)
+    scores.add("record_p10" + suffix, found.precision, per_subject(found.per_query, gallery.person))
+    if suffix:
+        return
+    own = same_group(gallery.person, gallery.person)
+    classes = precision_at_k(query, z, gallery.label, gallery.label, own, macro=True)
+    scores.add("class_p10", classes.precision)
+    for label, value in classes.per_class.items():
+        scores.metrics[f"class_p10:{label}"] = value
+    asked = test.shape_queries
+    barred = near_in_time(
+        gallery.record[asked], gallery.start[asked], gallery.record, gallery.start
+    )
+    nearest, _ = top_k(z[asked], z, 10, barred)
+    overlap = neighbour_overlap(nearest, test.shape_neighbours)
+    scores.add("sbd_recall10", float(overlap.mean()), per_subject(overlap, gallery.person[asked]))
+    example = int(test.showcase["query"])
+    rows, similarity = top_k(
+        query[example : example + 1],
+        z,
+        5,
+        near(slice(example, example + 1)),
+    )
+    scores.artifacts["matches"] = [
+        {
+            "signal": np.round(gallery.centred[row, 0, ::2].numpy(), 3).tolist(),
+            "record": str(gallery.record[row]),
+            "label": str(gallery.label[row]),
+            "similarity": round(float(value), 4),
+        }
+        for row, value in zip(rows[0], similarity[0], strict=True)
+    ]
+    few, place = embedding_map(z)
+    scores.artifacts["map"] = {
+        "xy": np.round(place, 2).tolist(),
+        "record": gallery.record[few].tolist(),
+        "class": gallery.label[few].tolist(),
+    }
+
+
+def measure_phase(
+    embed: Embed,
+    invariant: tuple[str, ...],
+    variant: tuple[str, ...],
+    test: TestWindows,
+    scores: Scores,
+) -> None:
+    """``phase_*``: what fixed probes read of θ from the variant and the invariant blocks."""
+    first = embed(test.probe.centred)
+    second = embed(test.shift.apply(test.probe.signals, test.probe_shift))
+    theta = test.probe_shift[:, 0].double().numpy()
+    people = test.probe.person
+
+    def sides(names: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
+        both = (torch.cat([side[name] for name in names], dim=1) for side in (first, second))
+        a, b = (each.numpy() for each in both)
+        return a, b
+
+    inside = phase_probe(*sides(invariant), theta, people)
+    by_person = {name: row["r2"] for name, row in inside.per_record.items()}
+    scores.add("phase_r2_invariant", inside.r2, by_person)
+    size = phase_probe(*sides(invariant), np.abs(theta), people)
+    scores.add("phase_abs_r2_invariant", size.r2)
+    if variant:
+        outside = phase_probe(*sides(variant), theta, people)
+        by_person = {name: row["r2"] for name, row in outside.per_record.items()}
+        scores.add("phase_r2_variant", outside.r2, by_person)
+        by_person = {name: row["within"] for name, row in outside.per_record.items()}
+        scores.add("phase_within_20ms", outside.within, by_person)
+
+
+def measure_beats(embed: Callable[[Tensor], Tensor], test: TestWindows, scores: Scores) -> None:
+    """``beat_f1``, ``beat_auroc``: a linear probe on frozen latents, DS1 → DS2."""
+    train, held = test.beats_train, test.beats_test
+    probe = linear_probe(
+        embed(train.centred).numpy(),
+        train.label,
+        embed(held.centred).numpy(),
+        held.label,
+        classes=[*BEATS, "F"],
+    )
+    f1 = probe.f1
+    scores.add("beat_f1", float(np.mean([f1[name] for name in BEATS])))
+    scores.add("beat_f1:F", f1["F"])
+    scores.add("beat_auroc", float(np.mean([probe.auroc[name] for name in BEATS])))
+
+
+def measure_reconstruction(
+    reconstruct: Callable[[Tensor], Tensor],
+    front_end: torch.nn.Module,
+    test: TestWindows,
+    scores: Scores,
+) -> None:
+    """``mse`` on unshifted windows, in the units of what the decoder was asked to give."""
+    x = test.gallery.centred
+    with torch.no_grad():
+        cuts = range(0, len(x), 1024)
+        target = torch.cat([front_end(x[start : start + 1024]) for start in cuts])
+    error = (reconstruct(x) - target).square().mean(dim=(1, 2)).numpy()
+    scores.add("mse", float(error.mean()), per_subject(error, test.gallery.person))
+
+
+def measure_blocks(embed: Embed, test: TestWindows, scores: Scores) -> None:
+    """Response curve of every block, on a part of the windows."""
+    part = test.sweep.take(slice(None, None, 5))
+    grid = np.linspace(-test.shift.max_shift, test.shift.max_shift, 21)
+    names = tuple(embed(part.centred[:2]))
+    scores.artifacts["blocks"] = {
+        name: curve_points(
+            response_curve(
+                lambda x, name=name: embed(x)[name], part.signals, test.shift, grid, part.person
+            )
+        )
+        for name in names
+    }
+
+
+def curve_points(curve: Any) -> dict[str, Any]:
+    """A response curve as the plots take it."""
+    points = {
+        name: np.round(np.ravel(getattr(curve, name)), 4).tolist()
+        for name in ("theta", "distance", "mean", "low", "high")
+    }
+    return points | {"between": round(float(curve.between), 4)}
+
+
+def standardized(x: Tensor) -> Tensor:
+    """Windows as they are drawn: zero mean, unit deviation."""
+    return Standardize()(x)

@@ -1,0 +1,318 @@
+"""The ECG phase study: whether a window that starts a little later keeps its embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from triptych import datasets
+from triptych.audit.retrieval import near_in_time, shape_based_distance, top_k_of
+from triptych.datasets import Dataset, Windows, event_windows, preprocess, random_windows
+from triptych.datasets import mitdb as mitdb_module
+from triptych.datasets import simulated as simulated_module
+from triptych.errors import InputError
+from triptych.model import Model
+from triptych.studies import ecg_measures as measures
+from triptych.studies.base import (
+    Budget,
+    Cell,
+    CellResult,
+    Direction,
+    Figure,
+    Finished,
+    Options,
+    Prepared,
+    Progress,
+    Study,
+)
+from triptych.studies.ecg_recipes import MAX_SHIFT_S, METHODS, WINDOWS, recipe_of
+from triptych.transforms import PhaseShift
+
+RATE = 400.0
+SEEDS = {"smoke": 1, "quick": 1, "full": 3}
+# Windows a test record: (sweep, gallery, pairs of the phase probe), and shape-distance queries.
+TEST = {
+    "smoke": (10, 40, 60, 100),
+    "quick": (50, 200, 2000, 1000),
+    "full": (100, 200, 2000, 1000),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EcgData(Prepared):
+    """Windows of training, validation and test people."""
+
+    train: Windows
+    validation: Windows
+    test: measures.TestWindows
+    channels: tuple[str, ...]
+
+
+class EcgPhase(Study[EcgData]):
+    """SCL and its rivals under a phase shift, on MIT-BIH or on a simulated cohort."""
+
+    name: ClassVar[str] = "ecg-phase"
+    title: ClassVar[str] = "ECG phase study"
+    methods: ClassVar[tuple[str, ...]] = METHODS
+    exact: ClassVar[tuple[str, ...]] = ("exact", "aligned")
+    headline: ClassVar[tuple[str, ...]] = (
+        "cosine_75ms",
+        "cosine_mean",
+        "cosine_random",
+        "separation",
+        "record_p10",
+        "sbd_recall10",
+        "phase_r2_variant",
+        "phase_within_20ms",
+        "phase_r2_invariant",
+        "mse",
+        "beat_f1",
+    )
+    directions: ClassVar[Mapping[str, Direction]] = {
+        "cosine_75ms": "higher",
+        "cosine_mean": "higher",
+        "cosine_random": "lower",
+        "separation": "higher",
+        "record_p10": "higher",
+        "class_p10": "higher",
+        "sbd_recall10": "higher",
+        "phase_r2_variant": "higher",
+        "phase_within_20ms": "higher",
+        "phase_r2_invariant": "lower",
+        "mse": "lower",
+        "beat_f1": "higher",
+        "beat_auroc": "higher",
+    }
+    definitions: ClassVar[Mapping[str, str]] = {
+        "cosine_75ms": "mean cos(z(x), z(x shifted by ±75 ms)) over test windows",
+        "cosine_mean": "the same, mean over shifts of ±12.5, ±25, … ±250 ms",
+        "cosine_random": "mean cosine between windows of different people",
+        "separation": "AUROC of cosine: (x, shifted x) against pairs from different people; "
+        "shift uniform within ±250 ms",
+        "record_p10": "shifted query against the unshifted gallery: share of the same record among "
+        "the 10 nearest, windows within 5 s of the query removed",
+        "class_p10": "the same for the AAMI class of the nearest beat, the query's own record "
+        "removed; macro over classes with at least 50 gallery windows in other records",
+        "sbd_recall10": "overlap of the 10 nearest latents with the 10 nearest windows by "
+        "shape-based distance, unshifted queries",
+        "phase_r2_variant": "R² of the shift read by fixed probes from the variant block of both "
+        "windows, on records that the probe has not seen",
+        "phase_within_20ms": "share of pairs whose shift is so read to within 20 ms",
+        "phase_r2_invariant": "R² of the shift so read from the invariant block (whole latent "
+        "where a method has no blocks); at most 0 means that nothing is read",
+        "phase_abs_r2_invariant": "R² of the size of the shift, read from the same latents",
+        "mse": "reconstruction error of unshifted standardised test windows (exact rows: of their "
+        "front-end's output)",
+        "beat_f1": "linear probe on frozen latents (all blocks), trained on training people: macro "
+        "F1 over N, S, V",
+        "beat_f1:F": "the same probe's F1 on fusion beats (nearly one person)",
+        "beat_auroc": "its one-against-rest AUROC, macro over N, S, V",
+        "cosine_mean@circular": "cosine under circular shifts, where exact rows are exact",
+        "record_p10@projector": "record_p10 of SimCLR's latents after its projector",
+        "cosine_75ms@projector": "cosine_75ms of SimCLR's latents after its projector",
+        "cosine_random@projector": "cosine_random of SimCLR's latents after its projector",
+    }
+
+    def prepare(self, data: Path | None, options: Options) -> EcgData:
+        """Read and split the recordings; cut every window that any row needs."""
+        name = options.dataset or "mitdb"
+        cohort, split = _load(name, data, options.budget)
+        train, validation, test = split(cohort)
+        if options.budget == "smoke":
+            test = test.select(names=test.names[:8])
+        budget = options.budget
+        cut = (1.0, MAX_SHIFT_S)
+        return EcgData(
+            data_name=cohort.name,
+            fingerprint=cohort.fingerprint,
+            simulated=cohort.name == "simulated",
+            notes=cohort.notes,
+            options=options,
+            train=random_windows(train, WINDOWS[budget], *cut, seed=1),
+            validation=random_windows(validation, max(20, WINDOWS[budget] // 2), *cut, seed=2),
+            test=_test_windows(train, validation, test, budget),
+            channels=("ECG",),
+        )
+
+    def cells(self, prepared: EcgData) -> Sequence[Cell]:
+        """Seed by seed, so that an interrupted study has whole tables."""
+        options = prepared.options
+        seeds = options.seeds or SEEDS[options.budget]
+        return [
+            Cell(method, prepared.data_name, "subject", 0, seed)
+            for seed in range(seeds)
+            for method in options.methods
+        ]
+
+    def key(self, prepared: EcgData, cell: Cell) -> Mapping[str, Any]:
+        """The recipe and the numbers of test windows."""
+        budget = prepared.options.budget
+        recipe, trials = recipe_of(cell.method, prepared.data_name, budget, cell.seed)
+        return {"recipe": recipe, "trials": trials, "test": TEST[budget]}
+
+    def compute(self, prepared: EcgData, cell: Cell, progress: Progress) -> CellResult:
+        """Train one method and measure everything that it has."""
+        budget = prepared.options.budget
+        content, trials = recipe_of(cell.method, prepared.data_name, budget, cell.seed)
+        model, projector, epochs = train(content, prepared, cell.method == "random", progress)
+        progress("measuring")
+        return _measured(model, projector, epochs, trials, prepared)
+
+    def draw(
+        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
+    ) -> list[Figure]:
+        """Draw the figures of the report, from the first seed of every method."""
+        from triptych.studies.ecg_figures import draw
+
+        return draw(self, results, finished, folder, note)
+
+
+def train(
+    content: Mapping[str, Any], prepared: EcgData, untrained: bool, progress: Progress
+) -> tuple[Model, nn.Module | None, int]:
+    """Model of a recipe, SimCLR's projector if it has one, and the epochs that were run."""
+    from triptych.training import Recipe, fit
+    from triptych.training.build import build, build_model
+
+    recipe = Recipe.of(content)
+    if untrained:
+        torch.manual_seed(recipe.training.seed)  # pyright: ignore[reportUnknownMemberType]
+        parts = build(recipe, prepared.train.signals.shape[1], recipe.length)
+        return build_model(recipe, parts, prepared.channels, {}), None, 0
+    progress("training")
+    fitted = fit(
+        recipe,
+        prepared.train,
+        prepared.validation,
+        device=prepared.options.device,
+        channels=prepared.channels,
+        progress=False,
+    )
+    projector = getattr(fitted.objective, "projector", None)
+    return fitted.model, projector, fitted.epochs
+
+
+def _measured(
+    model: Model, projector: nn.Module | None, epochs: int, trials: int, prepared: EcgData
+) -> CellResult:
+    test, scores = prepared.test, measures.Scores()
+    schema = model.schema
+    inside = tuple(block.name for block in schema.invariant("phase_shift")) or schema.names
+    outside = tuple(
+        block.name for block in schema.variant("phase_shift") + schema.equivariant("phase_shift")
+    )
+
+    def blocks(x: Tensor) -> Mapping[str, Tensor]:
+        return model.embed(x)
+
+    def invariant(x: Tensor) -> Tensor:
+        return schema.select(model.embed(x).all, inside)
+
+    def everything(x: Tensor) -> Tensor:
+        return model.embed(x).all
+
+    measures.measure_invariance(invariant, test, scores)
+    measures.measure_circular(invariant, test, scores)
+    measures.measure_retrieval(invariant, test, scores)
+    measures.measure_phase(blocks, inside, outside, test, scores)
+    measures.measure_beats(everything, test, scores)
+    measures.measure_blocks(blocks, test, scores)
+    if model.decoder is not None and epochs:
+        front_end = cast(nn.Sequential, model.encoder)[0]
+        measures.measure_reconstruction(model.reconstruct, front_end, test, scores)
+    if projector is not None and not isinstance(projector, nn.Identity):
+        after = measures.Scores()
+
+        def projected(x: Tensor) -> Tensor:
+            with torch.no_grad():
+                return projector(model.embed(x).all)
+
+        measures.measure_invariance(projected, test, after)
+        measures.measure_retrieval(projected, test, scores, suffix="@projector")
+        for name in ("cosine_75ms", "cosine_random"):
+            scores.metrics[f"{name}@projector"] = after.metrics[name]
+    return CellResult(
+        metrics=scores.metrics,
+        subjects={
+            name: (scores.counts.get(name, 0), figures) for name, figures in scores.subjects.items()
+        },
+        parameters=sum(p.numel() for p in model.parameters()),
+        epochs=epochs,
+        trials=trials,
+        artifacts=scores.artifacts | {"showcase": test.showcase},
+    )
+
+
+def _load(name: str, data: Path | None, budget: Budget) -> tuple[Dataset, Any]:
+    if name == "mitdb":
+        loaded, split = datasets.load("mitdb", data), mitdb_module.split
+    elif name == "simulated":
+        people = 12 if budget == "smoke" else 40
+        loaded, split = (
+            datasets.load("simulated", kind="ecg", people=people),
+            simulated_module.split,
+        )
+    else:
+        raise InputError(f"ecg-phase has no data set {name!r}; it runs on mitdb or simulated")
+    return loaded.map(lambda recording: preprocess(recording, RATE, 0.5, 40.0)), split
+
+
+def _test_windows(
+    train: Dataset, validation: Dataset, test: Dataset, budget: Budget
+) -> measures.TestWindows:
+    sweep, gallery_size, pairs, queries = TEST[budget]
+    cut = (1.0, MAX_SHIFT_S)
+    shift = PhaseShift(MAX_SHIFT_S, RATE)
+    rare = event_windows(test, ("S", "V", "F"), 50, MAX_SHIFT_S, *cut, seed=4)
+    gallery = Windows.concat([random_windows(test, gallery_size, *cut, seed=3), rare])
+    probe = random_windows(test, pairs, *cut, seed=5)
+    generator = torch.Generator().manual_seed(6)
+    gallery_shift = shift.sample(len(gallery), generator)
+    rng = np.random.default_rng(7)
+    asked = np.sort(rng.permutation(len(gallery))[:queries])
+    seen = replace(train, recordings=train.recordings + validation.recordings)
+    classes = (*measures.BEATS, "F")
+    return measures.TestWindows(
+        sweep=random_windows(test, sweep, *cut, seed=8),
+        gallery=gallery,
+        gallery_shift=gallery_shift,
+        probe=probe,
+        probe_shift=shift.sample(len(probe), generator),
+        shape_queries=asked,
+        shape_neighbours=_shape_neighbours(gallery, asked, shift),
+        beats_train=event_windows(seen, classes, 100, MAX_SHIFT_S, *cut, seed=9),
+        beats_test=event_windows(test, classes, 100, MAX_SHIFT_S, *cut, seed=10),
+        shift=shift,
+        showcase=_showcase(gallery, gallery_shift, shift),
+    )
+
+
+def _shape_neighbours(
+    gallery: Windows, asked: NDArray[np.int64], shift: PhaseShift
+) -> NDArray[np.int64]:
+    x = measures.standardized(gallery.centred)[:, 0]
+    distance = shape_based_distance(x[torch.as_tensor(asked)], x, shift.context)
+    near = near_in_time(gallery.record[asked], gallery.start[asked], gallery.record, gallery.start)
+    return top_k_of(-distance, 10, near)[0]
+
+
+def _showcase(gallery: Windows, shifts: Tensor, shift: PhaseShift) -> dict[str, Any]:
+    """The drawn query: of the ventricular beats, the one with the largest shift under 200 ms."""
+    theta = shifts[:, 0].abs().numpy()
+    wanted = np.where((gallery.label == "V") & (theta < 0.2), theta, -1.0)
+    row = int(wanted.argmax())
+    view = shift.apply(gallery.signals[row : row + 1], shifts[row : row + 1])
+    return {
+        "query": row,
+        "signal": np.round(measures.standardized(view)[0, 0, ::2].numpy(), 3).tolist(),
+        "record": str(gallery.record[row]),
+        "label": str(gallery.label[row]),
+        "shown": f"shifted by {1000 * float(shifts[row, 0]):+.0f} ms",
+    }

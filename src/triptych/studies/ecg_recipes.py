@@ -1,0 +1,162 @@
+"""What each row of the ECG phase study trains: one base recipe, and what the method changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any, cast
+
+from triptych.files import read_json
+from triptych.studies.base import Budget
+
+METHODS = (
+    "random",
+    "plain",
+    "augmentation",
+    "exact",
+    "aligned",
+    "simclr",
+    "scl-repel",
+    "scl-predict",
+    "scl-equivariant",
+    "scl",
+)
+MAX_SHIFT_S = 0.25
+WINDOWS = {"smoke": 30, "quick": 400, "full": 600}  # a training record
+EPOCHS = {"smoke": 1, "quick": 4, "full": 12}
+UNSTRUCTURED = [{"name": "latent", "size": 128}]
+BLOCKS = [
+    {"name": "morphology", "size": 48, "invariant_to": ["phase_shift"]},
+    {"name": "timing", "size": 16, "variant_to": ["phase_shift"]},
+    {"name": "detail", "size": 64},
+]
+
+
+def _weights(alignment: float, variation: float, centring: float = 0.0) -> dict[str, float]:
+    return {"alignment": alignment, "variation": variation, "centring": centring}
+
+
+def _scl(variation: str, weight: float, **settings: Any) -> dict[str, Any]:
+    """SCL on the three blocks; pairs over 250 ms apart are ambiguous (the next beat comes in)."""
+    objective = {
+        "name": "scl",
+        "variation": variation,
+        "temperature": 0.1,
+        "limits": {"phase_shift": MAX_SHIFT_S},
+        "weights": _weights(1.0, weight),
+    }
+    return {
+        "latent": BLOCKS,
+        "objective": objective | settings,
+        "weights": {"structure": 0.05},
+    }
+
+
+# What a method changes in the base recipe.
+CHANGES: dict[str, dict[str, Any]] = {
+    "random": {},
+    "plain": {},
+    "augmentation": {"objective": {"name": "augmentation"}},
+    "exact": {"encoder": {"front_end": "canonical_phase"}},
+    "aligned": {"encoder": {"front_end": "aligned_peak"}},
+    "simclr": {"objective": {"name": "simclr", "temperature": 0.1}, "decoder": False},
+    "scl-repel": _scl("repel", 5.0),
+    "scl-predict": _scl("predict", 5.0),
+    "scl-equivariant": _scl("equivariant", 5.0),
+    # Developed on training people only (docs/lab-notes.md).
+    "scl": _scl("predict", 6.0, sharpness=0.02, temperature=0.07, weights=_weights(5.0, 6.0, 0.5)),
+}
+
+_AUTOENCODER = [
+    {"weights": {"kl": kl}, "training": {"learning_rate": rate}}
+    for kl in (1e-4, 3e-4, 1e-3, 3e-3)
+    for rate in (2e-3, 4e-3)
+]
+_STRUCTURE = [
+    {
+        "weights": {"structure": structure},
+        "objective": {"weights": {"alignment": alignment, "variation": variation}},
+    }
+    for structure in (0.03, 0.1)
+    for alignment in (1.0, 4.0)
+    for variation in (2.0, 8.0)
+]
+
+# Eight trials of each method's own weights, on validation people.
+TRIALS: dict[str, list[dict[str, Any]]] = {
+    "plain": _AUTOENCODER,
+    "augmentation": _AUTOENCODER,
+    "exact": [
+        {"encoder": {"front_end": front_end}, "weights": {"kl": kl}}
+        for front_end in ("canonical_phase", "power_spectrum")
+        for kl in (1e-4, 3e-4, 1e-3, 3e-3)
+    ],
+    "aligned": _AUTOENCODER,
+    "simclr": [
+        {"objective": {"temperature": temperature}, "training": {"learning_rate": rate}}
+        for temperature in (0.05, 0.1, 0.2, 0.5)
+        for rate in (2e-3, 4e-3)
+    ],
+    **dict.fromkeys(("scl-repel", "scl-predict", "scl-equivariant"), _STRUCTURE),
+    "scl": [
+        {
+            "weights": {"structure": structure},
+            "objective": {"sharpness": sharpness, "weights": {"alignment": alignment}},
+        }
+        for structure in (0.03, 0.05)
+        for sharpness in (0.01, 0.02)
+        for alignment in (4.0, 6.0)
+    ],
+}
+
+
+def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the entries of `change`, mappings merged key by key."""
+    result = dict(base)
+    for key, value in change.items():
+        old = result.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = merged(cast(Mapping[str, Any], old), cast(Mapping[str, Any], value))
+        result[key] = value
+    return result
+
+
+def chosen_trials() -> dict[str, dict[str, Any]]:
+    """Outcome of the trials, method → ``trial`` (index), ``trials`` (how many), ``scores``."""
+    file = resources.files("triptych.studies") / "ecg_trials.json"
+    with resources.as_file(file) as path:
+        return read_json(path) if path.exists() else {}
+
+
+def recipe_of(
+    method: str, data_name: str, budget: Budget, seed: int, trial: int | None = None
+) -> tuple[dict[str, Any], int]:
+    """Recipe of a method as plain data, and how many trials chose it.
+
+    `trial` forces one of the method's trials; None takes the one that was chosen.
+    """
+    base: dict[str, Any] = {
+        "name": f"ecg-phase {method}",
+        "data": {"name": data_name, "per_recording": WINDOWS[budget]},
+        "transforms": [{"name": "phase_shift", "max_shift": MAX_SHIFT_S, "mode": "crop"}],
+        "latent": UNSTRUCTURED,
+        "encoder": {"name": "conv", "front_end": "standardize", "widths": [32, 64, 96, 128]},
+        "decoder": True,
+        "objective": {"name": "plain"},
+        "weights": {"kl": 3e-4},
+        "training": {
+            "epochs": EPOCHS[budget],
+            "batch": 128,
+            "learning_rate": 4e-3,
+            "seed": seed,
+            "patience": 4,
+            "minutes": 4.0,
+        },
+    }
+    recipe = merged(base, CHANGES[method])
+    outcome = chosen_trials().get(method)
+    if trial is None and outcome:
+        trial = int(outcome["trial"])
+    if trial is not None:
+        recipe = merged(recipe, TRIALS[method][trial])
+    return recipe, int(outcome["trials"]) if outcome else 0

@@ -1,0 +1,142 @@
+"""What a study leaves in its folder: results.json, table.md, figures and report.html."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from triptych.audit.canvas import titled
+from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
+from triptych.files import write_atomically, write_json
+from triptych.studies import wording
+from triptych.studies.base import Figure, Finished, Prepared, Study
+from triptych.studies.results import results_of
+
+FIGURES = "figures"
+
+
+def note_of(prepared: Prepared) -> str:
+    """What every title must say about the data."""
+    return "simulated" if prepared.simulated else ""
+
+
+def write_results(
+    study: Study[Any],
+    prepared: Prepared,
+    finished: Sequence[Finished],
+    folder: Path,
+    command: str,
+) -> dict[str, Any]:
+    """Write results.json and table.md; returns the results."""
+    results = results_of(study, prepared, finished)
+    write_json(folder / "results.json", results)
+    title = titled(study.title, note_of(prepared))
+    lines = [f"# {title}", "", wording.headline(study, results), ""]
+    lines += [_what_was_run(prepared, results), ""]
+    lines += [f"`{command}`", ""] if command else []
+    for table in wording.metric_tables(study, results, headline=True):
+        lines += [table.to_markdown(), ""]
+    lines += [wording.explanation(study, results), ""]
+    for heading, points in _standings(study, results):
+        lines += [f"## {heading}", "", *(f"- {point}" for point in points), ""]
+    for table in wording.metric_tables(study, results, headline=False):
+        lines += ["## Further metrics", "", table.to_markdown(), ""]
+    lines += ["## Definitions", ""]
+    lines += [f"- `{name}`: {text}" for name, text in results["definitions"].items()]
+    with write_atomically(folder / "table.md") as handle:
+        handle.write("\n".join(lines) + "\n")
+    return results
+
+
+def _what_was_run(prepared: Prepared, results: Mapping[str, Any]) -> str:
+    return (
+        f"Protocol {results['protocol']}, budget {results['budget']}, data {prepared.data_name}"
+        f"{' (simulated)' if prepared.simulated else ''}, {len(results['rows'])} cells."
+    )
+
+
+def _standings(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Paired statements under headings; losses come first and are named even if there are none."""
+    found = wording.statements(study, results)
+    if not any(found.values()):
+        return []
+    behind = found["behind"] or ["in no headline metric against any method here."]
+    headed = [
+        (f"Where {study.focus} is behind", behind),
+        (f"Where {study.focus} is ahead", found["ahead"]),
+        ("Where no difference is shown", found["even"]),
+    ]
+    return [(heading, points) for heading, points in headed if points]
+
+
+def write_figures_and_report(
+    study: Study[Any],
+    prepared: Prepared,
+    finished: Sequence[Finished],
+    results: Mapping[str, Any],
+    folder: Path,
+    command: str,
+) -> Path:
+    """Draw the figures and write report.html; returns its path."""
+    note = note_of(prepared)
+    (folder / FIGURES).mkdir(parents=True, exist_ok=True)
+    figures = study.draw(results, finished, folder / FIGURES, note)
+    sections = [
+        Section(
+            "",
+            (
+                Text(wording.headline(study, results), lead=True),
+                Text(_what_was_run(prepared, results)),
+            ),
+        ),
+        Section("Results", _results(study, results)),
+        *(Section(f.title, (_picture(f, folder),)) for f in figures),
+        *_further(study, results),
+        Section("Definitions", (Terms(results["definitions"]),)),
+        Section("What was run", _provenance(prepared, results, command)),
+    ]
+    return write_report(folder / "report.html", titled(study.title, note), sections)
+
+
+def _results(study: Study[Any], results: Mapping[str, Any]) -> tuple[Part, ...]:
+    parts: list[Part] = [*wording.metric_tables(study, results, headline=True)]
+    parts.append(Text(wording.explanation(study, results)))
+    for heading, points in _standings(study, results):
+        parts += [Text(f"{heading} (paired over test people):"), Points(tuple(points))]
+    return tuple(parts)
+
+
+def _further(study: Study[Any], results: Mapping[str, Any]) -> list[Section]:
+    tables = wording.metric_tables(study, results, headline=False)
+    return [Section("Further metrics", tuple(tables))] if tables else []
+
+
+def _picture(figure: Figure, folder: Path) -> Picture:
+    alt = figure.alt or f"{figure.title}. {figure.caption}"
+    return Picture(folder / FIGURES / figure.file, figure.caption, alt)
+
+
+def _provenance(prepared: Prepared, results: Mapping[str, Any], command: str) -> tuple[Part, ...]:
+    rows = results["rows"]
+    terms = {
+        "data": prepared.data_name + (" (simulated)" if prepared.simulated else ""),
+        "fingerprint of the data": prepared.fingerprint,
+        "budget": results["budget"],
+        "protocol": results["protocol"],
+        "seeds": ", ".join(map(str, sorted({row["seed"] for row in rows}))),
+        "folds": ", ".join(map(str, sorted({row["fold"] for row in rows}))),
+        **{name: _words(value) for name, value in results["environment"].items()},
+    }
+    parts: list[Part] = [Code(command)] if command else []
+    parts.append(Terms(terms))
+    if prepared.notes:
+        parts += [Text("Notes on the data:"), Points(prepared.notes)]
+    return (*parts, wording.effort_table(results))
+
+
+def _words(value: Any) -> str:
+    """A value of the environment; several where cells were computed on several machines."""
+    if isinstance(value, list):
+        return " or ".join(map(str, cast("list[Any]", value)))
+    return str(value)

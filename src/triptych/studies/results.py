@@ -1,0 +1,137 @@
+"""results.json: rows as they were computed, their summary with intervals, paired comparisons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from triptych.audit.statistics import (
+    Difference,
+    bootstrap_interval,
+    paired_difference,
+    stack_subjects,
+)
+from triptych.studies.base import Finished, Prepared, Study
+
+Row: TypeAlias = Mapping[str, Any]
+Group: TypeAlias = tuple[str, str]  # dataset and split: what a table is about
+
+
+def results_of(
+    study: Study[Any], prepared: Prepared, finished: Sequence[Finished]
+) -> dict[str, Any]:
+    """Content of results.json, in the binding format of the design."""
+    rows = [done.row for done in finished]
+    return {
+        "study": study.name,
+        "protocol": study.protocol,
+        "data": {"name": prepared.data_name, "fingerprint": prepared.fingerprint},
+        "budget": prepared.options.budget,
+        "environment": merged([done.environment for done in finished]),
+        "definitions": dict(study.definitions),
+        "rows": rows,
+        "summary": [summary_of(of_method) for _, of_method in _by_method(rows)],
+    }
+
+
+def merged(environments: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """One environment; where cells were computed in several, the list of what differed."""
+    values: dict[str, list[Any]] = {}
+    for environment in environments:
+        for name, value in environment.items():
+            if value not in values.setdefault(name, []):
+                values[name].append(value)
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
+
+
+def groups_of(rows: Iterable[Row]) -> list[Group]:
+    """Datasets and splits of the rows, in order."""
+    return list(dict.fromkeys((row["dataset"], row["split"]) for row in rows))
+
+
+def within(rows: Iterable[Row], group: Group) -> list[Row]:
+    """Rows of one dataset and split."""
+    return [row for row in rows if (row["dataset"], row["split"]) == group]
+
+
+def summary_of(rows: Sequence[Row]) -> dict[str, Any]:
+    """Mean and 95 % interval of every metric over rows that differ in seed and fold only."""
+    metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
+    return {
+        **{name: rows[0][name] for name in ("method", "dataset", "split")},
+        "metrics": {name: _interval(rows, name) for name in metrics},
+    }
+
+
+def _interval(rows: Sequence[Row], metric: str) -> dict[str, Any]:
+    """Mean of the rows; bootstrap interval over seeds x test subjects, or over seeds alone.
+
+    A metric over all people (a macro F1) is not the mean of theirs: the interval is that of the
+    people's figures, moved to stand around the metric.
+    """
+    held = [row for row in rows if metric in row["metrics"]]
+    figures = [float(row["metrics"][metric]) for row in held]
+    mean = float(np.mean(figures))
+    table, _ = stack_subjects([_per_subject(row, metric) for row in held])
+    if np.isfinite(table).any():
+        counts, _ = stack_subjects(
+            [{s: row["subjects"][s]["n"] for s in _per_subject(row, metric)} for row in held]
+        )
+        interval = bootstrap_interval(table, np.nan_to_num(counts))
+    else:
+        interval = bootstrap_interval(np.array(figures)[:, None])
+    moved = mean - interval.mean
+    low, high = interval.low + moved, interval.high + moved
+    known = math.isfinite(low)
+    return {
+        "mean": mean,
+        "low": low if known else None,
+        "high": high if known else None,
+        "n": len(held),
+    }
+
+
+def compare(
+    rows: Iterable[Row], metric: str, a: str, b: str, study: Study[Any]
+) -> Difference | None:
+    """Paired difference of two methods over test subjects; None without two shared subjects."""
+    tables: list[dict[str, list[float]]] = []
+    rows = list(rows)
+    for method in (a, b):
+        figures: dict[str, list[float]] = {}
+        for row in rows:
+            if row["method"] == method:
+                for subject, figure in _per_subject(row, metric).items():
+                    figures.setdefault(subject, []).append(figure)
+        tables.append(figures)
+    shared = sorted(set(tables[0]) & set(tables[1]))
+    if len(shared) < 2:
+        return None
+    left, right = ([float(np.mean(table[s])) for s in shared] for table in tables)
+    scale, unit = study.units.get(metric, (100.0, "points"))
+    return paired_difference(left, right, names=(a, b), scale=scale, unit=unit)
+
+
+def standing(difference: Difference, direction: str) -> str:
+    """``"ahead"``, ``"behind"`` or ``"even"``: what a paired difference says of its first side."""
+    if difference.verdict.startswith("no difference"):
+        return "even"
+    return "ahead" if (difference.mean > 0) == (direction == "higher") else "behind"
+
+
+def _per_subject(row: Row, metric: str) -> dict[str, float]:
+    return {
+        name: subject["metrics"][metric]
+        for name, subject in row["subjects"].items()
+        if metric in subject["metrics"]
+    }
+
+
+def _by_method(rows: Sequence[Row]) -> list[tuple[tuple[str, Group], list[Row]]]:
+    found: dict[tuple[str, Group], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row["method"], (row["dataset"], row["split"])), []).append(row)
+    return list(found.items())

@@ -1,0 +1,162 @@
+"""Results in words and tables: what is best, what is a tie, what the method under study lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from triptych.audit.tables import Table, Value, number
+from triptych.studies.base import Study
+from triptych.studies.progress import duration
+from triptych.studies.results import Group, Row, compare, groups_of, standing, within
+
+_ARROW = {"higher": " ↑", "lower": " ↓"}
+_WIDE = 6  # metrics in one table
+
+
+def metric_tables(study: Study[Any], results: Mapping[str, Any], headline: bool) -> list[Table]:
+    """Methods by metrics with intervals: the headline metrics, or all the others."""
+    tables: list[Table] = []
+    for group in groups_of(results["summary"]):
+        present = {name for row in within(results["summary"], group) for name in row["metrics"]}
+        metrics = [
+            name for name in _ordered(study, present) if (name in study.headline) is headline
+        ]
+        for start in range(0, len(metrics), _WIDE):
+            tables.append(_table(study, results, group, metrics[start : start + _WIDE]))
+    return tables
+
+
+def _ordered(study: Study[Any], present: set[str]) -> list[str]:
+    """Metrics as they are defined; those under another transform (``a@b``) behind their own."""
+    order = {name: k for k, name in enumerate([*study.headline, *study.definitions])}
+    return sorted(present, key=lambda m: (order.get(m, order.get(m.split("@")[0], 999)), m))
+
+
+def _table(
+    study: Study[Any], results: Mapping[str, Any], group: Group, metrics: Sequence[str]
+) -> Table:
+    summary, rows = within(results["summary"], group), within(results["rows"], group)
+    best = {m: _best(study, summary, rows, m) for m in metrics}
+    exact = {
+        m: _leader(study, [s for s in summary if s["method"] in study.exact], m) for m in metrics
+    }
+    lines: list[tuple[Value, ...]] = []
+    for row in summary:
+        fields = [Value(row["method"])]
+        for metric in metrics:
+            figures = row["metrics"].get(metric)
+            text = number(figures["mean"]) if figures else "–"
+            text += " †" if figures and exact[metric] == row["method"] else ""
+            fields.append(Value(text, _between(figures), row["method"] in best[metric]))
+        lines.append(tuple(fields))
+    several = len(groups_of(results["summary"])) > 1
+    return Table(
+        ("method", *(m + _ARROW.get(direction(study, m), "") for m in metrics)),
+        tuple(lines),
+        caption=f"{group[0]}, split {group[1]}" if several else "",
+    )
+
+
+def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
+    """What arrows, bold and dagger mean."""
+    counts = sorted({f["n"] for row in results["summary"] for f in row["metrics"].values()})
+    runs = " or ".join(map(str, counts))
+    text = (
+        "Mean and, in brackets, 95 % bootstrap interval over runs and test people "
+        f"(runs = seeds x folds: {runs}). ↑ more is better, ↓ less is better. Bold: the best, and "
+        "every method whose paired difference to the best over test people has an interval that "
+        "includes 0 (a tie)."
+    )
+    return text + (" † the best of the exact methods." if study.exact else "")
+
+
+def direction(study: Study[Any], metric: str) -> str:
+    """Which way a metric is better; ``a@b`` as ``a``."""
+    return study.directions.get(metric) or study.directions.get(metric.split("@")[0], "none")
+
+
+def _between(figures: Mapping[str, Any] | None) -> str:
+    if not figures or figures["low"] is None:
+        return ""
+    return f"[{number(figures['low'])}, {number(figures['high'])}]"
+
+
+def _leader(study: Study[Any], summary: Sequence[Row], metric: str) -> str | None:
+    """Method with the best mean; None if the metric has no better side or nobody has it."""
+    way = direction(study, metric)
+    means = {s["method"]: s["metrics"][metric]["mean"] for s in summary if metric in s["metrics"]}
+    if way == "none" or not means:
+        return None
+    return (max if way == "higher" else min)(means, key=lambda method: means[method])
+
+
+def _best(study: Study[Any], summary: Sequence[Row], rows: Sequence[Row], metric: str) -> set[str]:
+    leader = _leader(study, summary, metric)
+    if leader is None:
+        return set()
+    shown = {
+        s["method"]: number(s["metrics"][metric]["mean"]) for s in summary if metric in s["metrics"]
+    }
+    tied = {leader}
+    for method in set(shown) - tied:
+        difference = compare(rows, metric, leader, method, study)
+        even = difference is not None and standing(difference, direction(study, metric)) == "even"
+        if even or shown[method] == shown[leader]:
+            tied.add(method)
+    return tied
+
+
+def statements(study: Study[Any], results: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Paired statements about the method under study: where it is behind, ahead, even.
+
+    Headline metrics with a better side, against every other method that was computed.
+    """
+    found: dict[str, list[str]] = {"behind": [], "ahead": [], "even": []}
+    several = len(groups_of(results["summary"])) > 1
+    for group in groups_of(results["summary"]):
+        rows = within(results["rows"], group)
+        others = [s["method"] for s in within(results["summary"], group)]
+        for metric in study.headline:
+            way = direction(study, metric)
+            for other in others:
+                if other == study.focus or study.focus not in others or way == "none":
+                    continue
+                difference = compare(rows, metric, study.focus, other, study)
+                if difference is not None:
+                    where = f" ({group[0]}, {group[1]})" if several else ""
+                    line = f"{metric}{where}: {difference.verdict}."
+                    found[standing(difference, way)].append(line)
+    return found
+
+
+def headline(study: Study[Any], results: Mapping[str, Any]) -> str:
+    """The study's own conclusion, or the first headline metric of the focus and its best rival."""
+    words = study.conclude(results)
+    if words or not study.headline:
+        return words
+    metric, summary = study.headline[0], results["summary"]
+    shown = {s["method"]: s["metrics"][metric] for s in summary if metric in s["metrics"]}
+    if study.focus not in shown:
+        return f"{len(results['rows'])} cells were computed; {study.focus} is not among them."
+    rivals = [s for s in summary if s["method"] != study.focus]
+    rival = _leader(study, rivals, metric)
+    text = f"{metric} of {study.focus}: {number(shown[study.focus]['mean'])}"
+    return text + (f"; of {rival}: {number(shown[rival]['mean'])}." if rival else ".")
+
+
+def effort_table(results: Mapping[str, Any]) -> Table:
+    """What each row cost: parameters, epochs, trials, seconds."""
+    lines = tuple(
+        (
+            Value(row["method"]),
+            *(Value(str(row[name])) for name in ("dataset", "split", "fold", "seed")),
+            Value(f"{row['parameters']:,}"),
+            Value(str(row.get("epochs", "–"))),
+            Value(str(row.get("trials", "–"))),
+            Value(duration(row["seconds"])),
+        )
+        for row in results["rows"]
+    )
+    names = ("dataset", "split", "fold", "seed", "parameters", "epochs", "trials", "time")
+    return Table(("method", *names), lines)

@@ -1,0 +1,129 @@
+"""Batches by index out of tensors in memory: no worker processes, no work per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from triptych.datasets.windows import Windows
+from triptych.errors import InputError
+from triptych.training.seeds import ORDER, VALIDATION, generator_of
+
+IGNORED = -1
+"""Target of a window whose label is none of the classes."""
+
+
+class Batches:
+    """Signals and targets in batches, as `Trainer.fit` takes them.
+
+    Parameters
+    ----------
+    signals, targets
+        ``(n, channels, time)`` and ``(n,)`` class indices or `IGNORED`.
+    size
+        Samples a batch over all processes.
+    seed
+        Of the order. Training: a new order every epoch, and the last incomplete batch is left
+        out. Otherwise: one fixed order, cut into batches of nearly `size`.
+    rank, world
+        This process and their number; each gets its equal share of every batch.
+
+    Raises
+    ------
+    InputError
+        If `size` cannot be shared evenly, or there are fewer than 2 samples for a process.
+    """
+
+    def __init__(
+        self,
+        signals: Tensor,
+        targets: Tensor,
+        size: int,
+        seed: int,
+        *,
+        training: bool = True,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        n = len(signals)
+        if n < 2 * world or size % world or size < 2 * world:
+            raise InputError(
+                f"{n} windows in batches of {size} cannot be shared by {world} process"
+                f"{'es' * (world > 1)}; expected at least {2 * world} windows and a batch that is "
+                f"a multiple of {world}, at least {2 * world}"
+            )
+        self.signals, self.targets = signals, targets
+        self.seed, self.training, self.rank, self.world = seed, training, rank, world
+        self.epoch = 0
+        self.size = min(size, n - n % world)
+        self.count = n // self.size if training else -(-n // self.size)
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def batch_sampler(self) -> SimpleNamespace:
+        """Where lightning looks for ``sampler.set_epoch``, which it calls before every epoch."""
+        return SimpleNamespace(sampler=self)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch's order."""
+        self.epoch = epoch
+
+    def rows(self) -> list[Tensor]:
+        """Row indices of every batch of this process, in order."""
+        n = len(self.signals)
+        place = (ORDER, self.epoch) if self.training else (VALIDATION,)
+        order = torch.randperm(n, generator=generator_of(self.seed, *place))
+        if self.training:
+            n = self.count * self.size
+        batches = order[: n - n % self.world].tensor_split(self.count)
+        # equal shares, since batch statistics are gathered over processes
+        shares = [len(batch) // self.world for batch in batches]
+        return [
+            batch[self.rank * share : (self.rank + 1) * share]
+            for batch, share in zip(batches, shares, strict=True)
+        ]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for rows in self.rows():
+            yield self.signals.index_select(0, rows), self.targets.index_select(0, rows)
+
+
+def targets_of(windows: Windows, classes: Sequence[str] | None) -> Tensor:
+    """Class indices ``(n,)`` of the windows' labels; `IGNORED` where a label is no class.
+
+    Raises
+    ------
+    InputError
+        If a class has no window at all.
+    """
+    targets = np.full(len(windows), IGNORED)
+    for index, label in enumerate(classes or ()):
+        rows = windows.label == label
+        if not rows.any():
+            known = ", ".join(repr(str(each)) for each in np.unique(windows.label)[:12])
+            raise InputError(f"no window is labelled {label!r}; the labels there are {known}")
+        targets[rows] = index
+    return torch.as_tensor(targets)
+
+
+def trimmed(windows: Windows, context: int) -> Tensor:
+    """Signals ``(n, channels, length + 2·context)``: context beyond `context` is cut off.
+
+    Raises
+    ------
+    InputError
+        If the windows have less context than that.
+    """
+    surplus = windows.context - context
+    if surplus < 0:
+        raise InputError(
+            f"windows have {windows.context} samples of context on either side, but the "
+            f"transforms need {context}; cut them with context_s={context / windows.rate:g}"
+        )
+    return windows.signals[..., surplus : windows.signals.shape[-1] - surplus].contiguous()

@@ -1,0 +1,114 @@
+"""From a recipe to modules: front-end, encoder, decoder, heads, and the Lightning module."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from triptych import networks
+from triptych.errors import InputError
+from triptych.latent import BlockHeads, LatentSchema
+from triptych.model import Model, Preprocessing
+from triptych.training.heads import TaskHeads
+from triptych.training.recipe import Recipe
+from triptych.training.settings import Named
+
+if TYPE_CHECKING:
+    from triptych.training.module import StructuredModule
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The trainable parts of a recipe, for windows of one shape."""
+
+    front_end: nn.Sequential
+    encoder: BlockHeads
+    decoder: nn.Module | None
+    heads: TaskHeads | None
+    objective: nn.Module
+    schema: LatentSchema
+    channels: int
+
+
+def build(recipe: Recipe, channels: int, length: int) -> Parts:
+    """Make the parts; their initial weights come from torch's global random state.
+
+    Parameters
+    ----------
+    channels, length
+        Shape of a window without context.
+
+    Raises
+    ------
+    InputError
+        If a name or a setting of the encoder is unknown or does not fit.
+    """
+    schema = recipe.schema_of_latent
+    front_end, seen = _front_end(recipe, channels, length)
+    trunk = networks.encoder(
+        recipe.encoder.name, channels=seen[0], length=seen[1], **recipe.encoder.settings
+    )
+    return Parts(
+        front_end,
+        BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
+        networks.ConvDecoder(schema.size, *seen) if recipe.decoder else None,
+        TaskHeads(schema, recipe.classes) if recipe.classes else None,
+        recipe.make_objective(),
+        schema,
+        channels,
+    )
+
+
+def _front_end(recipe: Recipe, channels: int, length: int) -> tuple[nn.Sequential, tuple[int, int]]:
+    given = recipe.encoder.front_end
+    chosen = given if isinstance(given, Named) else Named(name=given)
+    if chosen.name == "standardize":
+        return nn.Sequential(networks.Standardize()), (channels, length)
+    settings, kind = chosen.settings, networks.FRONT_ENDS.get(chosen.name)
+    if kind is not None and "rate" in inspect.signature(kind).parameters:
+        settings = {"rate": recipe.data.rate, **settings}
+    front_end = networks.front_end(chosen.name, **settings)
+    return nn.Sequential(networks.Standardize(), front_end), front_end.shape(channels, length)
+
+
+def build_module(recipe: Recipe, parts: Parts) -> StructuredModule:
+    """Put the parts into the Lightning module."""
+    from triptych.training.module import StructuredModule
+
+    return StructuredModule(
+        parts.encoder,
+        parts.objective,
+        schema=parts.schema,
+        front_end=parts.front_end,
+        decoder=parts.decoder,
+        heads=parts.heads,
+        weights=recipe.weights,
+        schedule=recipe.schedule,
+        settings=recipe.training,
+    )
+
+
+def build_model(
+    recipe: Recipe, parts: Parts, channels: Sequence[str] | None, info: dict[str, Any]
+) -> Model:
+    """Put trained parts into a model on the CPU, in float32, ready to embed."""
+    names = tuple(channels or (f"channel {i}" for i in range(parts.channels)))
+    if len(names) != parts.channels:
+        raise InputError(
+            f"{len(names)} channel names ({', '.join(names)}) for windows of {parts.channels} "
+            "channels; name every one"
+        )
+    data = recipe.data
+    model = Model(
+        Preprocessing(data.rate, names, recipe.length, data.low, data.high),
+        nn.Sequential(*parts.front_end, parts.encoder),
+        parts.schema,
+        heads=parts.heads.by_name() if parts.heads else {},
+        decoder=parts.decoder,
+        info={"recipe": recipe.to_dict(), **info},
+    )
+    return model.float().cpu().eval()

@@ -1,0 +1,198 @@
+"""`fit`: from a recipe and windows to a trained, saved model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import lightning.pytorch as L
+from torch import Tensor, nn
+
+from triptych.datasets.windows import Windows
+from triptych.errors import InputError
+from triptych.model import Model
+from triptych.training.batches import Batches, targets_of, trimmed
+from triptych.training.build import build, build_model, build_module
+from triptych.training.checkpoints import find_checkpoint
+from triptych.training.keeper import Keeper
+from triptych.training.module import NonFiniteLossError
+from triptych.training.progress import ProgressLine
+from triptych.training.recipe import Recipe
+from triptych.training.seeds import same_random_state, seed_all
+from triptych.training.sentences import flat
+from triptych.training.trainer import interruptible, make_trainer, quiet
+from triptych.transforms import context_of
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training gives.
+
+    Attributes
+    ----------
+    model
+        With the weights of the best epoch, on the CPU.
+    history
+        One row an epoch: epoch (from 1), seconds, learning_rate, ``train/...``,
+        ``validation/...``.
+    epochs, best_epoch
+        Epochs run, and the one whose weights were kept.
+    seconds
+        Of training and validation, over all parts of a resumed training.
+    best_validation
+        Validation loss of that epoch; NaN without validation.
+    objective
+        With its trained parts (SimCLR's projector, heads of the variation terms).
+    """
+
+    model: Model
+    history: tuple[dict[str, float], ...]
+    epochs: int
+    best_epoch: int
+    seconds: float
+    best_validation: float
+    objective: nn.Module
+
+
+def fit(
+    recipe: Recipe,
+    train: Windows,
+    validation: Windows | None,
+    *,
+    out: Path | str | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    callbacks: Sequence[L.Callback] = (),
+    progress: bool = True,
+    channels: Sequence[str] | None = None,
+    info: dict[str, Any] | None = None,
+) -> Fitted:
+    """Train the recipe's model on windows; stop early and keep the epoch best in validation.
+
+    Parameters
+    ----------
+    recipe
+        What to train and how; its `data` only describes the windows here.
+    train, validation
+        Windows at the recipe's rate and length, with at least its transforms' context. Without
+        validation the last epoch is kept.
+    out
+        Folder for the model, ``recipe.yaml``, ``log.csv`` and ``checkpoint.ckpt``.
+    resume
+        Continue after the last whole epoch of `out`; start anew where nothing is there.
+    device
+        See `make_trainer`; torchrun and SLURM give more processes.
+    callbacks
+        More lightning callbacks, e.g. `AuditCallback`.
+    progress
+        Show one line with the time left (on a terminal).
+    channels
+        Names for the saved model; left out: ``channel 0``, ...
+    info
+        Plain data to be saved with the model (data fingerprint, notes).
+
+    Raises
+    ------
+    InputError
+        If windows and recipe do not fit, a loss term is not finite (the best model so far is
+        then in `out`), or `out` holds an unfinished training and `resume` is False.
+    """
+    folder = Path(out) if out is not None else None
+    _check(recipe, train, validation)
+    context = max([context_of(each) for each in recipe.make_transforms()], default=0)
+    signals = [trimmed(each, context) for each in (train, validation) if each is not None]
+    targets = [targets_of(each, recipe.classes) for each in (train, validation) if each is not None]
+    origin = {**flat(recipe.to_dict()), "the windows' checksum": _fingerprint(signals)}
+    settings = recipe.training
+    keeper = Keeper(folder, origin, settings.patience, settings.minutes)
+    checkpoint = find_checkpoint(folder, keeper, resume)
+    lines = [ProgressLine(recipe.name)] if progress else []
+    with same_random_state(), quiet(), interruptible():
+        seed_all(settings.seed)
+        parts = build(recipe, train.signals.shape[1], recipe.length)
+        module = build_module(recipe, parts)
+        trainer = make_trainer(
+            settings,
+            device,
+            [*callbacks, *lines, keeper],
+            unused=recipe.schedule != "joint" or not recipe.decoder,
+            default_root_dir=folder,
+            limit_val_batches=None if validation is not None else 0,
+        )
+        shared = {"rank": trainer.global_rank, "world": trainer.world_size}
+        batches = [
+            Batches(x, y, settings.batch, settings.seed, training=place == 0, **shared)
+            for place, (x, y) in enumerate(zip(signals, targets, strict=True))
+        ]
+        fault: NonFiniteLossError | None = None
+        if not keeper.finished:
+            try:
+                loaders = cast("list[Any]", [*batches, []])[:2]  # [] says: no validation, on purpose
+                trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+            except NonFiniteLossError as error:
+                fault = error
+    if fault is not None and not keeper.best:
+        raise NonFiniteLossError(f"{fault}; no epoch was finished, so no model was kept")
+    module.load_state_dict(keeper.best)
+    fitted = Fitted(
+        build_model(recipe, parts, channels, {**(info or {}), "training": _summary(keeper)}),
+        tuple(keeper.history),
+        len(keeper.history),
+        keeper.best_epoch,
+        keeper.seconds,
+        keeper.best_value,
+        parts.objective.eval(),
+    )
+    if folder is not None and trainer.is_global_zero:
+        _save(fitted.model, folder)
+        recipe.write(folder / "recipe.yaml")
+    if fault is not None:
+        where = f" in {folder}" if folder is not None else ""
+        raise NonFiniteLossError(f"{fault}; the model of epoch {keeper.best_epoch} is kept{where}")
+    return fitted
+
+
+def _save(model: Model, folder: Path) -> None:
+    # Apart first: a model is not saved into a folder that holds other files than a model's.
+    staged = folder / ".model"
+    try:
+        model.save(staged)
+        for part in sorted(staged.iterdir(), reverse=True):  # weights before their description
+            os.replace(part, folder / part.name)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _summary(keeper: Keeper) -> dict[str, Any]:
+    row = keeper.history[keeper.best_epoch - 1]
+    return {"epochs": len(keeper.history), "best_epoch": keeper.best_epoch, "figures": row}
+
+
+def _check(recipe: Recipe, train: Windows, validation: Windows | None) -> None:
+    for name, windows in (("train", train), ("validation", validation)):
+        if windows is None:
+            continue
+        length = windows.signals.shape[-1] - 2 * windows.context
+        if windows.rate != recipe.data.rate or length != recipe.length:
+            raise InputError(
+                f"{name} windows have {length} samples at {windows.rate:g} Hz, but recipe "
+                f"{recipe.name!r} says {recipe.length} at {recipe.data.rate:g} Hz (data.length_s, "
+                "data.rate)"
+            )
+        if not bool(windows.signals.isfinite().all()):
+            raise InputError(f"{name} windows hold NaN or infinite values; remove these windows")
+    if validation is not None and validation.signals.shape[1] != train.signals.shape[1]:
+        raise InputError(
+            f"validation windows have {validation.signals.shape[1]} channels and train windows "
+            f"{train.signals.shape[1]}; expected the same"
+        )
+
+
+def _fingerprint(signals: Sequence[Tensor]) -> str:
+    parts = [f"{tuple(x.shape)} {zlib.crc32(x.numpy().tobytes()):08x}" for x in signals]
+    return ", ".join(parts)

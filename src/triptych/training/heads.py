@@ -1,0 +1,77 @@
+"""Classifiers on the latents: one reads what is invariant, one reads everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from triptych.latent import LatentSchema, LinearHead
+
+
+def invariant_blocks(schema: LatentSchema) -> tuple[str, ...]:
+    """Names of the blocks invariant to every transform of the schema; without any, all blocks."""
+    names = [
+        block.name
+        for block in schema.blocks
+        if schema.transforms
+        and all(block.relations.get(name) == "invariant" for name in schema.transforms)
+    ]
+    return tuple(names) or schema.names
+
+
+class TaskHeads(nn.Module):
+    """The invariant head and the full head of DESIGN's classification, both linear.
+
+    *invariant* reads the blocks invariant to every transform and learns from all views; *full*
+    reads all blocks, learns from view 0 only (the original, with ``reference: original``), and
+    its gradient stops at the invariant blocks.
+
+    Parameters
+    ----------
+    schema
+        The latent's blocks.
+    classes
+        Labels, in the order of the target indices.
+    """
+
+    def __init__(self, schema: LatentSchema, classes: Sequence[str]) -> None:
+        super().__init__()
+        self.schema = schema
+        inside = invariant_blocks(schema)
+        self.invariant = LinearHead(schema, inside, classes)
+        self.full = LinearHead(schema, schema.names, classes)
+
+    def by_name(self) -> dict[str, LinearHead]:
+        """The two heads, as a model keeps them."""
+        return {"invariant": self.invariant, "full": self.full}
+
+    def losses(self, z: Tensor, targets: Tensor, n: int, ignored: int) -> dict[str, Tensor]:
+        """Cross-entropy of each head.
+
+        Parameters
+        ----------
+        z
+            Latents ``(v·n, size)`` of v views of n samples, view 0 first.
+        targets
+            Class indices ``(n,)``; rows with the value `ignored` do not count.
+        n
+            Samples in the batch.
+        """
+        inside = self.invariant.blocks
+        parts = self.schema.split(z[:n])
+        original = torch.cat(
+            [part.detach() if name in inside else part for name, part in parts.items()], dim=1
+        )
+        logits = {"invariant": self.invariant(z), "full": self.full(original)}
+        return {
+            name: _cross_entropy(each, targets.repeat(len(each) // n), ignored)
+            for name, each in logits.items()
+        }
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor, ignored: int) -> Tensor:
+    summed = functional.cross_entropy(logits, targets, ignore_index=ignored, reduction="sum")
+    return summed / (targets != ignored).sum().clamp_min(1)  # not NaN where no row counts

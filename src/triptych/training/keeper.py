@@ -1,0 +1,120 @@
+"""What is kept while training runs: best weights, history, checkpoint, and when to stop."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import lightning.pytorch as L
+from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
+
+from triptych.files import write_atomically
+from triptych.training.audit_callback import AuditCallback
+from triptych.training.module import StructuredModule
+
+MONITOR = "validation/total"
+CHECKPOINT = "checkpoint.ckpt"
+
+
+class Keeper(Checkpoint):
+    """Keep the best weights and the history; stop early; write checkpoint and log.csv.
+
+    Parameters
+    ----------
+    out
+        Folder for ``checkpoint.ckpt`` and ``log.csv``; None writes nothing.
+    origin
+        Plain data that a checkpoint must share to be continued: recipe and data.
+    patience
+        Epochs without a better validation loss after which training stops.
+    minutes
+        Training stops where one more epoch would exceed them.
+    """
+
+    def __init__(
+        self, out: Path | None, origin: dict[str, Any], patience: int | None, minutes: float | None
+    ) -> None:
+        super().__init__()
+        self.out, self.origin, self.patience, self.minutes = out, origin, patience, minutes
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_value, self.best_epoch = float("inf"), 0
+        self.seconds, self.finished = 0.0, False
+        self._started = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain data and tensors only, so that it loads with ``weights_only=True``."""
+        return {
+            "origin": self.origin,
+            "history": self.history,
+            "best": self.best,
+            "best_value": self.best_value,
+            "best_epoch": self.best_epoch,
+            "seconds": self.seconds,
+            "finished": self.finished,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue where the checkpoint was written."""
+        for name in state_dict.keys() - {"origin"}:
+            setattr(self, name, state_dict[name])
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock, which counts earlier parts of a resumed training too."""
+        self._started = time.monotonic() - self.seconds
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Judge the epoch and write it down; runs after all other callbacks."""
+        epoch = trainer.current_epoch + 1
+        self.seconds = time.monotonic() - self._started
+        metrics = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith(("train/", "validation/"))
+        }
+        audits = {
+            name: value
+            for callback in cast("list[L.Callback]", cast(Any, trainer).callbacks)
+            if isinstance(callback, AuditCallback)
+            for name, value in callback.figures(epoch).items()
+        }
+        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        row = {"seconds": self.seconds, "learning_rate": rate, **metrics, **audits}
+        self.history.append(
+            {"epoch": epoch, **{name: float(f"{value:.7g}") for name, value in row.items()}}
+        )
+        self._judge(epoch, metrics, cast(StructuredModule, pl_module))
+        waited = self.patience is not None and epoch - self.best_epoch >= self.patience
+        late = self.minutes is not None and self.seconds * (epoch + 1) / epoch > 60 * self.minutes
+        # one decision for all processes, whose clocks differ
+        stop = trainer.strategy.reduce_boolean_decision(waited or late, all=False)
+        trainer.should_stop = trainer.should_stop or stop
+        self.finished = trainer.should_stop or epoch == trainer.max_epochs
+        if self.out is not None:
+            trainer.save_checkpoint(self.out / CHECKPOINT, weights_only=False)
+            if trainer.is_global_zero:
+                write_log(self.out / "log.csv", self.history)
+
+    def _judge(self, epoch: int, metrics: dict[str, float], module: StructuredModule) -> None:
+        value = metrics.get(MONITOR)
+        if module.in_pretraining(epoch - 1):
+            self.best_epoch = epoch  # patience starts with the task
+        elif value is None or value < self.best_value:
+            self.best_value = float("nan") if value is None else value
+            self.best_epoch = epoch
+            self.best = {
+                name: each.detach().to("cpu", copy=True)
+                for name, each in module.state_dict().items()
+            }
+
+
+def write_log(path: Path, history: list[dict[str, float]]) -> None:
+    """Write the history as CSV: one row an epoch, one column a term (empty: not measured)."""
+    columns = list(dict.fromkeys(name for row in history for name in row))
+    with write_atomically(path) as handle:
+        writer = csv.DictWriter(handle, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)

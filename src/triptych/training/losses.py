@@ -1,0 +1,142 @@
+"""The whole loss of a training: objective, reconstruction and heads, weighted."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from triptych.errors import InputError
+from triptych.latent import LatentSchema
+from triptych.networks import SignalVAE, kl_divergence
+from triptych.objectives import Objective, Views
+from triptych.training.batches import IGNORED
+from triptych.training.heads import TaskHeads
+from triptych.training.settings import Weights
+
+
+class CombinedLoss(nn.Module):
+    """Signals → every loss term by name; an ordinary module, for any loop.
+
+    Parameters
+    ----------
+    encoder
+        What `front_end` gives → latents ``(n, schema.size)``; with `BlockHeads` the objective's
+        `stop_gradient` works.
+    objective
+        An `Objective` that is an `nn.Module`; its parameters are trained too.
+    schema
+        The latent's blocks; left out, it is the objective's or the encoder's.
+    front_end
+        Stands before the encoder; what it gives for a view is what the decoder has to
+        reconstruct (the standardised view, the signal in canonical phase, the spectrum).
+    decoder
+        Latents → what `front_end` gives; makes a variational autoencoder around the encoder.
+    heads
+        Classifiers on the latents.
+    weights
+        As in a recipe.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        objective: nn.Module,
+        *,
+        schema: LatentSchema | None = None,
+        front_end: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        heads: TaskHeads | None = None,
+        weights: Weights | None = None,
+    ) -> None:
+        super().__init__()
+        found = schema or getattr(objective, "schema", None) or getattr(encoder, "schema", None)
+        if not isinstance(found, LatentSchema):
+            raise InputError(
+                "neither the objective nor the encoder has a schema; pass schema=LatentSchema(...)"
+            )
+        self.schema = found
+        self.front_end = front_end or nn.Identity()
+        self.network = SignalVAE(encoder, decoder, found.size) if decoder is not None else encoder
+        self.objective = objective
+        self.heads = heads
+        self.weights = weights or Weights()
+        self._isolates = bool(getattr(objective, "stop_gradient", ()))
+        if self._isolates and not hasattr(encoder, "both"):
+            raise InputError(
+                f"stop_gradient={objective.stop_gradient} needs an encoder with block heads: wrap "
+                "your trunk in BlockHeads(trunk, schema)"
+            )
+
+    @property
+    def encoder(self) -> nn.Module:
+        """What maps the front-end's output to latents."""
+        return self.network.encoder if isinstance(self.network, SignalVAE) else self.network
+
+    @property
+    def decoder(self) -> nn.Module | None:
+        """What maps latents back, if there is one."""
+        return self.network.decoder if isinstance(self.network, SignalVAE) else None
+
+    def latents(self, x: Tensor) -> Tensor:
+        """Latents ``(n, schema.size)`` of signals ``(n, channels, time)``, without context."""
+        return self.encoder(self.front_end(x))
+
+    def forward(
+        self,
+        x: Tensor,
+        targets: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        parts: tuple[bool, bool] = (True, True),
+    ) -> dict[str, Tensor]:
+        """Every loss term by name, and their weighted sum as ``total``.
+
+        Parameters
+        ----------
+        x, targets
+            A batch.
+        generator
+            Source of the views.
+        parts
+            Whether structure and task (reconstruction, KL, heads) are wanted.
+        """
+        objective = cast(Objective, self.objective)
+        views = objective.views(x, generator)
+        seen = cast(Tensor, self.front_end(views.signals))
+        isolated: Tensor | None = None
+        if self._isolates:
+            z, isolated = cast("tuple[Tensor, Tensor]", cast(Any, self.encoder).both(seen))
+        else:
+            z = cast(Tensor, self.encoder(seen))
+        total, found = z.new_zeros(()), dict[str, Tensor]()
+        if parts[0]:
+            losses = objective(z, views, isolated)
+            total = total + self.weights.structure * losses.total
+            found |= losses.terms
+        if parts[1]:
+            total = total + self._task(z, seen, views, targets, len(x), found)
+        return {**found, "total": total}
+
+    def _task(
+        self,
+        z: Tensor,
+        seen: Tensor,
+        views: Views,
+        targets: Tensor | None,
+        n: int,
+        found: dict[str, Tensor],
+    ) -> Tensor:
+        total = z.new_zeros(())
+        if isinstance(self.network, SignalVAE):
+            out = self.network.decode(z)
+            found["reconstruction"] = functional.mse_loss(out.signals, seen.detach())
+            found["kl"] = kl_divergence(out.z, out.log_variance)
+            total = total + self.weights.reconstruction * found["reconstruction"]
+            total = total + self.weights.kl * found["kl"]
+        if self.heads is not None and targets is not None:
+            for name, loss in self.heads.losses(z, targets, n, IGNORED).items():
+                found[f"task/{name}"] = loss
+                total = total + self.weights.task * loss
+        return total

@@ -1,0 +1,177 @@
+"""Recipes: everything that decides a training, as plain data in one YAML file."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from torch import nn
+
+from triptych import objectives
+from triptych import transforms as registry
+from triptych.errors import InputError
+from triptych.files import write_atomically
+from triptych.latent import LatentSchema
+from triptych.training.seeds import same_random_state
+from triptych.training.sentences import read_yaml, replaced, sentence
+from triptych.training.settings import (
+    Data,
+    Encoder,
+    Named,
+    Objective,
+    Schedule,
+    Settings,
+    Training,
+    Weights,
+)
+from triptych.transforms import Transform, context_of
+
+
+class Recipe(Settings):
+    """A training as data: frozen; unknown entries are refused.
+
+    Make one with `Recipe.of` or `Recipe.read`, which say what is wrong in one sentence.
+
+    Attributes
+    ----------
+    name
+        Name of the model.
+    data, encoder, objective, weights, training
+        See their classes.
+    transforms
+        ``{name: phase_shift, ...settings}`` each; a crop first. `rate` is the data's if the
+        transform has such a setting and it is left out.
+    latent
+        The blocks of the schema, as `Block` takes them.
+    decoder
+        Whether a variational autoencoder stands around the encoder.
+    classes
+        Labels that the heads learn; windows with other labels train everything else.
+    schedule
+        ``joint``: every step trains all terms. ``alternate``: structure on even steps, the task
+        (reconstruction, KL, heads) on odd ones. ``pretrain-then-task``: structure in the first
+        half of the epochs, the task in the second.
+    """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # labels such as 0, 1, 2
+
+    name: str = Field(min_length=1)
+    data: Data
+    transforms: tuple[Named, ...] = ()
+    latent: tuple[dict[str, Any], ...]
+    encoder: Encoder = Encoder()
+    decoder: bool = True
+    classes: tuple[str, ...] | None = Field(default=None, min_length=2)
+    objective: Objective = Objective()
+    weights: Weights = Weights()
+    schedule: Schedule = "joint"
+    training: Training = Training()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        with same_random_state():
+            self.make_objective()
+        if self.classes and len(set(self.classes)) < len(self.classes):
+            raise InputError(f"classes names a label twice: {', '.join(self.classes)}")
+        if (
+            not self.decoder
+            and not self.classes
+            and self.objective.name in ("plain", "augmentation")
+        ):
+            raise InputError(
+                f"objective {self.objective.name!r} has no loss of its own, so there is nothing "
+                "to train; set decoder: true or name classes"
+            )
+        return self
+
+    @property
+    def schema_of_latent(self) -> LatentSchema:
+        """The schema that `latent` describes."""
+        return LatentSchema.from_dict({"blocks": list(self.latent)})
+
+    @property
+    def context_s(self) -> float:
+        """Seconds that windows need on either side."""
+        return (
+            max([context_of(each) for each in self.make_transforms()], default=0) / self.data.rate
+        )
+
+    @property
+    def length(self) -> int:
+        """Samples of a window, without context."""
+        return round(self.data.length_s * self.data.rate)
+
+    def make_transforms(self) -> tuple[Transform, ...]:
+        """Build the transforms, at the data's rate."""
+        return tuple(self._transform(each.name, each.settings) for each in self.transforms)
+
+    def make_objective(self) -> nn.Module:
+        """Build the objective (an `Objective`); its heads start from torch's global state."""
+        transforms, settings = self.make_transforms(), self.objective.settings
+        schema, name = self.schema_of_latent, self.objective.name
+        makers: dict[str, Callable[..., nn.Module]] = {
+            "plain": partial(objectives.Plain, transforms),
+            "augmentation": partial(objectives.Augmentation, transforms),
+            "simclr": partial(objectives.SimCLR, schema.size, transforms),
+            "scl": partial(objectives.StructuredContrastive, schema, transforms),
+        }
+        known = [
+            each.name
+            for each in inspect.signature(makers[name]).parameters.values()
+            if each.kind is inspect.Parameter.KEYWORD_ONLY
+        ]
+        for setting in settings:
+            if setting not in known:
+                raise InputError(
+                    f"objective {name} has no setting {setting!r}; it has "
+                    f"{', '.join(known) or 'none'}"
+                )
+        try:
+            return makers[name](**settings)
+        except (TypeError, AttributeError) as error:
+            raise InputError(
+                f"objective {name} got a setting of the wrong type in {settings}: {error}"
+            ) from error
+
+    def _transform(self, name: str, settings: dict[str, Any]) -> Transform:
+        made = registry.transform(name, **settings)
+        rate = getattr(made, "rate", None)
+        if rate is None or rate == self.data.rate:
+            return made
+        if "rate" in settings:
+            raise InputError(
+                f"transform {name} has rate {rate:g} Hz, but data.rate is {self.data.rate:g} Hz; "
+                "leave the transform's rate out"
+            )
+        return registry.transform(name, **settings, rate=self.data.rate)
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], source: str = "the recipe") -> Self:
+        """Make a recipe from plain data; raises InputError that names field, value, expected."""
+        try:
+            return cls.model_validate(dict(content))
+        except ValidationError as error:
+            raise InputError(sentence(error, cls, source)) from error
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a recipe from a YAML file; raises InputError like `of`."""
+        return cls.of(read_yaml(path), f"recipe {path}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `of` takes back."""
+        return self.model_dump(mode="json")
+
+    def write(self, path: str | Path) -> None:
+        """Write the recipe, all defaults spelled out, as YAML (atomically)."""
+        with write_atomically(path) as handle:
+            yaml.safe_dump(self.to_dict(), handle, sort_keys=False, allow_unicode=True)
+
+    def replace(self, changes: Mapping[str, Any]) -> Self:
+        """Copy with values at dotted places changed, e.g. ``{"training.epochs": 3}``."""
+        return type(self).of(replaced(self.to_dict(), changes), f"the changed recipe {self.name!r}")

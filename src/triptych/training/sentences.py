@@ -1,0 +1,114 @@
+"""YAML in, and what pydantic finds wrong with it as one sentence."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from triptych.errors import InputError
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 as PyYAML reads it, but `1e-3` is a number."""
+
+
+# PyYAML wants a dot in a float and would hand over the text '1e-3'.
+cast(Any, _Loader).add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read one mapping from a YAML file; raises InputError that names file and place."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read recipe {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"recipe {path} is not a text file in UTF-8") from error
+    try:
+        content: Any = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or "not YAML"
+        raise InputError(f"recipe {path}{place} is not valid YAML: {reason}") from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f"recipe {path} holds {'nothing' if content is None else type(content).__name__}, "
+            "expected a mapping with at least name, data and latent"
+        )
+    return {str(key): value for key, value in cast("dict[Any, Any]", content).items()}
+
+
+def sentence(error: ValidationError, model: type[BaseModel], source: str) -> str:
+    """Say what the first fault is: field, value, what was expected; and how many follow."""
+    found = error.errors(include_url=False)
+    first = found[0]
+    place = [str(part) for part in first["loc"]]
+    field, kind = ".".join(place), first["type"]
+    if kind == "value_error":  # an InputError of ours, already a sentence
+        said = str(first.get("ctx", {}).get("error", first["msg"])).rstrip(".")
+        text = f"{source}, {field}: {said}" if field else f"{source}: {said}"
+    elif kind == "extra_forbidden":
+        known = _fields(model, place[:-1])
+        near = difflib.get_close_matches(place[-1], known, 1)
+        hint = f"did you mean {near[0]!r}" if near else f"expected one of {', '.join(known)}"
+        text = f"{source} has an unknown field {field!r} (value {_short(first['input'])}); {hint}"
+        text += "?" if near else ""
+    elif kind == "missing":
+        text = f"{source} lacks the field {field!r}; add it"
+    else:
+        expected = first["msg"].removeprefix("Input should be ").removeprefix("a ")
+        text = f"{source}, field {field!r} is {_short(first['input'])}, expected {expected}"
+    more = len(found) - 1
+    return text if not more else f"{text} (and {more} more fault{'s' * (more > 1)})"
+
+
+def _fields(model: type[BaseModel], place: list[str]) -> list[str]:
+    for name in place:
+        inner = model.model_fields[name].annotation if name in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def replaced(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy nested mappings with values at dotted places changed (``"training.epochs": 3``)."""
+    copy = {
+        key: replaced(cast("Mapping[str, Any]", value), {}) if isinstance(value, Mapping) else value
+        for key, value in content.items()
+    }
+    for place, value in changes.items():
+        *outer, last = place.split(".")
+        inner = copy
+        for name in outer:
+            step = inner.setdefault(name, {})
+            if not isinstance(step, dict):
+                raise InputError(f"{place!r} is no place in a recipe: {name!r} holds no fields")
+            inner = cast("dict[str, Any]", step)
+        inner[last] = value
+    return copy
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Undo `replaced`: nested mappings as one, by dotted places."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            found |= flat(cast("Mapping[str, Any]", value), f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

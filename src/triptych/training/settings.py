@@ -1,0 +1,103 @@
+"""The parts of a recipe: data, encoder, objective, weights, training."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from triptych.errors import InputError
+
+
+class Settings(BaseModel):
+    """What every part of a recipe shares: frozen, and nothing that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Open(Settings):
+    """A part whose further entries are settings of what it names."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The entries beside the fields declared here."""
+        return dict(self.model_extra or {})
+
+
+class Named(Open):
+    """Something of a registry by its name; all other entries are its settings."""
+
+    name: str
+
+
+class Data(Settings):
+    """Where signals come from and how they become windows: Hz, seconds, counts."""
+
+    name: str
+    path: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict[str, Any])
+    rate: float = Field(default=400.0, gt=0)
+    low: float | None = Field(default=0.5, gt=0)
+    high: float | None = Field(default=40.0, gt=0)
+    length_s: float = Field(default=1.0, gt=0)
+    per_recording: int = Field(default=400, ge=1)
+    validation_fraction: float = Field(default=0.2, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _bands(self) -> Self:
+        band = (self.low or 0.0, self.high or self.rate / 2)
+        if not band[0] < band[1] <= self.rate / 2:
+            raise InputError(
+                f"low {band[0]:g} and high {band[1]:g} Hz are no band at a rate of "
+                f"{self.rate:g} Hz; expected low < high <= {self.rate / 2:g}"
+            )
+        return self
+
+
+class Encoder(Open):
+    """Front-end and trunk (all other entries: the trunk's settings); width of heads' layer."""
+
+    name: str = "conv"
+    front_end: str | Named = "standardize"
+    head_hidden: int = Field(default=0, ge=0)
+
+
+class Objective(Open):
+    """The objective; all other entries are passed to its class."""
+
+    name: Literal["plain", "augmentation", "simclr", "scl"] = "scl"
+
+
+class Weights(Settings):
+    """Weights of the parts of the loss; *task* is what the heads learn from labels."""
+
+    reconstruction: float = Field(default=1.0, ge=0)
+    kl: float = Field(default=1e-3, ge=0)
+    structure: float = Field(default=1.0, ge=0)
+    task: float = Field(default=1.0, ge=0)
+
+
+Schedule = Literal["joint", "alternate", "pretrain-then-task"]
+Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
+
+
+class Training(Settings):
+    """Length and pace: `warmup` is a share of the steps, `patience` is in epochs.
+
+    `batch` is the number of samples a step over all processes; `minutes` ends the training with
+    the last epoch that fits; `clip` is the largest gradient norm.
+    """
+
+    epochs: int = Field(default=20, ge=1)
+    batch: int = Field(default=128, ge=2)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    patience: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+    clip: float | None = Field(default=5.0, gt=0)
+    seed: int = Field(default=0, ge=0)
+    precision: Precision = "32-true"

@@ -1,0 +1,116 @@
+"""Transforms: parametric families T_θ on signals, with θ in physical units.
+
+`transform("phase_shift", rate=400.0)` makes one by name, as recipes and the command line do;
+`to_dict` and `from_dict` save and restore one as JSON.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from triptych.errors import InputError
+from triptych.transforms.amplitude import BaselineWander, ChannelDropout, Gain, LeadSwap, NoiseSNR
+from triptych.transforms.base import Chain, Group, Transform, context_of
+from triptych.transforms.orientation import AxisMirror, Rotation
+from triptych.transforms.timing import PhaseShift, TimeScale
+
+__all__ = [
+    "AxisMirror",
+    "BaselineWander",
+    "Chain",
+    "ChannelDropout",
+    "Gain",
+    "Group",
+    "LeadSwap",
+    "NoiseSNR",
+    "PhaseShift",
+    "Rotation",
+    "TimeScale",
+    "Transform",
+    "context_of",
+    "from_dict",
+    "names",
+    "to_dict",
+    "transform",
+]
+
+_TRANSFORMS: dict[str, Callable[..., Transform]] = {
+    "phase_shift": PhaseShift,
+    "time_scale": TimeScale,
+    "gain": Gain,
+    "noise_snr": NoiseSNR,
+    "baseline_wander": BaselineWander,
+    "channel_dropout": ChannelDropout,
+    "lead_swap": LeadSwap,
+    "rotation": Rotation,
+    "axis_mirror": AxisMirror,
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that `transform` knows."""
+    return tuple(_TRANSFORMS)
+
+
+def transform(name: str, **settings: Any) -> Transform:
+    """Make a transform by its name.
+
+    Parameters
+    ----------
+    name
+        One of `names()`.
+    **settings
+        Its settings; lists (from YAML or JSON) stand for tuples.
+
+    Raises
+    ------
+    InputError
+        If there is no such transform, or it has no such setting.
+    """
+    if name not in _TRANSFORMS:
+        raise InputError(f"There is no transform {name!r}: choose one of {', '.join(names())}.")
+    maker = _TRANSFORMS[name]
+    known = list(inspect.signature(maker).parameters)
+    unknown = [setting for setting in settings if setting not in known]
+    if unknown:
+        raise InputError(
+            f"{name} has no setting {', '.join(map(repr, unknown))}: it has {', '.join(known)}."
+        )
+    try:
+        return maker(**{setting: _tuples(value) for setting, value in settings.items()})
+    except TypeError as error:
+        raise InputError(
+            f"{name} got a setting of the wrong type in {settings}: {error}."
+        ) from error
+
+
+def to_dict(transform: Transform) -> dict[str, Any]:
+    """Return a transform as plain data: its name and settings; a chain: its parts."""
+    return cast(Any, transform).to_dict()
+
+
+def from_dict(data: Mapping[str, Any]) -> Transform:
+    """Make the transform that `to_dict` wrote.
+
+    Raises
+    ------
+    InputError
+        If the data lack a name, or `transform` refuses them.
+    """
+    settings = dict(data)
+    name = settings.pop("name", None)
+    if not isinstance(name, str):
+        raise InputError(
+            f"A transform needs a 'name', one of {', '.join(names())}; got {settings}."
+        )
+    if name == Chain.name:
+        return Chain(*(from_dict(part) for part in settings.get("parts", ())))
+    return transform(name, **settings)
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return tuple(_tuples(item) for item in cast("list[Any]", value))
+    return value

@@ -1,0 +1,258 @@
+"""Transforms of a sensor's orientation: rotations of tri-axial channels, and mirrored axes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from triptych.errors import InputError
+from triptych.transforms.base import (
+    Settings,
+    device_of,
+    fit_params,
+    norm,
+    uniform,
+    working_dtype,
+)
+from triptych.transforms.quaternions import canonical, conjugate, cube, product, to_matrices
+from triptych.transforms.triads import Triads, check_triads, gravity_frames, resolve_triads, turn
+
+
+@dataclass(frozen=True)
+class Rotation(Settings):
+    """One proper rotation a window, applied to every tri-axial sensor among its channels.
+
+    ======== ===================================================== ==========================
+    kind     what `sample` draws                                   θ
+    ======== ===================================================== ==========================
+    so3      uniform on SO(3) (Haar)                               quaternion, sensor frame
+    cube24   one of the 24 that map the axes to the axes           quaternion, sensor frame
+    tilt     horizontal axis, any direction; angle in 0..max_angle quaternion, gravity frame
+    yaw      about the vertical; angle in ±max_angle               angle `(n, 1)` in degrees
+    ======== ===================================================== ==========================
+
+    Quaternions `(n, 4)` are of unit length, in the order x, y, z, w (w is the real part); q and −q
+    are the same rotation, and results have w ≥ 0. `quaternions` turns the θ of any kind into them.
+
+    *Vertical* is the window's mean of the first triad (for an accelerometer with gravity: up). The
+    *gravity frame* has it as its z axis; its x axis is some horizontal direction, a fixed function
+    of the vertical. A window whose mean is below a thousandth of its root mean square has no
+    vertical: the sensor's z axis stands in. The frame is that of the window that `apply` is given:
+    yaw leaves it as it is, so yaws are a group on signals too; tilts do not, so `compose`,
+    `relative` and `inverse` of tilts are rotations in the frame of the one unrotated window.
+
+    Parameters
+    ----------
+    kind
+        "so3", "yaw", "tilt" or "cube24".
+    max_angle
+        Limit in degrees, up to 180, for yaw (None: 180) and tilt (None: 30).
+    triads
+        The channels x, y, z of each sensor; other channels stay as they are. None: channels 0 to
+        2, 3 to 5, and so on, and their number has to be a multiple of 3.
+    """
+
+    kind: Literal["so3", "yaw", "tilt", "cube24"] = "so3"
+    max_angle: float | None = None
+    triads: Triads | None = None
+
+    name = "rotation"
+    unit = "degrees"
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("so3", "yaw", "tilt", "cube24"):
+            raise InputError(
+                f"rotation got kind={self.kind!r}, expected 'so3', 'yaw', 'tilt' or 'cube24'."
+            )
+        if self.max_angle is not None:
+            if self.kind in ("so3", "cube24"):
+                raise InputError(
+                    f"rotation of kind {self.kind!r} has no max_angle: leave it out, or use 'tilt'."
+                )
+            if not 0 <= self.max_angle <= 180:
+                raise InputError(
+                    f"rotation got max_angle={self.max_angle}, expected 0 to 180 degrees."
+                )
+        check_triads(self.name, self.triads)
+
+    @property
+    def limit(self) -> float:
+        """Largest angle that `sample` draws, in degrees."""
+        default = 30.0 if self.kind == "tilt" else 180.0
+        return default if self.max_angle is None else self.max_angle
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw rotations, float32 `(n, 4)`, or `(n, 1)` for yaw."""
+        device = device_of(generator)
+        if self.kind == "yaw":
+            return uniform(n, -self.limit, self.limit, generator)
+        if self.kind == "so3":
+            return canonical(torch.randn(n, 4, generator=generator, device=device))
+        if self.kind == "cube24":
+            which = torch.randint(24, (n,), generator=generator, device=device)
+            return cube().to(device)[which]
+        azimuth = uniform(n, -math.pi, math.pi, generator)
+        half = uniform(n, 0, math.radians(self.limit) / 2, generator)
+        sine, zero = half.sin(), torch.zeros_like(half)
+        return torch.cat([sine * azimuth.cos(), sine * azimuth.sin(), zero, half.cos()], dim=1)
+
+    def identity(self, n: int) -> Tensor:
+        """Return no rotation: 0 degrees for yaw, else the quaternion 0, 0, 0, 1."""
+        if self.kind == "yaw":
+            return torch.zeros(n, 1)
+        return torch.tensor([[0.0, 0.0, 0.0, 1.0]]).repeat(n, 1)
+
+    def compose(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return θ of "first a, then b"."""
+        return _wrap(a + b) if self.kind == "yaw" else canonical(product(b, a))
+
+    def inverse(self, a: Tensor) -> Tensor:
+        """Return θ that undoes a."""
+        return -a if self.kind == "yaw" else canonical(conjugate(a))
+
+    def relative(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return b∘a⁻¹."""
+        return self.compose(self.inverse(a), b)
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the angle of the rotation from a to b (geodesic), `(n,)` in 0 to 180 degrees."""
+        relative = self.relative(a, b)
+        if self.kind == "yaw":
+            return relative[:, 0].abs()
+        # the arc tangent is precise at both ends, unlike the arc cosine of w
+        angle = 2 * torch.atan2(norm(relative[:, :3]), relative[:, 3].abs())
+        return torch.rad2deg(angle)
+
+    def quaternions(self, params: Tensor) -> Tensor:
+        """Return θ of any kind as unit quaternions x, y, z, w `(n, 4)`, in the frame of θ."""
+        if self.kind != "yaw":
+            return canonical(params)
+        half = torch.deg2rad(params) / 2
+        zero = torch.zeros_like(half)
+        return canonical(torch.cat([zero, zero, half.sin(), half.cos()], dim=1))
+
+    def matrices(self, params: Tensor, x: Tensor | None = None) -> Tensor:
+        """Return the rotations in the sensor frame, `(n, 3, 3)`: `apply` is R times each sample.
+
+        Parameters
+        ----------
+        params
+            θ of n windows.
+        x
+            The windows before rotation `(n, c, time)`; tilt and yaw need them for the vertical.
+        """
+        if x is None:
+            if self.kind in ("yaw", "tilt"):
+                raise InputError(
+                    f"rotation of kind {self.kind!r} turns about the window's mean: pass x, the "
+                    f"signals before rotation, to matrices()."
+                )
+            return to_matrices(self.quaternions(params))
+        params = fit_params(self.name, x, params, 1 if self.kind == "yaw" else 4)
+        self._check_norm(params)
+        local = self.quaternions(params.to(x.device, working_dtype(x)))
+        if self.kind in ("yaw", "tilt"):
+            axis = (self.frames(x) @ local[:, :3, None])[..., 0]
+            local = torch.cat([axis, local[:, 3:]], dim=1)
+        return to_matrices(local)
+
+    def frames(self, x: Tensor) -> Tensor:
+        """Return the gravity frames of windows `(n, 3, 3)`, axes in columns."""
+        first = resolve_triads(self.name, x, self.triads)[0]
+        return gravity_frames(x[:, list(first)])
+
+    def apply(self, x: Tensor, params: Tensor) -> Tensor:
+        """Rotate each signal of `x` `(n, c, time)` by its θ of `params`.
+
+        Raises
+        ------
+        InputError
+            If the channels are not the triads, or a quaternion is not of unit length.
+        """
+        triads = resolve_triads(self.name, x, self.triads)
+        return turn(x, self.matrices(params, x), triads)
+
+    def _check_norm(self, params: Tensor) -> None:
+        off = (norm(params) - 1).abs() if self.kind != "yaw" else params[:, 0] * 0
+        if not bool((off < 1e-2).all()):
+            raise InputError(
+                f"rotation of kind {self.kind!r} got a θ that is not "
+                f"{'a finite angle' if self.kind == 'yaw' else 'a unit quaternion (x, y, z, w)'}: "
+                f"take θ from sample()."
+            )
+
+
+@dataclass(frozen=True)
+class AxisMirror(Settings):
+    """Improper reflections: the sign of one axis is turned over, as no rotation can do.
+
+    A left-handed mounting or a wrong sign in a driver does this; worn sensors do not, which is why
+    it is no kind of `Rotation`. θ `(n, 3)` holds a sign, 1 or −1, for each axis, and is applied to
+    every triad alike: right for accelerations and magnetic drivers' faults; a gyroscope in a truly
+    mirrored world would get the opposite signs. A group (signs multiply); `distance` counts the
+    axes that differ.
+
+    Parameters
+    ----------
+    axes
+        Axes among 0, 1, 2 of which `sample` mirrors one, each equally often.
+    triads
+        As in `Rotation`.
+    """
+
+    axes: tuple[int, ...] = (0, 1, 2)
+    triads: Triads | None = None
+
+    name = "axis_mirror"
+    unit = "axes"
+
+    def __post_init__(self) -> None:
+        if not self.axes or not set(self.axes) <= {0, 1, 2}:
+            raise InputError(f"axis_mirror got axes={self.axes}, expected some of 0, 1, 2.")
+        check_triads(self.name, self.triads)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw signs of which one is −1, float32 `(n, 3)`."""
+        device = device_of(generator)
+        which = torch.randint(len(self.axes), (n,), generator=generator, device=device)
+        mirrored = torch.tensor(self.axes, device=device)[which]
+        return 1 - 2 * torch.nn.functional.one_hot(mirrored, 3).float()
+
+    def identity(self, n: int) -> Tensor:
+        """Return ones, `(n, 3)`."""
+        return torch.ones(n, 3)
+
+    def compose(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the product of the signs."""
+        return a * b
+
+    def inverse(self, a: Tensor) -> Tensor:
+        """Return a: every reflection undoes itself."""
+        return a
+
+    def relative(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return b∘a⁻¹, the product of the signs."""
+        return a * b
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return how many axes differ, `(n,)`."""
+        return (a != b).sum(dim=1).to(a.dtype)
+
+    def apply(self, x: Tensor, params: Tensor) -> Tensor:
+        """Mirror the axes of each signal of `x` `(n, c, time)` whose sign in `params` is −1."""
+        triads = resolve_triads(self.name, x, self.triads)
+        params = fit_params(self.name, x, params, 3)
+        if not bool((params.abs() == 1).all()):
+            raise InputError(
+                "axis_mirror got parameters other than 1 and -1: take them from sample()."
+            )
+        signs = params.to(x.device, working_dtype(x))
+        return turn(x, torch.diag_embed(signs), triads)
+
+
+def _wrap(degrees: Tensor) -> Tensor:
+    return degrees - 360 * (degrees / 360).round()

@@ -1,0 +1,179 @@
+"""Figures: written as PNGs that are small, leave no state behind, and show what they were given."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from triptych.audit import canvas, plots
+
+THETA = np.linspace(-0.25, 0.25, 9)
+SWEEP = {"parameter": "shift θ", "unit": "s", "title": "Similarity"}
+
+
+def curve(level: float) -> dict[str, Any]:
+    mean = level + (1 - level) * np.exp(-np.abs(THETA) / 0.1)
+    return {
+        "theta": THETA.tolist(),
+        "distance": np.abs(THETA).tolist(),
+        "mean": mean.tolist(),
+        "low": (mean - 0.05).tolist(),
+        "high": (mean + 0.05).tolist(),
+        "between": level,
+    }
+
+
+def wave(record: str, similarity: float = 1.0, channels: int = 1) -> dict[str, Any]:
+    signal = np.sin(np.arange(100) / 7 + np.arange(channels)[:, None])
+    return {
+        "signal": signal.squeeze().tolist(),
+        "record": record,
+        "label": "N",
+        "similarity": similarity,
+    }
+
+
+def summary(methods: tuple[str, ...]) -> list[dict[str, Any]]:
+    figures = {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 3}
+    alone = {"mean": 0.5, "low": None, "high": None, "n": 1}
+    return [
+        {"method": m, "metrics": {"a": figures, "b": alone} if i else {"a": figures}}
+        for i, m in enumerate(methods)
+    ]
+
+
+def points(n: int = 40) -> dict[str, Any]:
+    xy = np.random.default_rng(0).normal(size=(n, 2))
+    return {
+        "xy": xy.tolist(),
+        "record": [str(i % 23) for i in range(n)],
+        "class": ["N" if i % 3 else "V" for i in range(n)],
+    }
+
+
+QUERY = {**wave("100"), "shown": "shifted by −120 ms"}
+DRAWN: dict[str, Callable[[Path, str], None]] = {
+    "similarity": lambda path, note: plots.similarity_curves(
+        {f"m{i}": curve(i / 10 - 0.2) for i in range(7)}, path, note=note, **SWEEP
+    ),
+    "one curve": lambda path, note: plots.similarity_curves(
+        {"plain": curve(0.1)}, path, note=note, **SWEEP
+    ),
+    "blocks": lambda path, note: plots.block_responses(
+        {"morphology (invariant)": curve(0.9), "timing (variant)": curve(0.0)},
+        path,
+        note=note,
+        **SWEEP,
+    ),
+    "gallery": lambda path, note: plots.gallery(
+        QUERY,
+        {"plain": [wave("100", 0.9), wave("$2_0$", 0.8)], "scl": [wave("100", 0.95)]},
+        path,
+        rate=100.0,
+        title="Gallery",
+        note=note,
+    ),
+    "gallery of three channels": lambda path, note: plots.gallery(
+        {**wave("100", channels=3), "shown": "turned by 90°"},
+        {"plain": [wave("100", 0.9, channels=3)]},
+        path,
+        rate=20.0,
+        title="Gallery",
+        note=note,
+    ),
+    "maps": lambda path, note: plots.embedding_maps(
+        {m: points() for m in ("plain", "exact", "scl")}, path, title="Map", note=note, columns=2
+    ),
+    "intervals": lambda path, note: plots.interval_panels(
+        summary(("plain", "exact", "scl")),
+        ("a", "b"),
+        path,
+        directions={"a": "higher", "b": "lower"},
+        title="Intervals",
+        note=note,
+        exact=("exact",),
+        focus="scl",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_figure_is_a_small_sharp_png(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
+    titled = canvas.titled
+    monkeypatch.setattr(
+        canvas, "titled", lambda *words: titles.append(titled(*words)) or titles[-1]
+    )
+    before = dict(mpl.rcParams)
+    DRAWN[name](tmp_path / "figures" / "a.png", "simulated")
+    path = tmp_path / "figures" / "a.png"
+    assert path.stat().st_size < 200_000
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert image.width >= 900
+        colours = image.convert("RGB").getcolors(1_000_000)
+        assert colours is not None
+        assert len(colours) > 8
+    assert titles[0].endswith("simulated")
+    assert dict(mpl.rcParams) == before
+    assert (
+        "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+    )
+
+
+def test_the_same_figure_is_the_same_file(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        DRAWN["blocks"](tmp_path / name, "")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_large_figure_becomes_coarser_until_it_is_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DRAWN["blocks"](tmp_path / "fine.png", "")
+    fine = (tmp_path / "fine.png").stat().st_size
+    monkeypatch.setattr(canvas, "SMALL", fine - 1)
+    DRAWN["blocks"](tmp_path / "coarse.png", "")
+    assert (tmp_path / "coarse.png").stat().st_size < fine
+
+
+def test_a_failing_figure_leaves_no_file_and_no_style(tmp_path: Path) -> None:
+    before = dict(mpl.rcParams)
+    with pytest.raises(KeyError):
+        plots.similarity_curves({"plain": {"theta": [0.0]}}, tmp_path / "a.png", **SWEEP)
+    assert list(tmp_path.iterdir()) == []
+    assert dict(mpl.rcParams) == before
+
+
+def test_looks_of_groups_differ() -> None:
+    names = [str(i) for i in range(49)]
+    assert len(set(canvas.styles(names).values())) == 49
+
+
+def test_equal_distances_are_averaged() -> None:
+    both = {**curve(0.0), "mean": [0.5] * 4 + [1.0] + [0.7] * 4}
+    distance, response, low, high = plots._away(both)
+    np.testing.assert_allclose(distance, np.linspace(0, 0.25, 5), atol=1e-9)
+    np.testing.assert_allclose(response, [0, 0.4, 0.4, 0.4, 0.4])
+    assert (low <= high).all()
+
+
+@pytest.mark.parametrize(
+    ("title", "note", "expected"),
+    [
+        ("A", "", "A"),
+        ("A", "simulated", "A · simulated"),
+        ("A simulated cohort", "simulated", "A simulated cohort"),
+    ],
+)
+def test_the_note_stands_in_the_title(title: str, note: str, expected: str) -> None:
+    assert canvas.titled(title, note) == expected

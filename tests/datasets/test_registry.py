@@ -1,0 +1,87 @@
+"""Data sets by name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from triptych import datasets
+from triptych.datasets import Dataset, Report, mitdb
+from triptych.errors import InputError
+
+
+def toy(**made: Any) -> Dataset:
+    return Dataset("toy", repr(made), (), "sha256:0")
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    """mitdb beside a generated and an own data set that only note how they were called."""
+    made, own = ModuleType("made"), ModuleType("own")
+    made.load = lambda **options: toy(**options)  # type: ignore[attr-defined]
+    own.load = lambda path, **options: toy(path=path, **options)  # type: ignore[attr-defined]
+    own.check = lambda path: Report("own", path, 1)  # type: ignore[attr-defined]
+    entries = {"mitdb": datasets._TABLE["mitdb"]}
+    for name, module, files in (("made", made, "none"), ("own", own, "given")):
+        monkeypatch.setitem(sys.modules, f"triptych.datasets.{name}", module)
+        entries[name] = datasets._Entry(name, files, f"{name} for tests")  # type: ignore[arg-type]
+    monkeypatch.setattr(datasets, "_TABLE", entries)
+    return {"made": made, "own": own}
+
+
+def test_names_and_summaries() -> None:
+    assert {"mitdb", "simulated", "folder"} <= set(datasets.names())
+    assert all(datasets.summary(name) for name in datasets.names())
+    assert "simulated" in datasets.summary("simulated")
+    with pytest.raises(InputError, match="no data set 'mit'; choose one of mitdb"):
+        datasets.load("mit")
+
+
+@pytest.mark.usefixtures("table")
+def test_load_passes_what_each_kind_needs(tmp_path: Path) -> None:
+    assert datasets.load("made", people=3).title == "{'people': 3}"
+    assert str(tmp_path) in datasets.load("own", tmp_path, rate=2).title
+    with pytest.raises(InputError, match="made is generated and reads no files"):
+        datasets.load("made", tmp_path)
+    with pytest.raises(InputError, match="own needs the folder"):
+        datasets.load("own")
+    with pytest.raises(InputError, match="no MIT-BIH records in"):
+        datasets.load("mitdb", tmp_path)
+
+
+@pytest.mark.usefixtures("table")
+def test_fetch_goes_to_the_named_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Path] = []
+    monkeypatch.setattr(mitdb, "fetch", lambda path, progress: called.append(path))
+    assert datasets.fetch("mitdb", tmp_path) == tmp_path / "mitdb"
+    assert called == [tmp_path / "mitdb"]
+    with pytest.raises(InputError, match="made cannot be downloaded"):
+        datasets.fetch("made")
+
+
+@pytest.mark.usefixtures("table")
+def test_check_recognises_what_lies_in_a_folder(tmp_path: Path) -> None:
+    (own,) = datasets.check(tmp_path)  # nothing known, so the user's own recordings
+    assert (own.name, own.path) == ("own", tmp_path)
+    (tmp_path / "mitdb").mkdir()
+    (tmp_path / "mitdb" / "100.hea").write_text("x")
+    for folder in (tmp_path, tmp_path / "mitdb"):
+        (report,) = datasets.check(folder)
+        assert (report.name, report.path) == ("mitdb", tmp_path / "mitdb")
+        assert not report.ok
+    (report,) = datasets.check(tmp_path, "own")
+    assert report.name == "own"
+    with pytest.raises(InputError, match="there is no folder"):
+        datasets.check(tmp_path / "nowhere")
+
+
+def test_check_refuses_a_folder_with_nothing_to_check(
+    tmp_path: Path, table: dict[str, ModuleType]
+) -> None:
+    del table["own"].check  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match=r"no data set that can be checked \(known: mitdb\)"):
+        datasets.check(tmp_path)

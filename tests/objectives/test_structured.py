@@ -1,0 +1,184 @@
+"""SCL's behaviour: terms, views, isolation, errors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from triptych.errors import InputError
+from triptych.latent import Block, BlockHeads, LatentSchema
+from triptych.objectives import StructuredContrastive, terms
+from triptych.transforms import Gain, PhaseShift, Rotation
+
+SHIFT = PhaseShift(max_shift=0.25, rate=40.0)
+SCHEMA = LatentSchema(
+    Block("morphology", 6, invariant_to="phase_shift"),
+    Block("timing", 4, variant_to="phase_shift"),
+    Block("detail", 2),
+)
+
+
+def signals(n: int = 8, channels: int = 1, time: int = 60) -> torch.Tensor:
+    return torch.randn(n, channels, time, generator=torch.Generator().manual_seed(0))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+class Flat(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.features = outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x.flatten(1))
+
+
+def test_views_differ_in_the_focus_transform_and_share_the_others():
+    schema = LatentSchema(
+        Block("a", 2, invariant_to=("phase_shift", "gain")), Block("b", 2, variant_to="gain")
+    )
+    scl = StructuredContrastive(schema, [SHIFT, Gain()])
+    views = scl.views(signals(), generator())
+    assert views.signals.shape == (4 * 8, 1, 40)
+    shift, gain = views.params["phase_shift"], views.params["gain"]
+    assert not torch.equal(shift[0], shift[1])
+    assert torch.equal(gain[0], gain[1])
+    assert torch.equal(shift[2], shift[3])
+    assert not torch.equal(gain[2], gain[3])
+    again = Gain().apply(SHIFT.apply(signals(), shift[3]), gain[3])
+    assert torch.equal(again, views.signals[24:])
+
+
+def test_original_reference_keeps_one_side():
+    scl = StructuredContrastive(SCHEMA, [SHIFT], reference="original")
+    views = scl.views(signals(), generator())
+    assert torch.equal(views.signals[:8], signals()[..., 10:50])
+
+
+@pytest.mark.parametrize("variation", ["repel", "predict", "equivariant"])
+def test_every_mechanism_gives_finite_terms_and_gradients(variation):
+    scl = StructuredContrastive(SCHEMA, [SHIFT], variation=variation, independence="hsic")
+    encoder = Flat(40, 12)
+    views = scl.views(signals(), generator())
+    losses = scl(encoder(views.signals), views)
+    losses.total.backward()
+    assert set(losses.terms) == {
+        "invariance/phase_shift",
+        "alignment/phase_shift",
+        f"variation/phase_shift/timing/{variation}",
+        "independence",
+    }
+    assert all(torch.isfinite(value) for value in losses.terms.values())
+    weight = encoder.linear.weight.grad
+    assert weight is not None
+    assert torch.isfinite(weight).all()
+    assert weight[:6].abs().sum() > 0
+    assert weight[10:].abs().sum() == 0, "a free block gets only the task's gradient"
+
+
+def test_total_is_the_weighted_sum_of_the_terms():
+    scl = StructuredContrastive(SCHEMA, [SHIFT], weights={"alignment": 3.0, "centring": 0.5})
+    views = scl.views(signals(), generator())
+    losses = scl(torch.randn(16, 12, generator=generator()), views)
+    named = {name.split("/")[0]: value for name, value in losses.terms.items()}
+    expected = named["invariance"] + 3 * named["alignment"] + named["variation"]
+    assert torch.allclose(losses.total, expected + 0.5 * named["centring"])
+
+
+def test_soft_targets_come_from_the_orbit():
+    x = signals()
+    x[1] = x[0]  # the same recording twice: not a negative
+    scl = StructuredContrastive(SCHEMA, [SHIFT], sharpness=0.02)
+    views = scl.views(x, generator())
+    similarity = views.similarity["phase_shift"]
+    assert similarity.shape == (8, 8)
+    assert similarity[0, 1] == pytest.approx(1, abs=1e-5)
+    assert torch.allclose(similarity, similarity.T)
+    z = torch.randn(16, 12, generator=generator())
+    expected = terms.soft_nt_xent(z[:8, :6], z[8:, :6], similarity, 0.1, 0.02)
+    assert torch.allclose(scl(z, views).terms["invariance/phase_shift"], expected)
+
+
+def test_pairs_beyond_the_limit_do_not_count_in_variation():
+    scl = StructuredContrastive(SCHEMA, [SHIFT], limits={"phase_shift": 0.0})
+    views = scl.views(signals(), generator())
+    losses = scl(torch.randn(16, 12, generator=generator()), views)
+    same = views.params["phase_shift"][0] == views.params["phase_shift"][1]
+    if not same.any():
+        assert losses.terms["variation/phase_shift/timing/predict"] == 0
+
+
+def test_stop_gradient_trains_the_head_but_not_the_trunk():
+    encoder = BlockHeads(Flat(40, 16), SCHEMA)
+    weights = {"invariance": 0.0, "alignment": 0.0}
+    scl = StructuredContrastive(SCHEMA, [SHIFT], stop_gradient=("variation",), weights=weights)
+    views = scl.views(signals(), generator())
+    z, isolated = encoder.both(views.signals)
+    assert torch.equal(z, isolated)
+    scl(z, views, isolated).total.backward()
+    trunk = encoder.trunk.linear.weight.grad
+    assert trunk is None or trunk.abs().sum() == 0
+    assert encoder.heads["timing"].weight.grad.abs().sum() > 0
+
+
+def test_a_plain_module_asked_for_isolation_is_told_how():
+    scl = StructuredContrastive(SCHEMA, [SHIFT], stop_gradient=("variation",))
+    views = scl.views(signals(), generator())
+    with pytest.raises(InputError, match="BlockHeads"):
+        scl(torch.randn(16, 12), views)
+
+
+def test_rotation_vectors_turn_with_the_sensor():
+    schema = LatentSchema(
+        Block("activity", 4, invariant_to="rotation"),
+        Block("orientation", 6, equivariant_to="rotation"),
+    )
+    scl = StructuredContrastive(schema, [Rotation()])
+    views = scl.views(signals(8, 3, 20), generator())
+
+    def means(x: torch.Tensor) -> torch.Tensor:
+        mean = x.mean(dim=-1)
+        return torch.cat([torch.ones(len(x), 4), 9 * mean, -9 * mean], dim=1)
+
+    losses = scl(means(views.signals), views)
+    error = losses.terms["variation/rotation/orientation/equivariant"]
+    assert float(error) < 0.5  # only the norm floor is left
+    turned = scl(means(views.signals).roll(1, 0), views)
+    assert float(turned.terms["variation/rotation/orientation/equivariant"]) > float(error) + 0.2
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: StructuredContrastive(SCHEMA, []), "phase_shift"),
+        (lambda: StructuredContrastive(SCHEMA, [SHIFT], variation="push"), "push"),  # type: ignore[arg-type]
+        (lambda: StructuredContrastive(SCHEMA, [SHIFT], weights={"align": 1}), "align"),
+        (lambda: StructuredContrastive(SCHEMA, [SHIFT], temperature=0), "above 0"),
+        (
+            lambda: StructuredContrastive(
+                LatentSchema(Block("a", 3, equivariant_to="phase_shift")), [SHIFT]
+            ),
+            "invariant",
+        ),
+        (
+            lambda: StructuredContrastive(
+                LatentSchema(Block("o", 4, equivariant_to="rotation")), [Rotation()]
+            ),
+            "multiple of 3",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said(build, message):
+    with pytest.raises(InputError, match=message):
+        build()
+
+
+def test_latents_of_the_wrong_size_are_refused_with_both_numbers():
+    scl = StructuredContrastive(SCHEMA, [SHIFT])
+    views = scl.views(signals(), generator())
+    with pytest.raises(InputError, match=r"13.*12"):
+        scl(torch.randn(16, 13), views)

@@ -1,0 +1,442 @@
+"""The runner: what is finished stays, what is missing is computed, by one process or several."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import multiprocessing
+import os
+import signal
+import threading
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.studies.fake import PEOPLE, Fake, FakeData
+
+from triptych import studies
+from triptych.errors import InputError
+from triptych.studies import cache as cache_module
+from triptych.studies import fingerprint, runner
+from triptych.studies.base import Cell, Options
+from triptych.studies.cache import Cache
+from triptych.studies.work import work_in_parallel
+
+
+@dataclass
+class Ears:
+    notes: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+    cells: list[str] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def step(self, cell: Cell, text: str) -> None:
+        self.steps.append(text)
+
+    def done(self, cell: Cell, seconds: float, left: int) -> None:
+        self.cells.append(f"{cell.method} {cell.seed}")
+        self.left.append(left)
+
+
+def data(folder: Path | None = None, **changes: Any) -> FakeData:
+    return FakeData(data_name="made-up", fingerprint="sha256:0", folder=folder, **changes)
+
+
+def go(out: Path, study: Fake | None = None, **options: Any) -> tuple[runner.Outcome, Ears]:
+    ears = Ears()
+    return runner.run(study or Fake(), out, listener=ears, **options), ears
+
+
+def computed(folder: Path) -> list[str]:
+    path = folder / "computed.txt"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return sorted(line.rsplit(" ", 1)[0] for line in lines)
+
+
+EVERYTHING = sorted(f"{m} {s}" for m in Fake.methods for s in (0, 1))
+
+
+def test_results_have_the_binding_format(tmp_path: Path) -> None:
+    outcome, ears = go(tmp_path, command="triptych study fake --out here")
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert results == outcome.results
+    assert list(results) == [
+        "study",
+        "protocol",
+        "data",
+        "budget",
+        "environment",
+        "definitions",
+        "rows",
+        "summary",
+    ]
+    assert results["data"] == {"name": "made-up", "fingerprint": "sha256:0"}
+    assert results["environment"]["threads"] >= 1
+    assert {"triptych", "torch", "python"} <= set(results["environment"])
+    assert len(results["rows"]) == 6
+    row = next(r for r in results["rows"] if r["method"] == "scl" and r["seed"] == 1)
+    assert {"dataset": "made-up", "split": "subject", "fold": 0}.items() <= row.items()
+    assert {"parameters": 1234, "epochs": 2, "trials": 8}.items() <= row.items()
+    assert set(row["subjects"]) == set(PEOPLE)
+    assert row["subjects"]["100"]["n"] == 50
+    assert "error" not in row["metrics"]  # NaN: the method does not have it
+    assert all("artifacts" not in r for r in results["rows"])
+    scl = next(s for s in results["summary"] if s["method"] == "scl")
+    assert set(scl) == {"method", "dataset", "split", "metrics"}
+    figures = scl["metrics"]["cosine"]
+    assert set(figures) == {"mean", "low", "high", "n"}
+    assert figures["n"] == 2
+    assert figures["low"] < figures["mean"] < figures["high"]
+    own = [r["metrics"]["cosine"] for r in results["rows"] if r["method"] == "scl"]
+    assert math.isclose(figures["mean"], sum(own) / 2)
+    assert sorted(ears.cells) == EVERYTHING
+    assert ears.left == [5, 4, 3, 2, 1, 0]
+    assert "epoch 1/2" in ears.steps
+    table = outcome.table.read_text(encoding="utf-8")
+    assert "triptych study fake --out here" in table
+    assert outcome.report.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_one_seed_without_people_has_no_interval(tmp_path: Path) -> None:
+    outcome, _ = go(tmp_path, options=Options(seeds=1))
+    level = outcome.results["summary"][0]["metrics"]["level"]
+    assert level == {"mean": 0.1, "low": None, "high": None, "n": 1}
+
+
+def test_the_table_says_who_lost_and_what_is_a_tie(tmp_path: Path) -> None:
+    text = go(tmp_path)[0].table.read_text(encoding="utf-8")
+    behind = text.index("## Where scl is behind")
+    assert behind < text.index("scl is below exact by") < text.index("## Where scl is ahead")
+    assert "scl is above plain by" in text
+    assert "**0.9" in next(line for line in text.splitlines() if line.startswith("| exact"))
+    assert "†" in text
+    assert "**" not in next(line for line in text.splitlines() if line.startswith("| plain"))
+
+
+def test_a_finished_study_computes_nothing_again(tmp_path: Path) -> None:
+    study = Fake(data(tmp_path))
+    first, _ = go(tmp_path / "out", study)
+    again, ears = go(tmp_path / "out", study)
+    assert ears.cells == []
+    assert again.results == first.results
+    assert computed(tmp_path) == EVERYTHING
+
+
+def test_a_failing_cell_keeps_the_finished_ones(tmp_path: Path) -> None:
+    broken = Fake(data(tmp_path, faults={"exact": InputError("no beats in record 100")}))
+    with pytest.raises(InputError, match=r"exact on made-up .*no beats in record 100"):
+        go(tmp_path / "out", broken)
+    _, ears = go(tmp_path / "out", Fake(data(tmp_path)))
+    assert sorted(ears.cells) == sorted(set(EVERYTHING) - {"plain 0"})
+    assert computed(tmp_path) == EVERYTHING
+    assert not list((tmp_path / "out" / "cells").glob("*.lock"))
+
+
+def test_ctrl_c_says_what_is_done_and_writes_it(tmp_path: Path) -> None:
+    stopped = Fake(data(tmp_path, faults={"scl": KeyboardInterrupt()}))
+    with pytest.raises(runner.Interrupted, match=r"2 of 6 cells .* same command again"):
+        go(tmp_path / "out", stopped)
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert [row["method"] for row in results["rows"]] == ["plain", "exact"]
+    assert "2 cells" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+    go(tmp_path / "out", Fake(data(tmp_path)))
+    assert computed(tmp_path) == EVERYTHING
+
+
+def test_ctrl_c_before_the_first_cell_leaves_no_results(tmp_path: Path) -> None:
+    with pytest.raises(runner.Interrupted, match="0 of 6"):
+        go(tmp_path, Fake(data(faults={"plain": KeyboardInterrupt()})))
+    assert not (tmp_path / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "",
+        lambda text: "[]",
+        lambda text: text.replace('"row"', '"line"'),
+        lambda text: text.replace('"seed": 0', '"seed": 7'),
+        lambda text: text.replace('"n": 50', '"n": "many"'),
+    ],
+)
+def test_a_damaged_cell_is_noted_and_computed_anew(tmp_path: Path, damage: Any) -> None:
+    study = Fake(data(tmp_path))
+    first, _ = go(tmp_path / "out", study)
+    (victim,) = (tmp_path / "out" / "cells").glob("scl-made-up-subject-f0-s0-*.json")
+    victim.write_text(damage(victim.read_text(encoding="utf-8")), encoding="utf-8")
+    again, ears = go(tmp_path / "out", study)
+    assert ears.cells == ["scl 0"]
+    assert len([note for note in ears.notes if victim.name in note]) == 1
+    for row in (*first.results["rows"], *again.results["rows"]):
+        row.pop("seconds")
+    assert again.results["rows"] == first.results["rows"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": 0.002},
+        {"fingerprint": "sha256:1"},
+        {"options": Options(budget="full")},
+        {"code": "another"},
+        {"protocol": "2"},
+    ],
+)
+def test_what_decides_figures_changes_the_key(
+    tmp_path: Path, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = dict(change)
+    study = Fake(data(tmp_path))
+    go(tmp_path / "out", study, options=Options(methods=("plain",), seeds=1))
+    options = change.pop("options", Options())
+    if "code" in change:
+        code = change.pop("code")
+        monkeypatch.setattr(runner, "code_version", lambda *_: code)
+    if "protocol" in change:
+        monkeypatch.setattr(Fake, "protocol", change.pop("protocol"))
+    _, ears = go(
+        tmp_path / "out",
+        Fake(replace(study.prepared, **change)),
+        options=replace(options, methods=("plain",), seeds=1),
+    )
+    assert ears.cells == ["plain 0"]
+    assert any("1 finished cell(s)" in note for note in ears.notes)
+    assert len(list((tmp_path / "out" / "cells").glob("*.json"))) == 2
+
+
+def test_what_does_not_decide_figures_keeps_the_key(tmp_path: Path) -> None:
+    study = Fake(data(tmp_path))
+    go(tmp_path / "out", study)
+    _, ears = go(tmp_path / "out", study, options=Options(device="cpu", methods=("scl", "plain")))
+    assert ears.cells == []
+
+
+def test_code_counts_without_its_comments_and_docstrings() -> None:
+    one = (
+        '"""A module."""\n\nx = 1  # one\n\ndef f(a):\n    """Say."""\n    return "# no comment"\n'
+    )
+    other = (
+        one.replace("A module.", "Another\n\nmodule.")
+        .replace("  # one", "")
+        .replace('"""Say."""', '"""Say more.\n\n    And more.\n    """\n    # why')
+    )
+    assert fingerprint.bare(one) == fingerprint.bare(other)
+    assert '"# no comment"' in fingerprint.bare(one)
+    assert fingerprint.bare(one) != fingerprint.bare(one.replace("x = 1", "x = 2"))
+    only = 'def f():\n    """Nothing else."""\n'
+    assert fingerprint.bare(only) == "def f():"
+
+
+def test_the_code_version_watches_the_named_files_and_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "latent").mkdir()
+    source = tmp_path / "latent" / "a.py"
+    source.write_text("x = 1\n", encoding="utf-8")
+    monkeypatch.setattr(fingerprint, "PACKAGE", tmp_path)
+    first = fingerprint.code_version(Fake, ("latent/*.py",))
+    source.write_text("x = 1  # one\n", encoding="utf-8")
+    assert fingerprint.code_version(Fake, ("latent/*.py",)) == first
+    (tmp_path / "latent" / "report.py").write_text("y = 1\n", encoding="utf-8")
+    assert fingerprint.code_version(Fake, ("latent/*.py",)) == first
+    source.write_text("x = 2\n", encoding="utf-8")
+    assert fingerprint.code_version(Fake, ("latent/*.py",)) != first
+    with pytest.raises(InputError, match=r"lateral/\*\.py"):
+        fingerprint.code_version(Fake, ("lateral/*.py",))
+
+
+def test_default_sources_exist() -> None:
+    from triptych.studies.base import SOURCES
+
+    assert len(fingerprint.code_version(Fake, SOURCES)) == 16
+
+
+def test_a_claimed_cell_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = Fake(data(tmp_path))
+    monkeypatch.setattr("triptych.studies.work.PAUSE", 0.01)
+    options = runner.checked(study, Options(methods=("plain",), seeds=1), 1)
+    prepared = study.prepare(None, options)
+    cell = Cell("plain", "made-up")
+    cache = Cache(tmp_path / "out" / "cells", runner.keys_of(study, prepared, [cell]))
+    free = threading.Event()
+    held = threading.Event()
+
+    def somebody_else() -> None:
+        with cache.claim(cell) as mine:
+            assert mine
+            held.set()
+            free.wait(30)
+            cache.store(cell, study.compute(prepared, cell, lambda _: None), 1.0, {})
+
+    other = threading.Thread(target=somebody_else)
+    other.start()
+    assert held.wait(30)
+
+    class Impatient(Ears):
+        def note(self, text: str) -> None:
+            super().note(text)
+            free.set()
+
+    ears = Impatient()
+    runner.run(study, tmp_path / "out", options=options, listener=ears)
+    other.join()
+    assert ears.cells == []
+    assert [n for n in ears.notes if n.startswith("another process is computing plain")]
+    assert computed(tmp_path) == ["plain 0"]
+
+
+def test_a_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
+    study = Fake(data(tmp_path))
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=hold_and_die, args=(theirs, tmp_path / "out"))
+    process.start()
+    assert ours.recv() == "held"
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert list((tmp_path / "out" / "cells").glob("*.lock"))
+    _, ears = go(tmp_path / "out", study)
+    assert sorted(ears.cells) == EVERYTHING
+    assert not list((tmp_path / "out" / "cells").glob("*.lock"))
+
+
+def hold_and_die(connection: Any, out: Path) -> None:
+    study = Fake()
+    options = runner.checked(study, Options(), 1)
+    prepared = study.prepare(None, options)
+    cell = Cell("plain", "made-up")
+    cache = Cache(out / "cells", runner.keys_of(study, prepared, [cell]))
+    with cache.claim(cell) as mine:
+        assert mine
+        connection.send("held")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_two_processes_share_the_work(tmp_path: Path) -> None:
+    study = Fake(data(tmp_path, pause=0.05))
+    outcome, ears = go(tmp_path / "out", study, jobs=2)
+    assert computed(tmp_path) == EVERYTHING  # each exactly once
+    assert sorted(ears.cells) == EVERYTHING
+    assert outcome.results["environment"]["threads"] == 1
+    assert "OMP_NUM_THREADS" not in os.environ or os.environ["OMP_NUM_THREADS"]
+    alone, _ = go(tmp_path / "alone", Fake(data()))
+    for row in (*outcome.results["rows"], *alone.results["rows"]):
+        row.pop("seconds")
+    assert outcome.results["rows"] == alone.results["rows"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [(InputError("no beats"), InputError), (ZeroDivisionError("a bug"), RuntimeError)],
+)
+def test_a_fault_in_a_child_process_comes_home(
+    tmp_path: Path, fault: BaseException, expected: type[BaseException]
+) -> None:
+    study = Fake(data(faults={"scl": fault}))
+    prepared = study.prepare(None, runner.checked(study, Options(), 1))
+    cells = study.cells(prepared)
+    cache = Cache(tmp_path, runner.keys_of(study, prepared, cells))
+    with pytest.raises(expected, match=str(fault)):
+        work_in_parallel(study, prepared, cells, cache, Ears(), jobs=1)
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_simulated_data_are_named_in_every_title(tmp_path: Path) -> None:
+    go(tmp_path, Fake(data(simulated=True, notes=("12 virtual people",))))
+    assert "simulated" in (tmp_path / "table.md").read_text(encoding="utf-8").splitlines()[0]
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<title>Fake study · simulated</title>" in report
+    assert "<h1>Fake study · simulated</h1>" in report
+    assert "12 virtual people" in report
+
+
+def test_real_data_are_not_called_simulated(tmp_path: Path) -> None:
+    go(tmp_path)
+    for name in ("table.md", "report.html"):
+        assert "simulated" not in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_the_report_holds_table_figures_definitions_and_settings(tmp_path: Path) -> None:
+    study = Fake(data(figures=True))
+    go(tmp_path, study, command="triptych study fake --out <here>", options=Options(seeds=1))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    seen: list[tuple[str, dict[str, str | None]]] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            seen.append((tag, dict(attrs)))
+
+    Reader().feed(page)
+    images = [attributes for tag, attributes in seen if tag == "img"]
+    assert len(images) == 1
+    assert (images[0]["src"] or "").startswith("data:image/png;base64,")
+    assert images[0]["alt"]
+    for text in ("&lt;of windows&gt;", "sha256:0", "&lt;here&gt;", "seeds", "1,234"):
+        assert text in page
+    assert "<of windows>" not in page
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(tmp_path, options=Options(methods=("plain",)))
+    before = sorted(path.name for path in (tmp_path / "cells").iterdir())
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("triptych.files.os.fsync", full)
+        with pytest.raises(InputError, match="No space left on device"):
+            go(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "cells").iterdir()) == before
+    _, ears = go(tmp_path)
+    assert sorted(ears.cells) == sorted(set(EVERYTHING) - {"plain 0", "plain 1"})
+
+
+@pytest.mark.parametrize(
+    ("options", "jobs", "said"),
+    [
+        (Options(methods=("scl", "sCl")), 1, "no method sCl: choose from plain, exact, scl"),
+        (Options(seeds=0), 1, "0 seeds"),
+        (Options(), 0, "0 jobs"),
+    ],
+)
+def test_what_does_not_exist_is_refused(
+    tmp_path: Path, options: Options, jobs: int, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        go(tmp_path, options=options, jobs=jobs)
+
+
+def test_methods_keep_the_order_of_the_study(tmp_path: Path) -> None:
+    outcome, _ = go(tmp_path, options=Options(methods=("scl", "plain"), seeds=1))
+    assert [row["method"] for row in outcome.results["rows"]] == ["plain", "scl"]
+
+
+def test_artifacts_are_small_plain_json(tmp_path: Path) -> None:
+    go(tmp_path)
+    path = next((tmp_path / "cells").glob("*.json"))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["artifacts"] == {"curve": [1.0, 0.33333, None], "names": ["a", "b"]}
+    assert content["key"]["budget"] == "quick"
+
+
+def test_file_names_hold_no_strange_signs(tmp_path: Path) -> None:
+    cell = Cell("exact+scl", "watch-18>phone-5/..")
+    path = cache_module.Cache(tmp_path, {cell: {"a": 1}}).path(cell)
+    assert path.parent == tmp_path
+    assert path.name.startswith("exact+scl-watch-18_phone-5_..-subject-f0-s0-")
+
+
+def test_an_unknown_study_is_refused() -> None:
+    with pytest.raises(InputError, match="no study 'ecg-fase': choose from ecg-phase"):
+        studies.study("ecg-fase")

@@ -1,0 +1,239 @@
+"""The house of the design: which room may import which, and how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "src" / "triptych"
+
+# Imports run downwards only, never sideways between the rooms of one floor.
+FLOORS = {
+    8: {"__main__"},
+    7: {"cli", "explorer"},
+    6: {"studies", "estimators"},
+    5: {"training"},
+    4: {"audit"},
+    3: {"objectives", "index"},
+    2: {"model", "transforms", "datasets"},
+    1: {"networks", "latent", "signals"},
+    0: {"files"},
+    -1: {"errors"},  # below all: whoever refuses something raises InputError
+}
+FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
+FACE = "__init__"  # triptych/__init__.py reaches every room; no room reaches it
+
+# Slow to load or not always installed, so imported inside the functions that use them; the
+# exceptions are rooms whose classes inherit from the library's.
+LAZY = {
+    "lightning",
+    "pytorch_lightning",
+    "matplotlib",
+    "wfdb",
+    "pandas",
+    "sklearn",
+    "scipy.signal",
+    "roma",
+    "faiss",
+    "openTSNE",
+    "plotly",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "pyarrow",
+    "pytorch_metric_learning",
+}
+EAGER_ROOMS = {"lightning": {"training"}, "sklearn": {"estimators"}}
+
+LINES_A_FILE = 300
+LINES_IN_ALL = 6000
+
+
+@dataclass(frozen=True)
+class Import:
+    target: str  # dotted name, with the imported name at its end
+    line: int
+    lazy: bool  # inside a function
+    typing: bool  # under `if TYPE_CHECKING`
+
+
+def absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
+    """Dotted name of the module that `node` imports from; `module` resolves relative ones."""
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".")
+    base = parts[: len(parts) - node.level + is_package]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def imports(source: str, module: str, is_package: bool = False) -> list[Import]:
+    """Every import statement of a module, wherever it stands."""
+
+    def walk(node: ast.AST, lazy: bool, typing: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, node.lineno, lazy, typing)
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute(node, module, is_package)
+            for alias in node.names:
+                yield Import(f"{base}.{alias.name}", node.lineno, lazy, typing)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            inverted = isinstance(node.test, ast.UnaryOp)
+            for child in node.body:
+                yield from walk(child, lazy, typing or not inverted)
+            for child in node.orelse:
+                yield from walk(child, lazy, typing or inverted)
+        else:
+            inside = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for child in ast.iter_child_nodes(node):
+                yield from walk(child, inside, typing)
+
+    return list(walk(ast.parse(source), lazy=False, typing=False))
+
+
+def room_of(module: str) -> str:
+    """Room of a dotted name inside the package: ``triptych.latent.heads`` is in ``latent``."""
+    return [*module.split("."), FACE][1]
+
+
+def is_in(target: str, library: str) -> bool:
+    return target == library or target.startswith(library + ".")
+
+
+def faults(source: str, module: str, is_package: bool = False) -> list[str]:
+    """What the imports of one module break; empty if it keeps the rules of the house."""
+    room = FACE if module == "triptych" else room_of(module)
+    found: list[str] = []
+    for item in imports(source, module, is_package):
+        where = f"{module}:{item.line} imports {item.target}"
+        if is_in(item.target, "triptych"):
+            other = room_of(item.target)
+            if other in (room, "__version__") or room == FACE:
+                continue
+            if other not in FLOOR_OF:
+                found.append(f"{where}: from the public face, or a room without a floor")
+            elif FLOOR_OF[other] == FLOOR_OF[room]:
+                found.append(f"{where}: sideways on floor {FLOOR_OF[room]}")
+            elif FLOOR_OF[other] > FLOOR_OF[room]:
+                found.append(f"{where}: upwards from floor {FLOOR_OF[room]} to {FLOOR_OF[other]}")
+            continue
+        library = next((name for name in LAZY if is_in(item.target, name)), None)
+        if library is None:
+            continue
+        if library in ("lightning", "pytorch_lightning") and room != "training":
+            found.append(f"{where}: only training/ may")
+        elif not (item.lazy or item.typing) and room not in EAGER_ROOMS.get(library, set()):
+            found.append(f"{where}: not inside a function")
+    return found
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {room_of(dotted(path)) for path in modules()} - {FACE}
+    assert rooms <= set(FLOOR_OF), f"give {rooms - set(FLOOR_OF)} a floor in the design and here"
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_imports_keep_the_floors(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    broken = faults(source, dotted(path), is_package=path.name == "__init__.py")
+    assert not broken, "\n".join(broken)
+
+
+def test_no_file_is_too_long() -> None:
+    long = {dotted(path): lines(path) for path in modules() if lines(path) > LINES_A_FILE}
+    assert not long, f"over {LINES_A_FILE} lines, so split by concept: {long}"
+
+
+def test_the_package_stays_small() -> None:
+    assert sum(map(lines, modules())) < LINES_IN_ALL
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "fault"),
+    [
+        ("triptych.latent.heads", "from triptych.objectives import terms", "upwards"),
+        ("triptych.latent.heads", "from triptych.networks.encoder import ConvEncoder", "sideways"),
+        ("triptych.transforms.base", "def f():\n from triptych import datasets", "sideways"),
+        ("triptych.transforms.base", "from ..datasets import base", "sideways"),
+        ("triptych.signals", "from .latent import schema", "sideways"),
+        ("triptych.index", "if TYPE_CHECKING:\n import triptych.objectives.terms", "sideways"),
+        ("triptych.audit.report", "if TYPE_CHECKING:\n from triptych.studies import x", "upwards"),
+        ("triptych.audit.report", "from triptych import Model", "public face"),
+        ("triptych.studies.runner", "def f():\n import lightning as L", "only training"),
+        ("triptych.studies.runner", "if TYPE_CHECKING:\n import lightning", "only training"),
+        ("triptych.signals", "from scipy import signal", "not inside a function"),
+        ("triptych.audit.plots", "import matplotlib.pyplot as plt", "not inside a function"),
+        ("triptych.audit.plots", "class A:\n import pandas", "not inside a function"),
+        ("triptych.audit.plots", "if not TYPE_CHECKING:\n import pandas", "not inside a function"),
+        ("triptych.training.fit", "import pandas", "not inside a function"),
+    ],
+)
+def test_a_broken_rule_is_found(module: str, statement: str, fault: str) -> None:
+    found = faults(statement, module)
+    assert len(found) == 1
+    assert fault in found[0]
+
+
+@pytest.mark.parametrize(
+    ("module", "statement"),
+    [
+        ("triptych", "if TYPE_CHECKING:\n from triptych.model import Model"),
+        ("triptych.cli", "from triptych.studies.runner import run"),
+        ("triptych.latent.heads", "from triptych.latent.schema import LatentSchema"),
+        ("triptych.latent.heads", "from .schema import LatentSchema"),
+        ("triptych.studies.runner", "from triptych import __version__"),
+        ("triptych.training.module", "import lightning as L"),
+        ("triptych.estimators", "from sklearn.base import BaseEstimator"),
+        ("triptych.signals", "def f():\n from scipy import signal"),
+        ("triptych.audit.plots", "if TYPE_CHECKING:\n from matplotlib.axes import Axes"),
+        ("triptych.signals", "import scipy.sparse, numpy"),
+    ],
+)
+def test_what_is_allowed_is_let_through(module: str, statement: str) -> None:
+    assert faults(statement, module) == []
+
+
+def tracked_texts() -> Iterator[tuple[str, str]]:
+    """Name and content of the text files that git knows or would add."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    for name in sorted(filter(None, run.stdout.split("\0"))):
+        try:
+            yield name, (REPOSITORY / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):  # deleted but not yet committed, or not a text
+            continue
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    # Written apart, so that this file keeps the rule too.
+    path = re.compile(r"(?<![\w.~-])/(?:" + "|".join(["work", "root", "tmp", "home"]) + r")/")
+    named = [
+        f"{name}:{number}: {line.strip()[:80]}"
+        for name, text in tracked_texts()
+        for number, line in enumerate(text.splitlines(), start=1)
+        if path.search(line)
+    ]
+    assert not named, "\n".join(named)

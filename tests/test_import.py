@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import triptych
+
+HEAVY = ["lightning", "matplotlib", "wfdb", "pandas", "sklearn", "scipy.signal", "roma"]
+PUBLIC = [name for name in triptych.__all__ if name != "__version__"]
+
+
+def loaded_after(statements: str) -> set[str]:
+    """Names of the modules that a fresh interpreter holds after `statements`."""
+    code = f"{statements}\nimport sys\nprint(*sys.modules, sep='\\n')"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return set(run.stdout.split())
+
+
+def test_import_loads_nothing_heavy() -> None:
+    assert loaded_after("import torch, triptych").isdisjoint(HEAVY)
+
+
+def test_import_loads_no_more_than_it_must() -> None:
+    # Measured by what is loaded, not by the clock; benchmarks/ holds the time against torch's.
+    assert "torch" not in loaded_after("import triptych")
+
+
+def test_public_names_load_nothing_heavy() -> None:
+    names = ", ".join(PUBLIC)
+    assert loaded_after(f"from triptych import {names}").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_name_resolves(name: str) -> None:
+    value = getattr(triptych, name)
+    assert getattr(triptych, name) is value
+    assert value.__name__ == name
+    assert value.__doc__, f"{name} has no docstring"
+
+
+def test_version_is_the_installed_one() -> None:
+    try:
+        expected = importlib.metadata.version("triptych")
+    except importlib.metadata.PackageNotFoundError:
+        expected = "0+source"
+    assert triptych.__version__ == expected
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'triptych' has no attribute 'Blok'"):
+        _ = triptych.Blok
+
+
+def test_names_are_listed_before_they_are_loaded() -> None:
+    assert set(triptych.__all__) <= set(dir(triptych))
+
+
+def test_type_checkers_see_the_names_where_they_are_loaded_from() -> None:
+    """The imports for type checkers, the table of homes and ``__all__`` say the same."""
+    assert triptych.__file__ is not None
+    tree = ast.parse(Path(triptych.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == triptych._HOME
+    assert sorted(PUBLIC) == sorted(seen)

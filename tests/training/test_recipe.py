@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.training import toys
+
+from triptych.errors import InputError
+from triptych.objectives import Plain, SimCLR, StructuredContrastive
+from triptych.training import Recipe
+from triptych.transforms import PhaseShift
+
+RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").glob("*.yaml"))
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    made = toys.recipe(classes=["slow", "fast"], schedule="alternate")
+    made.write(tmp_path / "recipe.yaml")
+    assert Recipe.read(tmp_path / "recipe.yaml") == made
+
+
+def test_there_are_recipes() -> None:
+    assert {path.name for path in RECIPES} >= {"ecg.yaml", "own-folder.yaml"}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_every_recipe_of_the_repository_can_be_built(path: Path) -> None:
+    made = Recipe.read(path)
+    from triptych.training.build import build
+
+    parts = build(made, 1, made.length)
+    latents = parts.encoder(parts.front_end(torch.randn(2, 1, made.length)))
+    assert latents.shape == (2, made.schema_of_latent.size)
+
+
+def test_a_number_without_a_dot_is_a_number(tmp_path: Path) -> None:
+    toys.recipe().write(tmp_path / "recipe.yaml")
+    text = (tmp_path / "recipe.yaml").read_text(encoding="utf-8")
+    text = text.replace("name: scl", "name: scl\n  temperature: 2e-1")
+    (tmp_path / "recipe.yaml").write_text(text, encoding="utf-8")
+    assert Recipe.read(tmp_path / "recipe.yaml").objective.settings["temperature"] == 0.2
+
+
+def test_transforms_get_the_rate_of_the_data() -> None:
+    made = toys.recipe()
+    assert made.make_transforms() == (PhaseShift(0.2, 100.0),)
+    assert made.context_s == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("plain", Plain), ("simclr", SimCLR), ("scl", StructuredContrastive)]
+)
+def test_objectives_are_made_by_name(name: str, kind: type) -> None:
+    assert isinstance(toys.recipe(objective__name=name).make_objective(), kind)
+
+
+def test_reading_leaves_the_random_state_alone() -> None:
+    state = torch.get_rng_state()
+    toys.recipe()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_recipe_is_frozen() -> None:
+    with pytest.raises(Exception, match="frozen"):
+        toys.recipe().name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"training.epoch": 3}, "unknown field 'training.epoch' .value 3.; did you mean 'epochs'"),
+        ({"colour": "red"}, "unknown field 'colour' .value 'red'.; expected one of name, data"),
+        ({"training.epochs": 0}, "field 'training.epochs' is 0, expected greater than or equal"),
+        ({"training.epochs": "x"}, "field 'training.epochs' is 'x', expected valid integer"),
+        ({"training.learning_rate": float("nan")}, "learning_rate' is nan, expected finite"),
+        ({"training.epochs": "x", "name": ""}, "1 more fault"),
+        ({"data": {}}, "lacks the field 'data.name'"),
+        ({"data.low": 60.0}, "low 60 and high 40 Hz are no band"),
+        ({"data.rate.x": 1}, "'data.rate.x' is no place"),
+        ({"objective.name": "sl"}, "'objective.name' is 'sl', expected 'plain'"),
+        ({"objective.temprature": 1}, "objective scl has no setting 'temprature'; it has temper"),
+        ({"objective.temperature": "hot"}, "objective scl got a setting of the wrong type"),
+        ({"objective.weights": {"align": 1}}, "weights names 'align', expected one of"),
+        ({"latent": [{"name": "a", "size": 3}]}, "blocks name no transform"),
+        ({"latent": 3}, "field 'latent' is 3"),
+        ({"transforms": [{"name": "phase"}]}, "no transform 'phase'"),
+        ({"transforms": [{"name": "phase_shift", "rate": 50}]}, "leave the transform's rate out"),
+        ({"classes": ["a", "a"]}, "classes names a label twice"),
+        ({"objective.name": "plain", "decoder": False}, "nothing to train"),
+        ({"schedule": "both"}, "field 'schedule' is 'both', expected 'joint'"),
+    ],
+)
+def test_a_fault_is_one_sentence(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        toys.recipe().replace(changes)
+    assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: [", "line 2 is not valid YAML"),
+        ("", "holds nothing, expected a mapping"),
+        ("- a", "holds list, expected a mapping"),
+        ("name: x", "lacks the field 'data'"),
+        ("!!python/object/apply:os.getcwd []", "is not valid YAML"),
+    ],
+)
+def test_a_file_that_is_no_recipe(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=words) as caught:
+        Recipe.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read recipe .*absent.yaml"):
+        Recipe.read(tmp_path / "absent.yaml")
+
+
+def test_recipes_do_not_load_lightning() -> None:
+    code = "import sys; from triptych.training import Recipe, prepare; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "lightning" not in run.stdout.split()
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    import triptych.training
+
+    with pytest.raises(AttributeError, match="no attribute 'Fit'"):
+        _ = triptych.training.Fit
