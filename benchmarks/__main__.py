@@ -12,6 +12,7 @@ import torch
 from benchmarks import NAMES
 from benchmarks.report import as_data, as_table, environment
 from benchmarks.timing import SMALLEST, Effort, Row
+from triptych.errors import InputError
 from triptych.files import write_atomically, write_json
 
 
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measure(names: list[str], effort: Effort) -> tuple[list[Row], dict[str, str]]:
-    """Rows of these benchmarks, and why others could not be measured (an extra is missing)."""
+    """Rows of these benchmarks, and in a sentence why others could not be measured."""
     rows: list[Row] = []
     missing: dict[str, str] = {}
     for name in names:
@@ -53,6 +54,8 @@ def measure(names: list[str], effort: Effort) -> tuple[list[Row], dict[str, str]
             rows += importlib.import_module(f"benchmarks.{name}").run(effort)
         except ModuleNotFoundError as error:
             missing[name] = f"{error.name} is not installed (extra 'bench')"
+        except InputError as error:
+            missing[name] = str(error)
     return rows, missing
 
 

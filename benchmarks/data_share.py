@@ -26,7 +26,7 @@ BOUND = 5.0
 
 def run(effort: Effort) -> Iterator[Row]:
     """One value an epoch; the first, which warms up, is left out."""
-    epochs, count, batch = (2, 32, 16) if effort.smallest else (6, 2560, 128)
+    epochs, count, batch = (2, 32, 16) if effort.smallest else (5, 1280, 128)
     content, _ = recipe_of("scl", "simulated", "full", seed=0)
     recipe = Recipe.of(content).replace(
         {

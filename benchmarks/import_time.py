@@ -26,7 +26,7 @@ print(time.perf_counter() - start)
 
 def run(effort: Effort) -> Iterator[Row]:
     """The package alone (names are loaded when first used), and with every public name."""
-    effort = replace(effort, rounds=min(effort.rounds, 5))
+    effort = replace(effort, rounds=min(effort.rounds, 3))
     if not effort.smallest:
         for statement in STATEMENTS.values():
             _seconds(statement)  # brings the files into memory

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Generator, Tensor, nn
 
-from benchmarks.timing import Effort, Row, ratio
+from benchmarks.timing import Effort, Row, compared, in_turns
 from triptych.objectives import Plain, Views, make_views
 from triptych.studies.ecg_recipes import recipe_of
 from triptych.training import CombinedLoss, Recipe
@@ -35,12 +35,15 @@ def run(effort: Effort) -> Iterator[Row]:
     soft = Recipe.of(content)
     hard = soft.replace({"objective.sharpness": 0.0})
     for batch in (8,) if effort.smallest else (128, 256):
-        for kind, recipe in (("sharpness 0", hard), ("soft targets", soft)):
-            sides = {
-                "scl": training_step(recipe, batch),
-                "plain": training_step(recipe, batch, TwoViews(recipe.make_transforms())),
-            }
-            yield ratio("scl_step", f"{kind}, batch {batch}", sides, effort, at_most=BOUND)
+        steps = {
+            "sharpness 0": training_step(hard, batch),
+            "soft targets": training_step(soft, batch),
+            "plain": training_step(soft, batch, TwoViews(soft.make_transforms())),
+        }
+        found = in_turns(steps, effort)
+        for kind in ("sharpness 0", "soft targets"):
+            case = f"{kind}, batch {batch}"
+            yield compared("scl_step", case, kind, "plain", found, at_most=BOUND)
 
 
 def training_step(

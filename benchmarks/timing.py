@@ -14,14 +14,15 @@ Sides = Mapping[str, Callable[[], object]]
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: rounds, seconds that each takes, or only that everything runs."""
+    """How much is measured: rounds, seconds and least calls a round, or only that it runs."""
 
-    rounds: int = 9
-    seconds: float = 0.25
+    rounds: int = 5
+    seconds: float = 0.5
+    least: int = 5
     smallest: bool = False
 
 
-SMALLEST = Effort(rounds=1, seconds=0.0, smallest=True)
+SMALLEST = Effort(rounds=1, seconds=0.0, least=1, smallest=True)
 
 
 @dataclass(frozen=True)
@@ -74,24 +75,27 @@ class Row:
 
 
 def in_turns(sides: Sides, effort: Effort) -> dict[str, list[float]]:
-    """Seconds of a call of each side, one value (the median of the round's calls) a round.
+    """Seconds of a call of each side, one value a round: the shortest of the round's calls.
 
-    Calls alternate, and so does who begins; a first call of each warms up and decides how many
-    calls fill a round.
+    Calls alternate, and so does who begins. The shortest counts, as in `timeit`, since what else
+    the machine does only ever adds. A first call of each side warms up and decides how many calls
+    make a round.
     """
-    once = {name: min(_seconds(side) for _ in range(2)) for name, side in sides.items()}
-    calls = max(1, round(effort.seconds / sum(once.values())))
+    once = sum(seconds_of(side) for side in sides.values())
+    slow = once > 4.0  # then one call makes a round, and three are enough
+    calls = 1 if slow else min(max(round(effort.seconds / once), effort.least), 50)
+    rounds = min(effort.rounds, 3) if slow else effort.rounds
     found: dict[str, list[float]] = {name: [] for name in sides}
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for _ in range(effort.rounds):
+        for place in range(rounds):
             taken: dict[str, list[float]] = {name: [] for name in sides}
-            for call in range(calls):
-                for name in list(sides)[:: 1 if call % 2 else -1]:
-                    taken[name].append(_seconds(sides[name]))
+            for call in range(place, place + calls):
+                for name in list(sides)[:: -1 if call % 2 else 1]:
+                    taken[name].append(seconds_of(sides[name]))
             for name, seconds in taken.items():
-                found[name].append(median(seconds))
+                found[name].append(min(seconds))
     finally:
         if collecting:
             gc.enable()
@@ -111,21 +115,34 @@ def ratio(
 
     With `at_least` it is the other way round: how many times faster the first side is.
     """
-    found = in_turns(sides, effort)
-    ours, theirs = found.values()
-    over, under = (theirs, ours) if at_least is not None else (ours, theirs)
+    ours, theirs = sides
+    return compared(name, case, ours, theirs, in_turns(sides, effort), at_most, at_least)
+
+
+def compared(
+    name: str,
+    case: str,
+    ours: str,
+    theirs: str,
+    found: Mapping[str, list[float]],
+    at_most: float | None = None,
+    at_least: float | None = None,
+) -> Row:
+    """`ratio` of two sides among those that `in_turns` has timed."""
+    over, under = (ours, theirs) if at_least is None else (theirs, ours)
     return Row(
         name,
         case,
-        Spread.of(a / b for a, b in zip(over, under, strict=True)),
+        Spread.of(a / b for a, b in zip(found[over], found[under], strict=True)),
         "×",
         at_most if at_least is None else at_least,
         "at most" if at_least is None else "at least",
-        {side: median(seconds) for side, seconds in found.items()},
+        {side: median(found[side]) for side in (ours, theirs)},
     )
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def seconds_of(call: Callable[[], object]) -> float:
+    """How long one call takes."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start

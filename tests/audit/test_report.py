@@ -113,13 +113,13 @@ def test_a_missing_figure_is_named(tmp_path: Path) -> None:
 def test_a_table_as_markdown() -> None:
     table = Table(
         ("method", "beat_f1 ↑"),
-        ((Value("scl|x"), Value("0.9", "[0.8, 1.0]", strong=True)), (Value("b"), Value("–"))),
+        ((Value("_scl|x"), Value("0.9", "[0.8, 1.0]", strong=True)), (Value("b"), Value("–"))),
         note="<n>",
     )
     assert table.to_markdown().splitlines() == [
-        "| method | beat\\_f1 ↑ |",
+        "| method | beat_f1 ↑ |",
         "| --- | ---: |",
-        "| scl\\|x | **0.9** [0.8, 1.0] |",
+        "| \\_scl\\|x | **0.9** [0.8, 1.0] |",
         "| b | – |",
         "",
         "\\<n\\>",

@@ -74,8 +74,10 @@ def test_features_know_where(kind: type[ConvEncoder]) -> None:
     early, late = torch.zeros(2, 1, 400).unbind(0)
     early[0, 100:112], late[0, 260:272] = 1.0, 1.0
     difference = (encoder(early[None]) - encoder(late[None])).abs()[0]
-    pooled = encoder.features - encoder.where.out_channels * (
-        encoder.where(encoder.stack(torch.zeros(1, 1, 1, 400))).shape[-1]
+    pooled = (
+        encoder.features
+        - encoder.where.out_channels
+        * (encoder.where(encoder.stack(torch.zeros(1, 1, 1, 400))).shape[-1])
     )
     assert difference[pooled:].max() > 10 * difference[:pooled].mean()
 

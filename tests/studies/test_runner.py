@@ -7,6 +7,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import signal
 import threading
 from dataclasses import dataclass, field, replace
@@ -111,12 +112,15 @@ def test_one_seed_without_people_has_no_interval(tmp_path: Path) -> None:
 
 def test_the_table_says_who_lost_and_what_is_a_tie(tmp_path: Path) -> None:
     text = go(tmp_path)[0].table.read_text(encoding="utf-8")
+    assert re.search(
+        r"cosine \(.*\): scl 0\.8.*, plain 0\.3.*, exact \(the best exact\) 0\.9", text
+    )
     behind = text.index("## Where scl is behind")
-    assert behind < text.index("scl is below exact by") < text.index("## Where scl is ahead")
-    assert "scl is above plain by" in text
+    assert behind < text.index("scl is below exact by") < text.index("## What scl is ahead of")
+    assert "cosine, by points: plain 6" in text
     assert "**0.9" in next(line for line in text.splitlines() if line.startswith("| exact"))
     assert "†" in text
-    assert "**" not in next(line for line in text.splitlines() if line.startswith("| plain"))
+    assert "**" not in "".join(line for line in text.splitlines() if line.startswith("| plain"))
 
 
 def test_a_finished_study_computes_nothing_again(tmp_path: Path) -> None:
@@ -155,6 +159,17 @@ def test_ctrl_c_before_the_first_cell_leaves_no_results(tmp_path: Path) -> None:
     assert not (tmp_path / "results.json").exists()
 
 
+def test_ctrl_c_while_reading_is_a_sentence_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(*_: object) -> FakeData:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Fake, "prepare", prepare)
+    with pytest.raises(runner.Interrupted, match="while the data were read"):
+        go(tmp_path)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -185,7 +200,7 @@ def test_a_damaged_cell_is_noted_and_computed_anew(tmp_path: Path, damage: Any) 
         {"recipe": 0.002},
         {"fingerprint": "sha256:1"},
         {"options": Options(budget="full")},
-        {"code": "another"},
+        {"revision": 2},
         {"protocol": "2"},
     ],
 )
@@ -196,11 +211,9 @@ def test_what_decides_figures_changes_the_key(
     study = Fake(data(tmp_path))
     go(tmp_path / "out", study, options=Options(methods=("plain",), seeds=1))
     options = change.pop("options", Options())
-    if "code" in change:
-        code = change.pop("code")
-        monkeypatch.setattr(runner, "code_version", lambda *_: code)
-    if "protocol" in change:
-        monkeypatch.setattr(Fake, "protocol", change.pop("protocol"))
+    for name in ("revision", "protocol"):
+        if name in change:
+            monkeypatch.setattr(Fake, name, change.pop(name))
     _, ears = go(
         tmp_path / "out",
         Fake(replace(study.prepared, **change)),
@@ -209,6 +222,21 @@ def test_what_decides_figures_changes_the_key(
     assert ears.cells == ["plain 0"]
     assert any("1 finished cell(s)" in note for note in ears.notes)
     assert len(list((tmp_path / "out" / "cells").glob("*.json"))) == 2
+
+
+def test_cells_of_other_code_are_used_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(tmp_path, options=Options(seeds=1))
+    monkeypatch.setattr(runner, "code_version", lambda *_: "another")
+    outcome, ears = go(tmp_path)
+    assert len(ears.cells) == 3
+    assert any(
+        note.startswith("3 finished cell(s) were computed by other code") for note in ears.notes
+    )
+    codes = outcome.results["environment"]["code"]
+    assert len(codes) == 2
+    assert "another" in codes
 
 
 def test_what_does_not_decide_figures_keeps_the_key(tmp_path: Path) -> None:
@@ -324,8 +352,8 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
     outcome, ears = go(tmp_path / "out", study, jobs=2)
     assert computed(tmp_path) == EVERYTHING  # each exactly once
     assert sorted(ears.cells) == EVERYTHING
+    assert ears.left[-1] == 0
     assert outcome.results["environment"]["threads"] == 1
-    assert "OMP_NUM_THREADS" not in os.environ or os.environ["OMP_NUM_THREADS"]
     alone, _ = go(tmp_path / "alone", Fake(data()))
     for row in (*outcome.results["rows"], *alone.results["rows"]):
         row.pop("seconds")

@@ -120,7 +120,7 @@ def test_a_file_that_is_no_recipe(tmp_path: Path, text: str, words: str) -> None
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read recipe .*absent.yaml"):
+    with pytest.raises(InputError, match=r"cannot read recipe .*absent\.yaml"):
         Recipe.read(tmp_path / "absent.yaml")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from triptych.audit import plots
 from triptych.audit.audit_result import EMBEDDING, AuditResult
-from triptych.audit.canvas import titled
+from triptych.audit.canvas import COLOURS, canvas, titled
 from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import Table, Value, number
 from triptych.audit.verdict import interval, shown
@@ -32,7 +33,10 @@ def write(result: AuditResult, folder: Path, command: str = "") -> Path:
     title = f"Audit of {result.subject} under {_words(result)}"
     title = titled(title, _note(result))
     content = {"verdict": result.verdict, "command": command, **result.to_dict()}
-    write_json(folder / "audit.json", {**content, "definitions": result.definitions})
+    content["definitions"] = result.definitions
+    # floats to seven digits: what was computed in float32 has no more
+    short = json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.7g}"))
+    write_json(folder / "audit.json", short)
     tables = [figure_table(result), *block_tables(result), sweep_table(result)]
     lines = [f"# {title}", "", result.verdict, "", *([f"`{command}`", ""] if command else [])]
     for table in tables:
@@ -60,14 +64,7 @@ def draw(result: AuditResult, folder: Path) -> list[Drawn]:
             f"Curve of cosine similarity against the {parameter}",
         )
     ]
-    plots.similarity_curves(
-        {own: result.curve.to_dict()},
-        folder / drawn[0].file,
-        parameter=parameter,
-        unit=result.unit,
-        title=drawn[0].title,
-        note=note,
-    )
+    _draw_curve(result, folder / drawn[0].file, drawn[0].title, note)
     blocks = {
         f"{name} ({RELATION_WORDS.get(relation, relation)})": result.curves[name].to_dict()
         for name, relation in result.relations.items()
@@ -112,6 +109,35 @@ def draw(result: AuditResult, folder: Path) -> list[Drawn]:
             note=note,
         )
     return drawn
+
+
+def _draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
+    """Cosine against θ, through 1 at the identity, with a stranger's level and the half-life."""
+    curve, half = result.curve, result.half_lives[result.headline]
+    signed = result.grid.shape[1] == 1
+    neutral = 1.0 if result.transform["name"] == "time_scale" else 0.0
+    factor = 1000.0 if result.unit == "s" else 1.0
+    at = np.append(curve.theta if signed else curve.distance, neutral if signed else 0.0)
+    order = np.argsort(at, kind="stable")
+    at = at[order] * factor
+    mean, low, high = (np.append(v, 1.0)[order] for v in (curve.mean, curve.low, curve.high))
+    with canvas(path, 7.6, 3.6, title, note) as figure:
+        axis = figure.subplots()
+        axis.fill_between(at, low, high, color=COLOURS[0], alpha=0.3, lw=0)
+        axis.plot(at, mean, color=COLOURS[0], label="the same window, transformed (95 % band)")
+        words = f"windows of different {result.groups}: a stranger's level"
+        axis.axhline(curve.between, color=COLOURS[1], ls=(0, (4, 2)), lw=1.4, label=words)
+        if np.isfinite(half.value) and neutral == 0.0:
+            words = f"half-life, {shown(half.value, result.unit)}"
+            for sign in (-1, 1) if signed and at.min() < 0 else (1,):
+                axis.axvline(
+                    sign * half.value * factor, color="#777777", ls=":", lw=1.2, label=words
+                )
+                words = "_nolegend_"
+        axis.set_ylim(min(0.0, float(low.min()), curve.between) - 0.04, 1.04)
+        axis.set_xlabel(f"{_words(result)}, {'ms' if result.unit == 's' else result.unit}")
+        axis.set_ylabel("cosine similarity")
+        figure.legend(loc="outside lower left", ncols=3, fontsize=9)
 
 
 def figure_table(result: AuditResult) -> Table:
@@ -197,9 +223,9 @@ def _sections(result: AuditResult, drawn: list[Drawn], folder: Path, command: st
     return [
         Section("", lead),
         *(Section(each.title, (pictures[each.file], *tables.get(each.file, ()))) for each in drawn),
-        Section("The sweep in figures", (sweep_table(result),)),
         Section("Definitions", (Terms(result.definitions),)),
         Section("What was run", tuple(run)),
+        Section("The sweep in figures", (sweep_table(result),)),
     ]
 
 

@@ -105,3 +105,18 @@ def styles(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     return {
         name: (COLOURS[i % k], MARKERS[(i + i // k) % len(MARKERS)]) for i, name in enumerate(names)
     }
+
+
+def handle(kind: str, colour: str, marker: str, label: str) -> Any:
+    """Entry of a legend: `kind` is a "line", a "dash" or, with a marker only, anything else."""
+    from matplotlib.lines import Line2D
+
+    line = {"line": "-", "dash": (0, (4, 2))}.get(kind, "none")
+    return Line2D([], [], color=colour, ls=line, marker=marker, label=label, ms=6, mew=0)
+
+
+def legend(figure: Any, kinds: Sequence[tuple[str, str, str]]) -> None:
+    """One line under the figure: (kind, colour, words), with "dot" and "square" too."""
+    markers = {"dot": "o", "square": "s"}
+    handles = [handle(kind, colour, markers.get(kind, ""), text) for kind, colour, text in kinds]
+    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), fontsize=9)

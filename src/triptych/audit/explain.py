@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from torch import nn
 
-from triptych.audit.tables import number
 from triptych.latent import Block, BlockHeads, LinearHead
 from triptych.model import Model, Preprocessing
 
@@ -44,7 +43,7 @@ class Explanation:
         lines = [self.sentence, ""]
         lines += [f"{name} ({size} dimensions) {words}" for name, size, words in self.blocks]
         lines += ["", *(f"{name}: {text}" for name, text in self.facts.items())]
-        lines += [f"{name}: {number(value)}" for name, value in self.figures.items()]
+        lines += [f"{name}: {value:.4g}" for name, value in self.figures.items()]
         return "\n".join(lines)
 
 
@@ -129,12 +128,12 @@ def _origin(data: Mapping[str, Any]) -> str | None:
 
 
 def _sides(data: Mapping[str, Any]) -> str:
-    said: list[str] = []
-    for side in ("train", "validation"):
-        counts = _mapping(data, side)
-        if counts:
-            said.append(f"{side} {_settings(counts)}")
-    return "; ".join(said)
+    sides = {"training": _mapping(data, "train"), "validation": _mapping(data, "validation")}
+    return ", ".join(
+        f"{counts.get('people')} for {side} ({counts.get('windows')} windows)"
+        for side, counts in sides.items()
+        if counts
+    )
 
 
 def _training(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
@@ -151,7 +150,7 @@ def _figures(info: Mapping[str, Any]) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in found.items()
-        if isinstance(value, (int, float)) and name != "epoch"
+        if isinstance(value, (int, float)) and name not in ("epoch", "seconds", "learning_rate")
     }
 
 

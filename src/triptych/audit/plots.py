@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from triptych.audit.canvas import COLOURS, GREY, INK, canvas, grid_of, styles
+from triptych.audit.canvas import COLOURS, GREY, canvas, grid_of, legend
+from triptych.audit.pictures import embedding_maps, gallery
+
+__all__ = [
+    "block_responses",
+    "embedding_maps",
+    "gallery",
+    "interval_panels",
+    "similarity_curves",
+]
 
 Curve = Mapping[str, Any]
 """A `ResponseCurve.to_dict()`: theta, distance, mean, low, high, between."""
@@ -50,8 +58,8 @@ def similarity_curves(
             if k + columns >= len(curves):
                 axis.set_xlabel(f"{parameter}, {shown}")
                 axis.tick_params(labelbottom=True)
-        figure.supylabel("cosine similarity to the same window", fontsize=10)
-        _legend(
+        figure.supylabel("cosine to the same window", fontsize=10)
+        legend(
             figure,
             [
                 ("line", COLOURS[0], "this method, 95 % band"),
@@ -91,112 +99,13 @@ def block_responses(
             axis.set_xlim(left=0)
             axis.set_xlabel(f"size of the {parameter}, {shown}")
         figure.supylabel("block distance, 1 − cosine", fontsize=10)
-        _legend(
+        legend(
             figure,
             [
                 ("line", COLOURS[0], "same window, transformed (95 % band)"),
                 ("dash", COLOURS[1], "windows of different records"),
             ],
         )
-
-
-def gallery(
-    query: Mapping[str, Any],
-    matches: Mapping[str, Sequence[Mapping[str, Any]]],
-    path: Path,
-    *,
-    rate: float,
-    title: str,
-    note: str = "",
-) -> None:
-    """A query and the top matches of each method, drawn as signals.
-
-    Parameters
-    ----------
-    query
-        ``signal`` (channels, time) or (time,), ``record``, ``label``, ``shown`` (how it was
-        transformed, e.g. ``"shifted by −120 ms"``).
-    matches
-        Method to matches, best first: ``signal``, ``record``, ``label``, ``similarity``. A match
-        of the query's record has a solid frame and a tick, another a dashed frame and a cross.
-    rate
-        Hz.
-    """
-    k, rows = max(len(found) for found in matches.values()), len(matches)
-    with canvas(path, max(1.8 * (k + 1) + 0.4, 6.0), 1.4 * rows + 1.3, title, note) as figure:
-        axes = figure.subplots(rows, k + 1, squeeze=False)
-        for row, (method, found) in enumerate(matches.items()):
-            last = row == rows - 1
-            left = axes[row, 0]  # the query again in every line, to compare with
-            _trace(left, query["signal"], rate, INK, last)
-            left.set_ylabel(method, fontsize=11, fontweight="bold")
-            if row == 0:
-                left.set_title(f"query: {_name(query)}\n{query['shown']}", fontsize=9)
-            for spare in axes[row, len(found) + 1 :]:
-                spare.remove()
-            for axis, match in zip(axes[row, 1:], found, strict=False):
-                right = str(match["record"]) == str(query["record"])
-                colour = COLOURS[0] if right else COLOURS[1]
-                _trace(axis, match["signal"], rate, colour, last)
-                words = f"{'✓' if right else '✗'} {_name(match)}: {match['similarity']:.2f}"
-                axis.set_title(words, fontsize=9, color=colour)
-                for spine in axis.spines.values():
-                    spine.set(visible=True, color=colour, lw=1.4, ls="-" if right else (0, (4, 3)))
-        _legend(
-            figure,
-            [
-                ("line", COLOURS[0], "✓ the query's record"),
-                ("dash", COLOURS[1], "✗ another record"),
-                ("", INK, "record, class: cosine similarity; best match on the left"),
-            ],
-        )
-
-
-def embedding_maps(
-    maps: Mapping[str, Mapping[str, Any]],
-    path: Path,
-    *,
-    title: str,
-    note: str = "",
-    colour_by: tuple[str, str] = ("record", "class"),
-    columns: int = 4,
-) -> None:
-    """Latents in two dimensions: for each method one panel by record and below it one by class.
-
-    `maps` gives for every method ``xy`` (n, 2) and a list (n,) for each name in `colour_by`.
-    Every group has a colour and a marker of its own.
-    """
-    columns = min(columns, len(maps))
-    bands = -(-len(maps) // columns)
-    width, height = 2.2 * columns + 1.7, 2.35 * 2 * bands + 0.6
-    with canvas(path, width, height, title, note) as figure:
-        layout = figure.add_gridspec(2 * bands, columns + 1, width_ratios=[*[1] * columns, 0.7])
-        for part, by in enumerate(colour_by):
-            look = styles(_groups(maps, by))
-            for k, (method, points) in enumerate(maps.items()):
-                axis = figure.add_subplot(layout[k // columns * 2 + part, k % columns])
-                xy, names = np.asarray(points["xy"]), np.array([str(v) for v in points[by]])
-                for name, (colour, marker) in look.items():
-                    here = xy[names == name]
-                    axis.scatter(*here.T, s=7, c=colour, marker=marker, lw=0, alpha=0.75)
-                axis.set(xticks=[], yticks=[])
-                axis.spines[:].set_visible(True)
-                axis.set_title(f"{method}, by {by}", fontsize=10)
-            names = figure.add_subplot(layout[part, columns])
-            names.set_axis_off()
-            names.legend(
-                handles=[
-                    _handle("", colour, marker, name) for name, (colour, marker) in look.items()
-                ],
-                loc="center left",
-                bbox_to_anchor=(-0.1, 0.5),
-                title=by,
-                ncols=-(-len(look) // 14),
-                fontsize=8,
-                handletextpad=0.1,
-                columnspacing=0.6,
-                labelspacing=0.3,
-            )
 
 
 def interval_panels(
@@ -240,7 +149,7 @@ def interval_panels(
         kinds = [("dot", COLOURS[0], "mean and 95 % interval")]
         kinds += [("square", COLOURS[0], "exact by construction")] if exact else []
         kinds += [("dot", COLOURS[1], f"{focus}, the method under study")] if focus else []
-        _legend(figure, kinds)
+        legend(figure, kinds)
 
 
 def _x(curve: Curve, factor: float) -> Any:
@@ -254,43 +163,3 @@ def _away(curve: Curve) -> tuple[Any, Any, Any, Any]:
     share = np.eye(len(where))[index]
     share /= share.sum(axis=0)
     return where, *(1 - np.asarray(curve[name]) @ share for name in ("mean", "high", "low"))
-
-
-def _groups(maps: Mapping[str, Mapping[str, Any]], by: str) -> list[str]:
-    """Names of the groups: the few largest first if they are few (classes), else sorted."""
-    count = Counter(str(name) for points in maps.values() for name in points[by])
-    few = len(count) <= len(COLOURS)
-    return [name for name, _ in count.most_common()] if few else sorted(count)
-
-
-def _name(window: Mapping[str, Any]) -> str:
-    """Record and class of a window in a gallery; not every dataset has classes."""
-    return f"{window['record']}, {window['label']}" if window.get("label") else window["record"]
-
-
-def _trace(axis: Any, signal: Any, rate: float, colour: str, last: bool) -> None:
-    """A recording's channels over time, without a scale: every window is standardised."""
-    channels = np.atleast_2d(np.asarray(signal, dtype=float))
-    time = np.linspace(0, channels.shape[1] / rate, channels.shape[1], endpoint=False)
-    looks = [colour] if len(channels) == 1 else [colour, "#777777", "#bbbbbb"]
-    for i, channel in enumerate(channels):
-        axis.plot(time, channel, color=looks[i % len(looks)], lw=1)
-    axis.set(yticks=[], xlim=(0, channels.shape[1] / rate))
-    axis.tick_params(labelbottom=last, labelsize=8)
-    axis.grid(visible=False)
-    axis.locator_params(axis="x", nbins=3)
-    if last:
-        axis.set_xlabel("time, s", fontsize=9)
-
-
-def _handle(kind: str, colour: str, marker: str, label: str) -> Any:
-    from matplotlib.lines import Line2D
-
-    line = {"line": "-", "dash": (0, (4, 2))}.get(kind, "none")
-    return Line2D([], [], color=colour, ls=line, marker=marker, label=label, ms=6, mew=0)
-
-
-def _legend(figure: Any, kinds: Sequence[tuple[str, str, str]]) -> None:
-    markers = {"dot": "o", "square": "s"}
-    handles = [_handle(kind, colour, markers.get(kind, ""), text) for kind, colour, text in kinds]
-    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), fontsize=9)

@@ -28,7 +28,7 @@ class Half(Result):
 
 @dataclass(frozen=True)
 class PhaseProbe(Result):
-    """How well θ is read from pairs of latents; every pair is scored by the probe of the other half.
+    """How well θ is read from pairs of latents, each scored by the probe of the other half.
 
     Attributes
     ----------
@@ -199,10 +199,10 @@ def linear_probe(
             f"the training rows hold {len(known)} class(es) in {fitted.shape[1]} columns and the "
             f"test rows {unseen.shape[1]} columns: expected two classes and equal columns"
         )
-    counted = [label for label in map(str, labels if classes is None else classes)]
-    counted = [label for label in counted if (truth == label).any()]
+    wanted = list(map(str, labels if classes is None else classes))
+    counted = [label for label in wanted if (truth == label).any()]
     if not counted:
-        raise InputError(f"no test row is of the classes {classes}: they are {set(truth)}")
+        raise InputError(f"no test row is of the classes {wanted}: they are {set(truth)}")
     centre, spread = fitted.mean(axis=0), fitted.std(axis=0)
     spread = np.where(spread > 1e-7 * np.abs(fitted).max(axis=0), spread, np.inf)
     model = cast(Any, LogisticRegression)(

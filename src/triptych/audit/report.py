@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -131,15 +132,20 @@ def _part(part: Part) -> str:
         case Code(text):
             return f"<pre><code>{escape(text)}</code></pre>"
         case Picture(file, caption, alt):
-            return (
-                f'<figure><img alt="{escape(alt)}" src="{_data(file)}">'
-                f"<figcaption>{escape(caption)}</figcaption></figure>"
-            )
+            image = f'<img alt="{escape(alt)}" {_pixels(file)}>'
+            return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _data(file: Path) -> str:
+def _pixels(file: Path) -> str:
+    """Content of a PNG as attributes of `<img>`, at 96 pixels an inch whatever its own density."""
+    from PIL import Image
+
     try:
         content = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"the figure {file} cannot be read: {error.strerror or error}") from error
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+        with Image.open(io.BytesIO(content)) as image:
+            density = image.info.get("dpi", (96, 96))[0]
+            width, height = (round(96 * side / density) for side in image.size)
+    except (OSError, ValueError, ZeroDivisionError) as error:
+        raise InputError(f"the figure {file} cannot be read as a PNG: {error}") from error
+    data = base64.b64encode(content).decode("ascii")
+    return f'width="{width}" height="{height}" src="data:image/png;base64,{data}"'

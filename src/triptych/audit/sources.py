@@ -17,6 +17,7 @@ from triptych import datasets
 from triptych.datasets import Dataset, Recording, Windows
 from triptych.errors import InputError
 from triptych.model import Latents, Model, Preprocessing
+from triptych.transforms import Transform, context_of
 
 Progress = Callable[[int, int], None]
 """Told how many of how many pieces of work are done."""
@@ -144,6 +145,25 @@ def windows_of(
             f"and a window of the model {length_s:g} s"
         )
     return found
+
+
+def random_windows_of(
+    source: Source,
+    preprocessing: Preprocessing,
+    transform: Transform,
+    per_record: int,
+    seed: int = 0,
+) -> Windows:
+    """Cut windows at random places of every recording, with the context that a crop needs.
+
+    Raises InputError if a recording is too short.
+    """
+    if per_record < 1:
+        raise InputError(f"{per_record} windows of a recording were asked for, expected 1 or more")
+    rate = preprocessing.rate
+    context_s = context_of(transform) / rate
+    length_s = preprocessing.length / rate
+    return datasets.random_windows(source.dataset, per_record, length_s, context_s, seed)
 
 
 def embed_all(

@@ -4,20 +4,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from triptych import transforms as registry
 from triptych.audit.brittleness import ResponseCurve
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
 from triptych.audit.similarity import cosine, different_pairs, separation
 from triptych.errors import InputError
+from triptych.model import Model
 from triptych.transforms import Gain, NoiseSNR, PhaseShift, Rotation, TimeScale, Transform
 
 AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+def transform_for(
+    model: Model | None, name: str | None = None, settings: Mapping[str, Any] | None = None
+) -> Transform:
+    """Make the transform that an audit sweeps, at the model's rate.
+
+    Parameters
+    ----------
+    model
+        Its schema says which transform if there is one only, its recipe with which settings.
+    name, settings
+        Override the model's.
+
+    Raises
+    ------
+    InputError
+        If it is not said which transform, or it has no such settings.
+    """
+    declared = model.schema.transforms if model is not None else ()
+    if name is None:
+        if len(declared) != 1:
+            said = f"the blocks name {', '.join(declared)}" if declared else "nothing names one"
+            raise InputError(f"which transform is to be swept? {said}; say --transform NAME")
+        name = declared[0]
+    for entry in _trained_with(model):
+        if entry.get("name") == name:
+            settings = {key: entry[key] for key in entry if key != "name"} | dict(settings or {})
+    given = dict(settings or {})
+    made = registry.transform(name, **given)
+    if model is None or "rate" in given or not hasattr(made, "rate"):
+        return made
+    return registry.transform(name, **given, rate=model.preprocessing.rate)
+
+
+def _trained_with(model: Model | None) -> list[Mapping[str, Any]]:
+    """Transforms in the recipe that is saved with a model, if it is one of ours."""
+    recipe: Any = model.info.get("recipe") if model is not None else None
+    entries: Any = cast("dict[str, Any]", recipe).get("transforms") if recipe else None
+    return cast("list[Mapping[str, Any]]", entries) if isinstance(entries, list) else []
 
 
 def grid_of(transform: Transform, steps: int = 20, seed: int = 0) -> Tensor:

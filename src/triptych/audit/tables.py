@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
@@ -65,9 +66,8 @@ def _pipes(fields: Iterable[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    for sign in "\\|*_<>`":
-        text = text.replace(sign, "\\" + sign)
-    return " ".join(text.split())
+    """Text that Markdown leaves alone; an underscore inside a word needs nothing."""
+    return re.sub(r"[\\|*<>`]|\b_|_\b", r"\\\g<0>", " ".join(text.split()))
 
 
 def _marked(value: Value) -> str:

@@ -17,8 +17,8 @@ COLLAPSED = 0.9
 def shown(distance: float, unit: str) -> str:
     """``"75 ms"``, ``"30 degrees"``, ``"6 dB"``."""
     if unit == "s":
-        return f"{1000 * distance:.3g} ms"
-    return f"{distance:.3g} {unit}"
+        return f"{1000 * distance:.4g} ms"
+    return f"{distance:.4g} {unit}"
 
 
 def by_distance(curve: ResponseCurve) -> tuple[Floats, Floats, Floats]:
@@ -53,15 +53,15 @@ def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> st
             f"{shown(where[worst], unit)} (a stranger's: {number(curve.between)})."
         )
     return (
-        f"Up to {shown(where[-1], unit)} {_lower(subject)} stays itself: its cosine is at least "
-        f"{number(float(mean[worst]))}, a stranger's {number(curve.between)}."
+        f"Up to {shown(where[-1], unit)} {_lower(subject)} stays closer to itself than to a "
+        f"stranger's: cosine at least {number(float(mean[worst]))} against {number(curve.between)}."
     )
 
 
 def interval(half: HalfLife, unit: str) -> tuple[str, str]:
     """Half-life and its interval as they stand in a table."""
     if not math.isfinite(half.value):
-        return "not reached", f"in {1 - half.reached:.0%} of resamples"
+        return "not reached", f"reached in {half.reached:.0%} of resamples" * (half.reached > 0)
     ends = [shown(end, unit) if math.isfinite(end) else "∞" for end in (half.low, half.high)]
     return shown(half.value, unit), f"[{', '.join(ends)}]"
 

@@ -217,11 +217,13 @@ class Model(nn.Module):
     ) -> Model:
         try:
             schema = LatentSchema.from_dict(content["schema"])
+            if encoder is None:
+                encoder = saved.build(content["encoder"], schema, "encoder")
             if decoder is None and content["decoder"] is not None:
                 decoder = saved.build(content["decoder"], schema, "decoder")
             return cls(
                 Preprocessing(**content["preprocessing"]),
-                encoder or saved.build(content["encoder"], schema, "encoder"),
+                encoder,
                 schema,
                 heads={name: LinearHead(schema, **head) for name, head in content["heads"].items()},
                 decoder=decoder,

@@ -115,11 +115,12 @@ class ConvEncoder(nn.Module):
             before, steps = width, -(-steps // stride)
         self.stack = nn.Sequential(*layers)
         self.where = nn.Conv2d(before, where, 1)
-        self.features = 2 * before + where * steps
-        self.last = nn.Linear(self.features, outputs) if outputs else nn.Identity()
+        features = 2 * before + where * steps
+        self.last = nn.Linear(features, outputs) if outputs else nn.Identity()
+        self.features = outputs or features  # what comes out, as `BlockHeads` reads it
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features ``(n, features)``, or latents ``(n, outputs)``."""
+        """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
         if x.ndim != 3 or x.shape[1:] != (self.channels, self.length):
             raise InputError(
                 f"signals have shape {tuple(x.shape)}, but this encoder was built for "

@@ -6,6 +6,8 @@ it should be what some θ makes near: s(x, y) = max over θ of the correlation o
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -74,8 +76,8 @@ def _over_rotations(x: Tensor, rotation: Rotation) -> Tensor:
     n = len(x)
     triads = resolve_triads(rotation.name, x, rotation.triads)
     stacked = torch.stack([x[:, list(triad)] for triad in triads], dim=2)  # (n, 3, k, time)
-    unit = functional.normalize(stacked.reshape(n, 3, -1), dim=(1, 2))
+    unit = functional.normalize(stacked.reshape(n, -1), dim=1).view(n, 3, -1)
     cross = torch.einsum("iat,jbt->ijab", unit, unit)  # (n, n, 3, 3)
-    values: Tensor = torch.linalg.svdvals(cross)  # pyright: ignore[reportUnknownMemberType]
+    values = cast(Tensor, torch.linalg.svdvals(cross))  # pyright: ignore[reportUnknownMemberType]
     sign: Tensor = torch.sign(torch.det(cross))
     return values[..., 0] + values[..., 1] + sign * values[..., 2]

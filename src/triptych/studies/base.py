@@ -136,12 +136,16 @@ class Study(ABC, Generic[P]):
         statements.
     directions
         Metric to which way is better; a metric without an entry is ``"none"``.
-    focus
-        The method that the paired statements are about.
+    focus, baseline
+        The method that the paired statements are about, and the one to name beside it.
     exact
         Methods that are invariant by construction.
     units
         Metric to (scale, unit) in which its differences are worded; else 100, "points".
+    revision
+        Version of the code that makes the figures: raise it with every change that moves them, and
+        all cells are computed anew. A refactor leaves it alone, so that a study may run for days;
+        the hash of the sources is kept in every cell's environment all the same.
     sources
         Globs of files in the package that the figures depend on. The study's own file, and the
         files of this folder that it imports at its top, always count; comments and docstrings
@@ -151,11 +155,13 @@ class Study(ABC, Generic[P]):
     name: ClassVar[str]
     title: ClassVar[str]
     protocol: ClassVar[str] = "1"
+    revision: ClassVar[int] = 1
     definitions: ClassVar[Mapping[str, str]]
     methods: ClassVar[tuple[str, ...]]
     headline: ClassVar[tuple[str, ...]]
     directions: ClassVar[Mapping[str, Direction]]
     focus: ClassVar[str] = "scl"
+    baseline: ClassVar[str] = "plain"
     exact: ClassVar[tuple[str, ...]] = ()
     units: ClassVar[Mapping[str, tuple[float, str]]] = {}
     sources: ClassVar[tuple[str, ...]] = SOURCES
@@ -189,6 +195,6 @@ class Study(ABC, Generic[P]):
         """Draw PNGs into `folder`; `note` belongs in every title ("simulated" or empty)."""
 
     def conclude(self, results: Mapping[str, Any]) -> str:
-        """The sentence a reader takes home; empty leaves it to the paired statements."""
+        """The sentences a reader takes home; empty: the first headline metric is read out."""
         del results
         return ""

@@ -55,10 +55,13 @@ class Cache:
         Where the files stand; several processes may share it.
     keys
         Cell to the plain JSON that decides its figures.
+    code
+        Hash of the present sources, kept with every cell that is stored.
     """
 
     folder: Path
     keys: Mapping[Cell, dict[str, Any]]
+    code: str = ""
 
     def path(self, cell: Cell) -> Path:
         """File of `cell` under its present key."""
@@ -88,7 +91,7 @@ class Cache:
         """Write a finished cell, whole or not at all (InputError on a full disk)."""
         content = {
             "key": self.keys[cell],
-            "environment": dict(environment),
+            "environment": {**environment, "code": self.code},
             "row": row_of(cell, result, seconds),
             "artifacts": rounded(result.artifacts),
         }
@@ -109,8 +112,12 @@ class Cache:
             with _held(path):
                 pass
 
+    def missing(self) -> int:
+        """How many cells have no file yet, whoever computes them."""
+        return sum(not self.path(cell).exists() for cell in self.keys)
+
     def others(self) -> int:
-        """How many files belong to other settings, data or code than the cells have now."""
+        """How many files belong to other settings, data or revisions than the cells have now."""
         present = {self.path(cell) for cell in self.keys}
         return sum(path not in present for path in self.folder.glob("*.json"))
 
@@ -128,7 +135,8 @@ def _whole(content: Any, cell: Cell, key: Mapping[str, Any]) -> bool:
             and all(
                 s["n"] >= 0 and all(map(math.isfinite, s["metrics"].values())) for s in subjects
             )
-            and all(isinstance(content[name], dict) for name in ("artifacts", "environment"))
+            and isinstance(content["artifacts"], dict)
+            and isinstance(content["environment"]["code"], str)
         )
     except (KeyError, TypeError, AttributeError):
         return False

@@ -55,7 +55,8 @@ def draw(
                 f"Left: the query, record {query['record']}, {query['shown']}. Right: its five "
                 "nearest windows in the unshifted gallery by each method's latents, with cosine "
                 "similarity, record and class of the nearest beat. A fixed rule chose the query: "
-                "the ventricular beat with the largest shift under 200 ms.",
+                "of the ventricular beats in records with at least 20 of them, the one with the "
+                "largest shift under 200 ms.",
                 "The query and the nearest windows of each method, drawn as signals",
             )
         )

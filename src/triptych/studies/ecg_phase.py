@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from triptych import datasets
-from triptych.audit.retrieval import near_in_time, shape_based_distance, top_k_of
-from triptych.datasets import Dataset, Windows, event_windows, preprocess, random_windows
+from triptych.datasets import Dataset, Windows, preprocess, random_windows
 from triptych.datasets import mitdb as mitdb_module
 from triptych.datasets import simulated as simulated_module
 from triptych.errors import InputError
@@ -32,17 +29,10 @@ from triptych.studies.base import (
     Progress,
     Study,
 )
-from triptych.studies.ecg_recipes import MAX_SHIFT_S, METHODS, WINDOWS, recipe_of
-from triptych.transforms import PhaseShift
+from triptych.studies.ecg_recipes import MAX_SHIFT_S, METHODS, RATE, WINDOWS, recipe_of
+from triptych.studies.ecg_windows import TEST, MeasuredWindows, measured_windows
 
-RATE = 400.0
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
-# Windows a test record: (sweep, gallery, pairs of the phase probe), and shape-distance queries.
-TEST = {
-    "smoke": (10, 40, 60, 100),
-    "quick": (50, 200, 2000, 1000),
-    "full": (100, 200, 2000, 1000),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +41,7 @@ class EcgData(Prepared):
 
     train: Windows
     validation: Windows
-    test: measures.TestWindows
+    test: MeasuredWindows
     channels: tuple[str, ...]
 
 
@@ -132,12 +122,12 @@ class EcgPhase(Study[EcgData]):
         return EcgData(
             data_name=cohort.name,
             fingerprint=cohort.fingerprint,
-            simulated=cohort.name == "simulated",
+            simulated="simulated" in cohort.name,
             notes=cohort.notes,
             options=options,
             train=random_windows(train, WINDOWS[budget], *cut, seed=1),
             validation=random_windows(validation, max(20, WINDOWS[budget] // 2), *cut, seed=2),
-            test=_test_windows(train, validation, test, budget),
+            test=measured_windows(train, validation, test, budget),
             channels=("ECG",),
         )
 
@@ -164,6 +154,14 @@ class EcgPhase(Study[EcgData]):
         model, projector, epochs = train(content, prepared, cell.method == "random", progress)
         progress("measuring")
         return _measured(model, projector, epochs, trials, prepared)
+
+    def tune(
+        self, prepared: EcgData, methods: Sequence[str], out: Path, progress: Progress
+    ) -> Path:
+        """Run the methods' trials on validation people; see `ecg_trials.tune`."""
+        from triptych.studies.ecg_trials import tune
+
+        return tune(prepared, methods, out, progress)
 
     def draw(
         self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
@@ -199,6 +197,11 @@ def train(
     return fitted.model, projector, fitted.epochs
 
 
+def before_heads(model: Model) -> nn.Module:
+    """Everything in front of the trainable encoder: what the decoder was asked to give."""
+    return cast(nn.Sequential, model.encoder)[:-1]
+
+
 def _measured(
     model: Model, projector: nn.Module | None, epochs: int, trials: int, prepared: EcgData
 ) -> CellResult:
@@ -225,7 +228,7 @@ def _measured(
     measures.measure_beats(everything, test, scores)
     measures.measure_blocks(blocks, test, scores)
     if model.decoder is not None and epochs:
-        front_end = cast(nn.Sequential, model.encoder)[0]
+        front_end = before_heads(model)
         measures.measure_reconstruction(model.reconstruct, front_end, test, scores)
     if projector is not None and not isinstance(projector, nn.Identity):
         after = measures.Scores()
@@ -262,57 +265,3 @@ def _load(name: str, data: Path | None, budget: Budget) -> tuple[Dataset, Any]:
     else:
         raise InputError(f"ecg-phase has no data set {name!r}; it runs on mitdb or simulated")
     return loaded.map(lambda recording: preprocess(recording, RATE, 0.5, 40.0)), split
-
-
-def _test_windows(
-    train: Dataset, validation: Dataset, test: Dataset, budget: Budget
-) -> measures.TestWindows:
-    sweep, gallery_size, pairs, queries = TEST[budget]
-    cut = (1.0, MAX_SHIFT_S)
-    shift = PhaseShift(MAX_SHIFT_S, RATE)
-    rare = event_windows(test, ("S", "V", "F"), 50, MAX_SHIFT_S, *cut, seed=4)
-    gallery = Windows.concat([random_windows(test, gallery_size, *cut, seed=3), rare])
-    probe = random_windows(test, pairs, *cut, seed=5)
-    generator = torch.Generator().manual_seed(6)
-    gallery_shift = shift.sample(len(gallery), generator)
-    rng = np.random.default_rng(7)
-    asked = np.sort(rng.permutation(len(gallery))[:queries])
-    seen = replace(train, recordings=train.recordings + validation.recordings)
-    classes = (*measures.BEATS, "F")
-    return measures.TestWindows(
-        sweep=random_windows(test, sweep, *cut, seed=8),
-        gallery=gallery,
-        gallery_shift=gallery_shift,
-        probe=probe,
-        probe_shift=shift.sample(len(probe), generator),
-        shape_queries=asked,
-        shape_neighbours=_shape_neighbours(gallery, asked, shift),
-        beats_train=event_windows(seen, classes, 100, MAX_SHIFT_S, *cut, seed=9),
-        beats_test=event_windows(test, classes, 100, MAX_SHIFT_S, *cut, seed=10),
-        shift=shift,
-        showcase=_showcase(gallery, gallery_shift, shift),
-    )
-
-
-def _shape_neighbours(
-    gallery: Windows, asked: NDArray[np.int64], shift: PhaseShift
-) -> NDArray[np.int64]:
-    x = measures.standardized(gallery.centred)[:, 0]
-    distance = shape_based_distance(x[torch.as_tensor(asked)], x, shift.context)
-    near = near_in_time(gallery.record[asked], gallery.start[asked], gallery.record, gallery.start)
-    return top_k_of(-distance, 10, near)[0]
-
-
-def _showcase(gallery: Windows, shifts: Tensor, shift: PhaseShift) -> dict[str, Any]:
-    """The drawn query: of the ventricular beats, the one with the largest shift under 200 ms."""
-    theta = shifts[:, 0].abs().numpy()
-    wanted = np.where((gallery.label == "V") & (theta < 0.2), theta, -1.0)
-    row = int(wanted.argmax())
-    view = shift.apply(gallery.signals[row : row + 1], shifts[row : row + 1])
-    return {
-        "query": row,
-        "signal": np.round(measures.standardized(view)[0, 0, ::2].numpy(), 3).tolist(),
-        "record": str(gallery.record[row]),
-        "label": str(gallery.label[row]),
-        "shown": f"shifted by {1000 * float(shifts[row, 0]):+.0f} ms",
-    }

@@ -22,6 +22,7 @@ METHODS = (
     "scl",
 )
 MAX_SHIFT_S = 0.25
+RATE = 400.0
 WINDOWS = {"smoke": 30, "quick": 400, "full": 600}  # a training record
 EPOCHS = {"smoke": 1, "quick": 4, "full": 12}
 UNSTRUCTURED = [{"name": "latent", "size": 128}]

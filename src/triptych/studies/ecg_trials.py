@@ -12,7 +12,7 @@ from torch import Tensor
 from triptych.audit.similarity import between_groups, cosine, separation
 from triptych.files import read_json, write_json
 from triptych.studies.base import Progress
-from triptych.studies.ecg_phase import EcgData, train
+from triptych.studies.ecg_phase import EcgData, before_heads, train
 from triptych.studies.ecg_recipes import TRIALS, recipe_of
 from triptych.transforms import PhaseShift
 
@@ -58,7 +58,7 @@ def _scores(model: Any, prepared: EcgData) -> dict[str, float]:
     scores = {"separation": separation(cosine(z, moved), between_groups(z, windows.person, seed=0))}
     if model.decoder is not None:
         with torch.no_grad():
-            target = model.encoder[0](windows.centred)
+            target = before_heads(model)(windows.centred)
         error = (model.reconstruct(windows.centred) - target).square().mean()
         scores["mse"] = float(error)
     return scores

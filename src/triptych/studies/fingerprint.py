@@ -23,6 +23,7 @@ SPEECHLESS = {
     "download.py",
     "explain.py",
     "maps.py",
+    "pictures.py",
     "plots.py",
     "progress.py",
     "report.py",

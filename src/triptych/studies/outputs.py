@@ -38,7 +38,7 @@ def write_results(
     for table in wording.metric_tables(study, results, headline=True):
         lines += [table.to_markdown(), ""]
     lines += [wording.explanation(study, results), ""]
-    for heading, points in _standings(study, results):
+    for heading, points in wording.statements(study, results):
         lines += [f"## {heading}", "", *(f"- {point}" for point in points), ""]
     for table in wording.metric_tables(study, results, headline=False):
         lines += ["## Further metrics", "", table.to_markdown(), ""]
@@ -50,24 +50,11 @@ def write_results(
 
 
 def _what_was_run(prepared: Prepared, results: Mapping[str, Any]) -> str:
+    data = titled(prepared.data_name, note_of(prepared))
+    cells = len(results["rows"])
     return (
-        f"Protocol {results['protocol']}, budget {results['budget']}, data {prepared.data_name}"
-        f"{' (simulated)' if prepared.simulated else ''}, {len(results['rows'])} cells."
+        f"Protocol {results['protocol']}, budget {results['budget']}, data {data}, {cells} cells."
     )
-
-
-def _standings(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    """Paired statements under headings; losses come first and are named even if there are none."""
-    found = wording.statements(study, results)
-    if not any(found.values()):
-        return []
-    behind = found["behind"] or ["in no headline metric against any method here."]
-    headed = [
-        (f"Where {study.focus} is behind", behind),
-        (f"Where {study.focus} is ahead", found["ahead"]),
-        ("Where no difference is shown", found["even"]),
-    ]
-    return [(heading, points) for heading, points in headed if points]
 
 
 def write_figures_and_report(
@@ -102,7 +89,7 @@ def write_figures_and_report(
 def _results(study: Study[Any], results: Mapping[str, Any]) -> tuple[Part, ...]:
     parts: list[Part] = [*wording.metric_tables(study, results, headline=True)]
     parts.append(Text(wording.explanation(study, results)))
-    for heading, points in _standings(study, results):
+    for heading, points in wording.statements(study, results):
         parts += [Text(f"{heading} (paired over test people):"), Points(tuple(points))]
     return tuple(parts)
 
@@ -120,7 +107,7 @@ def _picture(figure: Figure, folder: Path) -> Picture:
 def _provenance(prepared: Prepared, results: Mapping[str, Any], command: str) -> tuple[Part, ...]:
     rows = results["rows"]
     terms = {
-        "data": prepared.data_name + (" (simulated)" if prepared.simulated else ""),
+        "data": titled(prepared.data_name, note_of(prepared)),
         "fingerprint of the data": prepared.fingerprint,
         "budget": results["budget"],
         "protocol": results["protocol"],

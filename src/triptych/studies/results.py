@@ -19,6 +19,8 @@ from triptych.studies.base import Finished, Prepared, Study
 Row: TypeAlias = Mapping[str, Any]
 Group: TypeAlias = tuple[str, str]  # dataset and split: what a table is about
 
+POINTS = (100.0, "points")  # how a difference is worded, where the study says nothing else
+
 
 def results_of(
     study: Study[Any], prepared: Prepared, finished: Sequence[Finished]
@@ -111,7 +113,7 @@ def compare(
     if len(shared) < 2:
         return None
     left, right = ([float(np.mean(table[s])) for s in shared] for table in tables)
-    scale, unit = study.units.get(metric, (100.0, "points"))
+    scale, unit = study.units.get(metric, POINTS)
     return paired_difference(left, right, names=(a, b), scale=scale, unit=unit)
 
 

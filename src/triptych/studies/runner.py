@@ -66,9 +66,16 @@ def run(
     """
     options = checked(study, options or Options(), jobs)
     folder = Path(out)
-    prepared: Prepared = study.prepare(data, options)
+    try:
+        prepared: Prepared = study.prepare(data, options)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            f"interrupted while the data were read; finished cells in {folder} are kept, so run "
+            "the same command again to continue"
+        ) from stop
     cells: list[Cell] = list(study.cells(prepared))
-    cache = Cache(folder / "cells", keys_of(study, prepared, cells))
+    code = code_version(type(study), study.sources)  # of what is loaded: files may be edited later
+    cache = Cache(folder / "cells", keys_of(study, prepared, cells), code)
     if listener is not None:
         return _run(study, prepared, cache, folder, jobs, command, listener)
     with Terminal(len(cells), jobs) as terminal:
@@ -95,12 +102,11 @@ def keys_of(
     study: Study[Any], prepared: Prepared, cells: Sequence[Cell]
 ) -> dict[Cell, dict[str, Any]]:
     """For every cell, the plain JSON that decides its figures."""
-    code = code_version(type(study), study.sources)
     return {
         cell: {
             "study": study.name,
             "protocol": study.protocol,
-            "code": code,
+            "revision": study.revision,
             "data": prepared.fingerprint,
             "budget": prepared.options.budget,
             "method": cell.method,
@@ -129,8 +135,13 @@ def _run(
     cache.sweep()
     if others := cache.others():
         listener.note(
-            f"{others} finished cell(s) in {cache.folder} belong to other settings, data or code "
-            "and are left alone"
+            f"{others} finished cell(s) in {cache.folder} belong to other settings, data or "
+            "revisions and are left alone"
+        )
+    if old := sum(done.environment["code"] != cache.code for done in _finished(cache)):
+        listener.note(
+            f"{old} finished cell(s) were computed by other code of the same revision and are "
+            f"used; delete them from {cache.folder} to compute them anew"
         )
     try:
         if jobs == 1:

@@ -8,7 +8,7 @@ from typing import Any
 from triptych.audit.tables import Table, Value, number
 from triptych.studies.base import Study
 from triptych.studies.progress import duration
-from triptych.studies.results import Group, Row, compare, groups_of, standing, within
+from triptych.studies.results import POINTS, Group, Row, compare, groups_of, standing, within
 
 _ARROW = {"higher": " ↑", "lower": " ↓"}
 _WIDE = 6  # metrics in one table
@@ -64,7 +64,7 @@ def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
     runs = " or ".join(map(str, counts))
     text = (
         "Mean and, in brackets, 95 % bootstrap interval over runs and test people "
-        f"(runs = seeds x folds: {runs}). ↑ more is better, ↓ less is better. Bold: the best, and "
+        f"(runs = seeds × folds: {runs}). ↑ more is better, ↓ less is better. Bold: the best, and "
         "every method whose paired difference to the best over test people has an interval that "
         "includes 0 (a tie)."
     )
@@ -93,7 +93,7 @@ def _leader(study: Study[Any], summary: Sequence[Row], metric: str) -> str | Non
 
 def _best(study: Study[Any], summary: Sequence[Row], rows: Sequence[Row], metric: str) -> set[str]:
     leader = _leader(study, summary, metric)
-    if leader is None:
+    if leader is None or sum(metric in s["metrics"] for s in summary) < 2:  # best of one is nothing
         return set()
     shown = {
         s["method"]: number(s["metrics"][metric]["mean"]) for s in summary if metric in s["metrics"]
@@ -107,42 +107,65 @@ def _best(study: Study[Any], summary: Sequence[Row], rows: Sequence[Row], metric
     return tied
 
 
-def statements(study: Study[Any], results: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Paired statements about the method under study: where it is behind, ahead, even.
+def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Paired statements about the method under study, under headings, its losses first.
 
-    Headline metrics with a better side, against every other method that was computed.
+    Headline metrics with a better side, against every other method. Losses and draws are worded
+    one by one, what it wins by one line a metric; a study without losses says so.
     """
-    found: dict[str, list[str]] = {"behind": [], "ahead": [], "even": []}
+    behind: list[str] = []
+    even: list[str] = []
+    ahead: dict[str, list[str]] = {}
     several = len(groups_of(results["summary"])) > 1
     for group in groups_of(results["summary"]):
         rows = within(results["rows"], group)
         others = [s["method"] for s in within(results["summary"], group)]
-        for metric in study.headline:
+        where = f" ({group[0]}, {group[1]})" if several else ""
+        for metric in study.headline if study.focus in others else ():
             way = direction(study, metric)
+            scale, unit = study.units.get(metric, POINTS)
             for other in others:
-                if other == study.focus or study.focus not in others or way == "none":
+                if other == study.focus or way == "none":
                     continue
                 difference = compare(rows, metric, study.focus, other, study)
-                if difference is not None:
-                    where = f" ({group[0]}, {group[1]})" if several else ""
-                    line = f"{metric}{where}: {difference.verdict}."
-                    found[standing(difference, way)].append(line)
-    return found
+                if difference is None:
+                    continue
+                match standing(difference, way):
+                    case "behind":
+                        behind.append(f"{metric}{where}: {difference.verdict}.")
+                    case "even":
+                        even.append(f"{metric}{where}: {difference.verdict}.")
+                    case _:
+                        by = f"{other} {abs(difference.mean) * scale:.1f}"
+                        ahead.setdefault(f"{metric}{where}, in {unit}: ", []).append(by)
+    won = [name + ", ".join(by) for name, by in ahead.items()]
+    if not (behind or even or won):
+        return []
+    found = [
+        (f"Where {study.focus} is behind", behind or ["Nowhere among these comparisons."]),
+        (f"Where no difference between {study.focus} and another is shown", even),
+        (f"What {study.focus} is ahead of", won),
+    ]
+    return [(heading, points) for heading, points in found if points]
 
 
 def headline(study: Study[Any], results: Mapping[str, Any]) -> str:
-    """The study's own conclusion, or the first headline metric of the focus and its best rival."""
+    """The study's own conclusion, or the first headline metric of the methods that matter."""
     words = study.conclude(results)
-    if words or not study.headline:
+    group = next(iter(groups_of(results["summary"])), None)
+    if words or group is None or not study.headline:
         return words
-    metric, summary = study.headline[0], results["summary"]
-    shown = {s["method"]: s["metrics"][metric] for s in summary if metric in s["metrics"]}
-    if study.focus not in shown:
-        return f"{len(results['rows'])} cells were computed; {study.focus} is not among them."
-    rivals = [s for s in summary if s["method"] != study.focus]
-    rival = _leader(study, rivals, metric)
-    text = f"{metric} of {study.focus}: {number(shown[study.focus]['mean'])}"
-    return text + (f"; of {rival}: {number(shown[rival]['mean'])}." if rival else ".")
+    metric, summary = study.headline[0], within(results["summary"], group)
+    exact = _leader(study, [s for s in summary if s["method"] in study.exact], metric)
+    said: list[str] = []
+    for method, what in ((study.focus, ""), (study.baseline, ""), (exact, " (the best exact)")):
+        for row in summary:
+            if row["method"] == method and metric in row["metrics"]:
+                figures = row["metrics"][metric]
+                value = f"{number(figures['mean'])} {_between(figures)}".strip()
+                said.append(f"{method}{what} {value}")
+    meaning = study.definitions.get(metric, "")
+    return f"{metric}{f' ({meaning})' if meaning else ''}: {', '.join(said) or 'not measured'}."
 
 
 def effort_table(results: Mapping[str, Any]) -> Table:

@@ -68,7 +68,7 @@ def work(
                 # another process may have finished it since
                 if not cache.recall(cell, listener.note):
                     seconds = _compute(study, prepared, cell, cache, listener)
-                    listener.done(cell, seconds, len(missing) - 1)
+                    listener.done(cell, seconds, cache.missing())
                 missing.remove(cell)
         if len(missing) == before:
             for cell in set(missing) - said:

@@ -79,15 +79,10 @@ class Batches:
         n = len(self.signals)
         place = (ORDER, self.epoch) if self.training else (VALIDATION,)
         order = torch.randperm(n, generator=generator_of(self.seed, *place))
-        if self.training:
-            n = self.count * self.size
-        batches = order[: n - n % self.world].tensor_split(self.count)
-        # equal shares, since batch statistics are gathered over processes
-        shares = [len(batch) // self.world for batch in batches]
-        return [
-            batch[self.rank * share : (self.rank + 1) * share]
-            for batch, share in zip(batches, shares, strict=True)
-        ]
+        whole = self.count * self.size if self.training else n - n % self.world
+        own = order[:whole].view(-1, self.world)[:, self.rank]
+        # equal shares of every batch, since batch statistics are gathered over processes
+        return list(own.tensor_split(self.count))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in self.rows():

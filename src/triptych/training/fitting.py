@@ -132,7 +132,9 @@ def fit(
         fault: NonFiniteLossError | None = None
         if not keeper.finished:
             try:
-                loaders = cast("list[Any]", [*batches, []])[:2]  # [] says: no validation, on purpose
+                loaders = cast("list[Any]", [*batches, []])[
+                    :2
+                ]  # [] says: no validation, on purpose
                 trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
             except NonFiniteLossError as error:
                 fault = error

@@ -70,10 +70,11 @@ class Keeper(Checkpoint):
         """Judge the epoch and write it down; runs after all other callbacks."""
         epoch = trainer.current_epoch + 1
         self.seconds = time.monotonic() - self._started
+        measured = cast(StructuredModule, pl_module).measured
         metrics = {
             name: float(value)
             for name, value in trainer.callback_metrics.items()
-            if name.startswith(("train/", "validation/"))
+            if name in measured  # lightning repeats figures of earlier epochs
         }
         audits = {
             name: value

@@ -126,6 +126,11 @@ class StructuredModule(L.LightningModule):
         """Log the mean of every term."""
         self._log_means("validation")
 
+    @property
+    def measured(self) -> set[str]:
+        """Names of the figures that this epoch has given so far."""
+        return {f"{stage}/{name}" for stage, sums in self._sums.items() for name in sums}
+
     def configure_optimizers(self) -> Any:
         """AdamW with one cycle of the learning rate: warm-up, then cosine, a step at a time."""
         settings = self.settings

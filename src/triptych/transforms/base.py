@@ -255,8 +255,8 @@ def working_dtype(x: Tensor) -> torch.dtype:
 
 def norm(vectors: Tensor, keepdim: bool = False) -> Tensor:
     """Euclidean length along the last dimension."""
-    length: Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=keepdim)
-    return length
+    lengths = torch.linalg.vector_norm(vectors, dim=-1, keepdim=keepdim)  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
+    return cast(Tensor, lengths)
 
 
 def exact_dtype(device: torch.device) -> torch.dtype:

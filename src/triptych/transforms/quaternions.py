@@ -1,4 +1,4 @@
-"""Unit quaternions `(n, 4)` in the order x, y, z, w, by roma; results have w ≥ 0."""
+"""Unit quaternions `(n, 4)` in the order x, y, z, w; results have w ≥ 0."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def to_matrices(q: Tensor) -> Tensor:
 def _entries() -> Tensor:
     """Signs and factors of the products of x, y, z, w in each entry of the matrix, `(16, 9)`.
 
-    Some five times faster on small batches than roma's entry by entry, which is its reference.
+    One product with it is some five times faster on small batches than entry by entry.
     """
     w = 3
     table = torch.zeros(4, 4, 3, 3)

@@ -1,0 +1,139 @@
+"""Figures that show windows themselves: what a query finds, and latents as a map."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triptych.audit.canvas import COLOURS, INK, canvas, handle, legend, styles
+
+
+def gallery(
+    query: Mapping[str, Any],
+    matches: Mapping[str, Sequence[Mapping[str, Any]]],
+    path: Path,
+    *,
+    rate: float,
+    title: str,
+    note: str = "",
+) -> None:
+    """A query and the top matches of each method, drawn as signals.
+
+    Parameters
+    ----------
+    query
+        ``signal`` (channels, time) or (time,), ``record``, ``label``, ``shown`` (how it was
+        transformed, e.g. ``"shifted by −120 ms"``).
+    matches
+        Method to matches, best first: ``signal``, ``record``, ``label``, ``similarity``. A match
+        of the query's record has a solid frame and a tick, another a dashed frame and a cross.
+    rate
+        Hz.
+    """
+    k, rows = max(len(found) for found in matches.values()), len(matches)
+    with canvas(path, max(1.8 * (k + 1) + 0.4, 6.0), 1.4 * rows + 1.3, title, note) as figure:
+        axes = figure.subplots(rows, k + 1, squeeze=False)
+        for row, (method, found) in enumerate(matches.items()):
+            last = row == rows - 1
+            left = axes[row, 0]  # the query again in every line, to compare with
+            _trace(left, query["signal"], rate, INK, last)
+            left.set_ylabel(method, fontsize=11, fontweight="bold")
+            if row == 0:
+                left.set_title(f"query: {_name(query)}\n{query['shown']}", fontsize=9)
+            for spare in axes[row, len(found) + 1 :]:
+                spare.remove()
+            for axis, match in zip(axes[row, 1:], found, strict=False):
+                right = str(match["record"]) == str(query["record"])
+                colour = COLOURS[0] if right else COLOURS[1]
+                _trace(axis, match["signal"], rate, colour, last)
+                words = f"{'✓' if right else '✗'} {_name(match)}: {match['similarity']:.2f}"
+                axis.set_title(words, fontsize=9, color=colour)
+                for spine in axis.spines.values():
+                    spine.set(visible=True, color=colour, lw=1.4, ls="-" if right else (0, (4, 3)))
+        legend(
+            figure,
+            [
+                ("line", COLOURS[0], "✓ the query's record"),
+                ("dash", COLOURS[1], "✗ another record"),
+                ("", INK, "record, class: cosine similarity; best match on the left"),
+            ],
+        )
+
+
+def embedding_maps(
+    maps: Mapping[str, Mapping[str, Any]],
+    path: Path,
+    *,
+    title: str,
+    note: str = "",
+    colour_by: tuple[str, str] = ("record", "class"),
+    columns: int = 4,
+) -> None:
+    """Latents in two dimensions: for each method one panel by record and below it one by class.
+
+    `maps` gives for every method ``xy`` (n, 2) and a list (n,) for each name in `colour_by`.
+    Every group has a colour and a marker of its own.
+    """
+    columns = min(columns, len(maps))
+    bands = -(-len(maps) // columns)
+    width, height = 2.2 * columns + 1.7, 2.35 * 2 * bands + 0.6
+    with canvas(path, width, height, title, note) as figure:
+        layout = figure.add_gridspec(2 * bands, columns + 1, width_ratios=[*[1] * columns, 0.7])
+        for part, by in enumerate(colour_by):
+            look = styles(_groups(maps, by))
+            for k, (method, points) in enumerate(maps.items()):
+                axis = figure.add_subplot(layout[k // columns * 2 + part, k % columns])
+                xy, names = np.asarray(points["xy"]), np.array([str(v) for v in points[by]])
+                for name, (colour, marker) in look.items():
+                    here = xy[names == name]
+                    axis.scatter(*here.T, s=7, c=colour, marker=marker, lw=0, alpha=0.75)
+                axis.set(xticks=[], yticks=[])
+                axis.spines[:].set_visible(True)
+                axis.set_title(f"{method}, by {by}", fontsize=10)
+            names = figure.add_subplot(layout[part, columns])
+            names.set_axis_off()
+            names.legend(
+                handles=[
+                    handle("", colour, marker, name) for name, (colour, marker) in look.items()
+                ],
+                loc="center left",
+                bbox_to_anchor=(-0.1, 0.5),
+                title=by,
+                ncols=-(-len(look) // 14),
+                fontsize=8,
+                handletextpad=0.1,
+                columnspacing=0.6,
+                labelspacing=0.3,
+            )
+
+
+def _groups(maps: Mapping[str, Mapping[str, Any]], by: str) -> list[str]:
+    """Names of the groups: the few largest first if they are few (classes), else sorted."""
+    count = Counter(str(name) for points in maps.values() for name in points[by])
+    few = len(count) <= len(COLOURS)
+    return [name for name, _ in count.most_common()] if few else sorted(count)
+
+
+def _name(window: Mapping[str, Any]) -> str:
+    """Record and class of a window in a gallery; not every dataset has classes."""
+    return f"{window['record']}, {window['label']}" if window.get("label") else window["record"]
+
+
+def _trace(axis: Any, signal: Any, rate: float, colour: str, last: bool) -> None:
+    """A recording's channels over time, without a scale: every window is standardised."""
+    channels = np.atleast_2d(np.asarray(signal, dtype=np.float64))
+    n = channels.shape[1]
+    time = [i / rate for i in range(n)]
+    looks = [colour] if len(channels) == 1 else [colour, "#777777", "#bbbbbb"]
+    for i, channel in enumerate(channels):
+        axis.plot(time, channel, color=looks[i % len(looks)], lw=1)
+    axis.set(yticks=[], xlim=(0, n / rate))
+    axis.tick_params(labelbottom=last, labelsize=8)
+    axis.grid(visible=False)
+    axis.locator_params(axis="x", nbins=3)
+    if last:
+        axis.set_xlabel("time, s", fontsize=9)

@@ -1,0 +1,78 @@
+"""The command line: `triptych --help`. Every command is a thin face of the library."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from triptych.cli import audit, data, embed, explain, search, study, train
+from triptych.cli.show import complain, say
+from triptych.errors import InputError
+
+INTERRUPTED = "interrupted; files that were finished are whole, so the command can be run again"
+
+
+class Commands(TyperGroup):
+    """All commands; what a user can cause becomes one sentence and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            complain(str(error))
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as stop:
+            complain(str(stop) or INTERRUPTED)
+            raise typer.Exit(130) from stop
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of our output has gone: typer knows how
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            complain(f"{where}{error.strerror or error}")
+            raise typer.Exit(2) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="triptych",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+    epilog="Start with: triptych study ecg-phase --demo --out demo",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from triptych import __version__
+
+        say(f"triptych {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def triptych(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Latent vectors with named blocks: trained, audited, searched and compared."""
+
+
+for module in (study, train, audit, embed, search, explain):
+    module.register(app)
+data.register(app)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line on `argv` (None: what the shell gave); always ends in SystemExit."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    app(given, prog_name="triptych", obj=given)

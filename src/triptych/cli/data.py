@@ -1,0 +1,65 @@
+"""`triptych data`: which data sets there are, downloading them, checking them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triptych.cli.show import progress, say, show_rows
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(help="List, download and check data sets.", no_args_is_help=True)
+    group.command("list", epilog="Example: triptych data list")(list_sets)
+    group.command(epilog="Example: triptych data fetch mitdb --to recordings")(fetch)
+    group.command(epilog="Example: triptych data check recordings/mitdb")(check)
+    app.add_typer(group, name="data")
+
+
+def list_sets() -> None:
+    """List the data sets that triptych knows, and where they lie on this machine."""
+    from triptych import datasets
+    from triptych.errors import InputError
+
+    rows: list[tuple[str, str, str]] = []
+    for name in datasets.names():
+        try:
+            where = {"simulated": "made when needed", "folder": "any folder or file"}.get(name)
+            where = where or str(datasets.locate(name))
+        except InputError:
+            where = f"not here (triptych data fetch {name})"
+        rows.append((name, datasets.summary(name), where))
+    show_rows(("name", "what it is", "where it lies"), rows, right=())
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the data set.")],
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where to; default $TRIPTYCH_DATA, else the user's cache."
+        ),
+    ] = None,
+) -> None:
+    """Download a data set from its official address, checksums verified."""
+    from triptych import datasets
+
+    with progress(f"downloading {name}") as show:
+        folder = datasets.fetch(name, to, progress=lambda file, done, of: show(done, of))
+    say(f"{name} is complete in {folder}.")
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with data.")],
+) -> None:
+    """Check that the data in a folder are complete and sound; exit code 1 if they are not."""
+    from triptych import datasets
+
+    reports = datasets.check(folder)
+    for report in reports:
+        say(str(report))
+    if not all(report.ok for report in reports):
+        raise typer.Exit(1)

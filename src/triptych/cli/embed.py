@@ -1,0 +1,64 @@
+"""`triptych embed`: latents of recordings, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triptych.cli.options import (
+    Channels,
+    Data,
+    LabelColumn,
+    ModelDir,
+    PersonColumn,
+    Rate,
+    own_options,
+)
+from triptych.cli.show import note, progress, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: triptych embed model recordings --rate 250 --out latents.npz")(
+        embed
+    )
+
+
+def embed(
+    model: ModelDir,
+    data: Data,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Name that ends in .npz, .csv or .parquet.")
+    ],
+    step: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="A window every S seconds; default end to end."),
+    ] = None,
+    rate: Rate = None,
+    channels: Channels = None,
+    label_column: LabelColumn = None,
+    person_column: PersonColumn = None,
+) -> None:
+    """Write the latents of recordings, by block, with record, person, start and label."""
+    from triptych.audit.embeddings import require_kind, write_latents
+    from triptych.audit.sources import embed_all, fit_to, open_data, windows_of
+    from triptych.model import Model
+
+    require_kind(out)
+    loaded = Model.load(model)
+    given = own_options(rate, channels, label_column, person_column)
+    source = fit_to(open_data(data, given), loaded.preprocessing)
+    note(source.notes)
+    windows = windows_of(source, loaded.preprocessing, step)
+    with progress("embedding") as show:
+        latents = embed_all(loaded, windows.centred, show)
+    origin = source.dataset
+    about = {"model": str(model), "data": origin.title, "fingerprint": origin.fingerprint}
+    write_latents(out, latents, windows, about)
+    sizes = ", ".join(f"{name} {z.shape[1]}" for name, z in latents.items())
+    say(
+        f"{len(windows):,} windows of {len(origin)} recordings ({origin.title}) are in {out}: "
+        f"{sizes} dimensions, with record, person, start and label."
+    )

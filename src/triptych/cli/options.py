@@ -1,0 +1,88 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from triptych.errors import InputError
+
+ModelDir = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model.")]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="Own recordings (a folder or file), or a data set: mitdb, simulated, mitdb:DIR.",
+    ),
+]
+Own = "Own recordings"
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="HZ", help="Sampling rate of files that do not state it.", rich_help_panel=Own
+    ),
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="Channels to use, in the model's order.", rich_help_panel=Own),
+]
+LabelColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of the label.", rich_help_panel=Own)
+]
+PersonColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of the person.", rich_help_panel=Own)
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", show_default=True)]
+
+
+def own_options(
+    rate: float | None, channels: str | None, label: str | None, person: str | None
+) -> dict[str, Any]:
+    """How own recordings are to be read; what was not said is left out."""
+    said = {
+        "rate": rate,
+        "signal_columns": names(channels) or None,
+        "label_column": label,
+        "person_column": person,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def names(text: str | None) -> tuple[str, ...]:
+    """``"a, b"`` → ``("a", "b")``."""
+    return tuple(each.strip() for each in (text or "").split(",") if each.strip())
+
+
+def numbers(text: str | None, option: str) -> tuple[float, ...]:
+    """``"-0.1, 0.1"`` → ``(-0.1, 0.1)``; InputError for what is no number."""
+    try:
+        return tuple(float(each) for each in names(text))
+    except ValueError as error:
+        raise InputError(f"{option} is {text!r}, expected numbers with commas between") from error
+
+
+def pairs(texts: list[str] | None, option: str) -> dict[str, Any]:
+    """``["mode=circular", "max_shift=0.1"]`` → names and values, numbers read as such."""
+    import yaml
+
+    found: dict[str, Any] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise InputError(f"{option} is {text!r}, expected NAME=VALUE")
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"{option} has the value {value!r}, which cannot be read") from error
+    return found
+
+
+def limits(texts: list[str] | None, option: str) -> dict[str, float]:
+    """As `pairs`, with a number for every value."""
+    found = pairs(texts, option)
+    for name, value in found.items():
+        if not isinstance(value, (int, float)):
+            raise InputError(f"{option} has {name}={value}, expected a number")
+    return found

@@ -1,0 +1,79 @@
+"""`triptych search`: windows that are most like one window."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from triptych.cli.options import (
+    Channels,
+    Data,
+    LabelColumn,
+    ModelDir,
+    PersonColumn,
+    Rate,
+    own_options,
+)
+from triptych.cli.show import note, progress, say, show_rows
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: triptych search model mitdb --query 208:17")(search)
+
+
+def search(
+    model: ModelDir,
+    data: Data,
+    query: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE:INDEX",
+            help="Window INDEX (from 0) of a file, or of the recording of that name in DATA.",
+        ),
+    ],
+    k: Annotated[int, typer.Option("--k", metavar="N", help="How many to find.")] = 10,
+    block: Annotated[
+        str | None, typer.Option(help="Block to compare; default those that are invariant.")
+    ] = None,
+    rate: Rate = None,
+    channels: Channels = None,
+    label_column: LabelColumn = None,
+    person_column: PersonColumn = None,
+) -> None:
+    """Find the windows of DATA that are most like one window.
+
+    Windows of the query's own recording that start within 5 s of it are left out.
+    """
+    from triptych.audit.neighbours import search as find
+    from triptych.audit.sources import fit_to, open_data
+    from triptych.model import Model
+
+    loaded = Model.load(model)
+    given = own_options(rate, channels, label_column, person_column)
+    source = fit_to(open_data(data, given), loaded.preprocessing)
+    note(source.notes)
+    with progress("embedding") as show:
+        found = find(loaded, source, query, k, block=block, options=given, progress=show)
+    asked = found.query
+    label = f", label {asked.label}" if asked.label else ""
+    say(
+        f"Most like {asked.record} at {asked.start:g} s{label}, by {' and '.join(found.blocks)}, "
+        f"among {found.among:,} windows of {source.dataset.title}:"
+    )
+    show_rows(
+        ("rank", "similarity", "record", "person", "start, s", "label"),
+        [
+            (
+                str(each.rank),
+                f"{each.similarity:.3f}",
+                each.record,
+                each.person,
+                f"{each.start:.2f}",
+                each.label,
+            )
+            for each in found.found
+        ],
+        right=(0, 1, 4),
+    )

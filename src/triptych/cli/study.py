@@ -1,0 +1,157 @@
+"""`triptych study`: methods compared under one protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+
+from triptych.cli.options import Device, names
+from triptych.cli.show import command_of, note, say, show_table
+
+if TYPE_CHECKING:
+    from triptych.studies.base import Study
+    from triptych.studies.runner import Outcome
+
+DEMO_METHODS = "plain,augmentation,scl"
+NO_ANSWER_S = 10.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="Example: triptych study ecg-phase --data mitdb --budget quick --out results/ecg"
+    )(study)
+
+
+def study(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the study: ecg-phase.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for results, table, figures, report.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The data set's folder, or a folder that holds it."),
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Another data set of the study.")] = None,
+    budget: Annotated[
+        str, typer.Option(help="smoke (seconds), quick (minutes) or full (hours).")
+    ] = "quick",
+    methods: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Rows to compute; default all.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Runs of each method.")] = None,
+    split: Annotated[str | None, typer.Option(help="Another split of the study.")] = None,
+    device: Device = "auto",
+    jobs: Annotated[int, typer.Option(metavar="N", help="Processes that compute at a time.")] = 1,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Only try each method's settings on validation people.")
+    ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Three methods, quick, on the data that can be had.")
+    ] = False,
+) -> None:
+    """Compare methods under one protocol: table, figures and report.
+
+    Finished cells are kept in DIR, so an interrupted study goes on where it stopped when the same
+    command is run again.
+    """
+    from triptych import studies
+    from triptych.errors import InputError
+    from triptych.studies.base import Budget, Options
+    from triptych.studies.runner import run
+
+    chosen = studies.study(name)
+    if demo:
+        methods = methods or DEMO_METHODS
+        dataset = dataset or _demo_data(data)
+        data = None if dataset == "simulated" else data
+    if budget not in get_args(Budget):
+        choice = ", ".join(get_args(Budget))
+        raise InputError(f"there is no budget {budget!r}: choose from {choice}")
+    options = Options(cast(Budget, budget), names(methods), seeds, device, dataset, split)
+    if tune:
+        _tune(chosen, data, options, out)
+        return
+    outcome = run(chosen, out, data=data, options=options, jobs=jobs, command=command_of(ctx))
+    _show(chosen, outcome)
+
+
+def _tune(chosen: Study[Any], data: Path | None, options: Any, out: Path) -> None:
+    from triptych.errors import InputError
+    from triptych.studies.runner import checked
+
+    tuning = getattr(chosen, "tune", None)
+    if tuning is None:
+        raise InputError(f"the study {chosen.name} has nothing to tune; leave --tune out")
+    options = checked(chosen, options, 1)
+    file = tuning(chosen.prepare(data, options), options.methods, out, say)
+    say(f"The trials are in {file}; the study uses those that are shipped with triptych.")
+
+
+def _show(chosen: Study[Any], outcome: Outcome) -> None:
+    from triptych.studies import wording
+
+    say()
+    for table in wording.metric_tables(chosen, outcome.results, headline=True):
+        show_table(table)
+    if headline := wording.headline(chosen, outcome.results):
+        say(headline)
+    say(f"The report is {outcome.report} (open it in a browser), the table {outcome.table}.")
+
+
+def _demo_data(data: Path | None) -> str:
+    """Mitdb if it is here or can be downloaded; else the simulated cohort, and one sentence."""
+    from triptych import datasets
+    from triptych.errors import InputError
+
+    try:
+        datasets.locate("mitdb", data)
+        return "mitdb"
+    except InputError:
+        if data is not None:
+            raise
+    say("The MIT-BIH recordings are not on this machine: asking PhysioNet for them (100 MB).")
+    refusal = _fetch("mitdb")
+    if not refusal:
+        return "mitdb"
+    note([refusal])
+    say("So this demo runs on a simulated cohort: its figures say nothing about real recordings.")
+    return "simulated"
+
+
+def _fetch(name: str) -> str:
+    """Download; the reason why not, if no file has arrived after `NO_ANSWER_S` or it broke off."""
+    import threading
+
+    from triptych import datasets
+    from triptych.cli.show import progress
+    from triptych.errors import InputError
+
+    answered, given_up, failure = threading.Event(), threading.Event(), list[str]()
+    finished = threading.Event()
+
+    def count(file: str, done: int, of: int) -> None:
+        if given_up.is_set():  # ends the thread that nobody waits for any more
+            raise InputError("given up")
+        if done:
+            answered.set()
+        show(done, of)
+
+    def work() -> None:
+        try:
+            datasets.fetch(name, progress=count)
+        except InputError as error:
+            failure.append(str(error))
+        finished.set()
+        answered.set()
+
+    with progress(f"downloading {name}") as show:
+        threading.Thread(target=work, daemon=True).start()
+        if not answered.wait(NO_ANSWER_S):
+            given_up.set()
+            return f"no answer within {NO_ANSWER_S:g} s"
+        finished.wait()
+    return failure[0] if failure else ""

@@ -1,0 +1,92 @@
+"""`triptych train`: a model from a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from triptych.cli.options import Device
+from triptych.cli.show import note, say
+
+if TYPE_CHECKING:
+    from triptych.training import Prepared
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: triptych train recipe.yaml --data recordings --out model")(train)
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="What to train, and how.")],
+    out: Annotated[Path, typer.Option(metavar="MODEL_DIR", help="Folder for the model.")],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the last finished epoch in MODEL_DIR.")
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the data, if the recipe does not say."),
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Train a model from a recipe; it can be interrupted and resumed."""
+    from triptych.training import Recipe, fit, prepare
+
+    plan = Recipe.read(recipe)
+    prepared = prepare(plan, data)
+    note(prepared.notes)
+    train, validation = prepared.train, prepared.validation
+    say(
+        f"Training {plan.name}: {plan.objective.name} on {prepared.title}, "
+        f"{_count(train)} for training and {_count(validation)} for validation, at most "
+        f"{plan.training.epochs} epochs."
+    )
+    try:
+        fitted = fit(
+            plan,
+            train,
+            validation,
+            out=out,
+            resume=resume,
+            device=device,
+            channels=prepared.channels,
+            info=_origin(prepared),
+        )
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"interrupted; finished epochs are kept in {out}: run the same command with --resume "
+            "to go on"
+        ) from stop
+    say(
+        f"{fitted.epochs} epochs in {fitted.seconds:.0f} s; the weights of epoch "
+        f"{fitted.best_epoch} are kept (validation loss {fitted.best_validation:.4g})."
+    )
+    say(f"The model is in {out}; `triptych explain {out}` says what it is.")
+
+
+def _origin(prepared: Prepared) -> dict[str, Any]:
+    """What is saved with the model about its data and its making."""
+    from importlib.metadata import version
+
+    from triptych import __version__
+
+    sides = {"train": prepared.train, "validation": prepared.validation}
+    counts = {
+        side: {"people": len(set(each.person)), "windows": len(each)}
+        for side, each in sides.items()
+    }
+    return {
+        "data": {
+            "title": prepared.title,
+            "fingerprint": prepared.fingerprint,
+            "notes": list(prepared.notes),
+            **counts,
+        },
+        "versions": {"triptych": __version__, "torch": version("torch")},
+    }
+
+
+def _count(windows: Any) -> str:
+    return f"{len(windows):,} windows of {len(set(windows.person))} people"

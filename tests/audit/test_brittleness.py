@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from triptych.audit.brittleness import ResponseCurve, half_life, response_curve
+from triptych.errors import InputError
+from triptych.transforms import PhaseShift, Rotation
+
+RATE = 100.0
+SHIFT = PhaseShift(max_shift=0.25, rate=RATE, mode="circular")
+GRID = np.array([-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2])
+
+
+def waves(n: int = 40) -> tuple[torch.Tensor, np.ndarray]:
+    """Sines of 1 Hz for 1 s in random phases, the cosine of two shifted ones known: cos(2πθ)."""
+    phase = torch.rand(n, 1, 1, generator=torch.Generator().manual_seed(0))
+    t = torch.arange(int(RATE)) / RATE
+    return torch.sin(2 * np.pi * (t + phase)), np.arange(n) // 10
+
+
+def flat(x: torch.Tensor) -> torch.Tensor:
+    return x.flatten(1)
+
+
+def power(x: torch.Tensor) -> np.ndarray:
+    return torch.fft.rfft(x).abs().flatten(1).numpy()
+
+
+def hand_made(means: np.ndarray, between: float, sizes: tuple[int, ...] = (5, 5)) -> ResponseCurve:
+    m = means.shape[1]
+    distance = np.arange(1, m + 1) / m
+    empty = np.zeros(m)
+    return ResponseCurve(
+        theta=distance, distance=distance, mean=np.array(sizes) @ means / sum(sizes), low=empty,
+        high=empty, auroc=empty, between=between, group_between=np.full(len(sizes), between),
+        groups=tuple("abcdef"[: len(sizes)]), sizes=np.array(sizes), group_means=means,
+        window_mean=empty,
+    )  # fmt: skip
+
+
+def test_the_curve_of_a_sine_is_a_cosine() -> None:
+    x, groups = waves()
+    curve = response_curve(flat, x, SHIFT, GRID, groups, batch=7)
+    np.testing.assert_allclose(curve.mean, np.cos(2 * np.pi * GRID), atol=1e-5)
+    np.testing.assert_allclose(curve.theta, GRID, atol=1e-7)
+    np.testing.assert_allclose(curve.distance, np.abs(GRID), atol=1e-7)
+    np.testing.assert_allclose(curve.window_mean, np.cos(2 * np.pi * GRID).mean(), atol=1e-5)
+    assert np.all(curve.low <= curve.mean + 1e-9)
+    assert np.all(curve.mean <= curve.high + 1e-9)
+    assert curve.at(0.1) == pytest.approx(np.cos(0.2 * np.pi), abs=1e-5)
+    assert curve.group_means.shape == (4, 7)
+    assert curve.sizes.tolist() == [10] * 4
+    with pytest.raises(InputError, match=r"0\.07"):
+        curve.at(0.07)
+
+
+def test_batches_and_order_of_groups_change_nothing() -> None:
+    x, groups = waves()
+    whole = response_curve(flat, x, SHIFT, GRID, groups, batch=1000)
+    small = response_curve(flat, x, SHIFT, GRID, groups, batch=3)
+    np.testing.assert_allclose(whole.group_means, small.group_means, atol=1e-6)
+    assert whole.between == pytest.approx(small.between, abs=1e-6)
+
+
+def test_half_life_of_a_sine_is_where_the_cosine_is_halfway() -> None:
+    x, groups = waves(400)
+    curve = response_curve(flat, x, SHIFT, np.linspace(-0.25, 0.25, 101), groups, pairs=50_000)
+    expected = np.arccos((1 + curve.between) / 2) / (2 * np.pi)
+    life = half_life(curve)
+    assert life.value == pytest.approx(expected, abs=1e-4)
+    assert life.low <= life.value <= life.high
+    assert life.reached == 1
+
+
+def test_an_invariant_encoder_never_falls() -> None:
+    x, groups = waves()
+    x = x * torch.linspace(1, 3, 40)[:, None, None] + torch.arange(40)[:, None, None]
+    curve = response_curve(power, x, SHIFT, GRID, groups)
+    np.testing.assert_allclose(curve.mean, 1, atol=1e-5)
+    life = half_life(curve)
+    assert np.isnan(life.value)
+    assert life.reached == 0
+    assert life.to_dict() == {"value": None, "low": None, "high": None, "reached": 0.0}
+
+
+def test_a_constant_encoder_is_told_apart_from_an_invariant_one() -> None:
+    x, groups = waves()
+    curve = response_curve(lambda x: torch.ones(len(x), 8), x, SHIFT, GRID, groups)
+    assert curve.mean.tolist() == pytest.approx([1.0] * 7)
+    assert curve.between == pytest.approx(1.0)
+    assert curve.auroc.tolist() == [0.5] * 7
+    assert np.isnan(half_life(curve).value)
+
+
+def test_a_crop_and_a_parameter_vector_are_swept_too() -> None:
+    crop = PhaseShift(max_shift=0.1, rate=RATE)
+    x = torch.randn(12, 1, 50 + 2 * crop.context)
+    curve = response_curve(flat, x, crop, [-0.1, 0.0, 0.1], np.arange(12) % 3)
+    assert curve.mean[1] == pytest.approx(1, abs=1e-6)
+    rotation = Rotation()
+    theta = rotation.sample(5, torch.Generator().manual_seed(0))
+    curve = response_curve(
+        lambda x: x.norm(dim=1), torch.randn(12, 3, 20), rotation, theta, np.arange(12) % 3
+    )
+    np.testing.assert_allclose(curve.mean, 1, atol=1e-5)
+    np.testing.assert_allclose(curve.theta, curve.distance)
+
+
+def test_the_first_crossing_is_interpolated() -> None:
+    # 1 at 0, then 0.9, 0.4, 0.1 at 1/3, 2/3, 1: halfway to 0.2 is 0.6, reached between 1/3 and 2/3
+    curve = hand_made(np.tile([0.9, 0.4, 0.1], (2, 1)), between=0.2)
+    life = half_life(curve)
+    assert life.value == pytest.approx(1 / 3 + (0.9 - 0.6) / 0.5 / 3)
+    assert (life.low, life.high) == pytest.approx((life.value, life.value))
+    at_once = hand_made(np.tile([0.0, 0.0, 0.0], (2, 1)), between=0.0)
+    assert half_life(at_once).value == pytest.approx(0.5 / 3)
+
+
+def test_some_groups_that_never_fall_leave_the_interval_open() -> None:
+    means = np.array([[0.9, 0.9, 0.9], [0.9, 0.0, 0.0], [0.9, 0.0, 0.0]])
+    life = half_life(hand_made(means, between=0.0, sizes=(4, 4, 4)))
+    assert np.isfinite(life.value)
+    assert life.high == np.inf
+    assert 0.5 < life.reached < 1
+    assert life.to_dict()["high"] is None
+
+
+def test_results_are_plain_data() -> None:
+    x, groups = waves()
+    curve = response_curve(flat, x, SHIFT, GRID, groups)
+    data = json.loads(json.dumps(curve.to_dict(), allow_nan=False))
+    assert data["groups"] == ["0", "1", "2", "3"]
+    assert "window_mean" not in data
+    assert replace(curve, between=np.nan).to_dict()["between"] is None
+
+
+def test_refusals() -> None:
+    x, groups = waves()
+    with pytest.raises(InputError, match="at least two"):
+        response_curve(flat, x, SHIFT, GRID, np.zeros(40))
+    with pytest.raises(InputError, match="groups"):
+        response_curve(flat, x, SHIFT, GRID, groups[:-1])
+    with pytest.raises(InputError, match="grid"):
+        response_curve(flat, x, SHIFT, np.zeros((3, 2)), groups)
+    with pytest.raises(InputError, match="latents holds NaN"):
+        response_curve(lambda x: x.flatten(1) * np.nan, x, SHIFT, GRID, groups)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from triptych.audit.regressors import Pairs, best_regressor, boosting, folds, mlp, r2, ridge
+
+
+def pairs(n: int = 400, d: int = 3, seed: int = 0) -> Pairs:
+    z = np.random.default_rng(seed).normal(size=(2, n, d)) * [1, 10, 100] + [5, 0, -50]
+    return Pairs.standardised(z[0], z[1], np.arange(n) < n // 2)
+
+
+def test_standardised_by_the_fitted_rows_only() -> None:
+    ours = pairs()
+    known = np.concatenate([ours.z1[:200], ours.z2[:200]])
+    np.testing.assert_allclose(known.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(known.std(axis=0), 1, atol=1e-5)
+    noise = 1e-9 * np.random.default_rng(0).normal(size=(400, 2))
+    dead = Pairs.standardised(7 + noise, 7 - noise, np.ones(400, bool))
+    assert not dead.z1.any()
+    assert not dead.z2.any()
+
+
+def test_features_are_both_sides_their_difference_and_projected_products() -> None:
+    ours = pairs()
+    features = ours.with_products()
+    assert features.shape == (400, 9 + 1024)
+    np.testing.assert_array_equal(features[:, :9], ours.plain())
+    np.testing.assert_allclose(features[:, 6:9], ours.z2 - ours.z1)
+    # an outer product has rank one, and it is bilinear: doubling one side doubles it
+    products = features[:, 9:].reshape(-1, 32, 32)
+    assert np.linalg.matrix_rank(products[0], tol=1e-3) == 1
+    doubled = Pairs(ours.z1 * 2, ours.z2).with_products()[:, 9:].reshape(-1, 32, 32)
+    np.testing.assert_allclose(doubled, 2 * products, rtol=1e-4, atol=1e-5)
+
+
+def test_ridge_agrees_with_scikit_learn() -> None:
+    linear = pytest.importorskip("sklearn.linear_model")
+    ours = pairs()
+    y = np.random.default_rng(1).normal(size=400) + ours.z1[:, 0] * ours.z2[:, 1]
+    got = ridge(ours, y, (0.1, 1.0))(ours)
+    x = ours.with_products().astype(np.float64)
+    x = (x - x.mean(0)) / x.std(0)
+    for column, alpha in enumerate((0.1, 1.0)):
+        expected = linear.Ridge(alpha=alpha * 400).fit(x, y).predict(x)
+        np.testing.assert_allclose(got[:, column], expected, atol=1e-3)
+
+
+def test_folds_hold_whole_groups_once() -> None:
+    groups = np.random.default_rng(0).integers(0, 7, 100)
+    masks = list(folds(groups, 3, seed=0))
+    np.testing.assert_array_equal(np.sum(masks, axis=0), 1)
+    for held in masks:
+        assert not set(groups[held]) & set(groups[~held])
+
+
+def test_r2_is_not_clipped() -> None:
+    y = np.array([-1.0, 0.0, 1.0])
+    assert r2(y, y) == 1
+    assert r2(np.zeros(3), y) == 0
+    assert r2(-3 * y, y) == -15
+
+
+def test_each_regressor_reads_what_it_can() -> None:
+    train, test = pairs(1500), pairs(500, seed=1)
+    groups = np.arange(1500) % 6
+    kink = lambda p: np.abs(p.z1[:, 0]).astype(np.float64)  # noqa: E731 - no line reads it
+    assert r2(ridge(train, kink(train), (0.1,))(test)[:, 0], kink(test)) < 0.2
+    assert r2(boosting(train, kink(train), 0)(test), kink(test)) > 0.9
+    assert r2(mlp(train, kink(train), groups, 0)(test), kink(test)) > 0.9
+    one_record = mlp(train, kink(train), np.zeros(1500, np.int64), 0)
+    assert r2(one_record(test), kink(test)) > 0.9
+
+
+def test_the_best_is_chosen_for_what_it_reads() -> None:
+    train, test = pairs(600), pairs(300, seed=1)
+    groups = np.arange(600) % 6
+    line = train.z2[:, 0].astype(np.float64) + 0.5 * train.z1[:, 2]
+    name, scores, predict = best_regressor(train, line, groups, 0)
+    assert name == max(scores, key=scores.__getitem__)
+    assert r2(predict(test), test.z2[:, 0] + 0.5 * test.z1[:, 2]) > 0.95
+    product = train.z1[:, 0].astype(np.float64) * train.z2[:, 1]
+    name, scores, predict = best_regressor(train, product, groups, 0)
+    assert scores["ridge"] > 0.5
+    assert r2(predict(test), test.z1[:, 0] * test.z2[:, 1]) > 0.5

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from triptych.audit.retrieval import (
+    near_in_time,
+    neighbour_overlap,
+    precision_at_k,
+    same_group,
+    shape_based_distance,
+    top_k,
+    top_k_of,
+)
+from triptych.errors import InputError
+
+
+def naive(query: np.ndarray, gallery: np.ndarray, barred: np.ndarray, k: int) -> np.ndarray:
+    """Nearest by cosine, one query at a time, in float64."""
+    out = []
+    for x, bar in zip(query, barred, strict=True):
+        scores = [
+            -2 if b else float(x @ y) / max(np.linalg.norm(x) * np.linalg.norm(y), 1e-300)
+            for y, b in zip(gallery, bar, strict=True)
+        ]
+        out.append(sorted(range(len(scores)), key=lambda i: -scores[i])[:k])
+    return np.array(out)
+
+
+def cohort(n: int = 90) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    record = rng.choice(["100", "103", "231"], n)
+    return rng.normal(size=(n, 8)), record, rng.uniform(0, 60, n)
+
+
+def test_top_k_is_the_naive_loop_under_both_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triptych.audit.retrieval._CHUNK", 13)
+    z, record, start = cohort()
+    near = (record[:, None] == record) & (np.abs(start[:, None] - start) <= 5)
+    own = record[:, None] == record
+    for rule, barred in (
+        (near_in_time(record, start, record, start), near),
+        (same_group(record, record), own),
+        (near, near),
+        (None, np.zeros_like(own)),
+    ):
+        index, similarity = top_k(torch.from_numpy(z), z, 10, rule)
+        np.testing.assert_array_equal(index, naive(z, z, barred, 10))
+        assert (np.diff(similarity, axis=1) <= 0).all()
+        assert not np.take_along_axis(barred, index, 1).any()
+
+
+def test_precision_is_the_share_of_right_neighbours() -> None:
+    z, record, start = cohort()
+    rule = near_in_time(record, start, record, start)
+    found = precision_at_k(z, z, record, record, rule, k=5)
+    barred = (record[:, None] == record) & (np.abs(start[:, None] - start) <= 5)
+    expected = (record[naive(z, z, barred, 5)] == record[:, None]).mean(axis=1)
+    np.testing.assert_allclose(found.per_query, expected)
+    assert found.precision == pytest.approx(expected.mean())
+    assert found.per_class["103"] == pytest.approx(expected[record == "103"].mean())
+    assert sum(found.queries.values()) == 90
+    assert "per_query" not in found.to_dict()
+
+
+def test_macro_weighs_classes_equally_and_names_the_small_ones() -> None:
+    record = np.repeat(["a", "b", "c"], 40)
+    label = np.tile(["N"] * 30 + ["V"] * 10, 3)
+    label[np.flatnonzero(label == "V")[:2]] = "F"  # two F, both in record a
+    z = np.eye(3)[np.searchsorted(["F", "N", "V"], label)] + 0.01
+    rule = same_group(record, record)
+    found = precision_at_k(z, z, label, label, rule, k=10, macro=True, min_gallery=15)
+    assert found.per_class == {"N": 1.0, "V": 1.0}
+    assert found.left_out == {"F": 0}
+    assert found.precision == 1
+    everything = precision_at_k(z, z, label, label, rule, k=10)
+    assert everything.left_out == {}
+    assert everything.per_class["F"] == 0
+    nothing = precision_at_k(z, z, label, label, rule, k=10, macro=True, min_gallery=1000)
+    assert np.isnan(nothing.precision)
+    assert set(nothing.left_out) == {"F", "N", "V"}
+
+
+def test_shuffled_labels_give_chance() -> None:
+    rng = np.random.default_rng(0)
+    z = np.repeat(np.eye(4), 200, axis=0) + 0.1 * rng.normal(size=(800, 4))
+    label = rng.permutation(np.repeat(list("NSVF"), 200))
+    own = np.eye(800, dtype=bool)
+    assert precision_at_k(z, z, label, label, own).precision == pytest.approx(0.25, abs=0.02)
+
+
+def test_zero_rows_have_cosine_zero() -> None:
+    gallery = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
+    index, similarity = top_k(np.array([[2.0, 0.0], [0.0, 0.0]]), gallery, 3)
+    assert index[0].tolist() == [2, 1, 0]
+    assert similarity.tolist() == [[1, 0, -1], [0, 0, 0]]
+
+
+def test_overlap_with_the_ranking_by_shape() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 64))
+    by_shape, _ = top_k_of(-shape_based_distance(x, x, 0), 5, np.eye(30, dtype=bool))
+    by_cosine, _ = top_k(x, x, 5, np.eye(30, dtype=bool))
+    # at lag 0 only, shape-based similarity is the cosine
+    np.testing.assert_array_equal(neighbour_overlap(by_shape, by_cosine), np.ones(30))
+
+
+def test_overlap_is_the_size_of_the_intersection() -> None:
+    rng = np.random.default_rng(0)
+    a = np.stack([rng.permutation(15)[:10] for _ in range(20)])
+    b = np.stack([rng.permutation(15)[:10] for _ in range(20)])
+    expected = [len(set(x) & set(y)) / 10 for x, y in zip(a, b, strict=True)]
+    np.testing.assert_allclose(neighbour_overlap(a, b), expected)
+    np.testing.assert_array_equal(neighbour_overlap(a, a[:, ::-1]), np.ones(20))
+
+
+def test_refusals() -> None:
+    z = np.ones((4, 2))
+    with pytest.raises(InputError, match="columns"):
+        top_k(z, np.ones((4, 3)), 2)
+    with pytest.raises(InputError, match="k is 5"):
+        top_k(z, z, 5)
+    with pytest.raises(InputError, match="fewer than k = 2"):
+        top_k(z, z, 2, same_group(["a", "a", "a", "b"], ["a", "a", "a", "b"]))
+    with pytest.raises(InputError, match="exclusion rule"):
+        top_k(z, z, 2, np.zeros((4, 3), bool))
+    with pytest.raises(InputError, match="query_labels"):
+        precision_at_k(z, z, ["a"], ["a"] * 4, k=2)
+    with pytest.raises(InputError, match="gallery_labels"):
+        precision_at_k(z, z, ["a"] * 4, ["a"], k=2)
+    with pytest.raises(InputError, match="rankings"):
+        neighbour_overlap(np.ones((2, 3)), np.ones((2, 4)))

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triptych.audit.statistics import (
+    bootstrap_interval,
+    paired_difference,
+    per_subject,
+    stack_subjects,
+)
+from triptych.errors import InputError
+
+
+def test_one_seed_draws_subjects_only_and_matches_a_loop() -> None:
+    values = np.random.default_rng(0).normal(0.8, 0.1, 21)
+    rng = np.random.default_rng(1)
+    means = [rng.choice(values, 21).mean() for _ in range(20_000)]
+    got = bootstrap_interval(values, resamples=20_000)
+    assert got.mean == pytest.approx(values.mean())
+    assert (got.low, got.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=2e-3)
+    assert (got.seeds, got.subjects) == (1, 21)
+
+
+def test_seeds_and_subjects_are_both_drawn_and_match_a_loop() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(3, 1)) + rng.normal(size=(1, 12))
+    counts = rng.integers(1, 50, (3, 12)).astype(float)
+    means = []
+    for _ in range(20_000):
+        drawn = np.ix_(rng.integers(0, 3, 3), rng.integers(0, 12, 12))
+        means.append((values[drawn] * counts[drawn]).sum() / counts[drawn].sum())
+    got = bootstrap_interval(values, counts, resamples=20_000)
+    assert got.mean == pytest.approx((values * counts).sum() / counts.sum())
+    assert (got.low, got.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=0.06)
+    only_subjects = bootstrap_interval(values.mean(axis=0))
+    assert got.high - got.low > only_subjects.high - only_subjects.low
+
+
+def test_the_interval_covers_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    inside = 0
+    for trial in range(200):
+        got = bootstrap_interval(rng.normal(size=40), resamples=400, seed=trial)
+        inside += got.low <= 0 <= got.high
+    assert 0.88 <= inside / 200 <= 0.99
+
+
+def test_folds_that_test_different_people_are_one_table() -> None:
+    table, names = stack_subjects([{"a": 0.5, "b": 0.7}, {"c": 0.9, "d": None}])
+    assert names == ("a", "b", "c", "d")
+    got = bootstrap_interval(table)
+    assert got.mean == pytest.approx(0.7)
+    assert (got.seeds, got.subjects) == (2, 3)
+    assert 0.5 <= got.low <= got.mean <= got.high <= 0.9
+
+
+def test_intervals_are_deterministic_and_a_single_figure_has_none() -> None:
+    values = np.arange(20.0).reshape(2, 10)
+    assert bootstrap_interval(values) == bootstrap_interval(values)
+    assert bootstrap_interval(values) != bootstrap_interval(values, seed=1)
+    lone = bootstrap_interval([0.5])
+    assert lone.mean == 0.5
+    assert lone.to_dict() == {"mean": 0.5, "low": None, "high": None, "seeds": 1, "subjects": 1}
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12), st.floats(-10, 10))
+def test_moving_all_figures_moves_the_interval(values: list[float], by: float) -> None:
+    a = bootstrap_interval(values, resamples=50)
+    b = bootstrap_interval(np.array(values) + by, resamples=50)
+    assert (b.mean, b.low, b.high) == pytest.approx((a.mean + by, a.low + by, a.high + by))
+    assert a.low - 1e-9 <= a.high
+
+
+def test_per_subject_means_and_counts() -> None:
+    got = per_subject([0.0, 1.0, 1.0, 0.5], ["b", "a", "a", "b"])
+    assert got == {"a": (1.0, 2), "b": (0.25, 2)}
+
+
+def test_a_difference_is_worded_by_its_interval() -> None:
+    rng = np.random.default_rng(0)
+    person = rng.normal(0.6, 0.2, 21)  # people differ much more than the methods do
+    b = person + rng.normal(0, 0.01, (3, 21))
+    a = b + 0.031 + rng.normal(0, 0.02, (3, 21))
+    above = paired_difference(a, b, names=("scl", "plain"))
+    assert above.mean == pytest.approx((a - b).mean())
+    assert above.verdict.startswith("scl is above plain by 3.")
+    assert f"(95 % interval {above.low * 100:.1f} to {above.high * 100:.1f}, 21" in above.verdict
+    below = paired_difference(b, a, names=("plain", "scl"))
+    assert below.verdict == above.verdict.replace("scl is above plain", "plain is below scl")
+    same = paired_difference(b, b + rng.normal(0, 0.05, (3, 21)))
+    assert same.low < 0 < same.high
+    assert same.verdict.startswith("no difference shown between A and B (95 % interval -")
+
+
+def test_five_people_cannot_show_a_difference() -> None:
+    got = paired_difference(np.ones(5), np.zeros(5))
+    assert got.low > 0
+    assert got.verdict.startswith("no difference shown")
+    assert "fewer than 6" in got.verdict
+    assert paired_difference(np.ones(6), np.zeros(6)).verdict.startswith("A is above B by 100.0")
+
+
+def test_subjects_of_one_side_only_do_not_count() -> None:
+    a = np.array([[1.0, np.nan, 2.0, 3.0], [1.0, np.nan, np.nan, 3.0]])
+    b = np.array([0.0, 5.0, 0.0, np.nan])
+    got = paired_difference(a, b, scale=1, unit="degrees")
+    assert got.subjects == 2
+    assert got.mean == pytest.approx(1.5)
+    assert got.to_dict()["subjects"] == 2
+
+
+def test_no_difference_is_rarely_called_one() -> None:
+    rng = np.random.default_rng(0)
+    wrong = sum(
+        paired_difference(*rng.normal(size=(2, 20)), resamples=300).verdict.startswith("A is")
+        for _ in range(200)
+    )
+    assert wrong / 200 <= 0.12
+
+
+def test_refusals() -> None:
+    with pytest.raises(InputError, match="nothing to average"):
+        bootstrap_interval([np.nan, np.nan])
+    with pytest.raises(InputError, match="nothing to average"):
+        bootstrap_interval(np.ones((2, 3)), np.ones((2, 4)))
+    with pytest.raises(InputError, match="nothing to average"):
+        bootstrap_interval([1.0, 2.0], [-1.0, 3.0])
+    with pytest.raises(InputError, match="shape"):
+        bootstrap_interval(np.ones((2, 3, 4)))
+    with pytest.raises(InputError, match="same test subjects"):
+        paired_difference(np.ones(4), np.ones(5))
+    with pytest.raises(InputError, match="at least two"):
+        paired_difference([1.0, np.nan], [1.0, 2.0])
+    with pytest.raises(InputError, match="subjects has the shape"):
+        per_subject([1.0, 2.0], ["a"])

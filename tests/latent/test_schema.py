@@ -1,0 +1,164 @@
+"""The schema: blocks in order, relations, cutting and joining, plain data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triptych.errors import InputError
+from triptych.latent import Block, LatentSchema
+
+TRANSFORMS = ("phase_shift", "rotation", "gain")
+RELATIONS = ("invariant", "variant", "equivariant")
+
+
+@st.composite
+def schemas(draw: st.DrawFn) -> LatentSchema:
+    names = draw(
+        st.lists(st.from_regex(r"[a-z]{1,6}", fullmatch=True), unique=True, min_size=1, max_size=5)
+    )
+    blocks = []
+    for name in names:
+        relations: dict[str, list[str]] = {}
+        for transform in TRANSFORMS:
+            relation = draw(st.sampled_from((*RELATIONS, None)))
+            if relation:
+                relations.setdefault(f"{relation}_to", []).append(transform)
+        blocks.append(Block(name, draw(st.integers(1, 9)), **relations))
+    return LatentSchema(*blocks)
+
+
+@given(schema=schemas(), leading=st.lists(st.integers(0, 3), max_size=2))
+def test_split_cuts_the_whole_vector_into_its_blocks(
+    schema: LatentSchema, leading: list[int]
+) -> None:
+    z = torch.arange(schema.size).expand(*leading, schema.size)
+    parts = schema.split(z)
+    assert tuple(parts) == schema.names
+    assert [part.shape[-1] for part in parts.values()] == [block.size for block in schema.blocks]
+    assert torch.equal(torch.cat(list(parts.values()), dim=-1), z)
+
+
+@given(schema=schemas())
+def test_slices_are_contiguous_and_cover_every_dimension_once(schema: LatentSchema) -> None:
+    covered = [i for part in schema.slices.values() for i in range(part.start, part.stop)]
+    assert covered == list(range(schema.size))
+
+
+@given(schema=schemas(), data=st.data())
+def test_select_joins_blocks_in_the_order_asked_for(
+    schema: LatentSchema, data: st.DataObject
+) -> None:
+    names = tuple(data.draw(st.lists(st.sampled_from(schema.names), min_size=1, max_size=4)))
+    z = torch.randn(2, schema.size)
+    expected = [z[:, schema.slices[name]] for name in names]
+    assert torch.equal(schema.select(z, names), torch.cat(expected, dim=1))
+
+
+@given(schema=schemas())
+def test_plain_data_rebuild_the_schema(schema: LatentSchema) -> None:
+    again = LatentSchema.from_dict(json.loads(json.dumps(schema.to_dict())))
+    assert again == schema
+    assert hash(again) == hash(schema)
+    assert str(again) == str(schema)
+
+
+@given(schema=schemas())
+def test_every_block_is_found_by_each_of_its_relations(schema: LatentSchema) -> None:
+    for transform in TRANSFORMS:
+        found = [block for name in RELATIONS for block in schema.related(name, transform)]
+        assert sorted(block.name for block in found) == sorted(
+            block.name for block in schema.blocks if transform in block.relations
+        )
+    assert set(schema.transforms) == {name for b in schema.blocks for name in b.relations}
+    assert all(block.free is not bool(block.relations) for block in schema.blocks)
+
+
+@pytest.fixture
+def triptych_schema() -> LatentSchema:
+    return LatentSchema(
+        Block("activity", 4, invariant_to=("rotation", "phase_shift")),
+        Block("orientation", 3, invariant_to="phase_shift", equivariant_to="rotation"),
+        Block("detail", 2),
+    )
+
+
+def test_relations_are_per_transform(triptych_schema: LatentSchema) -> None:
+    def names(blocks: tuple[Block, ...]) -> list[str]:
+        return [block.name for block in blocks]
+
+    assert names(triptych_schema.invariant("phase_shift")) == ["activity", "orientation"]
+    assert names(triptych_schema.invariant("rotation")) == ["activity"]
+    assert names(triptych_schema.equivariant("rotation")) == ["orientation"]
+    assert names(triptych_schema.variant("rotation")) == []
+    assert triptych_schema.transforms == ("rotation", "phase_shift")
+    assert triptych_schema["detail"].free
+
+
+def test_the_schema_reads_aloud(triptych_schema: LatentSchema) -> None:
+    assert str(triptych_schema).splitlines() == [
+        "activity: 4 dimensions, invariant to rotation, invariant to phase_shift",
+        "orientation: 3 dimensions, invariant to phase_shift, equivariant to rotation",
+        "detail: 2 dimensions, free",
+    ]
+
+
+def test_blocks_of_split_are_views_that_carry_gradients(triptych_schema: LatentSchema) -> None:
+    z = torch.randn(5, 9, requires_grad=True)
+    triptych_schema.split(z)["orientation"].sum().backward()
+    assert z.grad is not None
+    assert z.grad.sum(dim=0).tolist() == [0] * 4 + [5] * 3 + [0] * 2
+
+
+@pytest.mark.parametrize("shape", [(5, 8), (9, 5), ()])
+def test_latents_of_another_size_are_refused(
+    triptych_schema: LatentSchema, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(InputError, match=r"needs 9 .*activity 4 \+ orientation 3 \+ detail 2"):
+        triptych_schema.split(torch.zeros(shape))
+
+
+def test_an_unknown_block_is_named(triptych_schema: LatentSchema) -> None:
+    for ask in (
+        lambda: triptych_schema["mood"],
+        lambda: triptych_schema.select(torch.zeros(1, 9), ("mood",)),
+    ):
+        with pytest.raises(
+            InputError, match="no block 'mood'; it has activity, orientation, detail"
+        ):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Block("two words", 3), "not an identifier"),
+        (lambda: Block("../weights", 3), "not an identifier"),
+        (lambda: Block("a", 0), "at least 1"),
+        (lambda: Block("a", 3, invariant_to="gain", variant_to="gain"), "more than one relation"),
+        (lambda: Block("a", 3, invariant_to=("gain", "gain")), "more than one relation"),
+        (lambda: LatentSchema(), "at least one block"),
+        (lambda: LatentSchema(Block("a", 1), Block("a", 2)), "two blocks are named 'a'"),
+        (lambda: LatentSchema.from_dict({}), "needs a list 'blocks'"),
+        (lambda: LatentSchema.from_dict({"blocks": {}}), "needs a list 'blocks'"),
+        (lambda: LatentSchema.from_dict({"blocks": []}), "at least one block"),
+        (lambda: LatentSchema.from_dict({"blocks": ["a"]}), "'a' is not a mapping"),
+        (lambda: LatentSchema.from_dict({"blocks": [{"name": "a"}]}), "is not a block"),
+        (
+            lambda: LatentSchema.from_dict({"blocks": [{"name": "a", "size": 1, "for": "x"}]}),
+            "allowed are name, size",
+        ),
+        (
+            lambda: LatentSchema.from_dict({"blocks": [{"name": "a", "size": "x"}]}),
+            "is not a block",
+        ),
+    ],
+)
+def test_what_is_no_schema_is_one_sentence(make: object, message: str) -> None:
+    assert callable(make)
+    with pytest.raises(InputError, match=message):
+        make()

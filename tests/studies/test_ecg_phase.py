@@ -1,0 +1,77 @@
+"""The ECG phase study: recipes, trials, and one small run on the simulated cohort."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from triptych.errors import InputError
+from triptych.studies.base import Cell, Options
+from triptych.studies.ecg_phase import EcgPhase
+from triptych.studies.ecg_recipes import METHODS, TRIALS, chosen_trials, merged, recipe_of
+from triptych.studies.runner import run
+from triptych.training import Recipe
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_recipe_and_every_trial_is_valid(method):
+    for trial in (None, *range(len(TRIALS.get(method, [])))):
+        content, _ = recipe_of(method, "mitdb", "quick", seed=3, trial=trial)
+        recipe = Recipe.of(content)
+        assert recipe.schema_of_latent.size == 128
+        assert recipe.training.seed == 3
+        assert recipe.context_s == 0.25
+
+
+def test_every_tuned_method_has_eight_trials():
+    assert set(TRIALS) == set(METHODS) - {"random"}
+    assert all(len(trials) == 8 for trials in TRIALS.values())
+    for method, outcome in chosen_trials().items():
+        assert 0 <= outcome["trial"] < outcome["trials"] == len(outcome["scores"])
+        assert recipe_of(method, "mitdb", "full", 0)[1] == outcome["trials"]
+
+
+def test_merging_goes_into_mappings_and_replaces_the_rest():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 4}
+    assert merged(base, {"a": {"c": [3]}, "e": 5}) == {"a": {"b": 1, "c": [3]}, "d": 4, "e": 5}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 4}
+
+
+def test_people_are_on_one_side_only_and_neighbours_are_not_the_query():
+    study = EcgPhase()
+    prepared = study.prepare(None, Options("smoke", ("plain",), dataset="simulated"))
+    test = prepared.test
+    sides = [set(prepared.train.person), set(prepared.validation.person), set(test.sweep.person)]
+    assert not sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2]
+    assert set(test.beats_train.person) == sides[0] | sides[1]
+    assert set(test.probe.person) == set(test.gallery.person) == sides[2]
+    assert not (test.shape_neighbours == test.shape_queries[:, None]).any()
+    assert float(test.gallery_shift.abs().max()) <= 0.25 + 1e-6
+    cells = study.cells(prepared)
+    assert cells == [Cell("plain", prepared.data_name)]
+    assert study.key(prepared, cells[0]) != study.key(prepared, Cell("plain", "x", seed=1))
+
+
+def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(tmp_path):
+    torch.manual_seed(0)
+    options = Options("smoke", ("plain", "scl"), dataset="simulated")
+    outcome = run(EcgPhase(), tmp_path, options=options)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results == outcome.results
+    rows = {row["method"]: row for row in results["rows"]}
+    assert set(rows) == {"plain", "scl"}
+    assert set(EcgPhase.headline) <= set(rows["scl"]["metrics"])
+    assert "phase_r2_variant" not in rows["plain"]["metrics"]
+    assert set(rows["scl"]["metrics"]) - {"class_p10:N", "class_p10:V", "class_p10:S"} <= set(
+        results["definitions"]
+    )
+    assert "simulated" in (tmp_path / "table.md").read_text().splitlines()[0]
+    assert "simulated" in outcome.report.read_text()
+    assert len(list((tmp_path / "figures").glob("*.png"))) >= 5
+
+
+def test_another_data_set_is_refused():
+    with pytest.raises(InputError, match="wisdm"):
+        EcgPhase().prepare(None, Options("smoke", ("plain",), dataset="wisdm"))

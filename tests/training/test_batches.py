@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.training import toys
+
+from triptych.errors import InputError
+from triptych.training.batches import IGNORED, Batches, targets_of, trimmed
+
+
+def batches(n: int, size: int, *, seed: int = 0, training: bool = True, **rank: int) -> Batches:
+    numbers = torch.arange(n, dtype=torch.float32)
+    return Batches(numbers.view(n, 1, 1), numbers.long(), size, seed, training=training, **rank)
+
+
+def seen(loader: Batches) -> list[int]:
+    return [int(row) for _, targets in loader for row in targets]
+
+
+@given(n=st.integers(4, 60), size=st.integers(2, 20), world=st.integers(1, 2))
+def test_validation_sees_every_window_once(n: int, size: int, world: int) -> None:
+    size *= world
+    parts = [batches(n, size, training=False, rank=rank, world=world) for rank in range(world)]
+    rows = sorted(row for part in parts for row in seen(part))
+    assert len(rows) == len(set(rows)) == n - n % world
+    sizes = [len(x) for x, _ in parts[0]]
+    assert max(sizes) - min(sizes) <= 1
+    assert len(sizes) == len(parts[0])
+
+
+@given(n=st.integers(4, 60), size=st.integers(2, 20), epoch=st.integers(0, 5))
+def test_training_batches_are_full_and_without_repetition(n: int, size: int, epoch: int) -> None:
+    loader = batches(n, size)
+    loader.set_epoch(epoch)
+    rows = seen(loader)
+    assert len(set(rows)) == len(rows) == len(loader) * min(n, size)
+    assert {len(x) for x, _ in loader} == {min(n, size)}
+
+
+def test_the_order_depends_on_seed_and_epoch_only() -> None:
+    loader = batches(40, 8)
+    first = seen(loader)
+    assert seen(loader) == first
+    loader.set_epoch(1)
+    assert seen(loader) != first
+    loader.set_epoch(0)
+    assert seen(loader) == first
+    assert seen(batches(40, 8, seed=1)) != first
+
+
+def test_validation_has_one_order() -> None:
+    loader = batches(40, 8, training=False)
+    first = seen(loader)
+    loader.set_epoch(3)
+    assert seen(loader) == first
+
+
+def test_two_processes_share_the_single_process_batches() -> None:
+    single = [set(targets.tolist()) for _, targets in batches(40, 8)]
+    parts = [batches(40, 8, rank=rank, world=2) for rank in (0, 1)]
+    shared = [
+        (set(a.tolist()), set(b.tolist()))
+        for (_, a), (_, b) in zip(parts[0], parts[1], strict=True)
+    ]
+    assert [a | b for a, b in shared] == single
+    assert all(len(a) == len(b) == 4 for a, b in shared)
+
+
+@pytest.mark.parametrize(("n", "size", "world"), [(1, 8, 1), (3, 8, 2), (40, 7, 2), (40, 2, 2)])
+def test_batches_that_cannot_be_shared(n: int, size: int, world: int) -> None:
+    with pytest.raises(InputError, match=f"{n} windows in batches of {size} cannot be shared"):
+        batches(n, size, world=world)
+
+
+def test_targets_are_class_indices() -> None:
+    windows = toys.windows()
+    targets = targets_of(windows, ["fast"])
+    assert ((targets == 0).numpy() == (windows.label == "fast")).all()
+    assert set(targets.tolist()) == {0, IGNORED}
+    with pytest.raises(InputError, match="no window is labelled 'fsat'; the labels there are"):
+        targets_of(windows, ["fsat"])
+
+
+def test_surplus_context_is_cut_off() -> None:
+    windows = toys.windows()
+    assert torch.equal(trimmed(windows, 0), windows.centred)
+    assert torch.equal(trimmed(windows, toys.CONTEXT), windows.signals)
+    with pytest.raises(InputError, match=r"20 samples of context .* need 21"):
+        trimmed(windows, 21)

@@ -1,0 +1,252 @@
+"""`fit`: what it keeps, what it writes, how it stops, and that a killed training loses nothing."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import pytest
+import torch
+from tests.training import toys
+from torch import Tensor
+
+from triptych.errors import InputError
+from triptych.model import Model
+from triptych.training import Fitted, NonFiniteLossError, Recipe, StructuredModule, fit
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Stop(L.Callback):
+    """Does something at one step of one epoch (both from 0), before the weights change."""
+
+    def __init__(self, epoch: int, step: int, action: Any) -> None:
+        super().__init__()
+        self.place, self.action = (epoch, step), action
+
+    def on_after_backward(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if (trainer.current_epoch, trainer.fit_loop.batch_idx) == self.place:
+            self.action(pl_module)
+
+
+def run(recipe: Recipe | None = None, **options: Any) -> Fitted:
+    made = recipe or toys.recipe()
+    return fit(made, toys.windows(), toys.windows(24, 1), device="cpu", **options)
+
+
+def equal(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    return all(
+        torch.equal(x, y)
+        for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
+
+
+def killed(folder: str) -> None:
+    """Run in a process of its own: train, and die by SIGKILL in the middle of epoch 2."""
+    torch.set_num_threads(1)
+    stop = Stop(1, 1, lambda module: os.kill(os.getpid(), signal.SIGKILL))
+    run(out=folder, callbacks=[stop])
+
+
+def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    code = f"from tests.training.test_fitting import killed; killed({str(tmp_path / 'b')!r})"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    died = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, check=False
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    assert (tmp_path / "b" / "checkpoint.ckpt").exists()
+    assert not (tmp_path / "b" / "model.json").exists()
+    with pytest.raises(InputError, match="stopped after epoch 1; resume it"):
+        run(out=tmp_path / "b")
+    whole = run(out=tmp_path / "a")
+    resumed = run(out=tmp_path / "b", resume=True)
+    assert equal(whole.model, resumed.model)
+    assert equal(whole.objective, resumed.objective)
+    drop = {"seconds"}
+    histories = [
+        [{k: v for k, v in row.items() if k not in drop} for row in each.history]
+        for each in (whole, resumed)
+    ]
+    assert histories[0] == histories[1]
+    again = run(out=tmp_path / "b", resume=True)  # finished: nothing is left to do
+    assert equal(whole.model, again.model)
+    assert again.seconds == resumed.seconds
+
+
+def test_what_is_written(tmp_path: Path) -> None:
+    fitted = run(toys.recipe(classes=["slow", "fast"]), out=tmp_path, channels=["II"])
+    loaded = Model.load(tmp_path)
+    x = toys.windows().centred
+    assert torch.equal(loaded.embed(x)["morphology"], fitted.model.embed(x)["morphology"])
+    assert set(loaded.predict(x)) == {"invariant", "full"}
+    assert loaded.preprocessing.channels == ("II",)
+    assert Recipe.of(loaded.info["recipe"]) == Recipe.read(tmp_path / "recipe.yaml")
+    with open(tmp_path / "log.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    names = {"total", "reconstruction", "kl", "invariance/phase_shift", "task/full"}
+    assert {f"{stage}/{name}" for stage in ("train", "validation") for name in names} <= set(
+        rows[0]
+    )
+    assert float(rows[0]["train/total"]) == pytest.approx(fitted.history[0]["train/total"])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "model.json", "weights.safetensors", "recipe.yaml", "log.csv", "checkpoint.ckpt"
+    }  # fmt: skip
+
+
+def test_the_same_seed_gives_the_same_model_and_leaves_the_random_state_alone() -> None:
+    state = torch.get_rng_state()
+    first = run()
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(123)
+    assert equal(first.model, run().model)
+    assert not equal(first.model, run(toys.recipe(training__seed=1)).model)
+
+
+def test_the_best_epoch_is_kept() -> None:
+    def spoil(module: StructuredModule) -> None:
+        for parameter in module.parameters():
+            parameter.data.add_(torch.randn_like(parameter))
+
+    fitted = run(toys.recipe(training__epochs=4), callbacks=[Stop(2, 0, spoil)])
+    losses = [row["validation/total"] for row in fitted.history]
+    assert fitted.best_epoch == losses.index(min(losses)) + 1 == 2
+    assert fitted.best_validation == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_patience_stops() -> None:
+    recipe = toys.recipe(training__epochs=9, training__patience=2, training__learning_rate=1e-20)
+    fitted = run(recipe.replace({"training.weight_decay": 0}))
+    assert fitted.epochs - fitted.best_epoch == 2
+    assert fitted.epochs < 9
+
+
+def test_patience_waits_for_the_task() -> None:
+    changes = {"schedule": "pretrain-then-task", "training.epochs": 4, "training.patience": 1}
+    fitted = run(toys.recipe().replace(changes))
+    assert fitted.best_epoch > 2
+    assert "train/reconstruction" not in fitted.history[0]
+    assert "train/alignment/phase_shift" not in fitted.history[-1]
+
+
+def test_alternating_steps_train_everything() -> None:
+    fitted = run(toys.recipe(schedule="alternate", training__epochs=1))
+    assert {"train/reconstruction", "train/alignment/phase_shift"} <= set(fitted.history[0])
+
+
+def test_minutes_end_a_training() -> None:
+    assert run(toys.recipe(training__minutes=1e-6)).epochs == 1
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
+def test_other_precisions_give_a_float32_model(precision: str) -> None:
+    fitted = run(toys.recipe(training__precision=precision, training__epochs=1))
+    assert {value.dtype for value in fitted.model.state_dict().values()} == {torch.float32}
+
+
+def test_without_validation_the_last_epoch_is_kept() -> None:
+    fitted = fit(toys.recipe(training__epochs=2), toys.windows(), None, device="cpu")
+    assert fitted.best_epoch == fitted.epochs == 2
+    assert fitted.best_validation != fitted.best_validation
+
+
+def poison(module: StructuredModule) -> None:
+    next(module.loss.encoder.parameters()).grad.fill_(torch.nan)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_model(tmp_path: Path) -> None:
+    with pytest.raises(
+        NonFiniteLossError, match=r"became nan in epoch 2, step 2.* epoch 1 is kept in"
+    ) as caught:
+        run(out=tmp_path, callbacks=[Stop(1, 0, poison)])
+    assert "loss term 'invariance/phase_shift'" in str(caught.value)
+    latents = Model.load(tmp_path).embed(toys.windows().centred).all
+    assert latents.isfinite().all()
+
+
+def test_a_loss_that_is_not_finite_at_once_leaves_no_model(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError, match="no epoch was finished"):
+        run(out=tmp_path, callbacks=[Stop(0, 0, poison)])
+    assert not (tmp_path / "model.json").exists()
+
+
+def test_ctrl_c_is_a_keyboard_interrupt_and_can_be_resumed(tmp_path: Path) -> None:
+    def interrupt(module: Any) -> None:
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(out=tmp_path, callbacks=[Stop(1, 1, interrupt)])
+    assert signal.getsignal(signal.SIGINT) == handler
+    assert run(out=tmp_path, resume=True).epochs == 3
+
+
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    run(toys.recipe(training__epochs=1))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_checkpoint_of_another_recipe_or_data_is_refused(tmp_path: Path) -> None:
+    recipe = toys.recipe(training__epochs=1)
+    run(recipe, out=tmp_path)
+    with pytest.raises(InputError, match=r"training\.learning_rate = 0\.002, but now"):
+        run(recipe.replace({"training.learning_rate": 0.1}), out=tmp_path, resume=True)
+    with pytest.raises(InputError, match="checksum"):
+        fit(recipe, toys.windows(seed=5), None, out=tmp_path, resume=True, device="cpu")
+    (tmp_path / "checkpoint.ckpt").write_bytes(b"no checkpoint")
+    with pytest.raises(InputError, match="damaged or not a checkpoint"):
+        run(recipe, out=tmp_path, resume=True)
+    run(recipe, out=tmp_path)  # anew: nothing there that could be continued
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("chapter 1", encoding="utf-8")
+    with pytest.raises(InputError, match=r"holds 'thesis\.tex' and no model"):
+        run(out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def with_signals(change: Any) -> Any:
+    windows = toys.windows()
+    change(windows.signals)
+    return windows
+
+
+def set_nan(signals: Tensor) -> None:
+    signals[3, 0, 5] = torch.nan
+
+
+@pytest.mark.parametrize(
+    ("recipe", "train", "options", "words"),
+    [
+        ({}, toys.windows(context=10), {}, "10 samples of context"),
+        ({"data__length_s": 1.0}, toys.windows(), {}, "80 samples at 100 Hz, but recipe 'toy'"),
+        ({}, with_signals(set_nan), {}, "train windows hold NaN"),
+        ({}, toys.windows(channels=2), {}, "1 channels and train windows 2"),
+        ({"classes": ["slow", "fsat"]}, toys.windows(), {}, "no window is labelled 'fsat'"),
+        ({"encoder__name": "lstm"}, toys.windows(), {}, "no encoder 'lstm'"),
+        ({"encoder__front_end": "spectrum"}, toys.windows(), {}, "no front-end 'spectrum'"),
+        ({"encoder__widhts": [8]}, toys.windows(), {}, "no setting 'widhts'"),
+        ({}, toys.windows(), {"device": "tpu"}, "device 'tpu' is not there"),
+        ({}, toys.windows(), {"device": "cpu:x"}, "device 'cpu:x' is not there"),
+        ({}, toys.windows(), {"resume": True}, "resume needs the folder"),
+    ],
+)
+def test_a_fault_is_named(
+    recipe: dict[str, Any], train: Any, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        fit(toys.recipe(**recipe), train, toys.windows(24, 1), **{"device": "cpu", **options})
+
+
+def test_channel_names_must_be_as_many_as_channels() -> None:
+    with pytest.raises(InputError, match="2 channel names"):
+        run(toys.recipe(training__epochs=1), channels=["I", "II"])

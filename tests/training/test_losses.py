@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from tests.training import toys
+from torch import Tensor, nn
+
+from triptych.errors import InputError
+from triptych.latent import Block, BlockHeads, LatentSchema
+from triptych.objectives import StructuredContrastive
+from triptych.training import CombinedLoss
+from triptych.training.build import build
+from triptych.training.heads import TaskHeads, invariant_blocks
+from triptych.transforms import PhaseShift
+
+
+def loss(**changes: Any) -> CombinedLoss:
+    made = toys.recipe(**changes)
+    torch.manual_seed(0)
+    parts = build(made, 1, made.length)
+    return CombinedLoss(
+        parts.encoder,
+        parts.objective,
+        schema=parts.schema,
+        front_end=parts.front_end,
+        decoder=parts.decoder,
+        heads=parts.heads,
+        weights=made.weights,
+    )
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    return toys.windows(8).signals, torch.tensor([0, 1, 0, 1, 0, 1, -1, -1])
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def touched(module: nn.Module) -> bool:
+    return any(p.grad is not None and bool(p.grad.any()) for p in module.parameters())
+
+
+def test_the_total_is_the_weighted_sum_of_its_terms() -> None:
+    weights = {"reconstruction": 2.0, "kl": 0.5, "structure": 3.0, "task": 0.25}
+    found = loss(weights=weights, classes=["slow", "fast"])(*batch(), generator())
+    structure = sum(value for name, value in found.items() if "phase_shift" in name)
+    task = found["task/invariant"] + found["task/full"]
+    expected = 2 * found["reconstruction"] + 0.5 * found["kl"] + 3 * structure + 0.25 * task
+    assert torch.allclose(found["total"], expected)
+
+
+@pytest.mark.parametrize("objective", ["plain", "augmentation", "simclr", "scl"])
+@pytest.mark.parametrize("decoder", [True, False])
+def test_every_objective_runs(objective: str, decoder: bool) -> None:
+    made = loss(objective__name=objective, decoder=decoder, classes=["slow", "fast"])
+    found = made(*batch(), generator())
+    assert ("reconstruction" in found) == decoder
+    found["total"].backward()
+    assert touched(made.network)
+
+
+@pytest.mark.parametrize("front_end", ["canonical_phase", "power_spectrum", "aligned_peak"])
+def test_the_decoder_reconstructs_what_the_front_end_gives(front_end: str) -> None:
+    made = loss(encoder__front_end=front_end, encoder__strides=[2, 2]).eval()
+    x = batch()[0]
+    views = made.objective.views(x, generator())
+    seen = made.front_end(views.signals)
+    decoded = made.decoder(made.encoder(seen))
+    expected = (decoded - seen).square().mean()
+    found = made(x, None, generator())
+    assert found["reconstruction"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_settings_of_a_front_end() -> None:
+    made = loss(
+        encoder__front_end={"name": "power_spectrum", "cutoff": 20.0}, encoder__strides=[2, 1]
+    )
+    assert made.front_end(batch()[0][..., 20:-20]).shape == (8, 1, 16)
+
+
+def test_isolated_terms_leave_the_trunk_alone() -> None:
+    names = ["invariance", "alignment", "variation"]
+    made = loss(objective__stop_gradient=names, decoder=False)
+    made(*batch(), generator())["total"].backward()
+    encoder = made.encoder
+    assert isinstance(encoder, BlockHeads)
+    assert not touched(encoder.trunk)
+    assert touched(encoder.heads)
+
+
+def test_isolation_needs_block_heads() -> None:
+    shift = PhaseShift(0.2, toys.RATE)
+    schema = LatentSchema(Block("shape", 4, invariant_to="phase_shift"))
+    objective = StructuredContrastive(schema, [shift], stop_gradient=["alignment"])
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(toys.LENGTH, 4))
+    with pytest.raises(InputError, match="needs an encoder with block heads"):
+        CombinedLoss(encoder, objective)
+
+
+def test_a_schema_must_come_from_somewhere() -> None:
+    with pytest.raises(InputError, match="neither the objective nor the encoder has a schema"):
+        CombinedLoss(nn.Identity(), toys.recipe(objective__name="plain").make_objective())
+
+
+def test_the_full_head_does_not_train_invariant_blocks() -> None:
+    schema = toys.recipe().schema_of_latent
+    heads = TaskHeads(schema, ["slow", "fast"])
+    z = torch.randn(8, schema.size, requires_grad=True)
+    losses = heads.losses(z, torch.tensor([0, 1, 0, 1]), 4, -1)
+    (full,) = torch.autograd.grad(losses["full"], z, retain_graph=True)
+    (invariant,) = torch.autograd.grad(losses["invariant"], z)
+    assert not full[:, :8].any()
+    assert not full[4:].any()  # the other view
+    assert full[:4, 8:].all()
+    assert invariant[:, :8].all()  # both sides of the pair
+    assert not invariant[:, 8:].any()
+
+
+def test_rows_without_a_class_do_not_count() -> None:
+    schema = toys.recipe().schema_of_latent
+    heads = TaskHeads(schema, ["slow", "fast"])
+    z = torch.randn(4, schema.size)
+    some = heads.losses(z, torch.tensor([0, 1, -1, -1]), 4, -1)
+    only = heads.losses(z[:2], torch.tensor([0, 1]), 2, -1)
+    assert torch.allclose(some["full"], only["full"])
+    assert heads.losses(z, torch.full((4,), -1), 4, -1)["full"] == 0
+
+
+def test_the_invariant_head_reads_what_is_invariant_to_everything() -> None:
+    schema = LatentSchema(
+        Block("activity", 4, invariant_to=("rotation", "phase_shift")),
+        Block("direction", 3, equivariant_to="rotation", invariant_to="phase_shift"),
+        Block("rest", 2),
+    )
+    assert invariant_blocks(schema) == ("activity",)
+    assert invariant_blocks(LatentSchema(Block("latent", 4))) == ("latent",)

@@ -1,0 +1,133 @@
+"""Two processes on one machine take the single process's steps."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from tests.training import toys
+from torch import Generator, Tensor
+
+from triptych.objectives import StructuredContrastive, Views
+from triptych.training import Recipe, fit
+from triptych.training.trainer import world_size
+from triptych.transforms import PhaseShift
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Read(PhaseShift):
+    """Shifts that a window carries itself, so that every process makes the same views."""
+
+
+class FixedViews(StructuredContrastive):
+    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
+        drawn = (torch.frac(x[:, :, :2].double() * 1e3)[:, 0] * 0.4 - 0.2).float()
+        (shift,) = self.transforms
+        thetas = [shift.snap(drawn[:, i : i + 1]).clamp(-0.2, 0.2) for i in (0, 1)]
+        n = len(x)
+        rows = torch.arange(2 * n).view(2, n)
+        signals = torch.cat([shift.apply(x, theta) for theta in thetas])
+        return Views(signals, {shift.name: torch.stack(thetas)}, {shift.name: rows})
+
+
+class Gradients(L.Callback):
+    """Keep the gradients of every step, as the optimiser will see them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[dict[str, Tensor]] = []
+
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+        named = pl_module.named_parameters()
+        self.steps.append({name: p.grad.clone() for name, p in named if p.grad is not None})
+
+
+def train(folder: Path) -> dict[str, Any]:
+    """Two epochs on both kinds of terms; one batch statistic each (NT-Xent, HSIC)."""
+    recipe = toys.recipe(
+        decoder=False,
+        classes=["slow", "fast"],
+        training__epochs=2,
+        objective__independence="hsic",
+    )
+    object.__setattr__(recipe, "make_objective", lambda: objective(recipe))
+    gradients = Gradients()
+    windows = toys.windows(32), toys.windows(16, 1)
+    fitted = fit(recipe, *windows, out=folder, device="cpu", callbacks=[gradients])
+    return {
+        "gradients": gradients.steps,
+        "weights": fitted.model.state_dict(),
+        "validation": [row["validation/total"] for row in fitted.history],
+    }
+
+
+def objective(recipe: Recipe) -> FixedViews:
+    return FixedViews(recipe.schema_of_latent, recipe.make_transforms(), independence="hsic")
+
+
+def process(folder: str) -> None:
+    torch.set_num_threads(1)
+    found = train(Path(folder) / "model")
+    torch.save(found, Path(folder) / f"rank{os.environ['RANK']}.pt")
+
+
+def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = f"from tests.training.test_processes import process; process({str(tmp_path)!r})"
+    started: list[subprocess.Popen[bytes]] = []
+    for rank in ("0", "1"):
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "RANK": rank,
+            "LOCAL_RANK": rank,
+            "GROUP_RANK": "0",
+            "WORLD_SIZE": "2",
+            "LOCAL_WORLD_SIZE": "2",
+            "TORCHELASTIC_RUN_ID": "test",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        started.append(
+            subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.PIPE)
+        )
+    single = train(tmp_path / "single")
+    for each in started:
+        _, error = each.communicate(timeout=300)
+        assert each.returncode == 0, error.decode()
+    for rank in (0, 1):
+        found = torch.load(tmp_path / f"rank{rank}.pt", weights_only=True)
+        assert len(found["gradients"]) == len(single["gradients"]) == 4
+        for mine, theirs in zip(single["gradients"], found["gradients"], strict=True):
+            assert mine.keys() == theirs.keys()
+            for name in mine:
+                torch.testing.assert_close(mine[name], theirs[name], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            torch.tensor(found["validation"]), torch.tensor(single["validation"])
+        )
+    assert (tmp_path / "model" / "model.json").exists()
+
+
+def test_processes_are_counted_as_torchrun_and_slurm_tell(monkeypatch: Any) -> None:
+    for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_NNODES"):
+        monkeypatch.delenv(name, raising=False)
+    assert world_size() == (1, 1)
+    monkeypatch.setenv("SLURM_NTASKS", "8")
+    assert world_size() == (1, 1)  # an interactive job of SLURM starts one process
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    monkeypatch.setenv("SLURM_NNODES", "2")
+    assert world_size() == (8, 4)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert world_size() == (4, 2)
