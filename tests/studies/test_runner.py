@@ -113,11 +113,12 @@ def test_one_seed_without_people_has_no_interval(tmp_path: Path) -> None:
 def test_the_table_says_who_lost_and_what_is_a_tie(tmp_path: Path) -> None:
     text = go(tmp_path)[0].table.read_text(encoding="utf-8")
     assert re.search(
-        r"cosine \(.*\): scl 0\.8.*, plain 0\.3.*, exact \(the best exact\) 0\.9", text
+        r"cosine \(.*\): scl 0\.9.*, plain 0\.3.*, exact \(the best exact\) 0\.9", text
     )
     behind = text.index("## Where scl is behind")
     assert behind < text.index("scl is below exact by") < text.index("## What scl is ahead of")
-    assert "cosine, by points: plain 6" in text
+    assert "cosine, in points: plain 6" in text
+    assert "<of windows>" not in text.replace("\\<of windows\\>", "")
     assert "**0.9" in next(line for line in text.splitlines() if line.startswith("| exact"))
     assert "†" in text
     assert "**" not in "".join(line for line in text.splitlines() if line.startswith("| plain"))
@@ -428,6 +429,12 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
     assert sorted(path.name for path in (tmp_path / "cells").iterdir()) == before
     _, ears = go(tmp_path)
     assert sorted(ears.cells) == sorted(set(EVERYTHING) - {"plain 0", "plain 1"})
+
+
+def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot write in .*out"):
+        go(tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,13 @@ from triptych.transforms import PhaseShift
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@dataclass(frozen=True)
-class Read(PhaseShift):
-    """Shifts that a window carries itself, so that every process makes the same views."""
-
-
 class FixedViews(StructuredContrastive):
+    """Shifts are read off the window itself, so that every process makes the same views."""
+
     def views(self, x: Tensor, generator: Generator | None = None) -> Views:
         drawn = (torch.frac(x[:, :, :2].double() * 1e3)[:, 0] * 0.4 - 0.2).float()
         (shift,) = self.transforms
+        assert isinstance(shift, PhaseShift)
         thetas = [shift.snap(drawn[:, i : i + 1]).clamp(-0.2, 0.2) for i in (0, 1)]
         n = len(x)
         rows = torch.arange(2 * n).view(2, n)

@@ -128,7 +128,7 @@ def _draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
         words = f"windows of different {result.groups}: a stranger's level"
         axis.axhline(curve.between, color=COLOURS[1], ls=(0, (4, 2)), lw=1.4, label=words)
         if np.isfinite(half.value) and neutral == 0.0:
-            words = f"half-life, {shown(half.value, result.unit)}"
+            words = f"half-life, {shown(half.value, result.unit, 3)}"
             for sign in (-1, 1) if signed and at.min() < 0 else (1,):
                 axis.axvline(
                     sign * half.value * factor, color="#777777", ls=":", lw=1.2, label=words

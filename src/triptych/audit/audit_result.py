@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,16 @@ DEFINITIONS = {
     "own among the 10 nearest, itself and windows within 5 s left out",
     "half_life": "distance at which the cosine has fallen halfway to a stranger's level",
 }
+
+
+def check_limits(limits: Iterable[str]) -> None:
+    """Raise InputError unless every name is a figure that is better when it is higher."""
+    for name in limits:
+        if name == "cosine_random":
+            raise InputError(f"{name} is better when lower, so it cannot fail under a limit")
+        if name not in DEFINITIONS and not name.startswith("cosine@"):
+            known = ", ".join(each for each in DEFINITIONS if each != "cosine_random")
+            raise InputError(f"an audit has no figure {name!r}; choose {known} or cosine@DISTANCE")
 
 
 @dataclass(frozen=True)
@@ -126,8 +136,7 @@ class AuditResult(Result):
         InputError
             For a figure that the audit does not have, or that is better when it is lower.
         """
-        if "cosine_random" in limits:
-            raise InputError("cosine_random is better when lower, so it cannot fail under a limit")
+        check_limits(limits)
         return [
             f"{name} is {self.value(name):.4g}, under the limit of {limit:g}"
             for name, limit in limits.items()

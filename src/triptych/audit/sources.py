@@ -76,7 +76,7 @@ def _noted(dataset: Dataset, *notes: str) -> Source:
 def _require_own(own: bool, given: Mapping[str, Any], name: str) -> None:
     if given and not own:
         raise InputError(
-            f"{', '.join(given)} describe own recordings, so {name} does not take them"
+            f"{name} does not take {', '.join(given)}, which describe own recordings; leave them out"
         )
 
 

@@ -58,8 +58,10 @@ def transform_for(
 def _trained_with(model: Model | None) -> list[Mapping[str, Any]]:
     """Transforms in the recipe that is saved with a model, if it is one of ours."""
     recipe: Any = model.info.get("recipe") if model is not None else None
-    entries: Any = cast("dict[str, Any]", recipe).get("transforms") if recipe else None
-    return cast("list[Mapping[str, Any]]", entries) if isinstance(entries, list) else []
+    held = cast("dict[str, Any]", recipe) if isinstance(recipe, dict) else {}
+    entries: Any = held.get("transforms")
+    known = cast("list[Any]", entries) if isinstance(entries, list) else []
+    return [cast("dict[str, Any]", entry) for entry in known if isinstance(entry, dict)]
 
 
 def grid_of(transform: Transform, steps: int = 20, seed: int = 0) -> Tensor:

@@ -29,11 +29,11 @@ class Table:
 
     def to_markdown(self) -> str:
         """Caption, pipe table and note."""
-        lines = [_pipes(_escaped(name) for name in self.header)]
+        lines = [_pipes(escaped(name) for name in self.header)]
         lines.append(_pipes("---" if i == 0 else "---:" for i in range(len(self.header))))
         lines += [_pipes(map(_marked, row)) for row in self.rows]
-        head = [f"**{_escaped(self.caption)}**", ""] if self.caption else []
-        return "\n".join([*head, *lines, *(["", _escaped(self.note)] if self.note else [])])
+        head = [f"**{escaped(self.caption)}**", ""] if self.caption else []
+        return "\n".join([*head, *lines, *(["", escaped(self.note)] if self.note else [])])
 
     def to_html(self) -> str:
         """`<table>` with headers for columns and rows, everything escaped."""
@@ -65,14 +65,14 @@ def _pipes(fields: Iterable[str]) -> str:
     return "| " + " | ".join(fields) + " |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown leaves alone; an underscore inside a word needs nothing."""
     return re.sub(r"[\\|*<>`]|\b_|_\b", r"\\\g<0>", " ".join(text.split()))
 
 
 def _marked(value: Value) -> str:
-    text = f"**{_escaped(value.text)}**" if value.strong else _escaped(value.text)
-    return f"{text} {_escaped(value.detail)}".strip()
+    text = f"**{escaped(value.text)}**" if value.strong else escaped(value.text)
+    return f"{text} {escaped(value.detail)}".strip()
 
 
 def _html(value: Value) -> str:

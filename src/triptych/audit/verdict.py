@@ -14,11 +14,10 @@ COLLAPSED = 0.9
 """Cosine between strangers from which an embedding says too little to be called steady."""
 
 
-def shown(distance: float, unit: str) -> str:
+def shown(distance: float, unit: str, digits: int = 4) -> str:
     """``"75 ms"``, ``"30 degrees"``, ``"6 dB"``."""
-    if unit == "s":
-        return f"{1000 * distance:.4g} ms"
-    return f"{distance:.4g} {unit}"
+    value, name = (1000 * distance, "ms") if unit == "s" else (distance, unit)
+    return f"{value:.{digits}g} {name}"
 
 
 def by_distance(curve: ResponseCurve) -> tuple[Floats, Floats, Floats]:
@@ -48,7 +47,7 @@ def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> st
     worst = int(mean.argmin())
     if math.isfinite(half.value):
         return (
-            f"At {shown(half.value, unit)} {_lower(subject)} has fallen halfway to a stranger's, "
+            f"At {shown(half.value, unit, 3)} {_lower(subject)} has fallen halfway to a stranger's, "
             f"and its lowest cosine to itself is {number(float(mean[worst]))} at "
             f"{shown(where[worst], unit)} (a stranger's: {number(curve.between)})."
         )
@@ -62,8 +61,8 @@ def interval(half: HalfLife, unit: str) -> tuple[str, str]:
     """Half-life and its interval as they stand in a table."""
     if not math.isfinite(half.value):
         return "not reached", f"reached in {half.reached:.0%} of resamples" * (half.reached > 0)
-    ends = [shown(end, unit) if math.isfinite(end) else "∞" for end in (half.low, half.high)]
-    return shown(half.value, unit), f"[{', '.join(ends)}]"
+    ends = [shown(end, unit, 3) if math.isfinite(end) else "∞" for end in (half.low, half.high)]
+    return shown(half.value, unit, 3), f"[{', '.join(ends)}]"
 
 
 def _lower(subject: str) -> str:

@@ -88,9 +88,13 @@ def audit(
 ) -> None:
     """Measure how much an embedding changes when only a nuisance changes, and say it."""
     from triptych.audit.audit_outputs import block_tables, figure_table
+    from triptych.audit.audit_result import check_limits
 
     at_least = limits(fail_under, "--fail-under")
+    check_limits(at_least)
     wanted = pairs(settings, "--set") | ({} if max_shift is None else {"max_shift": max_shift})
+    if not subject.exists():
+        raise InputError(f"there is no {subject}; expected the folder of a model, or an .npz")
     if subject.is_file():
         if data or grid:
             raise InputError(f"{subject} holds latents and θ: leave DATA and --grid out")

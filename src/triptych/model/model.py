@@ -136,7 +136,11 @@ class Model(nn.Module):
     def reconstruct(
         self, signals: Signals, rate: float | None = None, batch: int = 1024
     ) -> Float[Tensor, "n c t"]:
-        """Decode the latents of windows as `embed` takes them: ``(n, channels, length)``."""
+        """Decode the latents of windows as `embed` takes them.
+
+        In what the decoder was trained to give: as a rule standardised windows, so shape
+        without size, or what another front-end (a spectrum, a canonical phase) makes of them.
+        """
         if self.decoder is None:
             raise InputError("this model has no decoder, so it cannot reconstruct; use embed")
         return self._run(self.decoder, self.embed(signals, rate, batch).all, batch)

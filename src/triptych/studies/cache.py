@@ -102,7 +102,10 @@ class Cache:
     @contextmanager
     def claim(self, cell: Cell) -> Generator[bool]:
         """Whether this process may compute `cell`; the claim dies with the process."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
         with _held(self.path(cell).with_suffix(".lock")) as mine:
             yield mine
 
@@ -157,9 +160,18 @@ def _held(path: Path) -> Generator[bool]:
     except Timeout:
         yield False
         return
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
     try:
         yield True
     finally:
         with suppress(OSError):  # removed while still held, so that nobody waits on a ghost
             path.unlink()
         lock.release()
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"cannot write in {folder}: {error.strerror or error}; what is finished is kept, so make "
+        "room or choose another folder and run the command again"
+    )

@@ -65,7 +65,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "scl-predict": _scl("predict", 5.0),
     "scl-equivariant": _scl("equivariant", 5.0),
     # Developed on training people only (docs/lab-notes.md).
-    "scl": _scl("predict", 6.0, sharpness=0.02, temperature=0.07, weights=_weights(5.0, 6.0, 0.5)),
+    "scl": _scl("predict", 5.0, sharpness=0.02, temperature=0.07, weights=_weights(4.0, 5.0, 0.5)),
 }
 
 _AUTOENCODER = [
@@ -104,9 +104,9 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
             "weights": {"structure": structure},
             "objective": {"sharpness": sharpness, "weights": {"alignment": alignment}},
         }
-        for structure in (0.03, 0.05)
+        for structure in (0.03, 0.06)
         for sharpness in (0.01, 0.02)
-        for alignment in (4.0, 6.0)
+        for alignment in (3.0, 6.0)
     ],
 }
 

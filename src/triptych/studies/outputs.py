@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from triptych.audit.canvas import titled
 from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
+from triptych.audit.tables import escaped
 from triptych.files import write_atomically, write_json
 from triptych.studies import wording
 from triptych.studies.base import Figure, Finished, Prepared, Study
@@ -32,18 +33,18 @@ def write_results(
     results = results_of(study, prepared, finished)
     write_json(folder / "results.json", results)
     title = titled(study.title, note_of(prepared))
-    lines = [f"# {title}", "", wording.headline(study, results), ""]
+    lines = [f"# {title}", "", escaped(wording.headline(study, results)), ""]
     lines += [_what_was_run(prepared, results), ""]
     lines += [f"`{command}`", ""] if command else []
     for table in wording.metric_tables(study, results, headline=True):
         lines += [table.to_markdown(), ""]
     lines += [wording.explanation(study, results), ""]
     for heading, points in wording.statements(study, results):
-        lines += [f"## {heading}", "", *(f"- {point}" for point in points), ""]
+        lines += [f"## {heading}", "", *(f"- {escaped(point)}" for point in points), ""]
     for table in wording.metric_tables(study, results, headline=False):
         lines += ["## Further metrics", "", table.to_markdown(), ""]
     lines += ["## Definitions", ""]
-    lines += [f"- `{name}`: {text}" for name, text in results["definitions"].items()]
+    lines += [f"- `{name}`: {escaped(text)}" for name, text in results["definitions"].items()]
     with write_atomically(folder / "table.md") as handle:
         handle.write("\n".join(lines) + "\n")
     return results

@@ -75,12 +75,12 @@ class AuditCallback(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Embed, compare, log."""
         epoch = trainer.current_epoch + 1
-        if epoch % self.every or not trainer.is_global_zero:
+        if epoch % self.every:
             return
         figures = {f"audit/{name}": value for name, value in self.measure(pl_module).items()}
         self.history.append({"epoch": epoch, **figures})
         for name, value in figures.items():
-            pl_module.log(name, value, rank_zero_only=True)
+            pl_module.log(name, value, sync_dist=True)  # the same in every process
 
     def figures(self, epoch: int) -> dict[str, float]:
         """Figures of an epoch (from 1); empty where it was not audited."""

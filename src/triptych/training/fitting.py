@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning.pytorch as L
+import torch
 from torch import Tensor, nn
 
 from triptych.datasets.windows import Windows
@@ -113,7 +114,7 @@ def fit(
     checkpoint = find_checkpoint(folder, keeper, resume)
     lines = [ProgressLine(recipe.name)] if progress else []
     with same_random_state(), quiet(), interruptible():
-        seed_all(settings.seed)
+        seed_all(torch.device("cpu"), settings.seed)
         parts = build(recipe, train.signals.shape[1], recipe.length)
         module = build_module(recipe, parts)
         trainer = make_trainer(

@@ -77,7 +77,7 @@ class StructuredModule(L.LightningModule):
         """Total loss of a batch; raises NonFiniteLossError."""
         x, targets = _unpack(batch)
         place = (STEP, self.current_epoch, batch_idx, self.global_rank)
-        seed_all(self.settings.seed, *place)
+        seed_all(self.device, self.settings.seed, *place)
         generator = generator_of(self.settings.seed, *place)
         found = self.loss(x, targets, generator, self.parts(self.current_epoch, batch_idx))
         if not torch.isfinite(found["total"]):

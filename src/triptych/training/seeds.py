@@ -23,9 +23,18 @@ def generator_of(seed: int, *place: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(seed, *place))
 
 
-def seed_all(seed: int, *place: int) -> None:
-    """Seed torch's global generators, which dropout and the autoencoder's noise draw from."""
-    cast(Any, torch).manual_seed(seed_of(seed, *place))
+def seed_all(device: torch.device, seed: int, *place: int) -> None:
+    """Seed the global generators that dropout and the autoencoder's noise draw from.
+
+    `torch.manual_seed` would do, but formats a stack trace for every kind of GPU that is not in
+    use: more than all else that a training step adds to the arithmetic.
+    """
+    number = seed_of(seed, *place)
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
+    elif device.type == "mps":
+        torch.mps.manual_seed(number)
 
 
 @contextmanager

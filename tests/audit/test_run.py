@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.audit import tiny
+
+from triptych.audit.audit_result import AuditResult, check_limits
+from triptych.audit.brittleness import response_curve
+from triptych.audit.embeddings import Views
+from triptych.audit.run import audit, audit_model, audit_views
+from triptych.audit.sources import fit_to, open_data, random_windows_of
+from triptych.audit.sweep import distances, grid_of, transform_for
+from triptych.datasets import Windows
+from triptych.errors import InputError
+from triptych.latent import Block, LatentSchema
+from triptych.transforms import (
+    Chain,
+    ChannelDropout,
+    Gain,
+    NoiseSNR,
+    PhaseShift,
+    Rotation,
+    TimeScale,
+    Transform,
+)
+
+RATE = 100.0
+RING = PhaseShift(0.25, RATE, mode="circular")
+CROP = PhaseShift(0.2, RATE)
+GRID = np.array([-0.2, -0.1, -0.05, 0.05, 0.1, 0.2])
+
+
+def windows(context: int = 20, people: int = 8, each: int = 15) -> Windows:
+    """Noise in a band of each person's own, so that people differ and shifts change a lot."""
+    n = people * each
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(people), each)
+    t = np.arange(80 + 2 * context) / RATE
+    frequency = (3 + 2 * who)[:, None] + 0.2 * rng.normal(size=(n, 1))
+    x = np.sin(2 * np.pi * (frequency * t + rng.uniform(size=(n, 1))))
+    names = np.array([f"p{i}" for i in who])
+    start = np.tile(np.arange(each) * 10.0, people)
+    label = np.where(who % 2 == 0, "even", "odd")
+    signals = torch.as_tensor(x[:, None], dtype=torch.float32)
+    return Windows(signals, RATE, context, names, names, start, label, np.full(n, np.nan))
+
+
+def raw(x: torch.Tensor) -> torch.Tensor:
+    return x.flatten(1)
+
+
+def spectrum(x: torch.Tensor) -> torch.Tensor:
+    return torch.fft.rfft(x).abs().flatten(1)
+
+
+def collapsed(x: torch.Tensor) -> torch.Tensor:
+    return torch.ones(len(x), 4)
+
+
+def test_a_raw_embedding_is_called_brittle_with_a_half_life() -> None:
+    result = audit(raw, windows(), CROP, grid=GRID)
+    assert re.fullmatch(
+        r"At 50 ms the embedding is no closer to itself than to a stranger's: cosine .*\.",
+        result.verdict,
+    )
+    assert 0 < result.figures["half_life"].mean < 0.05
+    assert result.figures["half_life"].low <= result.figures["half_life"].high
+    assert result.figures["separation"].mean < 0.7
+    assert result.groups == "people"
+    assert result.value("cosine@0.05") == pytest.approx(result.curve.at(0.05))
+
+
+def test_an_exactly_invariant_embedding_is_called_steady() -> None:
+    result = audit(spectrum, windows(context=0), RING, grid=GRID)
+    assert result.verdict.startswith("Up to 200 ms the embedding stays closer to itself than to")
+    assert result.figures["cosine_mean"].mean == pytest.approx(1, abs=1e-4)
+    assert result.figures["separation"].mean > 0.99
+    assert result.figures["record_p10"].mean > 0.9
+    assert math.isnan(result.figures["half_life"].mean)
+    assert result.value("half_life") == math.inf
+
+
+def test_a_collapsed_embedding_is_not_praised() -> None:
+    result = audit(collapsed, windows(), CROP, grid=GRID)
+    assert "nearly the same for everyone" in result.verdict
+    assert result.figures["separation"].mean == 0.5
+    assert result.below({"separation": 0.9}) == ["separation is 0.5, under the limit of 0.9"]
+
+
+def test_curves_are_those_of_response_curve() -> None:
+    own = windows()
+    ours = audit(raw, own, CROP, grid=GRID).curve
+    theirs = response_curve(raw, own.signals, CROP, GRID, own.person)
+    for name in ("theta", "distance", "mean", "low", "high", "auroc", "group_means"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9)
+    assert ours.between == pytest.approx(theirs.between)
+
+
+def test_every_view_is_embedded_once() -> None:
+    seen = 0
+
+    def counted(x: torch.Tensor) -> dict[str, torch.Tensor]:
+        nonlocal seen
+        seen += len(x)
+        return {"a": raw(x), "b": spectrum(x)}
+
+    own, told = windows(), []
+    result = audit(
+        counted, own, CROP, grid=GRID, batch=17, progress=lambda done, of: told.append((done, of))
+    )
+    assert seen == len(own) * (len(GRID) + 2)
+    assert list(result.curves) == ["a", "b"]
+    assert result.headline == "a"
+    assert told[-1] == (len(GRID) + 2, len(GRID) + 2)
+
+
+def test_signals_of_any_kind_with_groups() -> None:
+    own = windows()
+    result = audit(raw, own.signals, CROP, grid=GRID, groups=own.person)
+    assert result.groups == "groups"
+    assert result.example is None
+    assert "record_p10" in result.figures
+    with pytest.raises(InputError, match="need groups"):
+        audit(raw, own.signals, CROP)
+
+
+def test_surplus_context_changes_nothing() -> None:
+    wide = audit(raw, windows(context=30), CROP, grid=GRID)
+    rows = windows(context=30).signals[..., 10:-10]
+    tight = audit(raw, rows, CROP, grid=GRID, groups=windows().person)
+    np.testing.assert_allclose(wide.curve.mean, tight.curve.mean)
+
+
+def test_records_are_strangers_where_there_is_one_person() -> None:
+    own = windows(people=2)
+    one = Windows(**{**vars(own), "person": np.full(len(own), "me")})
+    result = audit(raw, one, CROP, grid=GRID)
+    assert result.groups == "records"
+    assert "only 2 records: intervals are rough" in result.notes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"signals": windows(context=5)}, "5 samples of context, but phase_shift needs 20"),
+        ({"signals": windows(people=1)}, "at least two"),
+        ({"grid": np.zeros((2, 3))}, r"shape \(2, 3\), but phase_shift needs \(m, 1\)"),
+        ({"grid": np.array([0.3])}, "max_shift"),
+        ({"transform": Chain(CROP, Gain())}, "one transform"),
+        ({"embed": lambda x: torch.full((len(x), 3), torch.nan)}, "NaN"),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments: dict[str, Any], said: str) -> None:
+    usual = {"embed": raw, "signals": windows(), "transform": CROP, "grid": GRID}
+    with pytest.raises(InputError, match=said):
+        audit(**{**usual, **arguments})
+
+
+@pytest.fixture(scope="session")
+def of_model(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
+    model = tiny.model()
+    source = open_data(str(tiny.recordings(tmp_path_factory.mktemp("own"))))
+    source = fit_to(source, model.preprocessing)
+    cut = random_windows_of(source, model.preprocessing, CROP, 12)
+    return audit_model(
+        model, cut, CROP, grid=GRID, subject="<tiny>", data="simulated <ECG>", notes=["a note"]
+    )
+
+
+def test_a_model_is_judged_by_its_invariant_block(of_model: AuditResult) -> None:
+    assert of_model.headline == "morphology"
+    assert "(morphology)" in of_model.verdict
+    assert list(of_model.curves) == ["morphology", "timing", "detail"]
+    assert of_model.relations == {"morphology": "invariant", "timing": "variant", "detail": "free"}
+    assert of_model.example is not None
+    assert len(of_model.example["matches"]) == 5
+
+
+def test_without_an_invariant_block_all_are_judged() -> None:
+    gains = audit_model(tiny.model(), windows(context=0), Gain(), grid=np.array([-3.0, 3.0]))
+    assert gains.headline == "all blocks"
+    assert gains.relations == {"morphology": "none", "timing": "none", "detail": "free"}
+    assert gains.figures["cosine_mean"].mean == pytest.approx(1, abs=1e-5)  # by construction
+    two = LatentSchema(
+        Block("a", 4, invariant_to="phase_shift"),
+        Block("b", 4, invariant_to="phase_shift"),
+        Block("c", 4),
+    )
+    both = audit_model(tiny.model(two), windows(), CROP, grid=GRID)
+    assert both.headline == "invariant blocks"
+
+
+def test_results_are_saved_whole(of_model: AuditResult, tmp_path: Path) -> None:
+    report = of_model.save(tmp_path / "out", "triptych audit tiny data")
+    folder = tmp_path / "out"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "audit.json", "figures", "report.html", "table.md",
+    ]  # fmt: skip
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == [
+        "blocks.png", "gallery.png", "similarity.png",
+    ]  # fmt: skip
+    content = json.loads((folder / "audit.json").read_text())
+    assert content["verdict"] == of_model.verdict
+    assert content["curves"]["timing"]["mean"]
+    assert content["figures"].keys() == content["definitions"].keys()
+    page = report.read_text()
+    assert of_model.verdict.replace("'", "&#x27;") in page
+    assert "&lt;tiny&gt;" in page
+    assert "<tiny>" not in page
+    assert "simulated" in page.partition("</h1>")[0]
+    assert "triptych audit tiny data" in page
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page)  # nothing is fetched
+    table = (folder / "table.md").read_text()
+    assert "| cosine_mean |" in table
+    assert "| timing | variant |" in table
+    assert of_model.plot(tmp_path / "figures")[0].exists()
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(
+    of_model: AuditResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_model.save(tmp_path)
+    before = (tmp_path / "audit.json").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        of_model.save(tmp_path, "another command")
+    assert (tmp_path / "audit.json").read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_frame_has_one_row_a_block_and_theta(of_model: AuditResult) -> None:
+    frame = of_model.to_frame()
+    assert len(frame) == 3 * len(GRID)
+    assert set(frame["block"]) == {"morphology", "timing", "detail"}
+    own = frame[frame["block"] == "timing"]
+    np.testing.assert_allclose(own["cosine"], of_model.curves["timing"].mean)
+    assert of_model.summary().startswith(of_model.verdict)
+
+
+def test_limits_are_held_against_figures(of_model: AuditResult) -> None:
+    assert of_model.below({"cosine_mean": -1.0, "half_life": 0.0}) == []
+    assert of_model.below({"cosine@0.1": 1.5})[0].startswith("cosine@0.1 is ")
+    for name, said in (
+        ("nothing", "no figure 'nothing'"),
+        ("cosine_random", "better when lower"),
+    ):
+        with pytest.raises(InputError, match=said):
+            check_limits([name])
+    for name in ("cosine@0.07", "cosine@far"):
+        with pytest.raises(InputError, match=r"distances 0\.05, 0\.1, 0\.2"):
+            of_model.below({name: 0.5})
+
+
+def views_of(own: Windows, embed: Any = raw, **changes: Any) -> Views:
+    theta = torch.as_tensor(GRID, dtype=torch.float32)[:, None]
+    held = [embed(CROP.apply(own.signals, step[None])).numpy() for step in theta]
+    fields = {
+        "original": embed(own.centred).numpy(), "transformed": np.stack(held), "theta": theta,
+        "groups": own.person, "of": "people", "record": own.record, "start": own.start,
+    }  # fmt: skip
+    return Views(**{**fields, **changes})
+
+
+def test_embeddings_of_others_give_the_same_curve() -> None:
+    own = windows()
+    live, kept = audit(raw, own, CROP, grid=GRID), audit_views(views_of(own), CROP)
+    np.testing.assert_allclose(kept.curve.mean, live.curve.mean, rtol=1e-6)
+    assert kept.verdict == live.verdict
+    assert kept.figures.keys() == live.figures.keys()
+
+
+def test_embeddings_without_people_say_so() -> None:
+    own = windows()
+    alone = views_of(own, groups=np.arange(len(own)), of="rows", record=None, start=None)
+    result = audit_views(alone, CROP)
+    assert "every other row counts as a stranger" in result.notes[0]
+    assert "record_p10" not in result.figures
+
+
+def test_embeddings_need_a_transform_that_moves() -> None:
+    still = views_of(windows(), theta=torch.zeros(len(GRID), 1))
+    with pytest.raises(InputError, match="every θ is the identity"):
+        audit_views(still, CROP)
+    with pytest.raises(InputError, match=r"rotation needs \(m, 4\)"):
+        audit_views(views_of(windows()), Rotation())
+
+
+@pytest.mark.parametrize(
+    ("transform", "most"),
+    [
+        (PhaseShift(0.25, 400.0), 0.25),
+        (PhaseShift(0.25, 400.0, mode="circular"), 0.25),
+        (Gain(6.0), 6.0),
+        (TimeScale(1.5), math.log(1.5)),
+        (NoiseSNR(0.0, 20.0), 1.0),
+        (Rotation("so3"), 180.0),
+        (Rotation("tilt", 30.0), 30.0),
+        (Rotation("yaw", 90.0), 90.0),
+        (Rotation("cube24"), 180.0),
+        (ChannelDropout(), math.inf),
+    ],
+)
+def test_a_grid_reaches_the_limit_and_leaves_the_identity_out(
+    transform: Transform, most: float
+) -> None:
+    grid = grid_of(transform, 10)
+    size = distances(transform, grid)
+    assert grid.shape[1] == transform.identity(1).shape[1]
+    assert float(size.min()) > 0
+    assert float(size.max()) <= most * (1 + 1e-3)
+    if math.isfinite(most) and getattr(transform, "kind", "") != "cube24":
+        assert float(size.max()) == pytest.approx(most, rel=1e-3)
+    assert torch.equal(grid, grid_of(transform, 10))
+
+
+def test_a_grid_needs_a_step() -> None:
+    with pytest.raises(InputError, match="1 or more"):
+        grid_of(CROP, 0)
+
+
+def test_a_models_transform_is_its_own_at_its_rate() -> None:
+    recipe = {"transforms": [{"name": "phase_shift", "max_shift": 0.1}]}
+    model = tiny.model(info={"recipe": recipe})
+    assert transform_for(model) == PhaseShift(0.1, 100.0)
+    assert transform_for(model, None, {"max_shift": 0.05}) == PhaseShift(0.05, 100.0)
+    assert transform_for(model, "gain") == Gain()
+    assert transform_for(tiny.model(info={"recipe": 3})) == PhaseShift(rate=100.0)
+    free = tiny.model(LatentSchema(Block("all", 4)))
+    for subject in (free, None):
+        with pytest.raises(InputError, match="say --transform NAME"):
+            transform_for(subject)
+    with pytest.raises(InputError, match="no setting 'speed'"):
+        transform_for(model, None, {"speed": 3})

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.audit import tiny
+
+from triptych.audit.neighbours import search
+from triptych.audit.sources import (
+    Source,
+    embed_all,
+    fit_to,
+    open_data,
+    people_or_records,
+    random_windows_of,
+    windows_of,
+)
+from triptych.errors import InputError
+from triptych.model import Preprocessing
+from triptych.transforms import PhaseShift
+
+FORM = Preprocessing(100.0, ("MLII",), 80, 0.5, 40.0)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.recordings(tmp_path_factory.mktemp("data") / "own")
+
+
+def fitted(own: Path) -> Source:
+    return fit_to(open_data(str(own)), FORM)
+
+
+def test_own_recordings_take_the_models_form(own: Path) -> None:
+    source = fitted(own)
+    assert {each.rate for each in source.dataset.recordings} == {100.0}
+    assert {each.channels for each in source.dataset.recordings} == {("MLII",)}
+    assert any("taken in their order" in note for note in source.notes)
+    cut = windows_of(source, FORM)
+    assert cut.signals.shape[1:] == (1, 80)
+    assert set(cut.label) == {"well", "ill"}
+    assert len(windows_of(source, FORM, 0.4)) > 1.8 * len(cut)
+    drawn = random_windows_of(source, FORM, PhaseShift(0.2, 100.0), 7, seed=3)
+    assert len(drawn) == 28
+    assert drawn.context == 20
+
+
+def test_words_name_data_sets(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"neither a file or folder nor a data set \(mitdb"):
+        open_data("nowhere")
+    with pytest.raises(InputError, match="nowhere"):
+        open_data(f"mitdb:{tmp_path / 'nowhere'}")
+    with pytest.raises(InputError, match="is unknown; expected 'ecg' or 'imu'"):
+        open_data("simulated:eeg")
+    with pytest.raises(InputError, match="simulated does not take rate"):
+        open_data("simulated", {"rate": 250.0})
+
+
+def test_a_folder_of_a_known_set_is_read_as_that(tmp_path: Path) -> None:
+    (tmp_path / "100.hea").write_text("100 2 360 650000\n")
+    with pytest.raises(InputError, match="of mitdb has no file"):
+        open_data(str(tmp_path))
+
+
+def test_channels_are_chosen_by_name_before_place(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    t = np.arange(1200) / 120
+    both = np.stack([np.sin(9 * t), rng.normal(size=1200)], axis=1)
+    rows = "\n".join(f"{a:.4f},{b:.4f}" for a, b in both)
+    (tmp_path / "two.csv").write_text(f"MLII,V1\n{rows}\n")
+    source = open_data(str(tmp_path / "two.csv"), {"rate": 120.0})
+    assert fit_to(source, FORM).dataset.recordings[0].signal.shape[0] == 1
+    other = Preprocessing(100.0, ("I",), 80)
+    with pytest.raises(InputError, match=r"has 2 channels \(MLII, V1\), but the model needs 1"):
+        fit_to(source, other)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (Preprocessing(400.0, ("MLII",), 80, 0.5, 150.0), "holds nothing above 60 Hz"),
+        (Preprocessing(100.0, ("MLII",), 5000, None, None), "longest recording lasts 12"),
+    ],
+)
+def test_recordings_that_cannot_fit_are_refused(own: Path, form: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        windows_of(fit_to(open_data(str(own)), form), form)
+
+
+def test_steps_and_counts_have_to_be_positive(own: Path) -> None:
+    with pytest.raises(InputError, match="less than a sample"):
+        windows_of(fitted(own), FORM, 0.0)
+    with pytest.raises(InputError, match="1 or more"):
+        random_windows_of(fitted(own), FORM, PhaseShift(0.2, 100.0), 0)
+
+
+def test_embedding_in_batches_changes_nothing(own: Path) -> None:
+    model, cut = tiny.model(), windows_of(fitted(own), FORM)
+    told: list[tuple[int, int]] = []
+    parts = embed_all(model, cut.centred, lambda done, of: told.append((done, of)), batch=7)
+    torch.testing.assert_close(parts.all, model.embed(cut.centred).all)
+    assert told[-1] == (len(cut), len(cut))
+    assert people_or_records(cut)[1] == "people"
+
+
+def test_the_nearest_windows_are_found_without_the_query_itself(own: Path) -> None:
+    model, source = tiny.model(), fitted(own)
+    name = source.dataset.names[1]
+    found = search(model, source, f"{name}:3", 5)
+    assert [each.rank for each in found.found] == [1, 2, 3, 4, 5]
+    similarity = [each.similarity for each in found.found]
+    assert similarity == sorted(similarity, reverse=True)
+    assert found.blocks == ("morphology",)
+    near = [e for e in found.found if e.record == name and abs(e.start - found.query.start) <= 5]
+    assert not near
+    by_file = search(model, source, f"{own / name}.npz:3", 5)
+    assert by_file.found == found.found
+    assert search(model, source, f"{name}:0", 1, block="timing").blocks == ("timing",)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("ecg-001", "is not FILE:INDEX"),
+        ("ecg-001:x", "is not FILE:INDEX"),
+        ("ecg-001:99", "windows, counted from 0, so there is no 99"),
+        ("nobody:1", "there is no file nobody"),
+    ],
+)
+def test_queries_that_are_not_there_are_said(own: Path, query: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        search(tiny.model(), fitted(own), query)
+
+
+def test_searches_that_cannot_be_are_said(own: Path) -> None:
+    with pytest.raises(InputError, match="k=900"):
+        search(tiny.model(), fitted(own), "ecg-001:1", 900)
+    with pytest.raises(InputError, match="no block 'other'"):
+        search(tiny.model(), fitted(own), "ecg-001:1", block="other")
