@@ -10,7 +10,7 @@ import torch
 from triptych.audit.probes import PhaseProbe, linear_probe, phase_probe
 from triptych.errors import InputError
 
-RECORDS = np.repeat([f"{100 + r}" for r in range(6)], 250)
+RECORDS = np.repeat([f"{100 + r}" for r in range(4)], 250)
 N = len(RECORDS)
 
 
@@ -43,7 +43,7 @@ def test_a_phase_that_turns_is_read(probed: tuple[PhaseProbe, np.ndarray]) -> No
 
 def test_every_record_is_scored_by_the_other_half(probed: tuple[PhaseProbe, np.ndarray]) -> None:
     found, theta = probed
-    assert [half.pairs for half in found.halves] == [N // 2, N // 2]
+    assert [half.pairs for half in found.halves] == [500, 500]
     for half in found.halves:
         assert set(half.r2_by_folds) == {"ridge", "boosting", "mlp"}
         assert half.r2_by_folds[half.chosen] == max(half.r2_by_folds.values())
@@ -54,13 +54,7 @@ def test_every_record_is_scored_by_the_other_half(probed: tuple[PhaseProbe, np.n
     assert found.per_record["103"]["within"] == pytest.approx(share)
     data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert "predicted" not in data
-    assert data["halves"][0]["pairs"] == N // 2
-
-
-def test_the_same_question_gets_the_same_answer(probed: tuple[PhaseProbe, np.ndarray]) -> None:
-    z1, z2, theta = turning()
-    again = phase_probe(torch.tensor(z1), torch.tensor(z2), torch.tensor(theta)[:, None], RECORDS)
-    assert again.r2 == pytest.approx(probed[0].r2, abs=1e-3)
+    assert data["halves"][0]["pairs"] == 500
 
 
 def test_a_permuted_theta_cannot_be_read() -> None:
@@ -69,21 +63,11 @@ def test_a_permuted_theta_cannot_be_read() -> None:
     assert -0.2 < found.r2 <= 0.02
 
 
-def test_invariant_and_constant_latents_hold_no_phase_and_r2_is_not_clipped() -> None:
-    z1, z2, theta = turning()
-    assert -0.2 < phase_probe(z1[:, 2:], z2[:, 2:], theta, RECORDS).r2 <= 0.02
-    constant = phase_probe(np.ones((N, 3)), np.ones((N, 3)), theta, RECORDS)
-    assert -0.05 < constant.r2 <= 0
-    assert all(score["r2"] <= 1 for score in constant.per_record.values())
-
-
-def test_the_size_of_theta_is_read_where_its_sign_is_not() -> None:
-    rng = np.random.default_rng(0)
-    theta = rng.uniform(-0.25, 0.25, N)
-    z1 = rng.normal(size=(N, 3))
-    z2 = z1 + np.abs(theta)[:, None]
-    assert phase_probe(z1, z2, np.abs(theta), RECORDS).r2 > 0.95
-    assert phase_probe(z1, z2, theta, RECORDS).r2 <= 0.02
+def test_constant_latents_hold_no_phase_and_r2_is_not_clipped() -> None:
+    constant = torch.ones(N, 3)
+    found = phase_probe(constant, constant, torch.tensor(turning()[2])[:, None], RECORDS)
+    assert -0.05 < found.r2 <= 0
+    assert min(score["r2"] for score in found.per_record.values()) < 0
 
 
 def test_phase_probe_refuses() -> None:
@@ -92,7 +76,7 @@ def test_phase_probe_refuses() -> None:
         ((z1, z2[:-1], theta, RECORDS), "same rows"),
         ((z1, z2, theta[:-1], RECORDS), "one number a pair"),
         ((z1, z2, np.zeros(N), RECORDS), "not all equal"),
-        ((z1, z2, theta, np.repeat(["a", "b", "c"], N // 3)), "at least four"),
+        ((z1, z2, theta, np.arange(N) % 3), "at least four"),
         ((z1, z2, theta, RECORDS[:-1]), "records has the shape"),
         ((z1 * np.nan, z2, theta, RECORDS), "z1 holds NaN"),
     ]

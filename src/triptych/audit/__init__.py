@@ -1,1 +1,6 @@
+"""Measurements of a model on signals: brittleness, retrieval, probes, statistics, report."""
 
+from triptych.audit.audit_result import AuditResult
+from triptych.audit.run import audit
+
+__all__ = ["AuditResult", "audit"]

@@ -76,7 +76,8 @@ def _noted(dataset: Dataset, *notes: str) -> Source:
 def _require_own(own: bool, given: Mapping[str, Any], name: str) -> None:
     if given and not own:
         raise InputError(
-            f"{name} does not take {', '.join(given)}, which describe own recordings; leave them out"
+            f"{name} does not take {', '.join(given)}, which describe own recordings; leave them "
+            "out"
         )
 
 
@@ -93,7 +94,7 @@ def fit_to(source: Source, preprocessing: Preprocessing) -> Source:
     by_place: list[Recording] = []
     for each in source.dataset.recordings:
         rows = [each.channels.index(name) for name in needed if name in each.channels]
-        if len(rows) != len(needed):
+        if len(rows) != len(needed) or not _named(needed):
             if len(each.channels) != len(needed):
                 raise InputError(
                     f"recording {each.name} has {len(each.channels)} channels "
@@ -101,7 +102,7 @@ def fit_to(source: Source, preprocessing: Preprocessing) -> Source:
                     f"({', '.join(needed)}); choose channels of that number"
                 )
             rows = list(range(len(needed)))
-            by_place.append(each)
+            by_place += [each] * (each.channels != needed)
         limit = preprocessing.high or 0.0
         if each.rate < limit:
             raise InputError(
@@ -122,6 +123,11 @@ def fit_to(source: Source, preprocessing: Preprocessing) -> Source:
         )
     )
     return Source(fitted, tuple(notes))
+
+
+def _named(channels: tuple[str, ...]) -> bool:
+    """Whether channels have names of their own; a bare number says nothing about what it is."""
+    return not any(name.removeprefix("channel ").isdecimal() for name in channels)
 
 
 def windows_of(

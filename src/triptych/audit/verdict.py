@@ -47,8 +47,8 @@ def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> st
     worst = int(mean.argmin())
     if math.isfinite(half.value):
         return (
-            f"At {shown(half.value, unit, 3)} {_lower(subject)} has fallen halfway to a stranger's, "
-            f"and its lowest cosine to itself is {number(float(mean[worst]))} at "
+            f"At {shown(half.value, unit, 3)} {_lower(subject)} has fallen halfway to a "
+            f"stranger's, and its lowest cosine to itself is {number(float(mean[worst]))} at "
             f"{shown(where[worst], unit)} (a stranger's: {number(curve.between)})."
         )
     return (

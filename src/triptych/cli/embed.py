@@ -58,7 +58,8 @@ def embed(
     about = {"model": str(model), "data": origin.title, "fingerprint": origin.fingerprint}
     write_latents(out, latents, windows, about)
     sizes = ", ".join(f"{name} {z.shape[1]}" for name, z in latents.items())
+    many = "s" * (len(origin) != 1)
     say(
-        f"{len(windows):,} windows of {len(origin)} recordings ({origin.title}) are in {out}: "
+        f"{len(windows):,} windows of {len(origin)} recording{many} ({origin.title}) are in {out}: "
         f"{sizes} dimensions, with record, person, start and label."
     )

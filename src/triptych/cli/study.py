@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 
 from triptych.cli.options import Device, names
-from triptych.cli.show import command_of, note, say, show_table
+from triptych.cli.show import command_of, progress, say, show_table
 
 if TYPE_CHECKING:
     from triptych.studies.base import Study
     from triptych.studies.runner import Outcome
-
-DEMO_METHODS = "plain,augmentation,scl"
-NO_ANSWER_S = 10.0
 
 
 def register(app: typer.Typer) -> None:
@@ -65,9 +62,11 @@ def study(
 
     chosen = studies.study(name)
     if demo:
-        methods = methods or DEMO_METHODS
-        dataset = dataset or _demo_data(data)
-        data = None if dataset == "simulated" else data
+        from triptych.studies import demo as demonstration
+
+        methods = methods or ",".join(demonstration.METHODS)
+        with progress("downloading") as show:
+            dataset = dataset or demonstration.data_for(data, say, show)
     if budget not in get_args(Budget):
         choice = ", ".join(get_args(Budget))
         raise InputError(f"there is no budget {budget!r}: choose from {choice}")
@@ -100,58 +99,3 @@ def _show(chosen: Study[Any], outcome: Outcome) -> None:
     if headline := wording.headline(chosen, outcome.results):
         say(headline)
     say(f"The report is {outcome.report} (open it in a browser), the table {outcome.table}.")
-
-
-def _demo_data(data: Path | None) -> str:
-    """Mitdb if it is here or can be downloaded; else the simulated cohort, and one sentence."""
-    from triptych import datasets
-    from triptych.errors import InputError
-
-    try:
-        datasets.locate("mitdb", data)
-        return "mitdb"
-    except InputError:
-        if data is not None:
-            raise
-    say("The MIT-BIH recordings are not on this machine: asking PhysioNet for them (100 MB).")
-    refusal = _fetch("mitdb")
-    if not refusal:
-        return "mitdb"
-    note([refusal])
-    say("So this demo runs on a simulated cohort: its figures say nothing about real recordings.")
-    return "simulated"
-
-
-def _fetch(name: str) -> str:
-    """Download; the reason why not, if no file has arrived after `NO_ANSWER_S` or it broke off."""
-    import threading
-
-    from triptych import datasets
-    from triptych.cli.show import progress
-    from triptych.errors import InputError
-
-    answered, given_up, failure = threading.Event(), threading.Event(), list[str]()
-    finished = threading.Event()
-
-    def count(file: str, done: int, of: int) -> None:
-        if given_up.is_set():  # ends the thread that nobody waits for any more
-            raise InputError("given up")
-        if done:
-            answered.set()
-        show(done, of)
-
-    def work() -> None:
-        try:
-            datasets.fetch(name, progress=count)
-        except InputError as error:
-            failure.append(str(error))
-        finished.set()
-        answered.set()
-
-    with progress(f"downloading {name}") as show:
-        threading.Thread(target=work, daemon=True).start()
-        if not answered.wait(NO_ANSWER_S):
-            given_up.set()
-            return f"no answer within {NO_ANSWER_S:g} s"
-        finished.wait()
-    return failure[0] if failure else ""

@@ -53,7 +53,9 @@ def _complete() -> bool:
         folder = datasets.locate("mitdb")
     except InputError:
         return False
-    names = [f"{name}.{kind}" for name in (*mitdb.DS1, *mitdb.DS2) for kind in ("hea", "dat", "atr")]
+    names = [
+        f"{name}.{kind}" for name in (*mitdb.DS1, *mitdb.DS2) for kind in ("hea", "dat", "atr")
+    ]
     return all((folder / name).is_file() for name in names)
 
 

@@ -65,6 +65,7 @@ class EcgPhase(Study[EcgData]):
         "mse",
         "beat_f1",
     )
+    units: ClassVar[Mapping[str, tuple[float, str]]] = {"mse": (1.0, "")}
     directions: ClassVar[Mapping[str, Direction]] = {
         "cosine_75ms": "higher",
         "cosine_mean": "higher",
@@ -154,6 +155,19 @@ class EcgPhase(Study[EcgData]):
         model, projector, epochs = train(content, prepared, cell.method == "random", progress)
         progress("measuring")
         return _measured(model, projector, epochs, trials, prepared)
+
+    def conclude(self, results: Mapping[str, Any]) -> str:
+        """Say what became of the similarity at 75 ms."""
+        found = {row["method"]: row["metrics"] for row in results["summary"]}
+        if not {"plain", "scl"} <= set(found):
+            return ""
+        plain, scl = (found[name]["cosine_75ms"]["mean"] for name in ("plain", "scl"))
+        stranger = found["scl"]["cosine_random"]["mean"]
+        return (
+            f"A window that starts 75 ms later keeps a cosine of {plain:.2f} to itself under plain "
+            f"training and of {scl:.2f} in SCL's invariant block, where a stranger's window has "
+            f"{stranger:.2f}."
+        )
 
     def tune(
         self, prepared: EcgData, methods: Sequence[str], out: Path, progress: Progress

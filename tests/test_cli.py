@@ -1,0 +1,657 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from tests.audit import tiny
+from tests.datasets.wfdb_records import write_record
+from tests.studies.fake import Fake, FakeData
+
+from triptych import datasets, studies
+from triptych.cli import main
+from triptych.errors import InputError
+from triptych.studies import demo
+
+COMMANDS = ("study", "train", "audit", "embed", "search", "explain")
+RECIPE: dict[str, Any] = {
+    "name": "tiny",
+    "data": {
+        "name": "folder", "rate": 100.0, "low": 0.5, "high": 40.0, "length_s": 0.8,
+        "per_recording": 16,
+    },
+    "transforms": [{"name": "phase_shift", "max_shift": 0.2}],
+    "latent": [
+        {"name": "morphology", "size": 8, "invariant_to": "phase_shift"},
+        {"name": "timing", "size": 4, "variant_to": "phase_shift"},
+        {"name": "detail", "size": 4},
+    ],
+    "encoder": {"widths": [8, 8], "kernels": [7, 5], "strides": [4, 2]},
+    "training": {"epochs": 2, "batch": 16},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class World:
+    """Own recordings, a recipe, and the model that was trained from them by the command line."""
+
+    own: Path
+    recipe: Path
+    model: Path
+    said: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The one line of an error."""
+        lines = [line for line in self.err.splitlines() if not line.startswith("note: ")]
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("triptych: error: ")
+        return lines[0]
+
+
+Run = Callable[..., Answer]
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(each) for each in arguments])
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def answer(*arguments: object) -> Answer:
+        capfd.readouterr()
+        code = call(*arguments)
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return Answer(code, out, err)
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("cli")
+    own, recipe, model = tiny.recordings(folder / "own"), folder / "recipe.yaml", folder / "model"
+    recipe.write_text(yaml.safe_dump(RECIPE))
+    code = (
+        "from triptych.cli import main; import sys; "
+        f"main(['train', {str(recipe)!r}, '--data', {str(own)!r}, '--out', {str(model)!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return World(own, recipe, model, done.stdout)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(studies.STUDIES, "fake", "tests.studies.fake:Fake")
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+# --- the whole ---------------------------------------------------------------------------------
+
+
+def test_help_is_fast_because_it_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom triptych.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit as stop: assert not stop.code\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in (*COMMANDS, "data"))
+    loaded = set(done.stderr.split())
+    assert loaded.isdisjoint({"torch", "numpy", "pydantic", "yaml", "lightning", "pandas"})
+
+
+def test_the_package_runs_as_a_module() -> None:
+    from triptych import __version__
+
+    done = subprocess.run(
+        [sys.executable, "-m", "triptych", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"triptych {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "command", [*([name] for name in COMMANDS), *(["data", n] for n in ("list", "fetch", "check"))]
+)
+def test_every_command_explains_itself_with_an_example(command: list[str], run: Run) -> None:
+    answer = run(*command, "--help")
+    assert answer.code == 0
+    assert f"Example: triptych {' '.join(command)}" in " ".join(answer.out.split())
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["embed"], ["search", "--k", "many"]])
+def test_wrong_usage_ends_with_code_2(arguments: list[str], run: Run) -> None:
+    answer = run(*arguments)
+    assert answer.code == 2
+    assert "Usage" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        (InputError("one\n sentence"), 2, "one sentence"),
+        (OSError(28, "No space left on device", "file.bin"), 2, "file.bin: No space left"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (KeyboardInterrupt("kept in a folder"), 130, "kept in a folder"),
+    ],
+)
+def test_faults_become_a_sentence_and_a_code(
+    fault: BaseException, code: int, said: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> tuple[str, ...]:
+        raise fault
+
+    monkeypatch.setattr(datasets, "names", fails)
+    answer = run("data", "list")
+    assert answer.code == code
+    assert said in answer.sentence
+
+
+# --- train and explain -------------------------------------------------------------------------
+
+
+def test_training_says_what_it_does_and_where_the_model_lies(world: World) -> None:
+    lines = world.said.splitlines()
+    assert lines[0].startswith("Training tiny: scl on own recordings: own, 48 windows of 3 people")
+    assert lines[-1] == f"The model is in {world.model}; `triptych explain {world.model}` says " + (
+        "what it is."
+    )
+    assert (world.model / "weights.safetensors").is_file()
+    info = json.loads((world.model / "model.json").read_text())["info"]
+    assert info["data"]["fingerprint"].startswith("sha256:")
+    assert info["data"]["train"] == {"people": 3, "windows": 48}
+
+
+def test_a_finished_training_can_be_resumed_without_harm(world: World, run: Run) -> None:
+    before = (world.model / "weights.safetensors").read_bytes()
+    answer = run("train", world.recipe, "--data", world.own, "--out", world.model, "--resume")
+    assert answer.code == 0
+    assert "2 epochs in" in answer.out
+    assert (world.model / "weights.safetensors").read_bytes() == before
+
+
+def test_an_interrupted_training_says_how_to_go_on(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("triptych.training.fit", stopped, raising=False)
+    answer = run("train", world.recipe, "--data", world.own, "--out", tmp_path / "m")
+    assert answer.code == 130
+    assert "with --resume to go on" in answer.sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"latent": [{"name": "morphology", "size": 0}]}, "it needs at least 1"),
+        ({"latent": [{"name": "a", "size": 4, "invariant_to": "speed"}]}, "speed"),
+        ({"objective": {"name": "sclx"}}, "'plain', 'augmentation'"),
+        ({"encoder": {"name": "transformer"}}, "there is no encoder 'transformer'"),
+        ({"epochs": 3}, "unknown field 'epochs'"),
+    ],
+)
+def test_recipes_that_cannot_be_trained(
+    changes: dict[str, Any], said: str, world: World, run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**RECIPE, **changes}))
+    answer = run("train", path, "--data", world.own, "--out", tmp_path / "m")
+    assert answer.code == 2
+    assert said in answer.sentence
+    assert not (tmp_path / "m" / "model.json").exists()
+
+
+def test_training_without_recipe_data_or_device(world: World, run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    assert "cannot read recipe" in run("train", tmp_path / "no.yaml", "--out", out).sentence
+    assert "folder of your recordings" in run("train", world.recipe, "--out", out).sentence
+    wrong = run("train", world.recipe, "--data", tmp_path / "no", "--out", out)
+    assert (wrong.code, "there is no" in wrong.sentence) == (2, True)
+    there = ("train", world.recipe, "--data", world.own, "--out", out)
+    assert "device 'tpu' is not there" in run(*there, "--device", "tpu").sentence
+
+
+def test_a_model_is_explained(world: World, run: Run) -> None:
+    answer = run("explain", world.model)
+    assert answer.code == 0
+    text = " ".join(answer.out.split())
+    for part in (
+        "The model 'tiny' turns windows of 0.8 s (80 samples at 100 Hz)",
+        "morphology 8 stays the same under phase shift (invariant)",
+        "own recordings: own",
+        "sha256:",
+        "2 epochs",
+        "validation/total",
+    ):
+        assert part in text
+
+
+# --- what a model may look like on the disk ----------------------------------------------------
+
+
+def changed(world: World, folder: Path, change: Callable[[Path], None]) -> Path:
+    """A copy of the model that something has happened to."""
+    folder.mkdir()
+    for name in ("model.json", "weights.safetensors"):
+        (folder / name).write_bytes((world.model / name).read_bytes())
+    change(folder)
+    return folder
+
+
+def smaller_schema(folder: Path) -> None:
+    content = json.loads((folder / "model.json").read_text())
+    content["schema"]["blocks"][0]["size"] = 7
+    (folder / "model.json").write_text(json.dumps(content))
+
+
+def cut_off(folder: Path) -> None:
+    path = folder / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def no_weights(folder: Path) -> None:
+    (folder / "weights.safetensors").unlink()
+
+
+@pytest.mark.parametrize("change", [smaller_schema, cut_off, no_weights])
+def test_models_that_are_not_whole_are_refused(
+    change: Callable[[Path], None], world: World, run: Run, tmp_path: Path
+) -> None:
+    model = changed(world, tmp_path / "model", change)
+    answer = run("embed", model, world.own, "--out", tmp_path / "z.npz")
+    assert answer.code == 2
+    assert answer.sentence
+    assert not (tmp_path / "z.npz").exists()
+
+
+def test_a_folder_without_a_model_is_said(world: World, run: Run, tmp_path: Path) -> None:
+    for command in (["explain"], ["embed", world.own, "--out", tmp_path / "z.npz"]):
+        answer = run(command[0], tmp_path, *command[1:])
+        assert answer.code == 2
+        assert "is not a triptych model" in answer.sentence
+
+
+# --- embed -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv"])
+def test_latents_are_written(kind: str, world: World, run: Run, tmp_path: Path) -> None:
+    out = tmp_path / f"z.{kind}"
+    answer = run("embed", world.model, world.own, "--out", out, "--step", "1.6")
+    assert answer.code == 0
+    assert "morphology 8, timing 4, detail 4 dimensions" in answer.out
+    if kind == "npz":
+        with np.load(out) as held:
+            assert held["morphology"].shape == (32, 8)
+            assert set(held["person"]) == {f"person {i}" for i in range(4)}
+            assert set(held["label"]) == {"well", "ill"}
+    else:
+        assert len(out.read_text().splitlines()) == 33
+
+
+def one_file(folder: Path, **changes: Any) -> Path:
+    """A folder with one recording, changed."""
+    folder.mkdir(exist_ok=True)
+    signal = np.random.default_rng(0).normal(size=(1, 1200)).astype(np.float32)
+    held = {"signal": signal, "rate": 120.0, **changes}
+    held = {name: value for name, value in held.items() if value is not None}
+    np.savez(folder / "a.npz", **held)
+    return folder
+
+
+def not_a_number() -> np.ndarray[Any, Any]:
+    signal = np.random.default_rng(0).normal(size=(1, 1200))
+    signal[0, 600] = np.nan
+    return signal
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "said"),
+    [
+        ({"signal": not_a_number()}, [], "NaN"),
+        ({"rate": None}, [], "does not state its sampling rate"),
+        ({}, ["--rate", "250"], "states a rate of 120 Hz, but 250 Hz was given"),
+        ({"rate": 20.0}, [], "holds nothing above 10 Hz"),
+        ({"signal": np.random.default_rng(0).normal(size=(3, 1200))}, [], "has 3 channels"),
+        ({}, ["--channels", "V9"], "has no channel V9"),
+        ({}, ["--step", "0"], "less than a sample"),
+    ],
+)
+def test_recordings_that_cannot_be_embedded(
+    changes: dict[str, Any], options: list[str], said: str, world: World, run: Run, tmp_path: Path
+) -> None:
+    data = one_file(tmp_path / "data", **changes)
+    answer = run("embed", world.model, data, "--out", tmp_path / "z.npz", *options)
+    assert answer.code == 2
+    assert said in answer.sentence
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_truncated_and_mixed_recordings(world: World, run: Run, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "z.npz")
+    data = one_file(tmp_path / "data")
+    whole = (data / "a.npz").read_bytes()
+    (data / "a.npz").write_bytes(whole[: len(whole) // 2])
+    assert "a.npz" in run("embed", world.model, data, *out).sentence
+    one_file(data)
+    np.savez(data / "b.npz", signal=np.random.default_rng(1).normal(size=(1, 900)), rate=100.0)
+    assert "mixes rates" in run("embed", world.model, data, *out).sentence
+    assert "neither a file or folder" in run("embed", world.model, tmp_path / "x", *out).sentence
+    assert not (tmp_path / "z.npz").exists()
+
+
+def test_records_of_mitdb_that_are_missing_or_cut_off(
+    world: World, run: Run, tmp_path: Path
+) -> None:
+    out = ("--out", tmp_path / "z.npz")
+    write_record(tmp_path / "mitdb")
+    missing = run("embed", world.model, f"mitdb:{tmp_path / 'mitdb'}", *out)
+    assert (missing.code, "record 101 of mitdb has no file" in missing.sentence) == (2, True)
+    own = tmp_path / "records"
+    write_record(own, leads=("MLII",))
+    (own / "100.dat").write_bytes((own / "100.dat").read_bytes()[:500])
+    (own / "100.hea").rename(own / "mine.hea")  # no longer a record of mitdb by its name
+    broken = run("embed", world.model, own, *out)
+    assert broken.code == 2
+    assert "mine.hea" in broken.sentence
+
+
+def test_a_full_disk_keeps_the_old_latents(
+    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "z.npz"
+    out.write_bytes(b"old")
+    monkeypatch.setattr("os.fsync", full_disk)
+    answer = run("embed", world.model, world.own, "--out", out)
+    assert answer.code == 2
+    assert "No space left on device" in answer.sentence
+    assert out.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["z.npz"]
+
+
+# --- audit -------------------------------------------------------------------------------------
+
+
+def test_a_model_is_audited(world: World, run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "audit"
+    usual = ("audit", world.model, world.own, "--out", out, "--per-record", "12")
+    answer = run(*usual, "--grid", "-0.1,0.1", "--fail-under", "cosine_mean=-1")
+    assert answer.code == 0
+    content = json.loads((out / "audit.json").read_text())
+    assert content["verdict"] in answer.out
+    assert content["transform"]["max_shift"] == 0.2  # the recipe's
+    assert content["transform"]["rate"] == 100.0
+    assert content["command"].startswith("triptych audit ")
+    assert str(out / "report.html") in answer.out
+    assert (out / "report.html").is_file()
+    failed = run(*usual, "--steps", "1", "--fail-under", "cosine@0.2=1.1")
+    assert failed.code == 1
+    assert "under the limit of 1.1" in failed.sentence
+    assert (out / "report.html").is_file()
+
+
+def test_embeddings_of_others_are_audited(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(60, 5))
+    views = {"original": z, "transformed": np.stack([z, rng.normal(size=z.shape)])}
+    who = np.repeat(np.arange(6), 10)
+    np.savez(tmp_path / "v.npz", **views, theta=[0.01, 0.1], person=who)
+    usual = ("audit", tmp_path / "v.npz", "--out", tmp_path / "out")
+    answer = run(*usual, "--transform", "phase_shift")
+    assert answer.code == 0
+    assert "At 100 ms the embedding is no closer to itself than to a stranger's" in answer.out
+    assert "say --transform NAME" in run(*usual).sentence
+    both = run("audit", tmp_path / "v.npz", "simulated", "--out", tmp_path / "out")
+    assert "leave DATA and --grid out" in both.sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--transform", "speed"], "There is no transform 'speed'"),
+        (["--transform", "rotation"], "rotation"),
+        (["--set", "speed=3"], "no setting 'speed'"),
+        (["--set", "speed"], "expected NAME=VALUE"),
+        (["--grid", "0.1,far"], "expected numbers with commas"),
+        (["--grid", "0.5"], "max_shift"),
+        (["--steps", "0"], "1 or more"),
+        (["--per-record", "0"], "1 or more"),
+        (["--max-shift", "-1"], "max_shift"),
+        (["--fail-under", "beauty=1"], "no figure 'beauty'"),
+        (["--fail-under", "separation=high"], "expected a number"),
+    ],
+)
+def test_audits_that_cannot_be(
+    options: list[str], said: str, world: World, run: Run, tmp_path: Path
+) -> None:
+    answer = run("audit", world.model, world.own, "--out", tmp_path / "out", *options)
+    assert answer.code == 2
+    assert said in answer.sentence
+    assert not (tmp_path / "out").exists()
+
+
+def test_audits_need_a_subject_and_data(world: World, run: Run, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "out")
+    assert "needs DATA" in run("audit", world.model, *out).sentence
+    assert "there is no" in run("audit", tmp_path / "x", world.own, *out).sentence
+    data = one_file(tmp_path / "one")
+    assert "at least two" in run("audit", world.model, data, *out).sentence
+
+
+# --- search ------------------------------------------------------------------------------------
+
+
+def test_windows_are_found(world: World, run: Run) -> None:
+    answer = run("search", world.model, world.own, "--query", f"{world.own}/ecg-002.npz:3")
+    assert answer.code == 0
+    assert "Most like ecg-002 at 2.4 s, label ill, by morphology, among 60 windows" in answer.out
+    rows = [line.split() for line in answer.out.splitlines() if line.strip()[:1].isdigit()]
+    assert [row[0] for row in rows] == [str(i) for i in range(1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--query", "ecg-002"], "is not FILE:INDEX"),
+        (["--query", "ecg-002:400"], "there is no 400"),
+        (["--query", "no-one:1"], "there is no file no-one"),
+        (["--query", "ecg-002:1", "--k", "900"], "k=900"),
+        (["--query", "ecg-002:1", "--block", "b"], "no block 'b'"),
+    ],
+)
+def test_searches_that_cannot_be(options: list[str], said: str, world: World, run: Run) -> None:
+    answer = run("search", world.model, world.own, *options)
+    assert answer.code == 2
+    assert said in answer.sentence
+
+
+# --- data --------------------------------------------------------------------------------------
+
+
+def test_data_sets_are_listed(run: Run) -> None:
+    answer = run("data", "list")
+    assert answer.code == 0
+    assert all(name in answer.out for name in datasets.names())
+
+
+def test_data_are_checked(world: World, run: Run, tmp_path: Path) -> None:
+    assert run("data", "check", world.own).code == 0
+    data = one_file(tmp_path / "data")
+    (data / "a.npz").write_bytes(b"PK nothing")
+    broken = run("data", "check", data)
+    assert broken.code == 1
+    assert "a.npz" in broken.out
+    nowhere = run("data", "check", tmp_path / "nowhere")
+    assert (nowhere.code, "there is no folder" in nowhere.sentence) == (2, True)
+
+
+def test_data_are_fetched(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fetched(name: str, target: Path | None, progress: Callable[[str, int, int], None]) -> Path:
+        progress("100.dat", 1, 2)
+        return Path(target or "cache") / name
+
+    monkeypatch.setattr(datasets, "fetch", fetched)
+    answer = run("data", "fetch", "mitdb", "--to", tmp_path)
+    assert answer.out == f"mitdb is complete in {tmp_path / 'mitdb'}.\n"
+    monkeypatch.undo()
+    assert "cannot be downloaded" in run("data", "fetch", "simulated").sentence
+    assert "there is no data set 'x'" in run("data", "fetch", "x").sentence
+
+
+# --- study -------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_study_prints_its_table_and_names_its_report(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    answer = run("study", "fake", "--methods", "scl, plain", "--seeds", "1", "--out", out)
+    assert answer.code == 0
+    assert "cosine ↑" in answer.out
+    assert str(out / "report.html") in answer.out
+    assert json.loads((out / "results.json").read_text())["budget"] == "quick"
+    assert "triptych study fake --methods" in (out / "table.md").read_text()
+
+
+@pytest.mark.usefixtures("fake")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["fake", "--methods", "magic"], "has no method magic: choose from plain, exact, scl"),
+        (["fakes"], "there is no study 'fakes': choose from"),
+        (["fake", "--budget", "huge"], "choose from smoke, quick, full"),
+        (["fake", "--seeds", "0"], "expected 1 or more"),
+        (["fake", "--jobs", "0"], "expected 1 or more"),
+        (["fake", "--data", "nowhere"], "is not a folder"),
+        (["fake", "--tune"], "has nothing to tune"),
+        (["ecg-phase", "--dataset", "heartbeats"], "has no data set 'heartbeats'"),
+        (["ecg-phase", "--data", "nowhere"], "no folder with mitdb"),
+    ],
+)
+def test_studies_that_cannot_be(arguments: list[str], said: str, run: Run, tmp_path: Path) -> None:
+    answer = run("study", *arguments, "--out", tmp_path / "out")
+    assert answer.code == 2
+    assert said in answer.sentence
+
+
+def with_fault(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
+    data = FakeData(data_name="made-up", fingerprint="sha256:0", faults={"scl": fault})
+    monkeypatch.setattr(studies, "study", lambda name: Fake(prepared=data))
+
+
+def test_an_interrupted_study_keeps_what_is_finished(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_fault(monkeypatch, KeyboardInterrupt())
+    answer = run("study", "fake", "--seeds", "1", "--out", tmp_path)
+    assert answer.code == 130
+    assert "2 of 3 cells finished and kept" in answer.err.splitlines()[-1]
+    assert len(list((tmp_path / "cells").glob("*.json"))) == 2
+
+
+def test_a_full_disk_during_a_study_keeps_what_is_finished(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_fault(monkeypatch, OSError(28, "No space left on device"))
+    answer = run("study", "fake", "--seeds", "1", "--out", tmp_path)
+    assert answer.code == 2
+    assert "No space left on device" in answer.err.splitlines()[-1]
+    assert len(list((tmp_path / "cells").glob("*.json"))) == 2
+
+
+# --- demo --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TRIPTYCH_DATA", str(tmp_path / "none"))
+    monkeypatch.setattr("triptych.datasets.download._cache", lambda: tmp_path / "cache")
+
+
+def ignore(done: int, of: int) -> None:
+    """Progress that nobody looks at."""
+
+
+@pytest.mark.usefixtures("nothing_here")
+def test_a_demo_without_recordings_is_simulated_and_says_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    silent = threading.Event()
+    monkeypatch.setattr(datasets, "fetch", lambda name, progress: silent.wait())
+    monkeypatch.setattr(demo, "NO_ANSWER_S", 0.05)
+    seen: list[Any] = []
+    monkeypatch.setattr(studies, "study", lambda name: Fake())
+    monkeypatch.setattr("triptych.studies.runner.run", lambda *a, **options: seen.append(options))
+    monkeypatch.setattr("triptych.cli.study._show", lambda *_: None)
+    answer = run("study", "ecg-phase", "--demo", "--out", tmp_path)
+    silent.set()
+    assert answer.code == 0
+    assert "no answer within 0.05 s" in answer.out
+    assert "runs on a simulated cohort" in answer.out
+    options = seen[0]["options"]
+    assert (options.dataset, options.methods, options.budget) == (
+        "simulated", ("plain", "augmentation", "scl"), "quick",
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("nothing_here")
+def test_a_download_is_waited_for_once_it_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(demo, "NO_ANSWER_S", 20.0)
+
+    def comes(name: str, progress: Callable[[str, int, int], None]) -> None:
+        progress("100.dat", 1, 2)
+
+    monkeypatch.setattr(datasets, "fetch", comes)
+    assert demo.data_for(None, said.append, ignore) == "mitdb"
+
+    def breaks(name: str, progress: Callable[[str, int, int], None]) -> None:
+        raise ValueError("a thread's own fault")
+
+    monkeypatch.setattr(datasets, "fetch", breaks)
+    assert demo.data_for(None, said.append, ignore) == "simulated"
+    assert "a thread's own fault" in said[-2]
+
+
+def test_a_download_that_broke_off_is_not_taken_for_the_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TRIPTYCH_DATA", str(tmp_path))
+    write_record(tmp_path / "mitdb")
+    asked: list[str] = []
+    monkeypatch.setattr(demo, "fetch", lambda name, progress: asked.append(name) or "no answer")
+    assert demo.data_for(None, lambda text: None, ignore) == "simulated"
+    assert asked == ["mitdb"]
+    with pytest.raises(InputError, match="nowhere"):
+        demo.data_for(tmp_path / "nowhere", lambda text: None, ignore)
+
+
+@pytest.mark.data
+def test_a_demo_takes_the_recordings_that_are_here(data_root: Path) -> None:
+    assert demo.data_for(data_root, lambda text: None, ignore) == "mitdb"
+    assert os.listdir(data_root / "mitdb")
