@@ -65,7 +65,7 @@ class EcgPhase(Study[EcgData]):
         "mse",
         "beat_f1",
     )
-    units: ClassVar[Mapping[str, tuple[float, str]]] = {"mse": (1.0, "")}
+    units: ClassVar[Mapping[str, tuple[float, str]]] = {"mse": (1000.0, "thousandths")}
     directions: ClassVar[Mapping[str, Direction]] = {
         "cosine_75ms": "higher",
         "cosine_mean": "higher",
