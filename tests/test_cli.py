@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -21,6 +23,7 @@ from triptych import datasets, studies
 from triptych.cli import main
 from triptych.errors import InputError
 from triptych.studies import demo
+from triptych.training import Recipe
 
 COMMANDS = ("study", "train", "audit", "embed", "search", "explain")
 RECIPE: dict[str, Any] = {
@@ -91,13 +94,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("cli")
     own, recipe, model = tiny.recordings(folder / "own"), folder / "recipe.yaml", folder / "model"
     recipe.write_text(yaml.safe_dump(RECIPE))
-    code = (
-        "from triptych.cli import main; import sys; "
-        f"main(['train', {str(recipe)!r}, '--data', {str(own)!r}, '--out', {str(model)!r}])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return World(own, recipe, model, done.stdout)
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert call("train", recipe, "--data", own, "--out", model) == 0
+    return World(own, recipe, model, said.getvalue())
 
 
 @pytest.fixture
@@ -184,6 +183,15 @@ def test_training_says_what_it_does_and_where_the_model_lies(world: World) -> No
     info = json.loads((world.model / "model.json").read_text())["info"]
     assert info["data"]["fingerprint"].startswith("sha256:")
     assert info["data"]["train"] == {"people": 3, "windows": 48}
+
+
+def test_a_recipe_to_start_from_is_printed(run: Run, tmp_path: Path) -> None:
+    answer = run("train", "--example")
+    assert answer.code == 0
+    (tmp_path / "recipe.yaml").write_text(answer.out)
+    recipe = Recipe.read(tmp_path / "recipe.yaml")
+    assert recipe.schema_of_latent.transforms == ("phase_shift",)
+    assert recipe.weights.kl == 3e-4
 
 
 def test_a_finished_training_can_be_resumed_without_harm(world: World, run: Run) -> None:

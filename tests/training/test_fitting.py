@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import signal
 import subprocess
@@ -212,6 +213,21 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds 'thesis\.tex' and no model"):
         run(out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_full_disk_stops_with_a_sentence_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fill(module: Any) -> None:
+        monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(InputError, match=r"cannot write .*checkpoint\.ckpt: No space left"):
+        run(out=tmp_path, callbacks=[Stop(1, 0, fill)])
+    monkeypatch.undo()
+    assert equal(run(out=tmp_path, resume=True).model, run().model)
 
 
 def with_signals(change: Any) -> Any:

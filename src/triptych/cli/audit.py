@@ -49,7 +49,7 @@ def audit(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]",
+            metavar="DATA",
             help="For a model: own recordings (a folder or file), or a data set: mitdb, "
             "simulated, mitdb:DIR.",
         ),
@@ -72,13 +72,13 @@ def audit(
     per_record: Annotated[
         int, typer.Option(metavar="N", help="Windows of each recording, at random places.")
     ] = 50,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of those places.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Draws those places.")] = 0,
     fail_under: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
             help="Exit with code 1 if a figure is lower: cosine_mean, cosine_lowest, "
-            "cosine@0.075, separation, record_p10, half_life.",
+            "cosine@0.075, separation, record_p10, half_life (can be repeated).",
         ),
     ] = None,
     rate: Rate = None,

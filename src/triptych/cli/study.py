@@ -52,8 +52,7 @@ def study(
 ) -> None:
     """Compare methods under one protocol: table, figures and report.
 
-    Finished cells are kept in DIR, so an interrupted study goes on where it stopped when the same
-    command is run again.
+    Finished cells are kept in DIR: run the same command again to go on after an interruption.
     """
     from triptych import studies
     from triptych.errors import InputError

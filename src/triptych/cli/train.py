@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: triptych train recipe.yaml --data recordings --out model")(train)
+    app.command(
+        epilog="Example: triptych train --example > recipe.yaml, change it, then: "
+        "triptych train recipe.yaml --data recordings --out model"
+    )(train)
+
+
+def _example(asked: bool) -> None:
+    if asked:
+        say(files("triptych.cli").joinpath("example.yaml").read_text(encoding="utf-8").rstrip())
+        raise typer.Exit
 
 
 def train(
@@ -30,6 +40,12 @@ def train(
         typer.Option(metavar="DIR", help="Folder of the data, if the recipe does not say."),
     ] = None,
     device: Device = "auto",
+    example: Annotated[
+        bool,
+        typer.Option(
+            "--example", callback=_example, is_eager=True, help="Print a recipe to start from."
+        ),
+    ] = False,
 ) -> None:
     """Train a model from a recipe; it can be interrupted and resumed."""
     from triptych.training import Recipe, fit, prepare

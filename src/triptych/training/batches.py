@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
+from triptych.training.recipe import Recipe
 from triptych.training.seeds import ORDER, VALIDATION, generator_of
 
 IGNORED = -1
@@ -122,3 +124,30 @@ def trimmed(windows: Windows, context: int) -> Tensor:
             f"transforms need {context}; cut them with context_s={context / windows.rate:g}"
         )
     return windows.signals[..., surplus : windows.signals.shape[-1] - surplus].contiguous()
+
+
+def require_fit(recipe: Recipe, train: Windows, validation: Windows | None) -> None:
+    """Raise InputError unless the windows are of the recipe's rate and length, and finite."""
+    for name, windows in (("train", train), ("validation", validation)):
+        if windows is None:
+            continue
+        length = windows.signals.shape[-1] - 2 * windows.context
+        if windows.rate != recipe.data.rate or length != recipe.length:
+            raise InputError(
+                f"{name} windows have {length} samples at {windows.rate:g} Hz, but recipe "
+                f"{recipe.name!r} says {recipe.length} at {recipe.data.rate:g} Hz (data.length_s, "
+                "data.rate)"
+            )
+        if not bool(windows.signals.isfinite().all()):
+            raise InputError(f"{name} windows hold NaN or infinite values; remove these windows")
+    if validation is not None and validation.signals.shape[1] != train.signals.shape[1]:
+        raise InputError(
+            f"validation windows have {validation.signals.shape[1]} channels and train windows "
+            f"{train.signals.shape[1]}; expected the same"
+        )
+
+
+def fingerprint(signals: Sequence[Tensor]) -> str:
+    """Shapes and checksums of the signals: a training is resumed on the same data only."""
+    parts = [f"{tuple(x.shape)} {zlib.crc32(x.numpy().tobytes()):08x}" for x in signals]
+    return ", ".join(parts)

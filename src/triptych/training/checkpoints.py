@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         """Write under a temporary name, then rename."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
         with write_atomically(path, "wb") as handle:
-            torch.save(checkpoint, handle)
+            handle.write(content.getbuffer())
 
 
 def find_checkpoint(folder: Path | None, keeper: Keeper, resume: bool) -> Path | None:

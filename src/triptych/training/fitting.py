@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import Any, cast
 
 import lightning.pytorch as L
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from triptych.datasets.windows import Windows
-from triptych.errors import InputError
 from triptych.model import Model
-from triptych.training.batches import Batches, targets_of, trimmed
+from triptych.training.batches import Batches, fingerprint, require_fit, targets_of, trimmed
 from triptych.training.build import build, build_model, build_module
 from triptych.training.checkpoints import find_checkpoint
 from triptych.training.keeper import Keeper
@@ -104,11 +102,11 @@ def fit(
         then in `out`), or `out` holds an unfinished training and `resume` is False.
     """
     folder = Path(out) if out is not None else None
-    _check(recipe, train, validation)
+    require_fit(recipe, train, validation)
     context = max([context_of(each) for each in recipe.make_transforms()], default=0)
     signals = [trimmed(each, context) for each in (train, validation) if each is not None]
     targets = [targets_of(each, recipe.classes) for each in (train, validation) if each is not None]
-    origin = {**flat(recipe.to_dict()), "the windows' checksum": _fingerprint(signals)}
+    origin = {**flat(recipe.to_dict()), "the windows' checksum": fingerprint(signals)}
     settings = recipe.training
     keeper = Keeper(folder, origin, settings.patience, settings.minutes)
     checkpoint = find_checkpoint(folder, keeper, resume)
@@ -174,28 +172,3 @@ def _save(model: Model, folder: Path) -> None:
 def _summary(keeper: Keeper) -> dict[str, Any]:
     row = keeper.history[keeper.best_epoch - 1]
     return {"epochs": len(keeper.history), "best_epoch": keeper.best_epoch, "figures": row}
-
-
-def _check(recipe: Recipe, train: Windows, validation: Windows | None) -> None:
-    for name, windows in (("train", train), ("validation", validation)):
-        if windows is None:
-            continue
-        length = windows.signals.shape[-1] - 2 * windows.context
-        if windows.rate != recipe.data.rate or length != recipe.length:
-            raise InputError(
-                f"{name} windows have {length} samples at {windows.rate:g} Hz, but recipe "
-                f"{recipe.name!r} says {recipe.length} at {recipe.data.rate:g} Hz (data.length_s, "
-                "data.rate)"
-            )
-        if not bool(windows.signals.isfinite().all()):
-            raise InputError(f"{name} windows hold NaN or infinite values; remove these windows")
-    if validation is not None and validation.signals.shape[1] != train.signals.shape[1]:
-        raise InputError(
-            f"validation windows have {validation.signals.shape[1]} channels and train windows "
-            f"{train.signals.shape[1]}; expected the same"
-        )
-
-
-def _fingerprint(signals: Sequence[Tensor]) -> str:
-    parts = [f"{tuple(x.shape)} {zlib.crc32(x.numpy().tobytes()):08x}" for x in signals]
-    return ", ".join(parts)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning.pytorch as L
+import torch
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
@@ -43,7 +44,7 @@ class Keeper(Checkpoint):
         self.best: dict[str, Tensor] = {}
         self.best_value, self.best_epoch = float("inf"), 0
         self.seconds, self.finished = 0.0, False
-        self._started = 0.0
+        self._started = self._rate = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Plain data and tensors only, so that it loads with ``weights_only=True``."""
@@ -66,6 +67,12 @@ class Keeper(Checkpoint):
         """Start the clock, which counts earlier parts of a resumed training too."""
         self._started = time.monotonic() - self.seconds
 
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Note the learning rate; after the epoch's last step it is the next one's."""
+        self._rate = float(optimizer.param_groups[0]["lr"])
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Judge the epoch and write it down; runs after all other callbacks."""
         epoch = trainer.current_epoch + 1
@@ -82,8 +89,7 @@ class Keeper(Checkpoint):
             if isinstance(callback, AuditCallback)
             for name, value in callback.figures(epoch).items()
         }
-        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
-        row = {"seconds": self.seconds, "learning_rate": rate, **metrics, **audits}
+        row = {"seconds": self.seconds, "learning_rate": self._rate, **metrics, **audits}
         self.history.append(
             {"epoch": epoch, **{name: float(f"{value:.7g}") for name, value in row.items()}}
         )
