@@ -417,7 +417,7 @@ def test_a_model_is_audited(world: World, run: Run, tmp_path: Path) -> None:
     assert content["transform"]["rate"] == 100.0
     assert content["command"].startswith("triptych audit ")
     assert str(out / "report.html") in answer.out
-    assert (out / "report.html").is_file()
+    assert "trained on these very recordings" in answer.err
     failed = run(*usual, "--steps", "1", "--fail-under", "cosine@0.2=1.1")
     assert failed.code == 1
     assert "under the limit of 1.1" in failed.sentence

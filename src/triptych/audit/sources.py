@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -128,6 +128,17 @@ def fit_to(source: Source, preprocessing: Preprocessing) -> Source:
 def _named(channels: tuple[str, ...]) -> bool:
     """Whether channels have names of their own; a bare number says nothing about what it is."""
     return not any(name.removeprefix("channel ").isdecimal() for name in channels)
+
+
+def seen_before(model: Model, source: Source) -> tuple[str, ...]:
+    """Note for an audit on the very recordings that the model was trained on."""
+    origin: Any = model.info.get("data")
+    if not isinstance(origin, Mapping):
+        return ()
+    fingerprint = cast("Mapping[str, Any]", origin).get("fingerprint")
+    if fingerprint != source.dataset.fingerprint:
+        return ()
+    return ("the model was trained on these very recordings, so its figures here are flattering",)
 
 
 def windows_of(

@@ -137,7 +137,7 @@ def _of_model(
     import torch
 
     from triptych.audit.run import audit_model
-    from triptych.audit.sources import fit_to, open_data, random_windows_of
+    from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
     from triptych.audit.sweep import grid_of, transform_for
     from triptych.model import Model
 
@@ -155,7 +155,7 @@ def _of_model(
             grid=grid_of(chosen, theta) if isinstance(theta, int) else torch.tensor(theta),
             subject=str(path),
             data=source.dataset.title,
-            notes=source.notes,
+            notes=(*source.notes, *seen_before(model, source)),
             seed=seed,
             progress=show,
         )

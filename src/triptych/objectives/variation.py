@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from triptych.errors import InputError
 from triptych.objectives import terms
+from triptych.objectives.gather import gather
 from triptych.transforms import PhaseShift, Rotation, Transform
 
 
@@ -182,7 +183,10 @@ class Equivariant(Mechanism):
 
 
 def _weighted_mean(error: Tensor, weight: Tensor) -> Tensor:
-    return (error * weight).sum() / weight.sum().clamp_min(1.0)
+    # over all processes, so that DistributedDataParallel's average is the single process's mean
+    everywhere = gather(weight)
+    share = len(everywhere) / len(weight)
+    return share * (error * weight).sum() / everywhere.sum().clamp_min(1.0)
 
 
 def _gram_schmidt(six: Tensor) -> Tensor:
