@@ -144,7 +144,7 @@ def figure_table(result: AuditResult) -> Table:
     """The figures, one a row."""
     rows: list[tuple[Value, ...]] = []
     for name, figure in result.figures.items():
-        text, ends = number(figure.mean), ""
+        text, ends = number(figure.mean), "–"
         if np.isfinite(figure.low):
             ends = f"[{number(figure.low)}, {number(figure.high)}]"
         if name == "half_life":
