@@ -28,7 +28,8 @@ def schemas(draw: st.DrawFn) -> LatentSchema:
             relation = draw(st.sampled_from((*RELATIONS, None)))
             if relation:
                 relations.setdefault(f"{relation}_to", []).append(transform)
-        blocks.append(Block(name, draw(st.integers(1, 9)), **relations))
+        role = draw(st.sampled_from((None, "common", "salient")))
+        blocks.append(Block(name, draw(st.integers(1, 9)), **relations, role=role))
     return LatentSchema(*blocks)
 
 
@@ -75,7 +76,12 @@ def test_every_block_is_found_by_each_of_its_relations(schema: LatentSchema) -> 
             block.name for block in schema.blocks if transform in block.relations
         )
     assert set(schema.transforms) == {name for b in schema.blocks for name in b.relations}
-    assert all(block.free is not bool(block.relations) for block in schema.blocks)
+    for block in schema.blocks:
+        assert block.free is not bool(block.relations or block.role)
+        assert (block in schema.common, block in schema.salient) == (
+            block.role == "common",
+            block.role == "salient",
+        )
 
 
 @pytest.fixture
@@ -105,6 +111,18 @@ def test_the_schema_reads_aloud(triptych_schema: LatentSchema) -> None:
         "orientation: 3 dimensions, invariant to phase_shift, equivariant to rotation",
         "detail: 2 dimensions, free",
     ]
+
+
+def test_roles_read_aloud() -> None:
+    schema = LatentSchema(
+        Block("anatomy", 32, role="common"),
+        Block("disease", 16, role="salient", invariant_to="phase_shift"),
+    )
+    assert str(schema).splitlines() == [
+        "anatomy: 32 dimensions, common",
+        "disease: 16 dimensions, salient, invariant to phase_shift",
+    ]
+    assert "role" not in Block("detail", 2).to_dict()
 
 
 def test_blocks_of_split_are_views_that_carry_gradients(triptych_schema: LatentSchema) -> None:
@@ -139,6 +157,7 @@ def test_an_unknown_block_is_named(triptych_schema: LatentSchema) -> None:
         (lambda: Block("two words", 3), "not an identifier"),
         (lambda: Block("../weights", 3), "not an identifier"),
         (lambda: Block("a", 0), "at least 1"),
+        (lambda: Block("a", 3, role="shared"), "expected 'common' or 'salient'"),  # type: ignore[arg-type]
         (lambda: Block("a", 3, invariant_to="gain", variant_to="gain"), "more than one relation"),
         (lambda: Block("a", 3, invariant_to=("gain", "gain")), "more than one relation"),
         (lambda: LatentSchema(), "at least one block"),

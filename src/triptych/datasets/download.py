@@ -118,7 +118,7 @@ def fetch_files(
     downloader: Downloader | None = None,
     progress: Progress | None = None,
 ) -> tuple[str, ...]:
-    """Download the files of `table` (name -> sha256) that are not yet complete in `target`.
+    """Download the files of `table` (name -> sha256, "" = unknown) not yet complete in `target`.
 
     Files that are there with the right checksum are kept, so an interrupted download goes on
     where it stopped. A file is written under a temporary name and gets its own only once its
@@ -155,7 +155,8 @@ def fetch_files(
             if progress is not None:
                 progress(name, number, len(table))
             before = _stamp(folder / name)
-            pooch.retrieve(address + name, f"sha256:{digest}", name, folder, downloader=downloader)
+            known = f"sha256:{digest}" if digest else None
+            pooch.retrieve(address + name, known, name, folder, downloader=downloader)
             if _stamp(folder / name) != before:
                 done.append(name)
     except (OSError, ValueError) as error:

@@ -1,0 +1,238 @@
+"""SepCLR: common blocks hold what two populations share, salient blocks what targets alone have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from triptych.errors import InputError
+from triptych.latent import Block, LatentSchema
+from triptych.objectives import separation_terms, terms
+from triptych.objectives.base import LossTerms
+from triptych.objectives.gather import gather
+from triptych.objectives.views import Views, single_view
+from triptych.transforms import Transform
+
+Kind = Literal["discrete", "continuous"]
+Independence = Literal["joint_entropy", "cross_covariance", "hsic"]
+WEIGHTS = {"common": 1.0, "salient": 1.0, "background": 1.0, "independence": 10.0}
+ESTIMATORS = {"cross_covariance": terms.cross_covariance, "hsic": terms.hsic}
+
+
+class Separation(nn.Module):
+    """SepCLR on the common and salient blocks of a schema (Louiset et al., ICLR 2024).
+
+    For two views of background and target samples: *common* (alignment and uniformity on the
+    sphere, all samples), *salient* (alignment of targets; uniformity with background rows at the
+    null vector s' = 0), *background* (their salient latents drawn to s'), *independence* of common
+    and salient latents. The formulas are in `separation_terms`.
+
+    Parameters
+    ----------
+    schema
+        At least one block with ``role="common"`` and one with ``role="salient"``; others get
+        nothing. A block variant or equivariant to a transform is not aligned across it.
+    transforms
+        What the views differ in and neither population is told by; all drawn anew for both views.
+    attributes
+        Salient block → ``"discrete"`` or ``"continuous"``: it is supervised by an attribute of
+        the targets, best with one dimension a block. Other salient blocks are learned without.
+    weights
+        Of ``common`` (1 in the paper), ``salient`` (β_s), ``background`` (β_r), ``independence``
+        (λ); those left out keep their default.
+    uniformity
+        Weight of uniformity beside alignment, in the common and the salient term.
+    independence
+        ``"joint_entropy"`` (k-JEM), ``"cross_covariance"``, ``"hsic"`` or None.
+    bandwidth
+        τ of all kernels.
+
+    Raises
+    ------
+    InputError
+        If the schema lacks a role, or an option is unknown.
+    """
+
+    def __init__(
+        self,
+        schema: LatentSchema,
+        transforms: Sequence[Transform],
+        *,
+        attributes: Mapping[str, Kind] | None = None,
+        weights: Mapping[str, float] | None = None,
+        uniformity: float = 2.0,
+        independence: Independence | None = "joint_entropy",
+        bandwidth: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.schema = schema
+        self.transforms = tuple(transforms)
+        self.attributes = dict(attributes or {})
+        self.weights = WEIGHTS | dict(weights or {})
+        self.uniformity = uniformity
+        self.independence: Independence | None = independence
+        self.bandwidth = bandwidth
+        self._check()
+
+    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
+        """Two views a sample of ``x (n, channels, ...)``, each under its own draw of everything."""
+        first = single_view(x, self.transforms, identity=False, generator=generator)
+        second = single_view(x, self.transforms, identity=False, generator=generator)
+        params = {
+            name: torch.cat([theta, second.params[name]]) for name, theta in first.params.items()
+        }
+        return Views(torch.cat([first.signals, second.signals]), params, {})
+
+    def forward(
+        self,
+        z: Tensor,
+        views: Views,
+        isolated: Tensor | None = None,
+        *,
+        target: Tensor,
+        attributes: Tensor | None = None,
+    ) -> LossTerms:
+        """Loss terms of latents ``z (v·n, size)`` of `views`.
+
+        Parameters
+        ----------
+        z
+            Latents of ``views.signals``, row by row.
+        views
+            From `views`, or those of `StructuredContrastive`, so that both objectives act on one
+            batch: each transform's pair then counts alike.
+        isolated
+            Not used.
+        target
+            Bool ``(n,)``: True for targets, False for background.
+        attributes
+            Float ``(n, a)``, one column for each of `attributes` in their order; class indices,
+            or values scaled to about 0 to 1. NaN: not known. Background rows are not read.
+
+        Raises
+        ------
+        InputError
+            If shapes do not fit.
+        """
+        self.schema.check(z, source="the encoder's latents")
+        self._check_labels(z, views, target, attributes)
+        target = gather(target.to(torch.float32)) > 0  # not every backend gathers bool
+        attributes = None if attributes is None else gather(attributes)
+        pairs = {(name,): views.sides(z, name) for name in views.pairs}
+        if not pairs:
+            first, second = z.chunk(2)
+            pairs = {tuple(t.name for t in self.transforms): (first, second)}
+        found: dict[str, Tensor] = {}
+        with torch.autocast(z.device.type, enabled=False):
+            for moved, (first, second) in pairs.items():
+                each = self._terms(gather(first), gather(second), target, attributes, moved)
+                for name, value in each.items():
+                    found[name] = found.get(name, 0.0) + value / len(pairs)
+        total = z.new_zeros((), dtype=torch.float32)
+        for name, value in found.items():
+            weight = self.weights[name.split("/")[0]]
+            total = total + weight * value * (self.uniformity if "uniformity" in name else 1)
+        return LossTerms(total, found)
+
+    def _terms(
+        self,
+        first: Tensor,
+        second: Tensor,
+        target: Tensor,
+        attributes: Tensor | None,
+        moved: tuple[str, ...],
+    ) -> dict[str, Tensor]:
+        def sides(blocks: Sequence[Block]) -> tuple[Tensor, Tensor]:
+            names = tuple(block.name for block in blocks)
+            return self.schema.select(first, names), self.schema.select(second, names)
+
+        found: dict[str, Tensor] = {}
+        common, salient = sides(self.schema.common), sides(self.schema.salient)
+        still = _still(self.schema.common, moved, first)
+        found["common/alignment"], found["common/uniformity"] = separation_terms.common_term(
+            *common, self.bandwidth, still
+        )
+        learned = [b for b in self.schema.salient if b.name not in self.attributes]
+        if learned:
+            pair, still = sides(learned), _still(learned, moved, first)
+            found["salient/alignment"], found["salient/uniformity"] = separation_terms.salient_term(
+                *pair, target, self.bandwidth, still
+            )
+            found["background"] = separation_terms.background_term(*pair, target, self.bandwidth)
+        for column, (name, kind) in enumerate(self.attributes.items()):
+            assert attributes is not None  # _check_labels
+            term = separation_terms.supervised_term(
+                *sides([self.schema[name]]),
+                target,
+                attributes[:, column],
+                discrete=kind == "discrete",
+                bandwidth=self.bandwidth,
+            )
+            found[f"salient/{name}"] = term / len(self.attributes)
+        if self.independence is not None:
+            both = [self._dependence(c, s, target) for c, s in zip(common, salient, strict=True)]
+            found["independence"] = (both[0] + both[1]) / 2
+        return found
+
+    def _dependence(self, common: Tensor, salient: Tensor, target: Tensor) -> Tensor:
+        common = separation_terms.on_sphere(common)
+        salient = separation_terms.without_background(salient, target).to(common.dtype)
+        if self.independence in ESTIMATORS:
+            return ESTIMATORS[self.independence](common, salient)
+        return separation_terms.joint_entropy(common, salient, self.bandwidth)
+
+    def _check_labels(
+        self, z: Tensor, views: Views, target: Tensor, attributes: Tensor | None
+    ) -> None:
+        if len(z) != len(views.signals):
+            raise InputError(
+                f"{len(z)} latents for {len(views.signals)} views; encode views.signals as a whole"
+            )
+        if target.dtype != torch.bool or target.shape != (views.n,):
+            raise InputError(
+                f"target is {target.dtype} of shape {tuple(target.shape)}, expected bool "
+                f"({views.n},): True for each sample of the target population"
+            )
+        expected = (views.n, len(self.attributes))
+        if self.attributes and (attributes is None or attributes.shape != expected):
+            shape = None if attributes is None else tuple(attributes.shape)
+            raise InputError(
+                f"attributes have shape {shape}, expected {expected}: one column each for "
+                f"{', '.join(self.attributes)}"
+            )
+
+    def _check(self) -> None:
+        if not (self.schema.common and self.schema.salient):
+            raise InputError(
+                "separation needs a block with role='common' and one with role='salient'; the "
+                f"schema has {'; '.join(map(str, self.schema.blocks))}"
+            )
+        if not self.transforms:
+            raise InputError("separation needs at least one transform, in which its views differ")
+        salient = tuple(block.name for block in self.schema.salient)
+        for option, values, allowed in (
+            ("attributes", tuple(self.attributes), salient),
+            ("attributes", tuple(self.attributes.values()), ("discrete", "continuous")),
+            ("weights", tuple(self.weights), tuple(WEIGHTS)),
+            ("independence", (self.independence,), (None, "joint_entropy", *ESTIMATORS)),
+        ):
+            for value in values:
+                if value not in allowed:
+                    raise InputError(
+                        f"{option} names {value!r}, expected one of {', '.join(map(str, allowed))}"
+                    )
+        if self.bandwidth <= 0:
+            raise InputError(f"bandwidth is {self.bandwidth}; it must be above 0")
+
+
+def _still(blocks: Sequence[Block], moved: Sequence[str], z: Tensor) -> Tensor:
+    """Columns of `blocks` that shall not follow the transforms in which two views differ."""
+    kept = [
+        all(block.relations.get(name, "invariant") == "invariant" for name in moved)
+        for block in blocks
+        for _ in range(block.size)
+    ]
+    return torch.tensor(kept, device=z.device)

@@ -1,0 +1,192 @@
+"""SepCLR's formulas: what is common to two populations, and what is salient in one of them.
+
+Louiset et al., "Separating common from salient patterns with contrastive representation
+learning", ICLR 2024. Notation: k(x, y) = exp(−‖x − y‖²/2τ), τ the bandwidth. Whatever the input's
+precision, kernels are computed in float32 at least and outside of autocast. A term that a batch
+cannot give (no target, no background, a single row) is 0, with zero gradients. Sums over pairs of
+rows are taken `CHUNK` rows at a time and computed anew for the gradient, so that memory grows
+with n, not n².
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils import checkpoint
+
+from triptych.transforms.base import working_dtype
+
+CHUNK = 1024
+
+
+def align(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
+    """Mean of ‖x − y‖²/2τ over the rows of ``x, y (n, d)``; 0 without rows."""
+    x, y = x.to(working_dtype(x)), y.to(working_dtype(y))
+    return (x - y).square().sum() / (2 * bandwidth * max(len(x), 1))
+
+
+def uniform(z: Tensor, bandwidth: float) -> Tensor:
+    """Log of the mean kernel over the pairs i < j of rows of ``z (n, d)``; at most 0."""
+    n = len(z)
+    if n < 2:
+        return (z * 0).sum()
+    sums = _over_chunks(_log_kernel_sums, z, bandwidth, False)
+    return torch.logsumexp(sums, dim=0) - math.log(n * (n - 1))
+
+
+def joint_entropy(common: Tensor, salient: Tensor, bandwidth: float) -> Tensor:
+    """k-JEM: minus the kernel estimate of the joint entropy H(c, s); at most 0, to be minimised.
+
+    meanᵢ log meanⱼ k(cᵢ, cⱼ)·k(sᵢ, sⱼ), j = i included. The product of the kernels is the kernel
+    of the joined vectors. ``common (n, p)``, ``salient (n, q)``.
+    """
+    z = torch.cat([common, salient], dim=1)
+    if not len(z):
+        return (z * 0).sum()
+    return _over_chunks(_log_kernel_sums, z, bandwidth, True).mean() - math.log(len(z))
+
+
+def without_background(salient: Tensor, target: Tensor) -> Tensor:
+    """``salient (n, d)`` with the rows that are no target set to the null vector s' = 0."""
+    return salient.masked_fill(~target[:, None], 0)
+
+
+def on_sphere(common: Tensor) -> Tensor:
+    """Rows of ``common (n, d)`` at length 1 (null vectors stay)."""
+    return functional.normalize(common.to(working_dtype(common)), dim=1, eps=1e-6)
+
+
+def common_term(
+    first: Tensor, second: Tensor, bandwidth: float, columns: slice | Tensor = slice(None)
+) -> tuple[Tensor, Tensor]:
+    """Alignment and uniformity of both views' common latents, on the sphere, all samples.
+
+    Parameters
+    ----------
+    first, second
+        Both views, each ``(n, d)``.
+    bandwidth
+        τ.
+    columns
+        Which of the d dimensions are aligned.
+
+    Returns
+    -------
+    (alignment, uniformity)
+        The uniformity is the mean of both views'.
+    """
+    first, second = on_sphere(first), on_sphere(second)
+    even = (uniform(first, bandwidth) + uniform(second, bandwidth)) / 2
+    return align(first[:, columns], second[:, columns], bandwidth), even
+
+
+def salient_term(
+    first: Tensor,
+    second: Tensor,
+    target: Tensor,
+    bandwidth: float,
+    columns: slice | Tensor = slice(None),
+) -> tuple[Tensor, Tensor]:
+    """Alignment of the targets and s'-uniformity of all samples, as in `common_term`.
+
+    Not on the sphere: the null vector has its place in this space. ``target (n,)`` is True for
+    targets.
+    """
+    alignment = align(first[target][:, columns], second[target][:, columns], bandwidth)
+    sides = (without_background(each, target) for each in (first, second))
+    return alignment, sum((uniform(each, bandwidth) for each in sides), first.new_zeros(())) / 2
+
+
+def background_term(first: Tensor, second: Tensor, target: Tensor, bandwidth: float) -> Tensor:
+    """The information-less constraint: draws the background's salient latents to s' = 0."""
+    sides = [each[~target] for each in (first, second)]
+    return sum((align(s, s * 0, bandwidth) for s in sides), first.new_zeros(())) / 2
+
+
+def supervised_alignment(
+    z: Tensor, attribute: Tensor, *, discrete: bool, bandwidth: float = 0.025
+) -> Tensor:
+    """Mean over pairs i < j of w(yᵢ, yⱼ)·‖zᵢ − zⱼ‖²: alike where the attribute is alike.
+
+    w = exp(−(yᵢ − yⱼ)²/2τ) for a continuous attribute (y-aware, Dufumier et al. 2021, arXiv
+    2106.08808), 1 where yᵢ = yⱼ and else 0 for a discrete one.
+
+    Parameters
+    ----------
+    z
+        Salient latents ``(n, d)``.
+    attribute
+        y ``(n,)``; rows that are not finite do not count. Continuous ones scaled to about 0 to 1.
+    discrete
+        Which of the two weights.
+    bandwidth
+        τ of a continuous attribute.
+    """
+    known = torch.isfinite(attribute)
+    z, y = z[known], attribute[known]
+    n = len(z)
+    if n < 2:
+        return (z * 0).sum()
+    sums = _over_chunks(_weighted_sums, z, y, 0.0 if discrete else bandwidth)
+    return sums.sum() / (n * (n - 1))
+
+
+def supervised_term(
+    first: Tensor,
+    second: Tensor,
+    target: Tensor,
+    attribute: Tensor,
+    *,
+    discrete: bool,
+    bandwidth: float,
+    attribute_bandwidth: float = 0.025,
+) -> Tensor:
+    """One attribute's share of the salient term: s'-uniformity + ½ (alignment + null vector).
+
+    Both views' rows are aligned as one batch, and with each other. Parameters as in
+    `salient_term` and `supervised_alignment`.
+    """
+    _, even = salient_term(first, second, target, bandwidth)
+    both, y = torch.cat([first[target], second[target]]), attribute[target].repeat(2)
+    alike = supervised_alignment(both, y, discrete=discrete, bandwidth=attribute_bandwidth)
+    return even + (alike + background_term(first, second, target, attribute_bandwidth)) / 2
+
+
+def _over_chunks(sums: Callable[..., Tensor], z: Tensor, *settings: object) -> Tensor:
+    """`sums` of every row of z against all rows ``(n,)``, `CHUNK` rows at a time."""
+    with torch.autocast(z.device.type, enabled=False):
+        z = z.to(working_dtype(z))
+        z = z - z.detach().mean(dim=0)  # distances stay, rounding of large offsets goes
+        if len(z) <= CHUNK:
+            return sums(z, 0, *settings)
+        parts: list[Tensor] = [
+            cast(Any, checkpoint).checkpoint(
+                sums, z, start, *settings, use_reentrant=False, preserve_rng_state=False
+            )
+            for start in range(0, len(z), CHUNK)
+        ]
+        return torch.cat(parts)
+
+
+def _squared_distances(z: Tensor, start: int) -> Tensor:
+    rows, squares = z[start : start + CHUNK], z.square().sum(dim=1)
+    return (squares[start : start + CHUNK, None] + squares - 2 * rows @ z.T).clamp_min(0)
+
+
+def _log_kernel_sums(z: Tensor, start: int, bandwidth: float, own: bool) -> Tensor:
+    logs = _squared_distances(z, start) / (-2 * bandwidth)
+    if not own:
+        rows = torch.arange(len(logs), device=z.device)
+        logs = logs.index_put((rows, rows + start), logs.new_tensor(-torch.inf))
+    return torch.logsumexp(logs, dim=1)
+
+
+def _weighted_sums(z: Tensor, start: int, y: Tensor, bandwidth: float) -> Tensor:
+    gaps = y[start : start + CHUNK, None] - y
+    weights = torch.exp(gaps.square() / (-2 * bandwidth)) if bandwidth else gaps == 0
+    return (weights * _squared_distances(z, start)).sum(dim=1)

@@ -1,0 +1,46 @@
+"""Image networks: shapes, refusals, rebuilt from their settings, no batch statistics."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from triptych.errors import InputError
+from triptych.latent import Block, BlockHeads, LatentSchema
+from triptych.networks.image import ImageDecoder, ImageEncoder
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [32, 28, 17])
+def test_shapes(channels: int, size: int) -> None:
+    x = torch.rand(4, channels, size, size)
+    trunk = ImageEncoder(channels, size)
+    assert trunk(x).shape == (4, trunk.features)
+    z = ImageEncoder(channels, size, 12)(x)
+    assert z.shape == (4, 12)
+    assert ImageDecoder(12, channels, size)(z).shape == x.shape
+    schema = LatentSchema(Block("a", 3, role="common"), Block("b", 2, role="salient"))
+    assert BlockHeads(trunk, schema)(x).shape == (4, 5)
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 32, 32), (4, 1, 32, 31), (1, 32, 32)])
+def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"built for \(n, 1, 32, 32\)"):
+        ImageEncoder(1)(torch.zeros(shape))
+
+
+def test_settings_are_plain_data_that_rebuild_a_network() -> None:
+    for network in (ImageEncoder(3, 28, 5, widths=(8, 16)), ImageDecoder(5, 3, widths=(16, 8))):
+        settings = json.loads(json.dumps(network.settings))
+        again = type(network)(**settings)
+        again.load_state_dict(network.state_dict())
+        assert again.settings == network.settings
+
+
+def test_an_image_is_encoded_as_if_alone() -> None:
+    encoder = ImageEncoder(3, outputs=6).double()
+    x = torch.rand(5, 3, 32, 32, dtype=torch.float64)
+    alone = torch.cat([encoder(each[None]) for each in x])
+    assert torch.allclose(encoder(x), alone, atol=1e-12)
