@@ -145,7 +145,7 @@ def test_refusals() -> None:
         response_curve(flat, x, SHIFT, GRID, np.zeros(40))
     with pytest.raises(InputError, match="groups"):
         response_curve(flat, x, SHIFT, GRID, groups[:-1])
-    with pytest.raises(InputError, match="grid"):
+    with pytest.raises(InputError, match="θ has the shape"):
         response_curve(flat, x, SHIFT, np.zeros((3, 2)), groups)
     with pytest.raises(InputError, match="latents holds NaN"):
         response_curve(lambda x: x.flatten(1) * np.nan, x, SHIFT, GRID, groups)

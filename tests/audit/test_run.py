@@ -12,11 +12,11 @@ import torch
 from tests.audit import tiny
 
 from triptych.audit.audit_result import AuditResult, check_limits
-from triptych.audit.brittleness import response_curve
+from triptych.audit.brittleness import distances, response_curve
 from triptych.audit.embeddings import Views
 from triptych.audit.run import audit, audit_model, audit_views
 from triptych.audit.sources import fit_to, open_data, random_windows_of
-from triptych.audit.sweep import distances, grid_of, transform_for
+from triptych.audit.sweep import grid_of, transform_for
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema

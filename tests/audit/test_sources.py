@@ -16,8 +16,10 @@ from triptych.audit.sources import (
     open_data,
     people_or_records,
     random_windows_of,
+    seen_before,
     windows_of,
 )
+from triptych.datasets import simulated
 from triptych.errors import InputError
 from triptych.model import Preprocessing
 from triptych.transforms import PhaseShift
@@ -140,3 +142,21 @@ def test_searches_that_cannot_be_are_said(own: Path) -> None:
         search(tiny.model(), fitted(own), "ecg-001:1", 900)
     with pytest.raises(InputError, match="no block 'other'"):
         search(tiny.model(), fitted(own), "ecg-001:1", block="other")
+
+
+def test_virtual_people_that_were_trained_on_are_told() -> None:
+    trained = simulated.load(people=3, seconds=10)
+    data = {"title": trained.title, "fingerprint": trained.fingerprint}
+    model = tiny.model(info={"data": data})
+    same, longer, other = (
+        Source(each, ())
+        for each in (
+            trained,
+            simulated.load(people=2, seconds=20),
+            simulated.load(kind="imu", people=1, seconds=10),
+        )
+    )
+    assert "these very recordings" in seen_before(model, same)[0]
+    assert "simulated people, and these may be among them" in seen_before(model, longer)[0]
+    assert seen_before(model, other) == ()
+    assert seen_before(tiny.model(), same) == ()

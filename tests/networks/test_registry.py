@@ -10,7 +10,8 @@ from triptych.networks.registry import make, name_of
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
     for name in ENCODERS:
-        assert name_of(encoder(name, channels=1, length=64, outputs=4)) == name
+        settings = {"channels": 4, "raw": 3} if name == "guaranteed" else {"channels": 1}
+        assert name_of(encoder(name, length=64, **settings)) == name
     for name in FRONT_ENDS:
         rate = {"rate": 100.0} if name in ("power_spectrum", "aligned_peak") else {}
         assert name_of(front_end(name, **rate)) == name

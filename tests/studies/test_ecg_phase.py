@@ -10,7 +10,8 @@ import torch
 from triptych.errors import InputError
 from triptych.studies.base import Cell, Options
 from triptych.studies.ecg_phase import EcgPhase
-from triptych.studies.ecg_recipes import METHODS, TRIALS, chosen_trials, merged, recipe_of
+from triptych.studies.ecg_recipes import METHODS, TRIALS, chosen_trials, recipe_of
+from triptych.studies.recipes import merged
 from triptych.studies.runner import run
 from triptych.training import Recipe
 

@@ -6,9 +6,11 @@ name; `.settings` of each of them are the plain data that rebuild it.
 
 from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE, kl_divergence
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
+from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end
 from triptych.networks.resnet import ResNetEncoder
+from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 
 __all__ = [
     "ENCODERS",
@@ -18,9 +20,12 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "FrontEnd",
+    "GravityAligned",
     "PowerSpectrum",
     "Reconstruction",
     "ResNetEncoder",
+    "RotationInvariants",
+    "Scaled",
     "SignalVAE",
     "Standardize",
     "encoder",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,11 @@ EPSILON, TINY = 1e-6, 1e-9
 class FrontEnd(nn.Module):
     """What stands before an encoder: signals ``(n, channels, time)`` in and out.
 
-    `settings` are plain data that rebuild it; `shape` tells the encoder what it will see.
+    `settings` are plain data that rebuild it; `shape` tells the encoder what it will see; `raw`
+    ones take signals in physical units, all others stand behind `Standardize`.
     """
+
+    raw: ClassVar[bool] = False
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -34,6 +37,8 @@ class Standardize(FrontEnd):
     invariant by construction. Signals ``(n, channels, time)`` of any scale → the same shape.
     A constant channel becomes zeros.
     """
+
+    raw = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,6 +85,8 @@ class ConvEncoder(nn.Module):
         Channels, kernel length and stride of each layer.
     where
         Channels of the flattened map.
+    dropout
+        Share of the features that a training step leaves out.
 
     Raises
     ------
@@ -97,11 +104,13 @@ class ConvEncoder(nn.Module):
         kernels: tuple[int, ...] = (15, 7, 5, 5),
         strides: tuple[int, ...] = (4, 2, 2, 1),
         where: int = 8,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = {
             "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
             "kernels": list(kernels), "strides": list(strides), "where": where,
+            "dropout": dropout,
         }  # fmt: skip
         self.channels, self.length = channels, length
         layers: list[nn.Module] = []
@@ -115,6 +124,7 @@ class ConvEncoder(nn.Module):
             before, steps = width, -(-steps // stride)
         self.stack = nn.Sequential(*layers)
         self.where = nn.Conv2d(before, where, 1)
+        self.dropout = nn.Dropout(dropout)
         features = 2 * before + where * steps
         self.last = nn.Linear(features, outputs) if outputs else nn.Identity()
         self.features = outputs or features  # what comes out, as `BlockHeads` reads it
@@ -128,4 +138,4 @@ class ConvEncoder(nn.Module):
             )
         maps = self.stack(as_map(x))
         what = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
-        return self.last(torch.cat([what, self.where(maps).flatten(1)], dim=1))
+        return self.last(self.dropout(torch.cat([what, self.where(maps).flatten(1)], dim=1)))

@@ -11,18 +11,33 @@ from torch import nn
 from triptych.errors import InputError
 from triptych.networks.autoencoder import ConvDecoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
+from triptych.networks.gravity_aligned import GravityAligned
+from triptych.networks.guaranteed import GuaranteedEncoder
+from triptych.networks.image import ImageDecoder, ImageEncoder
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.resnet import ResNetEncoder
+from triptych.networks.rotation_invariant import RotationInvariants, Scaled
+from triptych.networks.second_order import InvariantsBeside, SecondOrder
 
-ENCODERS: Mapping[str, type[nn.Module]] = {"conv": ConvEncoder, "resnet": ResNetEncoder}
+ENCODERS: Mapping[str, type[nn.Module]] = {
+    "conv": ConvEncoder,
+    "resnet": ResNetEncoder,
+    "guaranteed": GuaranteedEncoder,
+}
 FRONT_ENDS: Mapping[str, type[FrontEnd]] = {
     "standardize": Standardize,
     "canonical_phase": CanonicalPhase,
     "power_spectrum": PowerSpectrum,
     "aligned_peak": AlignedPeak,
+    "scaled": Scaled,
+    "rotation_invariants": RotationInvariants,
+    "gravity_aligned": GravityAligned,
+    "second_order": SecondOrder,
+    "invariants_beside": InvariantsBeside,
 }
 DECODERS: Mapping[str, type[nn.Module]] = {"conv_decoder": ConvDecoder}
-ALL: Mapping[str, type[nn.Module]] = {**ENCODERS, **FRONT_ENDS, **DECODERS}
+IMAGES: Mapping[str, type[nn.Module]] = {"image": ImageEncoder, "image_decoder": ImageDecoder}
+ALL: Mapping[str, type[nn.Module]] = {**ENCODERS, **FRONT_ENDS, **DECODERS, **IMAGES}
 
 
 def encoder(name: str, **settings: Any) -> nn.Module:

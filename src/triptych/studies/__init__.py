@@ -10,6 +10,7 @@ from triptych.studies.base import Study
 # Name on the command line to module and class; a study is imported when it is asked for.
 STUDIES = {
     "ecg-phase": "triptych.studies.ecg_phase:EcgPhase",
+    "imu-rotation": "triptych.studies.imu_rotation:ImuRotation",
 }
 
 

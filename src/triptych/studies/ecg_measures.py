@@ -6,7 +6,6 @@ All take a `Measured`: the model's latents by block, and the study's windows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,34 +26,13 @@ from triptych.audit.retrieval import (
 from triptych.audit.similarity import between_groups, cosine, separation
 from triptych.audit.statistics import per_subject
 from triptych.studies.ecg_windows import BEATS, MeasuredWindows
+from triptych.studies.scores import Scores, curve_points
 from triptych.transforms import PhaseShift
 
 STEP_S = 0.0125
 
 
 Embed = Callable[[Tensor], Mapping[str, Tensor]]
-
-
-@dataclass
-class Scores:
-    """Figures of one cell while they are gathered."""
-
-    metrics: dict[str, float] = field(default_factory=dict[str, float])
-    subjects: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
-    counts: dict[str, int] = field(default_factory=dict[str, int])
-    artifacts: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    def add(
-        self,
-        name: str,
-        value: float,
-        subjects: Mapping[str, float | tuple[float, int]] | None = None,
-    ) -> None:
-        """Keep a figure and, where it exists, the same figure of every test subject."""
-        self.metrics[name] = float(value)
-        for subject, figure in (subjects or {}).items():
-            number = figure[0] if isinstance(figure, tuple) else figure
-            self.subjects.setdefault(subject, {})[name] = float(number)
 
 
 def measure_invariance(
@@ -221,12 +199,3 @@ def measure_blocks(embed: Embed, test: MeasuredWindows, scores: Scores) -> None:
         )
         for name in names
     }
-
-
-def curve_points(curve: Any) -> dict[str, Any]:
-    """A response curve as the plots take it."""
-    points = {
-        name: np.asarray(getattr(curve, name), dtype=float).ravel().round(4).tolist()
-        for name in ("theta", "distance", "mean", "low", "high")
-    }
-    return points | {"between": round(float(curve.between), 4)}

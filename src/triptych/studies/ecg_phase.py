@@ -31,6 +31,8 @@ from triptych.studies.base import (
 )
 from triptych.studies.ecg_recipes import MAX_SHIFT_S, METHODS, RATE, WINDOWS, recipe_of
 from triptych.studies.ecg_windows import TEST, MeasuredWindows, measured_windows
+from triptych.studies.fitted import fitted_model
+from triptych.studies.scores import Scores
 
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 
@@ -189,26 +191,16 @@ class EcgPhase(Study[EcgData]):
 def train(
     content: Mapping[str, Any], prepared: EcgData, untrained: bool, progress: Progress
 ) -> tuple[Model, nn.Module | None, int]:
-    """Model of a recipe, SimCLR's projector if it has one, and the epochs that were run."""
-    from triptych.training import Recipe, fit
-    from triptych.training.build import build, build_model
-
-    recipe = Recipe.of(content)
-    if untrained:
-        torch.manual_seed(recipe.training.seed)  # pyright: ignore[reportUnknownMemberType]
-        parts = build(recipe, prepared.train.signals.shape[1], recipe.length)
-        return build_model(recipe, parts, prepared.channels, {}), None, 0
-    progress("training")
-    fitted = fit(
-        recipe,
+    """Model of a recipe on the study's training people; see `fitted_model`."""
+    return fitted_model(
+        content,
         prepared.train,
         prepared.validation,
-        device=prepared.options.device,
         channels=prepared.channels,
-        progress=False,
+        device=prepared.options.device,
+        untrained=untrained,
+        progress=progress,
     )
-    projector = getattr(fitted.objective, "projector", None)
-    return fitted.model, projector, fitted.epochs
 
 
 def before_heads(model: Model) -> nn.Module:
@@ -219,7 +211,7 @@ def before_heads(model: Model) -> nn.Module:
 def _measured(
     model: Model, projector: nn.Module | None, epochs: int, trials: int, prepared: EcgData
 ) -> CellResult:
-    test, scores = prepared.test, measures.Scores()
+    test, scores = prepared.test, Scores()
     schema = model.schema
     inside = tuple(block.name for block in schema.invariant("phase_shift")) or schema.names
     outside = tuple(
@@ -245,7 +237,7 @@ def _measured(
         front_end = before_heads(model)
         measures.measure_reconstruction(model.reconstruct, front_end, test, scores)
     if projector is not None and not isinstance(projector, nn.Identity):
-        after = measures.Scores()
+        after = Scores()
 
         def projected(x: Tensor) -> Tensor:
             with torch.no_grad():
@@ -257,9 +249,7 @@ def _measured(
             scores.metrics[f"{name}@projector"] = after.metrics[name]
     return CellResult(
         metrics=scores.metrics,
-        subjects={
-            name: (scores.counts.get(name, 0), figures) for name, figures in scores.subjects.items()
-        },
+        subjects=scores.by_subject(),
         parameters=sum(p.numel() for p in model.parameters()),
         epochs=epochs,
         trials=trials,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import resources
-from typing import Any, cast
+from typing import Any
 
 from triptych.files import read_json
 from triptych.studies.base import Budget
+from triptych.studies.recipes import merged
 
 METHODS = (
     "random",
@@ -24,12 +24,12 @@ METHODS = (
 MAX_SHIFT_S = 0.25
 RATE = 400.0
 WINDOWS = {"smoke": 30, "quick": 400, "full": 600}  # a training record
-EPOCHS = {"smoke": 1, "quick": 4, "full": 12}
+EPOCHS = {"smoke": 1, "quick": 4, "full": 16}
 UNSTRUCTURED = [{"name": "latent", "size": 128}]
 BLOCKS = [
-    {"name": "morphology", "size": 48, "invariant_to": ["phase_shift"]},
+    {"name": "morphology", "size": 32, "invariant_to": ["phase_shift"]},
     {"name": "timing", "size": 16, "variant_to": ["phase_shift"]},
-    {"name": "detail", "size": 64},
+    {"name": "detail", "size": 80},
 ]
 
 
@@ -49,7 +49,7 @@ def _scl(variation: str, weight: float, **settings: Any) -> dict[str, Any]:
     return {
         "latent": BLOCKS,
         "objective": objective | settings,
-        "weights": {"structure": 0.05},
+        "weights": {"structure": 0.015},
     }
 
 
@@ -65,7 +65,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "scl-predict": _scl("predict", 5.0),
     "scl-equivariant": _scl("equivariant", 5.0),
     # Developed on training people only (docs/lab-notes.md).
-    "scl": _scl("predict", 5.0, sharpness=0.02, temperature=0.07, weights=_weights(4.0, 5.0, 0.5)),
+    "scl": _scl("predict", 8.0, sharpness=0.03, temperature=0.07, weights=_weights(4.0, 8.0, 1.0)),
 }
 
 _AUTOENCODER = [
@@ -78,7 +78,7 @@ _STRUCTURE = [
         "weights": {"structure": structure},
         "objective": {"weights": {"alignment": alignment, "variation": variation}},
     }
-    for structure in (0.03, 0.1)
+    for structure in (0.01, 0.03)
     for alignment in (1.0, 4.0)
     for variation in (2.0, 8.0)
 ]
@@ -104,22 +104,11 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
             "weights": {"structure": structure},
             "objective": {"sharpness": sharpness, "weights": {"alignment": alignment}},
         }
-        for structure in (0.03, 0.06)
-        for sharpness in (0.01, 0.02)
-        for alignment in (3.0, 6.0)
+        for structure in (0.01, 0.02)
+        for sharpness in (0.02, 0.03)
+        for alignment in (4.0, 6.0)
     ],
 }
-
-
-def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the entries of `change`, mappings merged key by key."""
-    result = dict(base)
-    for key, value in change.items():
-        old = result.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            value = merged(cast(Mapping[str, Any], old), cast(Mapping[str, Any], value))
-        result[key] = value
-    return result
 
 
 def chosen_trials() -> dict[str, dict[str, Any]]:

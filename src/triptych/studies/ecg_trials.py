@@ -13,7 +13,7 @@ from triptych.audit.similarity import between_groups, cosine, separation
 from triptych.files import read_json, write_json
 from triptych.studies.base import Progress
 from triptych.studies.ecg_phase import EcgData, before_heads, train
-from triptych.studies.ecg_recipes import TRIALS, recipe_of
+from triptych.studies.ecg_recipes import TRIALS, chosen_trials, recipe_of
 from triptych.transforms import PhaseShift
 
 
@@ -65,8 +65,8 @@ def _scores(model: Any, prepared: EcgData) -> dict[str, float]:
 
 
 def _choose(found: dict[str, Any]) -> None:
-    plain = found.get("plain", {}).get("scores")
-    reference = min((each["mse"] for each in plain), default=1.0) if plain else 1.0
+    plain: list[dict[str, float]] = {**chosen_trials(), **found}["plain"]["scores"]
+    reference = min(each["mse"] for each in plain)
     for outcome in found.values():
         total = [
             each["separation"] - each.get("mse", 0.0) / reference for each in outcome["scores"]

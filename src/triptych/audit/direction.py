@@ -1,0 +1,133 @@
+"""Which way is up: a direction in space read from latents, by probes that are the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
+from triptych.audit.regressors import folds
+from triptych.audit.result import Result
+from triptych.errors import InputError
+
+Predictor = Callable[[Floats], Floats]
+ALPHAS = (1e-5, 1e-3, 1e-1)  # ridge penalties, times the number of rows
+
+
+@dataclass(frozen=True)
+class DirectionProbe(Result):
+    """How well unit vectors are read from latents of unseen people.
+
+    Attributes
+    ----------
+    degrees
+        Mean angle between the direction read and the true one: 0 is perfect, 90 is a guess.
+    r2
+        1 − squared error over variance of the vectors' components: at most 1, not clipped.
+    chosen, r2_by_folds
+        The probe that was best in cross-validation over the fitting people, and the R² of each.
+    per_row, predicted
+        (m,) angles and (m, 3) unit vectors of the test rows; not in `to_dict`.
+    """
+
+    degrees: float
+    r2: float
+    chosen: str
+    r2_by_folds: dict[str, float]
+    per_row: Floats = field(repr=False, compare=False)
+    predicted: Floats = field(repr=False, compare=False)
+
+
+def direction_probe(
+    z_train: Rows,
+    directions: Rows,
+    groups: Labels,
+    z_test: Rows,
+    truth: Rows,
+    *,
+    seed: int = 0,
+) -> DirectionProbe:
+    """Read directions by ridge or gradient boosting, whichever is better over held-out groups.
+
+    Parameters
+    ----------
+    z_train, z_test
+        Latents (n, d) and (m, d).
+    directions, truth
+        Unit vectors (n, 3) and (m, 3).
+    groups
+        (n,) person of every fitting row; at least two people.
+
+    Raises
+    ------
+    InputError
+        Rows that do not match, or a single group.
+    """
+    z, d, unseen, actual = (
+        as_array(values, name).astype(np.float64)
+        for values, name in (
+            (z_train, "z_train"),
+            (directions, "directions"),
+            (z_test, "z_test"),
+            (truth, "truth"),
+        )
+    )
+    group = np.unique(as_labels(groups, len(z), "groups"), return_inverse=True)[1]
+    if d.shape != (len(z), 3) or actual.shape != (len(unseen), 3):
+        raise InputError(
+            f"directions have shapes {d.shape} and {actual.shape} for {len(z)} and {len(unseen)} "
+            "rows of latents: expected one vector of 3 a row"
+        )
+    if group.max(initial=0) == 0:
+        raise InputError("all fitting rows are of one person: expected at least two")
+    centre, spread = z.mean(axis=0), z.std(axis=0)
+    spread = np.where(spread > 1e-7 * np.abs(z).max(axis=0, initial=0.0), spread, np.inf)
+    x, new = ((each - centre) / spread for each in (z, unseen))
+    scores: dict[str, list[float]] = {}
+    for held in folds(group, min(3, group.max() + 1), seed):
+        for name, fitted in _fits(x[~held], d[~held], seed):
+            scores.setdefault(name, []).append(_r2(fitted(x[held]), d[held]))
+    by_folds = {name: float(np.mean(each)) for name, each in scores.items()}
+    chosen = max(by_folds, key=by_folds.__getitem__)
+    _, reader = next(_fits(x, d, seed, chosen))
+    read = reader(new)
+    length = np.linalg.norm(read, axis=1, keepdims=True)
+    unit = read / np.maximum(length, 1e-12)
+    angle = np.degrees(np.arccos(np.clip((unit * actual).sum(axis=1), -1, 1)))
+    return DirectionProbe(float(angle.mean()), _r2(read, actual), chosen, by_folds, angle, unit)
+
+
+def _fits(x: Floats, d: Floats, seed: int, only: str = "") -> Iterator[tuple[str, Predictor]]:
+    for alpha in ALPHAS:
+        if only in ("", f"ridge {alpha:g}"):
+            yield f"ridge {alpha:g}", _ridge(x, d, alpha)
+    if only in ("", "boosting"):
+        yield "boosting", _boosting(x, d, seed)
+
+
+def _ridge(x: Floats, d: Floats, alpha: float) -> Predictor:
+    offset = d.mean(axis=0)
+    gram = x.T @ x + alpha * len(x) * np.eye(x.shape[1])
+    weights = cast(Floats, np.linalg.solve(gram, x.T @ (d - offset)))
+    return lambda new: new @ weights + offset
+
+
+def _boosting(x: Floats, d: Floats, seed: int) -> Predictor:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    models = [
+        cast(Any, HistGradientBoostingRegressor)(
+            max_iter=100, learning_rate=0.2, max_bins=31, early_stopping=False, random_state=seed
+        ).fit(x, column)
+        for column in d.T
+    ]
+    return lambda new: np.stack([model.predict(new) for model in models], axis=1)
+
+
+def _r2(predicted: NDArray[Any], truth: NDArray[Any]) -> float:
+    spread = np.square(truth - truth.mean(axis=0)).sum()
+    return 1 - float(np.square(predicted - truth).sum() / spread)

@@ -1,0 +1,270 @@
+"""The glass box: what each block knows of each factor, and whether that is what it declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.audit.inputs import Labels, Rows, as_array, as_labels
+from triptych.audit.probes import linear_probe, phase_probe
+from triptych.audit.regressors import folds, r2
+from triptych.audit.result import Result
+from triptych.errors import InputError
+from triptych.latent import LatentSchema
+
+GAP_S = 30.0
+"""Between the rows that identity is fitted on and those it is scored on."""
+
+
+class Metric(NamedTuple):
+    """Where a figure comes from, its range, whether higher or lower is better, and chance."""
+
+    source: str
+    range: str
+    direction: str
+    chance: str
+
+
+_DCI = "Eastwood and Williams, ICLR 2018; boosted trees, permutation importances on held-out rows"
+_NCL = "Cui et al., BayesNCL, ICML 2026; ε on latents of norm 1"
+METRICS = {
+    "score": Metric("held-out probe; (accuracy − 1/K)/(1 − 1/K), or R²", "≤ 1", "higher", "0"),
+    "p": Metric("permutation of held-out truths, by person", "0 to 1", "lower", "uniform"),
+    "purity": Metric(
+        "score in the block meant for a factor − best other", "−1 to 1", "higher", "0"
+    ),
+    "leakage": Metric("score of θ in a block invariant to its transform", "≤ 1", "lower", "0"),
+    "disentanglement": Metric(_DCI, "0 to 1", "higher", "0"),
+    "completeness": Metric(_DCI, "0 to 1", "higher", "0"),
+    "informativeness": Metric(_DCI + "; score as above", "0 to 1", "higher", "0"),
+    "mig": Metric(
+        "Chen et al., NeurIPS 2018; 20 quantile bins, Miller–Madow", "0 to 1", "higher", "0"
+    ),
+    "sap": Metric(
+        "Kumar et al., ICLR 2018; linear score as above (discriminant in place of the SVM), best "
+        "minus second",
+        "0 to 1",
+        "higher",
+        "0",
+    ),
+    "modularity": Metric("Ridgeway and Mozer, NeurIPS 2018", "0 to 1", "higher", "0"),
+    "explicitness": Metric(
+        "Ridgeway and Mozer, NeurIPS 2018; for floats (1 + Kendall's τ)/2",
+        "0 to 1",
+        "higher",
+        "0.5",
+    ),
+    "raw": Metric(_NCL, "1/K to 1", "higher", "share of the commonest class"),
+    "corrected": Metric(_NCL + "; (c − 1/K)/(1 − 1/K), classes balanced", "0 to 1", "higher", "0"),
+    "entropy": Metric(_NCL + "; nats", "0 to log K", "lower", "log K"),
+    "active": Metric(_NCL, "0 to d", "none", "d"),
+    "coverage": Metric(_NCL, "0 to 1", "higher", "1"),
+    "sparsity": Metric(_NCL, "0 to 1", "none", "0"),
+    "effective_rank": Metric(
+        "Roy and Vetterli, EUSIPCO 2007", "1 to d", "higher", "1 if collapsed"
+    ),
+    "effective_invariance": Metric("Deng et al., 2022", "0 to 1", "higher", "1/K if constant"),
+}
+"""Every figure of the glass box: source, range, direction, chance level."""
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """Something that latents may know, with the latents to read it from.
+
+    Attributes
+    ----------
+    name
+        ``"phase"``, ``"class"``, ``"identity"``, ...
+    values
+        (n,) labels, or floats (n,) or (n, p): then it is continuous.
+    groups
+        (n,) person of every row; for identity the record, whose time is halved.
+    latents
+        Block → (n, d); entries that are no block of the schema ("all blocks") are only read.
+    moved
+        The same for T_θ x where `values` is θ, which is read from both.
+    transform
+        Whose θ (or consequence) this is.
+    block
+        The block meant for the factor; left out, the first variant or equivariant to `transform`.
+    start
+        (n,) in s, for identity only: fitted on the first half of each record, scored on the second.
+    """
+
+    name: str
+    values: Labels | Rows
+    groups: Labels
+    latents: Mapping[str, Rows]
+    moved: Mapping[str, Rows] | None = None
+    transform: str = ""
+    block: str = ""
+    start: Labels | None = None
+
+
+@dataclass(frozen=True)
+class Known(Result):
+    """One field of the matrix: what `block` knows of `factor`, from `n` scored rows.
+
+    `score` is 1 where all is known and 0 at chance; R² is not clipped, so it may be negative.
+    """
+
+    factor: str
+    block: str
+    relation: str
+    kind: str
+    score: float
+    p: float
+    n: int
+
+
+@dataclass(frozen=True)
+class GlassBox(Result):
+    """The block × factor matrix and what follows from it.
+
+    Attributes
+    ----------
+    cells
+        Factor by factor, every block.
+    meant
+        Factor → the block that is meant for it, where one is.
+    purity
+        Factor → its score in that block − the best in another block that declares a relation.
+    free
+        Factor → the best score in a free block.
+    leakage
+        Factor → the best score in a block invariant to its transform.
+    """
+
+    cells: tuple[Known, ...]
+    meant: dict[str, str]
+    purity: dict[str, float]
+    free: dict[str, float]
+    leakage: dict[str, float]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One plain row a block and factor."""
+        return [cell.to_dict() for cell in self.cells]
+
+    def table(self) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[np.float64]]:
+        """Names of blocks and factors, and their scores (blocks, factors)."""
+        blocks = tuple(dict.fromkeys(cell.block for cell in self.cells))
+        factors = tuple(dict.fromkeys(cell.factor for cell in self.cells))
+        held = {(cell.block, cell.factor): cell.score for cell in self.cells}
+        scores = [[held.get((b, f), np.nan) for f in factors] for b in blocks]
+        return blocks, factors, np.array(scores)
+
+
+def glass_box(
+    factors: Sequence[Factor], schema: LatentSchema, *, permutations: int = 199, seed: int = 0
+) -> GlassBox:
+    """Read every factor from every block with held-out probes.
+
+    Labels are read by logistic regression, floats by the best of ridge and boosting, θ also by an
+    MLP (see `phase_probe`); fitted on
+    half of the people, scored on the others, both halves in turn. For purity, scores below 0 count
+    as 0.
+
+    Raises
+    ------
+    InputError
+        A block that lacks, rows that do not match, a constant factor, fewer than four people.
+    """
+    cells: list[Known] = []
+    meant = dict[str, str]()
+    purity, free, leakage = dict[str, float](), dict[str, float](), dict[str, float]()
+    for factor in factors:
+        if lacking := [name for name in schema.names if name not in factor.latents]:
+            raise InputError(f"the factor {factor.name} has no latents of the block {lacking[0]}")
+        mine: dict[str, Known] = {}
+        for name in factor.latents:
+            block = schema[name] if name in schema.names else None
+            relation = "" if block is None else block.relations.get(factor.transform, "")
+            mine[name] = _known(factor, name, relation, permutations, seed)
+        cells += mine.values()
+        declared = [block.name for block in schema.blocks if not block.free]
+        best = {name: max(0.0, mine[name].score) for name in schema.names}
+        carries = [n for n in declared if mine[n].relation in ("variant", "equivariant")]
+        block = factor.block or next(iter(carries), "")
+        if block:
+            others = [best[name] for name in declared if name != block]
+            meant[factor.name] = schema[block].name
+            purity[factor.name] = best[block] - max(others, default=0.0)
+        if frees := [best[block.name] for block in schema.blocks if block.free]:
+            free[factor.name] = max(frees)
+        if steady := [mine[n].score for n in declared if mine[n].relation == "invariant"]:
+            leakage[factor.name] = max(steady)
+    return GlassBox(tuple(cells), meant, purity, free, leakage)
+
+
+def _known(factor: Factor, name: str, relation: str, permutations: int, seed: int) -> Known:
+    z = as_array(factor.latents[name], name)
+    groups = as_labels(factor.groups, len(z), f"groups of {factor.name}")
+    values = np.asarray(cast(Any, factor.values))
+    floats = values.dtype.kind == "f"
+    if floats:
+        values = as_array(values.reshape(len(values), -1), factor.name).astype(np.float64)
+        moved = None if factor.moved is None else factor.moved[name]
+        columns = [phase_probe(z, moved, column, groups, seed=seed) for column in values.T]
+        truth, guess = values, np.stack([column.predicted for column in columns], axis=1)
+    else:
+        values = as_labels(values, len(z), factor.name).astype(str)
+        code = np.unique(values, return_inverse=True)[1]
+        sides = _sides(factor, groups, seed)
+        found = [linear_probe(z[a], code[a], z[b], code[b]).predicted for a, b in sides]
+        rows = np.concatenate([np.flatnonzero(b) for _, b in sides])
+        truth, guess, groups = code[rows], np.concatenate(found).astype(np.int64), groups[rows]
+    score: Any = r2 if floats else _above_chance
+    rng = np.random.default_rng(seed)
+    own = score(guess, truth)
+    shuffled = [score(guess, truth[_shuffle(truth, groups, rng)]) for _ in range(permutations)]
+    p = (1 + sum(other >= own - 1e-12 for other in shuffled)) / (1 + permutations)
+    return Known(factor.name, name, relation, "R²" if floats else "accuracy", own, p, len(truth))
+
+
+def _sides(
+    factor: Factor, groups: NDArray[Any], seed: int
+) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Rows to fit and rows to score: halves of every record in time, or both halves of people."""
+    code = np.unique(groups, return_inverse=True)[1]
+    if factor.start is None:
+        if code.max() < 3:
+            raise InputError(f"{factor.name} has rows of {code.max() + 1} people; expected four")
+        return [(~held, held) for held in folds(code, 2, seed)]
+    start = as_labels(factor.start, len(groups), f"start of {factor.name}").astype(np.float64)
+    ends = np.full((2, code.max() + 1), np.inf)
+    np.minimum.at(ends[0], code, start)
+    np.minimum.at(ends[1], code, -start)
+    middle = ((ends[0] - ends[1]) / 2)[code]
+    first, second = start <= middle - GAP_S / 2, start >= middle + GAP_S / 2
+    if not (first.any() and second.any()):
+        raise InputError(f"no record of {factor.name} is longer than the gap of {GAP_S:g} s")
+    return [(first, second)]
+
+
+def _above_chance(guess: NDArray[Any], truth: NDArray[Any]) -> float:
+    """Balanced accuracy over the K classes of `truth`, 0 at 1/K and 1 if all are right."""
+    size = np.bincount(truth, minlength=guess.max() + 1)
+    k = max(2, int((size > 0).sum()))
+    hits = np.bincount(truth[guess == truth], minlength=len(size))
+    return float(((hits[size > 0] / size[size > 0]).mean() - 1 / k) / (1 - 1 / k))
+
+
+def _shuffle(
+    truth: NDArray[Any], groups: NDArray[Any], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Rows in another order: within people or, where a factor does not vary there, among them.
+
+    Windows of a person resemble each other, so a factor of persons has only as many free draws as
+    there are persons.
+    """
+    names, first, code = np.unique(groups, return_index=True, return_inverse=True)
+    if (truth == truth[first[code]]).all():
+        return first[rng.permutation(len(names))[code]]
+    drawn = np.empty(len(code), np.int64)
+    drawn[np.argsort(code, kind="stable")] = np.lexsort((rng.random(len(code)), code))
+    return drawn

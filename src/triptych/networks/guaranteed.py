@@ -1,0 +1,60 @@
+"""Guarantee and learning side by side: a trunk over exact channels beside a trunk over all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from triptych.networks.encoder import ConvEncoder
+
+
+class GuaranteedEncoder(nn.Module):
+    """Two convolutional trunks; the first sees only channels that a front-end made invariant.
+
+    Its features stand first and are `guaranteed` many: `BlockHeads` lets the blocks that are
+    invariant to every transform read these alone, so their invariance is exact, while the other
+    blocks read everything.
+
+    Parameters
+    ----------
+    channels, length
+        Shape of what comes in: invariant channels first.
+    raw
+        How many channels at the end are the signals as they are.
+    **settings
+        Of both trunks, as `ConvEncoder` takes them.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        length: int,
+        *,
+        raw: int = 3,
+        widths: tuple[int, ...] = (32, 48, 64, 96),
+        kernels: tuple[int, ...] = (15, 7, 5, 5),
+        strides: tuple[int, ...] = (4, 2, 2, 1),
+        where: int = 8,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        shared: dict[str, Any] = {
+            "widths": widths, "kernels": kernels, "strides": strides, "where": where,
+            "dropout": dropout,
+        }  # fmt: skip
+        self.settings: dict[str, Any] = {
+            "channels": channels, "length": length, "raw": raw,
+            "widths": list(widths), "kernels": list(kernels), "strides": list(strides),
+            "where": where, "dropout": dropout,
+        }  # fmt: skip
+        self.exact = channels - raw
+        self.first = ConvEncoder(self.exact, length, **shared)
+        self.second = ConvEncoder(raw, length, **shared)
+        self.guaranteed = self.first.features
+        self.features = self.first.features + self.second.features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features ``(n, features)`` of ``x (n, channels, length)``."""
+        return torch.cat([self.first(x[:, : self.exact]), self.second(x[:, self.exact :])], dim=1)

@@ -1,0 +1,265 @@
+"""How a model is measured in the IMU rotation study: every metric of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from triptych.audit.direction import DirectionProbe, direction_probe
+from triptych.audit.maps import embedding_map
+from triptych.audit.similarity import cosine
+from triptych.audit.statistics import bootstrap_interval, per_subject
+from triptych.datasets import Windows
+from triptych.latent import LatentSchema
+from triptych.model import Model
+from triptych.studies.imu_windows import Sides
+from triptych.studies.scores import Scores
+from triptych.training.heads import invariant_blocks
+from triptych.transforms import Rotation
+
+DRAWS = 10
+FAMILIES = {
+    "": Rotation(),
+    "@yaw": Rotation("yaw"),
+    "@tilt30": Rotation("tilt"),
+    "@cube24": Rotation("cube24"),
+}
+ANGLES = tuple(range(0, 181, 15))
+GAIT = ("walking", "upstairs", "downstairs")
+PROBED = 6000  # rotated windows of training people that a direction probe is fitted on
+DRAWN = 60  # windows whose direction is drawn
+
+Codes = NDArray[np.int64]
+Read = Callable[[Tensor], Codes]  # latents (n, size) → classes (n,)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A trained model with its two readers, the windows of its cell, and the classes' order."""
+
+    embed: Callable[[Tensor], Tensor]
+    schema: LatentSchema
+    invariant: Read
+    full: Read
+    sides: Sides
+    classes: tuple[str, ...]
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The blocks that should not know the rotation; all, where there are no relations."""
+        return invariant_blocks(self.schema)
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """The blocks that should know it; all, where there are no relations."""
+        related = self.schema.variant("rotation") + self.schema.equivariant("rotation")
+        return tuple(block.name for block in related) or self.schema.names
+
+    def codes(self, windows: Windows) -> Codes:
+        """Classes of the windows as indices."""
+        return np.array([self.classes.index(str(label)) for label in windows.label])
+
+
+def measured(model: Model, sides: Sides, classes: tuple[str, ...], frozen: bool) -> Measured:
+    """Put a model beside its windows; `frozen` fits the heads on its frozen latents."""
+
+    def embed(x: Tensor) -> Tensor:
+        return model.embed(x).all
+
+    readers: tuple[Read, Read]
+    if frozen:
+        one = _logistic(embed, sides.train, classes)
+        readers = one, one
+    else:
+        readers = _head(model.heads["invariant"]), _head(model.heads["full"])
+    return Measured(embed, model.schema, *readers, sides, classes)
+
+
+def _head(head: nn.Module) -> Read:
+    def read(z: Tensor) -> Codes:
+        with torch.no_grad():
+            return cast(Tensor, head(z)).argmax(dim=1).numpy()
+
+    return read
+
+
+def _logistic(embed: Callable[[Tensor], Tensor], train: Windows, classes: Sequence[str]) -> Read:
+    """Logistic regression on upright training windows and one rotated copy of each."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    x = train.signals[::2]  # they overlap by half
+    turn = Rotation()
+    turned = turn.apply(x, turn.sample(len(x), torch.Generator().manual_seed(11)))
+    z = torch.cat([embed(x), embed(turned)]).numpy()
+    y = np.tile([classes.index(str(label)) for label in train.label[::2]], 2)
+    scale, model = cast(Any, StandardScaler)(), cast(Any, LogisticRegression)(max_iter=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(scale.fit_transform(z), y)
+    return lambda new: model.predict(scale.transform(new.numpy()))
+
+
+def measure_classes(subject: Measured, scores: Scores) -> None:
+    """Accuracy and consistency, upright and under every family of rotations."""
+    test = subject.sides.test
+    truth, people = subject.codes(test), test.person
+    z = subject.embed(test.signals)
+    guess, full = subject.invariant(z), subject.full(z)
+    names, counts = np.unique(people, return_counts=True)
+    scores.counts |= {str(n): int(c) for n, c in zip(names, counts, strict=True)}
+    _add(scores, "accuracy", guess == truth, people)
+    scores.add("f1", _macro_f1(guess, truth, len(subject.classes)))
+    _add(scores, "accuracy_full", full == truth, people)
+    right = guess == truth
+    for suffix, family in FAMILIES.items():
+        turned = np.stack([subject.invariant(each) for each in _turned(subject, family, DRAWS)])
+        same = turned == guess
+        _add(scores, f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
+        _add(scores, f"consistency{suffix}", same.mean(axis=0), people)
+        if suffix:
+            continue
+        pairs = (turned == np.roll(turned, 1, axis=0)).mean(axis=0)
+        _add(scores, "consistency_pair", pairs, people)
+        if right.any():
+            _add(scores, "consistency_correct", same.mean(axis=0)[right], people[right])
+        for k, name in enumerate(subject.classes):
+            own = truth == k
+            if own.any():
+                scores.metrics[f"recall:{name}"] = float(right[own].mean())
+                scores.metrics[f"recall_rotated:{name}"] = float((turned == truth)[:, own].mean())
+        gait = [f"recall_rotated:{name}" for name in GAIT]
+        if all(name in scores.metrics for name in gait):
+            scores.metrics["recall_gait@so3"] = float(np.mean([scores.metrics[n] for n in gait]))
+        size = len(subject.classes)
+        scores.artifacts["confusion"] = {
+            "classes": list(subject.classes),
+            "upright": _confusion(guess, truth, size).tolist(),
+            "rotated": _confusion(turned.ravel(), np.tile(truth, DRAWS), size).tolist(),
+        }
+
+
+def measure_latents(subject: Measured, scores: Scores) -> None:
+    """``cosine_rotated`` beside ``cosine_random``, on the invariant block; the map."""
+    test, truth = subject.sides.test, subject.codes(subject.sides.test)
+    inside = _select(subject, subject.inside, subject.embed(test.signals))
+    turned = np.stack(
+        [
+            cosine(inside, _select(subject, subject.inside, each))
+            for each in _turned(subject, Rotation(), DRAWS)
+        ]
+    )
+    _add(scores, "cosine_rotated", turned.mean(axis=0), test.person)
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, len(test), (2, 60_000))
+    strangers = (test.person[a] != test.person[b]) & (truth[a] != truth[b])
+    if strangers.any():
+        between = cosine(inside[a[strangers]], inside[b[strangers]])
+        scores.add("cosine_random", float(between.mean()))
+    few, place = embedding_map(inside, n=900)
+    scores.artifacts["map"] = {
+        "xy": np.round(place, 2).tolist(),
+        "activity": test.label[few].tolist(),
+        "person": test.person[few].tolist(),
+    }
+
+
+def measure_orientation(subject: Measured, scores: Scores) -> None:
+    """``orientation_error`` from the variant or equivariant block, and what the others leak."""
+    train, test = subject.sides.train, subject.sides.test
+    rows = np.sort(np.random.default_rng(4).permutation(len(train))[:PROBED])
+    fitted, unseen = train.take(rows), test
+    sizes = [np.linalg.norm(_gravity(each.signals).numpy(), axis=1) for each in (fitted, test)]
+    if min(float(np.median(each)) for each in sizes) < 0.3:
+        return  # no gravity, no direction to read
+    turn = Rotation()
+    seen: list[tuple[Tensor, NDArray[Any]]] = []
+    for windows, seed in ((fitted, 12), (unseen, 13)):
+        theta = turn.sample(len(windows), torch.Generator().manual_seed(seed))
+        up = (
+            turn.matrices(theta)
+            @ nn.functional.normalize(_gravity(windows.signals), dim=1)[..., None]
+        )
+        seen.append((subject.embed(turn.apply(windows.signals, theta)), up[..., 0].numpy()))
+
+    def probe(blocks: tuple[str, ...]) -> DirectionProbe:
+        (z, directions), (new, truth) = seen
+        return direction_probe(
+            _select(subject, blocks, z),
+            directions,
+            fitted.person,
+            _select(subject, blocks, new),
+            truth,
+        )
+
+    outside, inside = probe(subject.outside), None
+    _add(scores, "orientation_error", outside.per_row, test.person)
+    if subject.inside != subject.outside:
+        inside = probe(subject.inside)
+    scores.add("orientation_r2_invariant", (inside or outside).r2)
+    few = np.sort(np.random.default_rng(5).permutation(len(test))[:DRAWN])
+    scores.artifacts["directions"] = {
+        "true": np.round(seen[1][1][few], 3).tolist(),
+        "read": np.round(outside.predicted[few], 3).tolist(),
+        "block": " + ".join(subject.outside),
+    }
+
+
+def measure_angles(subject: Measured, scores: Scores) -> None:
+    """Accuracy and consistency against the angle of a rotation about a random axis."""
+    test = subject.sides.test
+    test = test.take(slice(None, None, max(1, len(test) // 1500)))
+    truth, turn = subject.codes(test), Rotation()
+    guess = subject.invariant(subject.embed(test.signals))
+    axis = torch.randn(len(test), 3, generator=torch.Generator().manual_seed(14))
+    axis = nn.functional.normalize(axis, dim=1)
+    curves: dict[str, list[list[float]]] = {"accuracy": [], "consistency": []}
+    for degrees in ANGLES:
+        half = torch.deg2rad(torch.tensor(degrees / 2))
+        theta = torch.cat([axis * half.sin(), half.cos().expand(len(test), 1)], dim=1)
+        turned = subject.invariant(subject.embed(turn.apply(test.signals, theta)))
+        for name, hits in (("accuracy", turned == truth), ("consistency", turned == guess)):
+            figures = per_subject(hits.astype(float), test.person)
+            means, sizes = zip(*figures.values(), strict=True)
+            found = bootstrap_interval(np.array([means]), np.array([sizes]))
+            curves[name].append([round(v, 4) for v in (found.mean, found.low, found.high)])
+    scores.artifacts["angles"] = {"degrees": list(ANGLES)} | curves
+
+
+def _turned(subject: Measured, family: Rotation, draws: int) -> list[Tensor]:
+    """Latents of the test windows under so many draws, the same for every method."""
+    x, generator = subject.sides.test.signals, torch.Generator().manual_seed(10)
+    return [subject.embed(family.apply(x, family.sample(len(x), generator))) for _ in range(draws)]
+
+
+def _select(subject: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
+    return subject.schema.select(z, blocks).numpy()
+
+
+def _gravity(x: Tensor) -> Tensor:
+    """Mean acceleration of each window, (n, 3)."""
+    return x[:, :3].mean(dim=2)
+
+
+def _add(scores: Scores, name: str, values: NDArray[Any], people: NDArray[np.str_]) -> None:
+    numbers = values.astype(float)
+    scores.add(name, float(numbers.mean()), per_subject(numbers, people))
+
+
+def _confusion(guess: Codes, truth: Codes, size: int) -> NDArray[np.int64]:
+    return np.bincount(truth * size + guess, minlength=size**2).reshape(size, size)
+
+
+def _macro_f1(guess: Codes, truth: Codes, size: int) -> float:
+    table = _confusion(guess, truth, size)
+    hits, own, read = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+    return float((2 * hits / np.maximum(own + read, 1))[own > 0].mean())

@@ -1,0 +1,130 @@
+"""What each row of the IMU rotation study trains: one base recipe, and what the method changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triptych.studies.base import Budget
+from triptych.studies.imu_windows import ImuData
+from triptych.studies.recipes import merged
+
+METHODS = (
+    "random",
+    "plain",
+    "augmentation",
+    "exact",
+    "canonical",
+    "simclr",
+    "supcon",
+    "scl-repel",
+    "scl-predict",
+    "scl-equivariant",
+    "scl",
+    "exact+scl",
+)
+FROZEN = ("random", "simclr", "supcon")  # heads are fitted on their frozen latents
+EPOCHS = {"smoke": 1, "quick": 3, "full": 15}
+LATENT = 140
+UNSTRUCTURED = [{"name": "latent", "size": LATENT}]
+
+
+def _blocks(relation: str) -> list[dict[str, Any]]:
+    return [
+        {"name": "activity", "size": 64, "invariant_to": ["rotation"]},
+        {"name": "orientation", "size": 12, f"{relation}_to": ["rotation"]},
+        {"name": "style", "size": 64},
+    ]
+
+
+def _scl(variation: str, **settings: Any) -> dict[str, Any]:
+    """SCL on three blocks; the original stays one side of the pair (protocol)."""
+    equivariant = variation == "equivariant"
+    chosen = {} if equivariant else {"variation": variation}
+    objective = {
+        "name": "scl",
+        "reference": "original",
+        "weights": {"invariance": 0.3, "alignment": 3.0, "variation": 1.0},
+        **chosen,
+    }
+    return {
+        "latent": _blocks("equivariant" if equivariant else "variant"),
+        "objective": objective | settings,
+        "weights": {"structure": 1.0, "consistency": 4.0},
+    }
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "random": {},
+    "plain": {},
+    "augmentation": {"objective": {"name": "augmentation"}},
+    "exact": {"encoder": {"front_end": "rotation_invariants"}},
+    "canonical": {"encoder": {"front_end": "gravity_aligned"}},
+    "simclr": {"objective": {"name": "simclr", "temperature": 0.1}, "classes": None},
+    "supcon": {"objective": {"name": "supcon", "temperature": 0.1}, "weights": {"task": 0.0}},
+    "scl-repel": _scl("repel"),
+    "scl-predict": _scl("predict"),
+    "scl-equivariant": _scl("equivariant"),
+    "scl": _scl("equivariant"),
+    "exact+scl": {
+        **_scl("equivariant", supervised=True),
+        "transforms": [{"name": "phase_shift", "mode": "circular"}, {"name": "rotation"}],
+        "latent": [
+            {"name": "activity", "size": 64, "invariant_to": ["rotation", "phase_shift"]},
+            {
+                "name": "orientation",
+                "size": 12,
+                "equivariant_to": ["rotation"],
+                "invariant_to": ["phase_shift"],
+            },
+            {"name": "style", "size": 64},
+        ],
+        "encoder": {"name": "guaranteed", "front_end": "invariants_beside"},
+    },
+}
+
+
+def recipe_of(method: str, prepared: ImuData, seed: int) -> dict[str, Any]:
+    """Recipe of a method as plain data."""
+    windows = prepared.train
+    budget: Budget = prepared.options.budget
+    base: dict[str, Any] = {
+        "name": f"imu-rotation {method}",
+        "data": {
+            "name": prepared.data_name,
+            "rate": windows.rate,
+            "low": None,
+            "high": None,
+            "length_s": windows.signals.shape[-1] / windows.rate,
+        },
+        "transforms": [{"name": "rotation"}],
+        "latent": UNSTRUCTURED,
+        "encoder": {
+            "name": "conv",
+            "front_end": "second_order",
+            "widths": [48, 64, 96, 96],
+            "kernels": [9, 5, 5, 3],
+            "strides": [2, 2, 2, 1],
+            "dropout": 0.2,
+            "head_hidden": 128,
+        },
+        "decoder": False,
+        "classes": list(prepared.classes),
+        "objective": {"name": "plain"},
+        "training": {
+            "epochs": EPOCHS[budget],
+            "batch": 128,
+            "learning_rate": 3e-3,
+            "weight_decay": 1e-2,
+            "seed": seed,
+            "patience": 6,
+            "minutes": 4.0,
+        },
+    }
+    recipe = merged(base, CHANGES[method])
+    if method == "exact+scl":
+        recipe["encoder"]["raw"] = 18 * windows.signals.shape[1]
+        recipe["transforms"][0] = {
+            **recipe["transforms"][0],
+            "max_shift": base["data"]["length_s"] / 2,
+        }
+    return recipe

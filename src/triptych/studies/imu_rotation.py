@@ -1,0 +1,180 @@
+"""The IMU rotation study: activities recognised however the sensor is turned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from triptych.errors import InputError
+from triptych.studies.base import (
+    Cell,
+    CellResult,
+    Direction,
+    Figure,
+    Finished,
+    Options,
+    Progress,
+    Study,
+)
+from triptych.studies.fitted import fitted_model
+from triptych.studies.imu_measures import (
+    DRAWS,
+    FAMILIES,
+    measure_angles,
+    measure_classes,
+    measure_latents,
+    measure_orientation,
+    measured,
+)
+from triptych.studies.imu_recipes import FROZEN, METHODS, recipe_of
+from triptych.studies.imu_windows import FOLDS, SPLITS, ImuData, prepare, sides
+from triptych.studies.scores import Scores
+
+COUNTED = {"smoke": 1, "quick": 1, "full": FOLDS}
+
+
+class ImuRotation(Study[ImuData]):
+    """SCL and its rivals under rotations of the sensor, on WISDM, HAPT or a simulated cohort."""
+
+    name: ClassVar[str] = "imu-rotation"
+    title: ClassVar[str] = "IMU rotation study"
+    methods: ClassVar[tuple[str, ...]] = METHODS
+    exact: ClassVar[tuple[str, ...]] = ("exact", "canonical", "exact+scl")
+    headline: ClassVar[tuple[str, ...]] = (
+        "accuracy",
+        "accuracy_full",
+        "accuracy_rotated",
+        "consistency",
+        "cosine_rotated",
+        "cosine_random",
+        "orientation_error",
+        "orientation_r2_invariant",
+    )
+    units: ClassVar[Mapping[str, tuple[float, str]]] = {"orientation_error": (1.0, "degrees")}
+    directions: ClassVar[Mapping[str, Direction]] = {
+        **{
+            f"{name}{suffix}": "higher"
+            for name in ("accuracy_rotated", "consistency")
+            for suffix in FAMILIES
+        },
+        "accuracy": "higher",
+        "f1": "higher",
+        "accuracy_full": "higher",
+        "consistency_pair": "higher",
+        "consistency_correct": "higher",
+        "recall_gait@so3": "higher",
+        "cosine_rotated": "higher",
+        "cosine_random": "lower",
+        "orientation_error": "lower",
+        "orientation_r2_invariant": "lower",
+    }
+    definitions: ClassVar[Mapping[str, str]] = {
+        "accuracy": "upright test windows, invariant head",
+        "f1": "macro F1 of the same",
+        "accuracy_full": "upright test windows, full head",
+        "accuracy_rotated": f"mean over {DRAWS} Haar-uniform rotations a window, invariant head",
+        "consistency": f"share of {DRAWS} Haar draws a window whose prediction is the upright one",
+        "consistency_pair": "share of pairs of draws that agree with each other",
+        "consistency_correct": "consistency over windows that are right upright",
+        "recall_gait@so3": "mean recall of walking, upstairs and downstairs under Haar rotations",
+        "cosine_rotated": "mean cosine of a window's latents upright and rotated (invariant block "
+        "where there is one)",
+        "cosine_random": "mean cosine of windows of different people and different activities",
+        "orientation_error": "mean angle between the true direction of gravity in a rotated window "
+        "and the one read from the variant or equivariant block (whole latent where a method has "
+        "none) by a probe fitted on training people: a guess has 90 degrees, the window's own mean "
+        "0",
+        "orientation_r2_invariant": "R² of that direction read from the invariant block (whole "
+        "latent where there is none)",
+        **{
+            f"{name}{suffix}": f"{name} under {words}"
+            for name in ("accuracy_rotated", "consistency")
+            for suffix, words in (
+                ("@yaw", "turns about the vertical"),
+                ("@tilt30", "tilts of up to 30 degrees"),
+                ("@cube24", "the 24 rotations that map axes to axes"),
+            )
+        },
+        "recall:sitting": "share of sitting windows that are recognised upright",
+        "recall_rotated:sitting": "the same under Haar rotations",
+        "recall:standing": "share of standing windows that are recognised upright",
+        "recall_rotated:standing": "the same under Haar rotations",
+    }
+
+    def prepare(self, data: Path | None, options: Options) -> ImuData:
+        """Read the data set and cut its windows."""
+        if options.split not in (None, *SPLITS):
+            raise InputError(
+                f"imu-rotation has no split {options.split!r}; choose subject or random"
+            )
+        return ImuData(**prepare(options.dataset or "watch-18", data), options=options)
+
+    def cells(self, prepared: ImuData) -> Sequence[Cell]:
+        """Fold by fold, so that an interrupted study has whole tables; a random split has one."""
+        options = prepared.options
+        split = options.split or "subject"
+        count = 1 if split == "random" else COUNTED[options.budget]
+        return [
+            Cell(method, prepared.data_name, split, fold, seed)
+            for seed in range(options.seeds or 1)
+            for fold in range(count)
+            for method in options.methods
+        ]
+
+    def key(self, prepared: ImuData, cell: Cell) -> Mapping[str, Any]:
+        """The recipe."""
+        return {"recipe": recipe_of(cell.method, prepared, cell.seed)}
+
+    def compute(self, prepared: ImuData, cell: Cell, progress: Progress) -> CellResult:
+        """Train one method and measure everything that it has."""
+        of_cell = sides(prepared, cell.split, cell.fold, prepared.options.budget)
+        model, _, epochs = fitted_model(
+            recipe_of(cell.method, prepared, cell.seed),
+            of_cell.train,
+            of_cell.validation,
+            channels=prepared.channels,
+            device=prepared.options.device,
+            untrained=cell.method == "random",
+            progress=progress,
+        )
+        progress("measuring")
+        subject, scores = (
+            measured(model, of_cell, prepared.classes, cell.method in FROZEN),
+            Scores(),
+        )
+        for measure in (measure_classes, measure_latents, measure_orientation, measure_angles):
+            measure(subject, scores)
+        return CellResult(
+            metrics=scores.metrics,
+            subjects=scores.by_subject(),
+            parameters=sum(p.numel() for p in model.parameters()),
+            epochs=epochs,
+            artifacts=scores.artifacts,
+        )
+
+    def conclude(self, results: Mapping[str, Any]) -> str:
+        """Say what became of the accuracy when the sensor is turned."""
+        found = {row["method"]: row["metrics"] for row in results["summary"]}
+        if not {"plain", "scl"} <= set(found):
+            return ""
+        plain, scl = found["plain"], found["scl"]
+
+        def percent(row: Mapping[str, Any], name: str) -> str:
+            return f"{100 * row[name]['mean']:.0f} %"
+
+        return (
+            f"Turned at random, a plain classifier falls from {percent(plain, 'accuracy')} to "
+            f"{percent(plain, 'accuracy_rotated')}; SCL's invariant head has "
+            f"{percent(scl, 'accuracy_rotated')} and keeps its answer in "
+            f"{percent(scl, 'consistency')} of the rotations, and its full head has "
+            f"{percent(scl, 'accuracy_full')} upright."
+        )
+
+    def draw(
+        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
+    ) -> list[Figure]:
+        """Draw the figures of the report, from the first cell of every method."""
+        from triptych.studies.imu_figures import draw
+
+        return draw(self, results, finished, folder, note)

@@ -1,0 +1,44 @@
+"""Figures of one cell while they are gathered, and curves as the plots take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class Scores:
+    """Metrics of a cell, the same metrics of every test subject, and what the figures draw."""
+
+    metrics: dict[str, float] = field(default_factory=dict[str, float])
+    subjects: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    artifacts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def add(
+        self,
+        name: str,
+        value: float,
+        subjects: Mapping[str, float | tuple[float, int]] | None = None,
+    ) -> None:
+        """Keep a figure and, where it exists, the same figure of every test subject."""
+        self.metrics[name] = float(value)
+        for subject, figure in (subjects or {}).items():
+            number = figure[0] if isinstance(figure, tuple) else figure
+            self.subjects.setdefault(subject, {})[name] = float(number)
+
+    def by_subject(self) -> dict[str, tuple[int, dict[str, float]]]:
+        """Subject → (windows behind the figures, figures), as `CellResult` takes it."""
+        return {name: (self.counts.get(name, 0), own) for name, own in self.subjects.items()}
+
+
+def curve_points(curve: Any) -> dict[str, Any]:
+    """A response curve as the plots take it."""
+    points = {
+        name: np.asarray(getattr(curve, name), dtype=float).ravel().round(4).tolist()
+        for name in ("theta", "distance", "mean", "low", "high")
+    }
+    return points | {"between": round(float(curve.between), 4)}

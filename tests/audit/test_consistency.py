@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from triptych.audit.consistency import consistency, effective_invariance, effective_rank
+from triptych.errors import InputError
+
+K, N = 4, 20_000
+LABEL = np.arange(N) % K
+
+
+def test_one_dimension_a_class_is_perfect() -> None:
+    found = consistency(np.eye(K)[LABEL], LABEL)
+    assert (found.raw, found.corrected, found.entropy) == (1, 1, 0)
+    assert (found.active, found.coverage, found.sparsity) == (K, 1, 0.75)
+    assert found.effective_rank == pytest.approx(K)
+    assert found.shares == pytest.approx(np.eye(K))
+
+
+def test_dimensions_that_are_always_open_are_at_chance() -> None:
+    z = np.abs(np.random.default_rng(0).normal(size=(N, 6))) + 0.1
+    found = consistency(z, LABEL)
+    assert found.raw == pytest.approx(1 / K)
+    assert found.corrected == pytest.approx(0, abs=1e-12)
+    assert found.entropy == pytest.approx(np.log(K))
+    assert (found.active, found.sparsity) == (6, 0)
+
+
+def test_shuffled_labels_are_at_chance() -> None:
+    z = np.eye(K)[np.random.default_rng(0).permutation(LABEL)]
+    found = consistency(z, LABEL)
+    assert found.corrected == pytest.approx(0, abs=0.02)
+    assert found.entropy == pytest.approx(np.log(K), abs=0.02)
+
+
+def test_a_collapsed_encoder_has_nothing_open() -> None:
+    found = consistency(np.zeros((100, 3)), LABEL[:100])
+    assert (found.active, found.coverage, found.sparsity) == (0, 0, 1)
+    assert (found.raw, found.corrected) == (1 / K, 0)
+    assert found.effective_rank == 0
+
+
+def test_classes_of_unequal_size_weigh_the_same_in_the_corrected_figure() -> None:
+    label = np.array([0] * 90 + [1] * 10)
+    found = consistency(np.ones((100, 1)), label)
+    assert found.raw == pytest.approx(0.9)
+    assert found.corrected == pytest.approx(0, abs=1e-12)
+
+
+def test_epsilon_decides_what_is_open() -> None:
+    z = np.where(np.eye(2)[np.arange(10) % 2] > 0, 1.0, 0.01)
+    assert consistency(z, np.arange(10) % 2).corrected == pytest.approx(0, abs=1e-12)
+    assert consistency(z, np.arange(10) % 2, epsilon=0.1).corrected == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_consistency_is_that_of_a_loop(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    z = np.maximum(rng.normal(size=(60, 5)) - 0.5, 0)
+    label = rng.integers(0, 3, 60)
+    raw = []
+    for column in z.T:
+        inside = label[column > 0]
+        if len(inside):
+            raw.append(np.bincount(inside).max() / len(inside))
+    assert consistency(z, label).raw == pytest.approx(np.mean(raw))
+
+
+def test_effective_rank_of_equal_directions_counts_them() -> None:
+    assert effective_rank(np.vstack([np.eye(5), -np.eye(5)])) == pytest.approx(5)
+    assert effective_rank(np.ones((8, 3))) == pytest.approx(1)
+
+
+def test_effective_invariance_needs_agreement_and_confidence() -> None:
+    sure, other, unsure = (np.tile(p, (4, 1)) for p in ([1.0, 0.0], [0.0, 1.0], [0.64, 0.36]))
+    assert effective_invariance(sure, sure) == 1
+    assert effective_invariance(sure, other) == 0
+    assert effective_invariance(sure, unsure) == pytest.approx(0.8)
+    with pytest.raises(InputError, match="probabilities"):
+        effective_invariance(sure * 2, sure)
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(InputError, match="1 class"):
+        consistency(np.ones((4, 2)), ["a"] * 4)

@@ -1,0 +1,146 @@
+"""The IMU rotation study: who is on which side, what is measured, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from triptych.datasets import Windows
+from triptych.errors import InputError
+from triptych.latent import Block, LatentSchema
+from triptych.studies import imu_windows
+from triptych.studies.base import Cell, Options
+from triptych.studies.imu_measures import (
+    Measured,
+    measure_angles,
+    measure_classes,
+    measure_latents,
+    measure_orientation,
+)
+from triptych.studies.imu_recipes import METHODS, recipe_of
+from triptych.studies.imu_rotation import ImuRotation
+from triptych.studies.imu_windows import FOLDS, ImuData, Sides, Source, prepare, sides
+from triptych.studies.scores import Scores
+from triptych.training import Recipe
+
+SMALL = Source("simulated", {"kind": "imu", "people": 10, "seconds": 40})
+SCHEMA = LatentSchema(
+    Block("activity", 1, invariant_to="rotation"),
+    Block("orientation", 3, equivariant_to="rotation"),
+)
+
+
+@pytest.fixture(scope="module")
+def data() -> ImuData:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(imu_windows.SOURCES, "simulated", SMALL)
+        return ImuData(**prepare("simulated", None), options=Options(budget="smoke"))
+
+
+def test_no_person_is_on_two_sides_and_every_person_is_tested_once(data: ImuData) -> None:
+    tested: list[str] = []
+    for fold in range(FOLDS):
+        cell = sides(data, "subject", fold, "full")
+        parts = [set(each.person) for each in (cell.train, cell.validation, cell.test)]
+        assert all(parts)
+        assert sum(map(len, parts)) == len(set.union(*parts))
+        tested += sorted(parts[2])
+    assert sorted(tested) == sorted(set(data.train.person))
+
+
+def test_the_random_split_shares_people_but_no_samples(data: ImuData) -> None:
+    cell = sides(data, "random", 0, "full")
+    places = [
+        set(zip(each.record, each.start, strict=True))
+        for each in (cell.train, cell.validation, cell.test)
+    ]
+    assert sum(map(len, places)) == len(set.union(*places))
+    starts = np.array([start for each in places for _, start in each])
+    assert np.allclose(starts % 5.0, 0)  # side by side, so no two windows overlap
+    assert len(places[2]) == pytest.approx(0.2 * sum(map(len, places)), rel=0.1)
+
+
+def test_removed_gravity_is_gone() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(imu_windows.SOURCES, "simulated", SMALL)
+        content = prepare("simulated-linear", None)
+    assert content["data_name"] == "simulated-linear"
+    assert float(content["test"].signals.mean(dim=2).abs().median()) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("watch", "no data set 'watch'"), (">hapt-6", "no data set")]
+)
+def test_an_unknown_data_set_is_named(name: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        prepare(name, None)
+
+
+def test_an_unknown_split_is_named() -> None:
+    with pytest.raises(InputError, match="no split 'leaky'"):
+        ImuRotation().prepare(None, Options(dataset="simulated", split="leaky"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_row_has_a_recipe(data: ImuData, method: str) -> None:
+    recipe = Recipe.of(recipe_of(method, data, seed=0))
+    assert recipe.length == data.test.signals.shape[-1]
+    assert recipe.encoder.settings["widths"] == [48, 64, 96, 96]  # the same terms for all
+
+
+def subject(data: ImuData, test: Windows) -> Measured:
+    """Latents that are right by construction: the size of the motion, and the mean."""
+
+    def embed(x: Tensor) -> Tensor:
+        mean = x[:, :3].mean(dim=2)
+        moved = (x[:, :3] - mean[:, :, None]).square().mean(dim=(1, 2))[:, None].sqrt()
+        return torch.cat([1 + moved, mean], dim=1)
+
+    train = sides(data, "subject", 0, "full").train
+    level = {name: i for i, name in enumerate(data.classes)}
+    size = embed(train.signals)[:, 0].numpy()
+    centres = [float(size[train.label == name].mean()) for name in level]
+
+    def read(z: Tensor) -> np.ndarray:
+        return np.abs(z[:, :1].numpy() - np.array(centres)).argmin(axis=1)
+
+    return Measured(embed, SCHEMA, read, read, Sides(train, train, test), data.classes)
+
+
+def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: ImuData) -> None:
+    measured = subject(data, sides(data, "subject", 0, "full").test)
+    scores = Scores()
+    for measure in (measure_classes, measure_latents, measure_orientation, measure_angles):
+        measure(measured, scores)
+    figures = scores.metrics
+    assert figures["consistency"] == pytest.approx(1.0, abs=0.01)
+    assert figures["accuracy_rotated"] == pytest.approx(figures["accuracy"], abs=0.01)
+    assert figures["accuracy"] > 0.4
+    assert figures["orientation_error"] < 3
+    assert figures["orientation_r2_invariant"] <= 0.05
+    assert {name for name in figures if name.endswith("@yaw")} == {
+        "accuracy_rotated@yaw",
+        "consistency@yaw",
+    }
+    people = {name: own["accuracy"] for name, own in scores.subjects.items()}
+    counts = np.array([scores.counts[name] for name in people])
+    mean = float(np.average(list(people.values()), weights=counts))
+    assert mean == pytest.approx(figures["accuracy"])
+    table = np.array(scores.artifacts["confusion"]["upright"])
+    assert table.sum() == len(measured.sides.test)
+
+
+def test_a_cell_trains_measures_and_draws(data: ImuData, tmp_path: Path) -> None:
+    study, cell = ImuRotation(), Cell("exact+scl", "simulated")
+    result = study.compute(data, cell, lambda text: None)
+    assert result.metrics["consistency"] == pytest.approx(1.0, abs=0.01)
+    assert result.metrics["cosine_rotated"] == pytest.approx(1.0, abs=0.01)
+    assert np.isfinite(list(result.metrics.values())).all()
+    unknown = [
+        name for name in result.metrics if name not in study.definitions and "recall" not in name
+    ]
+    assert not unknown
