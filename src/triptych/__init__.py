@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from triptych.errors import InputError
     from triptych.index import Index
-    from triptych.latent import Block, BlockHeads, LatentSchema
+    from triptych.latent import BernoulliGate, Block, BlockHeads, LatentSchema
     from triptych.model import Model
     from triptych.objectives import LossTerms, StructuredContrastive
     from triptych.transforms import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaselineWander",
+    "BernoulliGate",
     "Block",
     "BlockHeads",
     "Chain",
@@ -48,6 +49,7 @@ __all__ = [
 # Where each public name lives. Type checkers read the imports above; a test compares the two.
 _HOME = {
     "BaselineWander": "triptych.transforms",
+    "BernoulliGate": "triptych.latent",
     "Block": "triptych.latent",
     "BlockHeads": "triptych.latent",
     "Chain": "triptych.transforms",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from triptych.errors import InputError
-from triptych.objectives import Augmentation, Plain, SimCLR, terms
+from triptych.objectives import Augmentation, Plain, SimCLR, SupCon, terms
 from triptych.transforms import PhaseShift
 
 SHIFT = PhaseShift(max_shift=0.25, rate=40.0)
@@ -43,3 +45,19 @@ def test_simclr_is_nt_xent_of_the_projection():
 def test_simclr_refuses_a_temperature_of_zero():
     with pytest.raises(InputError, match="temperature"):
         SimCLR(5, [SHIFT], temperature=0)
+
+
+def test_supcon_is_the_formula_on_the_projection_of_both_views():
+    objective = SupCon(5, [SHIFT], temperature=0.3)
+    labels = torch.tensor([0, 1, 0, 1, -1, -1])  # the last two: nothing but their own other view
+    views = replace(objective.views(X), labels=labels)
+    z = torch.randn(12, 5)
+    groups = torch.tensor([0, 1, 0, 1, 2, 3]).repeat(2)
+    expected = terms.supcon(objective.projector(z), groups, 0.3)
+    torch.testing.assert_close(objective(z, views).total, expected)
+
+
+def test_supcon_without_labels_says_so():
+    objective = SupCon(5, [SHIFT])
+    with pytest.raises(InputError, match="needs class labels"):
+        objective(torch.randn(12, 5), objective.views(X))

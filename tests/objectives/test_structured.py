@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -182,3 +184,79 @@ def test_latents_of_the_wrong_size_are_refused_with_both_numbers():
     views = scl.views(signals(), generator())
     with pytest.raises(InputError, match=r"13.*12"):
         scl(torch.randn(16, 13), views)
+
+
+def test_supervised_invariance_is_supcon():
+    scl = StructuredContrastive(SCHEMA, [SHIFT], supervised=True, temperature=0.3)
+    labels = torch.tensor([0, 0, 1, 1, 2, 2, -1, -1])
+    views = replace(scl.views(signals(), generator()), labels=labels)
+    z = torch.randn(16, 12, generator=generator())
+    groups = torch.tensor([0, 0, 1, 1, 2, 2, 3, 4]).repeat(2)
+    expected = terms.supcon(z[:, :6], groups, 0.3)
+    torch.testing.assert_close(scl(z, views).terms["invariance/phase_shift"], expected)
+    unknown = replace(views, labels=torch.full((8,), -1))
+    plain = StructuredContrastive(SCHEMA, [SHIFT], temperature=0.3)
+    torch.testing.assert_close(
+        scl(z, unknown).terms["invariance/phase_shift"],
+        plain(z, views).terms["invariance/phase_shift"],
+    )
+    with pytest.raises(InputError, match="needs class labels"):
+        scl(z, replace(views, labels=None))
+    with pytest.raises(InputError, match="use one"):
+        StructuredContrastive(SCHEMA, [SHIFT], supervised=True, sharpness=0.1)
+
+
+ORIENTED = LatentSchema(
+    Block("activity", 4, invariant_to="rotation"),
+    Block("orientation", 6, equivariant_to="rotation"),
+)
+
+
+@pytest.mark.parametrize("reference", ["original", "transformed"])
+def test_an_exactly_equivariant_block_has_no_variation_loss(reference):
+    """Two vectors that turn with the sensor: of the mean, and of a cross product."""
+    scl = StructuredContrastive(ORIENTED, [Rotation()], reference=reference)
+    views = scl.views(signals(8, 3, 20).double() + 1, generator())
+
+    def vectors(x: torch.Tensor) -> torch.Tensor:
+        second = torch.linalg.cross(x[..., 0], x[..., 9])
+        both = torch.stack([x.mean(dim=-1), second], dim=1)
+        return 10 * torch.nn.functional.normalize(both, dim=2).flatten(1)
+
+    z = torch.cat([torch.ones(16, 4, dtype=torch.float64), vectors(views.signals)], dim=1)
+    name = "variation/rotation/orientation/equivariant"
+    assert float(scl(z, views).terms[name]) == pytest.approx(0, abs=1e-6)
+    z[:, 4:] *= -1  # a block may choose any direction in the sensor's frame that turns with it
+    assert float(scl(z, views).terms[name]) == pytest.approx(0, abs=1e-6)
+    z[:8, 4:] *= -1  # but not one side's against the other's
+    assert float(scl(z, views).terms[name]) == pytest.approx(2, abs=1e-6)
+    z[:, 4:] = 0  # zero would turn as well: the norm floor
+    assert float(scl(z, views).terms[name].detach()) >= 0.99
+
+
+def test_a_network_learns_an_equivariant_block():
+    scl = StructuredContrastive(ORIENTED, [Rotation()], reference="original")
+    torch.manual_seed(0)
+    encoder, name = Flat(12, 10), "variation/rotation/orientation/equivariant"
+    optimizer = torch.optim.Adam(encoder.parameters(), 0.02)
+    x, g = torch.randn(256, 3, 4, generator=generator()), generator(1)
+    errors: list[float] = []
+    for _ in range(150):
+        views = scl.views(x, g)
+        error = scl(encoder(views.signals), views).terms[name]
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+        errors.append(float(error.detach()))
+    assert errors[0] > 0.8
+    assert errors[-1] < 0.1
+
+
+@pytest.mark.parametrize("kind", ["yaw", "tilt"])
+def test_rotations_relative_to_gravity_are_predicted_not_turned_by(kind):
+    with pytest.raises(InputError, match="use so3 or cube24"):
+        StructuredContrastive(ORIENTED, [Rotation(kind)])
+    schema = LatentSchema(Block("orientation", 6, variant_to="rotation"))
+    scl = StructuredContrastive(schema, [Rotation(kind)], variation="predict")
+    views = scl.views(signals(8, 3, 20), generator())
+    assert torch.isfinite(scl(torch.randn(16, 6), views).total)

@@ -146,3 +146,48 @@ def test_independence_of_a_single_row_is_finite(term):
 def test_gradients_are_right(term):
     a, b = pair(4, 3)
     assert torch.autograd.gradcheck(term, (a.requires_grad_(), b.requires_grad_()))
+
+
+def test_supcon_equals_the_definition_and_leaves_out_anchors_without_a_positive():
+    z, _ = pair(9, 4)
+    labels = torch.tensor([0, 1, 0, 2, 1, 0, 3, 3, 4])  # 2 and 4 are alone
+    total, anchors = 0.0, 0
+    for i in range(9):
+        positives = [p for p in range(9) if p != i and labels[p] == labels[i]]
+        if not positives:
+            continue
+        all_others = sum(math.exp(cosine(z[i], z[k]) / 0.3) for k in range(9) if k != i)
+        odds = [math.log(math.exp(cosine(z[i], z[p]) / 0.3) / all_others) for p in positives]
+        total -= sum(odds) / len(positives)
+        anchors += 1
+    assert float(terms.supcon(z, labels, 0.3)) == pytest.approx(total / anchors, abs=1e-12)
+    z.requires_grad_()
+    assert torch.autograd.gradcheck(lambda z: terms.supcon(z, labels, 0.3), z)
+    alone = terms.supcon(z, torch.arange(9), 0.3)
+    alone.backward()
+    assert float(alone.detach()) == 0
+    assert not z.grad.any()
+
+
+def test_supcon_equals_pytorch_metric_learning():
+    losses = pytest.importorskip("pytorch_metric_learning.losses")
+    z, labels = torch.randn(64, 16), torch.randint(5, (64,))
+    reference = losses.SupConLoss(temperature=0.2)(z, labels)
+    assert float(terms.supcon(z, labels, 0.2)) == pytest.approx(float(reference), rel=1e-5)
+
+
+def test_supcon_of_samples_that_are_each_their_own_class_is_nt_xent():
+    a, b = pair(8, 5)
+    own = terms.supcon(torch.cat([a, b]), torch.arange(8).repeat(2), 0.2)
+    torch.testing.assert_close(own, terms.nt_xent(a, b, 0.2))
+
+
+def test_symmetric_kl_equals_the_definition():
+    a, b = pair(6, 4)
+    total = 0.0
+    for p, q in zip(a.softmax(1), b.softmax(1), strict=True):
+        total += sum(
+            float(u * (u / w).log() + w * (w / u).log()) for u, w in zip(p, q, strict=True)
+        )
+    assert float(terms.symmetric_kl(a, b)) == pytest.approx(total / 12, abs=1e-12)
+    assert float(terms.symmetric_kl(a, a + 3)) == pytest.approx(0, abs=1e-12)

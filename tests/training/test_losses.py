@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema
-from triptych.objectives import StructuredContrastive
+from triptych.objectives import StructuredContrastive, terms
 from triptych.training import CombinedLoss
 from triptych.training.build import build
 from triptych.training.heads import TaskHeads, invariant_blocks
@@ -52,7 +52,9 @@ def test_the_total_is_the_weighted_sum_of_its_terms() -> None:
     assert torch.allclose(found["total"], expected)
 
 
-@pytest.mark.parametrize("objective", ["plain", "augmentation", "simclr", "scl"])
+@pytest.mark.parametrize(
+    "objective", ["plain", "augmentation", "simclr", "ncl", "bayesncl", "supcon", "scl"]
+)
 @pytest.mark.parametrize("decoder", [True, False])
 def test_every_objective_runs(objective: str, decoder: bool) -> None:
     made = loss(objective__name=objective, decoder=decoder, classes=["slow", "fast"])
@@ -137,3 +139,41 @@ def test_the_invariant_head_reads_what_is_invariant_to_everything() -> None:
     )
     assert invariant_blocks(schema) == ("activity",)
     assert invariant_blocks(LatentSchema(Block("latent", 4))) == ("latent",)
+
+
+def test_consistency_is_the_disagreement_of_the_invariant_head() -> None:
+    classes = ["slow", "fast"]
+    made = loss(classes=classes, decoder=False, weights__consistency=3.0)
+    found = made(*batch(), generator())
+    views = made.objective.views(batch()[0], generator())
+    assert made.heads is not None
+    logits = made.heads.invariant(made.encoder(made.front_end(views.signals)))
+    expected = terms.symmetric_kl(logits[:8], logits[8:])
+    torch.testing.assert_close(found["consistency/phase_shift"], expected)
+    without = loss(classes=classes, decoder=False)(*batch(), generator())
+    assert "consistency/phase_shift" not in without
+    torch.testing.assert_close(found["total"], without["total"] + 3 * expected)
+
+
+def test_consistency_needs_pairs() -> None:
+    made = loss(classes=["slow", "fast"], objective__name="plain", weights__consistency=1.0)
+    with pytest.raises(InputError, match="this objective makes none"):
+        made(*batch(), generator())
+
+
+@pytest.mark.parametrize(
+    ("front_end", "channels"),
+    [("scaled", 3), ("rotation_invariants", 15), ("gravity_aligned", 3)],
+)
+def test_front_ends_for_raw_signals_are_not_standardised_first(
+    front_end: str, channels: int
+) -> None:
+    made = toys.recipe(encoder__front_end=front_end, decoder=False)
+    parts = build(made, 3, made.length)
+    assert len(parts.front_end) == 1
+    x = 5 + torch.randn(4, 3, made.length)
+    seen = parts.front_end(x)
+    assert seen.shape == (4, channels, made.length)
+    assert parts.encoder(seen).shape == (4, 16)
+    if front_end == "scaled":
+        assert torch.equal(seen, x)

@@ -49,16 +49,18 @@ class Gradients(L.Callback):
 
 
 def train(folder: Path) -> dict[str, Any]:
-    """Two epochs on both kinds of terms; one batch statistic each (NT-Xent, HSIC)."""
+    """Two epochs on both kinds of terms; batch statistics (SupCon, HSIC), labels in part."""
     recipe = toys.recipe(
         decoder=False,
         classes=["slow", "fast"],
         training__epochs=2,
         objective__independence="hsic",
+        weights__consistency=0.5,
     )
     object.__setattr__(recipe, "make_objective", lambda: objective(recipe))
     gradients = Gradients()
     windows = toys.windows(32), toys.windows(16, 1)
+    windows[0].label[:10] = "unknown"  # so that the processes' shares of labels differ
     fitted = fit(recipe, *windows, out=folder, device="cpu", callbacks=[gradients])
     return {
         "gradients": gradients.steps,
@@ -68,7 +70,8 @@ def train(folder: Path) -> dict[str, Any]:
 
 
 def objective(recipe: Recipe) -> FixedViews:
-    return FixedViews(recipe.schema_of_latent, recipe.make_transforms(), independence="hsic")
+    settings = {"independence": "hsic", "supervised": True}
+    return FixedViews(recipe.schema_of_latent, recipe.make_transforms(), **settings)
 
 
 def process(folder: str) -> None:

@@ -58,6 +58,20 @@ def test_objectives_are_made_by_name(name: str, kind: type) -> None:
     assert isinstance(toys.recipe(objective__name=name).make_objective(), kind)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"objective__name": "supcon"},
+        {"objective__supervised": True},
+        {"weights__consistency": 1.0},
+    ],
+)
+def test_what_learns_from_labels_needs_classes(changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="name classes"):
+        toys.recipe(**changes)
+    toys.recipe(**changes, classes=["slow", "fast"])
+
+
 def test_reading_leaves_the_random_state_alone() -> None:
     state = torch.get_rng_state()
     toys.recipe()

@@ -73,6 +73,29 @@ def test_a_sampler_that_is_not_haar_would_be_found() -> None:
     assert scipy.stats.kstest(angle, lambda a: (a - np.sin(a)) / np.pi).pvalue < 1e-6
 
 
+@pytest.mark.parametrize("degree", [1, 2, 3, 4])
+def test_haar_characters_are_orthonormal(degree: int) -> None:
+    """Peter and Weyl: under Haar, and no other law of the angle, χ_l has mean 0 and E χ_l² = 1."""
+    n, rotation = 40_000, Rotation()
+    angle = torch.deg2rad(rotation.distance(rotation.sample(n, generator(3)), rotation.identity(n)))
+    character = 1 + 2 * sum((m * angle).cos() for m in range(1, degree + 1))
+    assert abs(float(character.mean())) < 4.5 / n**0.5
+    assert (
+        abs(float(character.square().mean()) - 1) < 4.5 * float(character.square().std()) / n**0.5
+    )
+
+
+def test_turning_haar_rotations_leaves_their_law_as_it_is() -> None:
+    """Invariance from both sides, of one coordinate that is not symmetrical in itself."""
+    rotation, n = Rotation(), 5000
+    fixed = rotation.sample(1, generator(9)).repeat(n, 1)
+    a, b = rotation.sample(n, generator(4)), rotation.sample(n, generator(5))
+    for moved in (rotation.compose(a, fixed), rotation.compose(fixed, a)):
+        for row, column in ((0, 1), (2, 2)):
+            first, second = (rotation.matrices(q)[:, row, column].numpy() for q in (moved, b))
+            assert scipy.stats.ks_2samp(first, second).pvalue > 0.001
+
+
 def test_cube24_has_the_24_proper_rotations_equally_often() -> None:
     R = Rotation("cube24").matrices(cube())
     assert len(R.round().unique(dim=0)) == 24

@@ -1,7 +1,8 @@
 """The latent vector: named blocks, their relations to transforms, and heads that make them."""
 
+from triptych.latent.gates import BernoulliGate
 from triptych.latent.heads import BlockHeads
 from triptych.latent.linear_head import LinearHead
 from triptych.latent.schema import Block, LatentSchema, Relation
 
-__all__ = ["Block", "BlockHeads", "LatentSchema", "LinearHead", "Relation"]
+__all__ = ["BernoulliGate", "Block", "BlockHeads", "LatentSchema", "LinearHead", "Relation"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.latent.gates import BernoulliGate
 
 Relation = Literal["invariant", "variant", "equivariant"]
 RELATIONS: tuple[Relation, ...] = ("invariant", "variant", "equivariant")
+Role = Literal["common", "salient"]
 
 
 def _names(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
@@ -20,7 +22,7 @@ def _names(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Block:
-    """A named contiguous slice of the latent vector and its relations to transforms.
+    """A named contiguous slice of the latent vector: its relations to transforms, role and gate.
 
     Parameters
     ----------
@@ -29,13 +31,20 @@ class Block:
     size
         Number of latent dimensions, at least 1.
     invariant_to, variant_to, equivariant_to
-        Names of transforms (one or several). A block without any is *free*: it gets only the
-        task's gradient.
+        Names of transforms (one or several).
+    role
+        ``"common"``: what background and target samples share; ``"salient"``: what only the
+        targets have. A block without relation and role is *free*: it gets only the task's
+        gradient.
+    gate
+        Makes the block non-negative and lets each sample open some of its dimensions only; the
+        gate or its settings as plain data.
 
     Raises
     ------
     InputError
-        For a name that is no identifier, a size below 1, or two relations to one transform.
+        For a name that is no identifier, a size below 1, two relations to one transform, an
+        unknown role, or a gate on an equivariant block.
     """
 
     name: str
@@ -43,6 +52,8 @@ class Block:
     invariant_to: str | tuple[str, ...] = ()
     variant_to: str | tuple[str, ...] = ()
     equivariant_to: str | tuple[str, ...] = ()
+    role: Role | None = None
+    gate: BernoulliGate | None = None
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -51,6 +62,13 @@ class Block:
             )
         if self.size < 1:
             raise InputError(f"block {self.name!r} has size {self.size}; it needs at least 1")
+        if self.role not in (None, "common", "salient"):
+            raise InputError(
+                f"block {self.name!r} has role {self.role!r}, expected 'common' or 'salient' "
+                "(or leave it out)"
+            )
+        if self.gate is not None:
+            object.__setattr__(self, "gate", BernoulliGate.of(self.gate))
         declared: list[str] = []
         for relation in RELATIONS:
             names = _names(getattr(self, f"{relation}_to"))
@@ -62,6 +80,11 @@ class Block:
                     f"block {self.name!r} declares more than one relation to {transform!r}; "
                     "keep one of them"
                 )
+        if self.gate is not None and self.equivariant_to:
+            raise InputError(
+                f"block {self.name!r} is equivariant, so it must turn through negative values, but "
+                "a gate keeps it non-negative; leave one of them out"
+            )
 
     @property
     def relations(self) -> dict[str, Relation]:
@@ -74,21 +97,29 @@ class Block:
 
     @property
     def free(self) -> bool:
-        """Whether the block declares no relation at all."""
-        return not self.relations
+        """Whether the block declares neither relation nor role."""
+        return not self.relations and self.role is None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON and recipes; relations that are empty are left out."""
+        """Plain data for JSON and recipes; relations, role and gate that are empty are left out."""
         content: dict[str, Any] = {"name": self.name, "size": self.size}
         for relation in RELATIONS:
             names = cast(tuple[str, ...], getattr(self, f"{relation}_to"))
             if names:
                 content[f"{relation}_to"] = list(names)
+        if self.role:
+            content["role"] = self.role
+        if self.gate:
+            content["gate"] = asdict(self.gate)
         return content
 
     def __str__(self) -> str:
-        relations = [f"{relation} to {name}" for name, relation in self.relations.items()]
-        return f"{self.name}: {self.size} dimensions, {', '.join(relations) or 'free'}"
+        words = [self.role] if self.role else []
+        words += [f"{relation} to {name}" for name, relation in self.relations.items()]
+        words = words or ["free"]
+        if self.gate:
+            words.append(f"non-negative, gated (open with prior probability {self.gate.prior:g})")
+        return f"{self.name}: {self.size} dimensions, {', '.join(words)}"
 
 
 class LatentSchema:
@@ -149,6 +180,16 @@ class LatentSchema:
         """Names of all transforms that a block declares a relation to, in order of mention."""
         return tuple(dict.fromkeys(name for block in self.blocks for name in block.relations))
 
+    @property
+    def common(self) -> tuple[Block, ...]:
+        """Blocks of what background and target samples share."""
+        return tuple(block for block in self.blocks if block.role == "common")
+
+    @property
+    def salient(self) -> tuple[Block, ...]:
+        """Blocks of what only target samples have."""
+        return tuple(block for block in self.blocks if block.role == "salient")
+
     def __getitem__(self, name: str) -> Block:
         for block in self.blocks:
             if block.name == name:
@@ -191,6 +232,16 @@ class LatentSchema:
         """Blocks equivariant to `transform`."""
         return self.related("equivariant", transform)
 
+    @property
+    def invariant_to_all(self) -> tuple[str, ...]:
+        """Names of the blocks that are invariant to every transform of the schema."""
+        return tuple(
+            block.name
+            for block in self.blocks
+            if self.transforms
+            and all(block.relations.get(name) == "invariant" for name in self.transforms)
+        )
+
     def select(self, z: Tensor, names: tuple[str, ...]) -> Tensor:
         """Join the named blocks of ``z (..., size)`` along the last dimension."""
         import torch
@@ -227,7 +278,7 @@ class LatentSchema:
             except TypeError as error:
                 raise InputError(
                     f"schema entry {settings!r} is not a block ({error}); allowed are name, "
-                    "size, invariant_to, variant_to and equivariant_to"
+                    "size, invariant_to, variant_to, equivariant_to, role and gate"
                 ) from error
         return cls(*blocks)
 

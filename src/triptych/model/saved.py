@@ -26,13 +26,15 @@ def describe(module: nn.Module) -> dict[str, Any]:
     if type(module) is nn.Sequential:
         return {"sequential": [describe(part) for part in module]}
     if type(module) is BlockHeads:
-        head = next(iter(module.heads.values()))
-        first = cast(nn.Linear, head[0] if isinstance(head, nn.Sequential) else head)
-        hidden = first.out_features if isinstance(head, nn.Sequential) else 0
+        heads = list(module.heads.values())
+        firsts = [
+            cast(nn.Linear, head[0] if isinstance(head, nn.Sequential) else head) for head in heads
+        ]
         return {
             "block_heads": describe(module.trunk),
-            "hidden": hidden,
-            "features": first.in_features,
+            "hidden": firsts[0].out_features if isinstance(heads[0], nn.Sequential) else 0,
+            # Heads that read only what the trunk guarantees are narrower than the others.
+            "features": max(first.in_features for first in firsts),
         }
     name = name_of(module)
     if name is not None:

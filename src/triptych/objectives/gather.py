@@ -35,3 +35,15 @@ def gather(rows: Tensor) -> Tensor:
     if distributed.get_world_size() == 1:
         return rows
     return cast(Tensor, _GatherRows.apply(rows))  # pyright: ignore[reportUnknownMemberType]
+
+
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Give this process's share of the weighted mean of ``values (n,)`` over all processes.
+
+    Averaged over the processes the shares are that mean, so DistributedDataParallel's gradients
+    are the single process's, however unevenly the weights are spread. Where the weights sum to
+    less than 1 the mean is over 1.
+    """
+    everywhere = gather(weight)
+    share = len(everywhere) / len(weight)
+    return share * (values * weight).sum() / everywhere.sum().clamp_min(1.0)

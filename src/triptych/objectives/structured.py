@@ -15,6 +15,7 @@ from triptych.objectives import terms
 from triptych.objectives.base import LossTerms
 from triptych.objectives.gather import gather
 from triptych.objectives.orbit import orbit_similarity
+from triptych.objectives.supcon import supervised_contrast
 from triptych.objectives.variation import Equivariant, Mechanism, Predict, Repel
 from triptych.objectives.views import Reference, Views, make_views
 from triptych.transforms import Transform
@@ -69,6 +70,9 @@ class StructuredContrastive(nn.Module):
         Transform name → largest distance (in its unit) at which a pair counts in variation.
     reference
         ``"original"`` keeps the first side of each pair as it is.
+    supervised
+        Whether invariance is SupCon (`terms.supcon`) instead of NT-Xent: samples of one class are
+        positives of each other, too. Needs ``views.labels``.
 
     Raises
     ------
@@ -89,6 +93,7 @@ class StructuredContrastive(nn.Module):
         stop_gradient: Sequence[str] = (),
         limits: Mapping[str, float] | None = None,
         reference: Reference = "transformed",
+        supervised: bool = False,
     ) -> None:
         super().__init__()
         self.schema = schema
@@ -100,6 +105,7 @@ class StructuredContrastive(nn.Module):
         self.stop_gradient = tuple(stop_gradient)
         self.limits = dict(limits or {})
         self.reference: Reference = reference
+        self.supervised = supervised
         chosen = (variation,) if isinstance(variation, str) else tuple(variation)
         self._check(chosen)
         mechanisms: dict[str, nn.ModuleDict] = {}
@@ -171,13 +177,8 @@ class StructuredContrastive(nn.Module):
         name = transform.name
         inside = tuple(block.name for block in self.schema.invariant(name))
         if inside:
-            first, second = map(gather, self._sides("invariance", inside, name, z, views, isolated))
-            if self.sharpness:
-                similar = views.similarity[name]
-                soft = (similar, self.temperature, self.sharpness)
-                found[f"invariance/{name}"] = terms.soft_nt_xent(first, second, *soft)
-            else:
-                found[f"invariance/{name}"] = terms.nt_xent(first, second, self.temperature)
+            sides = self._sides("invariance", inside, name, z, views, isolated)
+            found[f"invariance/{name}"] = self._invariance(*sides, name, views)
             first, second = self._sides("alignment", inside, name, z, views, isolated)
             found[f"alignment/{name}"] = terms.alignment(first, second)
             if self.weights["centring"]:
@@ -201,6 +202,15 @@ class StructuredContrastive(nn.Module):
                 key = f"variation/{name}/{block.name}/{kind}"
                 found[key] = mechanism(*sides, delta, weight, invariant.detach())
         return found
+
+    def _invariance(self, first: Tensor, second: Tensor, name: str, views: Views) -> Tensor:
+        if self.supervised:
+            return supervised_contrast(first, second, views, self.temperature)
+        first, second = gather(first), gather(second)
+        if self.sharpness:
+            soft = (views.similarity[name], self.temperature, self.sharpness)
+            return terms.soft_nt_xent(first, second, *soft)
+        return terms.nt_xent(first, second, self.temperature)
 
     def _sides(
         self,
@@ -257,6 +267,8 @@ class StructuredContrastive(nn.Module):
                 f"temperature is {self.temperature} and sharpness {self.sharpness}; the first must "
                 "be above 0, the second at least 0"
             )
+        if self.supervised and self.sharpness:
+            raise InputError("supervised and sharpness both choose invariance's positives; use one")
         related = [block for block in self.schema.blocks if not block.free]
         if self.independence is not None and len(related) < 2:
             raise InputError("independence needs at least two blocks that declare a relation")

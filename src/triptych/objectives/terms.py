@@ -42,6 +42,39 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     return similarity.logsumexp(dim=1).mean() - positive.mean()
 
 
+def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Supervised contrast of ``z (m, d)``: rows of one label are each other's positives.
+
+    Mean over anchors i of −1/|P(i)| Σ_{p∈P(i)} log softmax_{k≠i}(cos(zᵢ, z_k)/τ)ₚ, P(i) the
+    other rows with i's label. Khosla et al. 2020 (arXiv 2004.11362, equation 2, "L_out").
+    Anchors without a positive are left out, but stay negatives of the others.
+
+    Parameters
+    ----------
+    labels
+        Integers ``(m,)``.
+    temperature
+        τ, above 0.
+    """
+    z = functional.normalize(z, dim=-1)
+    own = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    logits = ((z / temperature) @ z.T).masked_fill(own, -torch.inf)
+    log_odds = (logits - logits.logsumexp(dim=1, keepdim=True)).masked_fill(own, 0.0)
+    positive = (labels[:, None] == labels) & ~own
+    count = positive.sum(dim=1)
+    each = (log_odds * positive).sum(dim=1) / count.clamp_min(1)
+    return -each.sum() / (count > 0).sum().clamp_min(1)
+
+
+def symmetric_kl(a: Tensor, b: Tensor) -> Tensor:
+    """Mean of ½ (KL(p‖q) + KL(q‖p)), p and q the softmax of logits ``a, b (n, classes)``.
+
+    Equal to ½ Σ (p − q)(log p − log q); 0 where both sides predict the same.
+    """
+    p, q = a.log_softmax(dim=1), b.log_softmax(dim=1)
+    return ((p.exp() - q.exp()) * (p - q)).sum(dim=1).mean() / 2
+
+
 def soft_nt_xent(
     a: Tensor, b: Tensor, similarity: Tensor, temperature: float, sharpness: float
 ) -> Tensor:

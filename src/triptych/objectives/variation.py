@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from triptych.errors import InputError
 from triptych.objectives import terms
-from triptych.objectives.gather import gather
+from triptych.objectives.gather import weighted_mean
 from triptych.transforms import PhaseShift, Rotation, Transform
+from triptych.transforms.quaternions import to_matrices
 
 
 class Mechanism(nn.Module):
@@ -92,14 +93,15 @@ class Predict(Mechanism):
         """Weighted mean error of the reading, scalar."""
         read = self.read(first, second)
         if isinstance(self.transform, Rotation):
-            trace = (read * self.transform.matrices(delta)).sum(dim=(1, 2))
+            turn = to_matrices(self.transform.quaternions(delta))  # in the frame of θ
+            trace = (read * turn).sum(dim=(1, 2))
             cosine = ((trace - 1) / 2).clamp(-1 + 1e-6, 1 - 1e-6)
             error = torch.acos(cosine)
         else:
             scale = self.get_buffer("scale")
             target = delta / scale
             error = functional.smooth_l1_loss(read, target, beta=0.1, reduction="none").mean(dim=1)
-        return _weighted_mean(error, weight)
+        return weighted_mean(error, weight)
 
 
 class Equivariant(Mechanism):
@@ -130,6 +132,12 @@ class Equivariant(Mechanism):
         self.transform = transform
         self.frequencies = frequencies
         if isinstance(transform, Rotation):
+            if transform.kind not in ("so3", "cube24"):
+                raise InputError(
+                    f"an equivariant block turns with the sensor, but rotations of kind "
+                    f"{transform.kind!r} are relative to gravity; use so3 or cube24, or declare "
+                    "the block variant with variation='predict'"
+                )
             multiple, self.frequency = 3, None
         elif isinstance(transform, PhaseShift):
             multiple = 2
@@ -163,7 +171,7 @@ class Equivariant(Mechanism):
         """ρ(Δ) z, shape ``(n, d)``."""
         if isinstance(self.transform, Rotation):
             vectors = z.reshape(len(z), -1, 3)
-            return (vectors @ self.transform.matrices(delta).transpose(1, 2)).flatten(1)
+            return (vectors @ self.transform.matrices(delta.to(z)).mT).flatten(1)
         turns = self.cycle_frequency(invariant) * delta
         angle = 2 * math.pi * self.get_buffer("order") * turns
         pairs = z.reshape(len(z), -1, 2)
@@ -179,14 +187,7 @@ class Equivariant(Mechanism):
         turned = self.turn(first, delta, invariant)
         error = 1 - functional.cosine_similarity(turned, second, dim=1)
         floor = terms.norm_floor(first) + terms.norm_floor(second)
-        return _weighted_mean(error, weight) + floor / 2
-
-
-def _weighted_mean(error: Tensor, weight: Tensor) -> Tensor:
-    # over all processes, so that DistributedDataParallel's average is the single process's mean
-    everywhere = gather(weight)
-    share = len(everywhere) / len(weight)
-    return share * (error * weight).sum() / everywhere.sum().clamp_min(1.0)
+        return weighted_mean(error, weight) + floor / 2
 
 
 def _gram_schmidt(six: Tensor) -> Tensor:

@@ -30,12 +30,16 @@ class Views:
     similarity
         Transform name → orbit similarity of the samples ``(n, n)``, where an objective asks for
         it (n over all processes).
+    labels
+        Class indices of the samples ``(n,)``, below 0 where there is none, for objectives that
+        learn from labels.
     """
 
     signals: Tensor
     params: dict[str, Tensor]
     pairs: dict[str, Tensor]
     similarity: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    labels: Tensor | None = None
 
     @property
     def n(self) -> int:

@@ -49,7 +49,7 @@ def _scl(variation: str, **settings: Any) -> dict[str, Any]:
     return {
         "latent": _blocks("equivariant" if equivariant else "variant"),
         "objective": objective | settings,
-        "weights": {"structure": 1.0, "consistency": 4.0},
+        "weights": {"structure": 1.0, "consistency": 8.0},
     }
 
 

@@ -66,13 +66,12 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
 def _front_end(recipe: Recipe, channels: int, length: int) -> tuple[nn.Sequential, tuple[int, int]]:
     given = recipe.encoder.front_end
     chosen = given if isinstance(given, Named) else Named(name=given)
-    if chosen.name == "standardize":
-        return nn.Sequential(networks.Standardize()), (channels, length)
     settings, kind = chosen.settings, networks.FRONT_ENDS.get(chosen.name)
     if kind is not None and "rate" in inspect.signature(kind).parameters:
         settings = {"rate": recipe.data.rate, **settings}
     front_end = networks.front_end(chosen.name, **settings)
-    return nn.Sequential(networks.Standardize(), front_end), front_end.shape(channels, length)
+    before = [] if front_end.raw else [networks.Standardize()]
+    return nn.Sequential(*before, front_end), front_end.shape(channels, length)
 
 
 def build_module(recipe: Recipe, parts: Parts) -> StructuredModule:

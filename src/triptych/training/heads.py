@@ -8,18 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from triptych.errors import InputError
 from triptych.latent import LatentSchema, LinearHead
+from triptych.objectives import Views, terms
+from triptych.objectives.gather import weighted_mean
 
 
 def invariant_blocks(schema: LatentSchema) -> tuple[str, ...]:
     """Names of the blocks invariant to every transform of the schema; without any, all blocks."""
-    names = [
-        block.name
-        for block in schema.blocks
-        if schema.transforms
-        and all(block.relations.get(name) == "invariant" for name in schema.transforms)
-    ]
-    return tuple(names) or schema.names
+    return schema.invariant_to_all or schema.names
 
 
 class TaskHeads(nn.Module):
@@ -49,7 +46,7 @@ class TaskHeads(nn.Module):
         return {"invariant": self.invariant, "full": self.full}
 
     def losses(self, z: Tensor, targets: Tensor, n: int, ignored: int) -> dict[str, Tensor]:
-        """Cross-entropy of each head.
+        """Cross-entropy of each head, as this process's share of the mean over all labelled rows.
 
         Parameters
         ----------
@@ -71,7 +68,25 @@ class TaskHeads(nn.Module):
             for name, each in logits.items()
         }
 
+    def consistency(self, z: Tensor, views: Views) -> dict[str, Tensor]:
+        """Disagreement of the invariant head's predictions on the two sides of each pair.
+
+        `terms.symmetric_kl` by transform, of latents ``z (v·n, size)``; labels play no part.
+
+        Raises
+        ------
+        InputError
+            If the objective makes no pairs.
+        """
+        if not views.pairs:
+            raise InputError(
+                "weights.consistency compares the two sides of a pair of views, and this objective "
+                "makes none; use scl, or set it to 0"
+            )
+        logits = self.invariant(z)
+        return {name: terms.symmetric_kl(*views.sides(logits, name)) for name in views.pairs}
+
 
 def _cross_entropy(logits: Tensor, targets: Tensor, ignored: int) -> Tensor:
-    summed = functional.cross_entropy(logits, targets, ignore_index=ignored, reduction="sum")
-    return summed / (targets != ignored).sum().clamp_min(1)  # not NaN where no row counts
+    each = functional.cross_entropy(logits, targets, ignore_index=ignored, reduction="none")
+    return weighted_mean(each, (targets != ignored).to(each.dtype))

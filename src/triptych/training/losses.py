@@ -1,7 +1,8 @@
-"""The whole loss of a training: objective, reconstruction and heads, weighted."""
+"""The whole loss of a training: objective, reconstruction, heads and gates, weighted."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.latent import LatentSchema
+from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
+from triptych.latent.heads import Outputs
 from triptych.networks import SignalVAE, kl_divergence
 from triptych.objectives import Objective, Views
 from triptych.training.batches import IGNORED
@@ -24,7 +26,7 @@ class CombinedLoss(nn.Module):
     ----------
     encoder
         What `front_end` gives → latents ``(n, schema.size)``; with `BlockHeads` the objective's
-        `stop_gradient` works.
+        `stop_gradient` works; a schema with gates needs them.
     objective
         An `Objective` that is an `nn.Module`; its parameters are trained too.
     schema
@@ -69,6 +71,13 @@ class CombinedLoss(nn.Module):
                 f"stop_gradient={objective.stop_gradient} needs an encoder with block heads: wrap "
                 "your trunk in BlockHeads(trunk, schema)"
             )
+        gated = [block.name for block in found.blocks if block.gate]
+        self._gated = bool(gated)
+        if gated and not isinstance(encoder, BlockHeads):
+            raise InputError(
+                f"the gate of block {gated[0]!r} needs an encoder with block heads: wrap your "
+                "trunk in BlockHeads(trunk, schema)"
+            )
 
     @property
     def encoder(self) -> nn.Module:
@@ -103,13 +112,9 @@ class CombinedLoss(nn.Module):
             Whether structure and task (reconstruction, KL, heads) are wanted.
         """
         objective = cast(Objective, self.objective)
-        views = objective.views(x, generator)
+        views = replace(objective.views(x, generator), labels=targets)
         seen = cast(Tensor, self.front_end(views.signals))
-        isolated: Tensor | None = None
-        if self._isolates:
-            z, isolated = cast("tuple[Tensor, Tensor]", cast(Any, self.encoder).both(seen))
-        else:
-            z = cast(Tensor, self.encoder(seen))
+        z, isolated, probabilities = self._encode(seen)
         total, found = z.new_zeros(()), dict[str, Tensor]()
         if parts[0]:
             losses = objective(z, views, isolated)
@@ -117,7 +122,19 @@ class CombinedLoss(nn.Module):
             found |= losses.terms
         if parts[1]:
             total = total + self._task(z, seen, views, targets, len(x), found)
+        for name, probability in probabilities.items():
+            found[f"gate/{name}"] = cast(BernoulliGate, self.schema[name].gate).kl(probability)
+            total = total + self.weights.gate * found[f"gate/{name}"]
         return {**found, "total": total}
+
+    def _encode(self, seen: Tensor) -> Outputs:
+        encoder: Any = self.encoder
+        if self._gated:
+            return encoder.outputs(seen, isolate=self._isolates)
+        if self._isolates:
+            z, isolated = encoder.both(seen)
+            return Outputs(z, isolated, {})
+        return Outputs(encoder(seen), None, {})
 
     def _task(
         self,
@@ -139,4 +156,8 @@ class CombinedLoss(nn.Module):
             for name, loss in self.heads.losses(z, targets, n, IGNORED).items():
                 found[f"task/{name}"] = loss
                 total = total + self.weights.task * loss
+        if self.heads is not None and self.weights.consistency:
+            for name, loss in self.heads.consistency(z, views).items():
+                found[f"consistency/{name}"] = loss
+                total = total + self.weights.consistency * loss
         return total

@@ -16,7 +16,7 @@ from triptych import objectives
 from triptych import transforms as registry
 from triptych.errors import InputError
 from triptych.files import write_atomically
-from triptych.latent import LatentSchema
+from triptych.latent import BernoulliGate, LatentSchema
 from triptych.training.seeds import same_random_state
 from triptych.training.sentences import read_yaml, replaced, sentence
 from triptych.training.settings import (
@@ -87,6 +87,11 @@ class Recipe(Settings):
                 f"objective {self.objective.name!r} has no loss of its own, so there is nothing "
                 "to train; set decoder: true or name classes"
             )
+        labelled = self.objective.name == "supcon" or self.objective.settings.get("supervised")
+        if not self.classes and (labelled or self.weights.consistency):
+            raise InputError(
+                "supervised contrast and weights.consistency need labels and heads; name classes"
+            )
         return self
 
     @property
@@ -118,6 +123,11 @@ class Recipe(Settings):
             "plain": partial(objectives.Plain, transforms),
             "augmentation": partial(objectives.Augmentation, transforms),
             "simclr": partial(objectives.SimCLR, schema.size, transforms),
+            "ncl": partial(objectives.NonNegative, schema.size, transforms),
+            "bayesncl": partial(
+                objectives.NonNegative, schema.size, transforms, gate=BernoulliGate()
+            ),
+            "supcon": partial(objectives.SupCon, schema.size, transforms),
             "scl": partial(objectives.StructuredContrastive, schema, transforms),
         }
         known = [

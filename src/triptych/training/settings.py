@@ -68,16 +68,22 @@ class Encoder(Open):
 class Objective(Open):
     """The objective; all other entries are passed to its class."""
 
-    name: Literal["plain", "augmentation", "simclr", "scl"] = "scl"
+    name: Literal["plain", "augmentation", "simclr", "ncl", "bayesncl", "supcon", "scl"] = "scl"
 
 
 class Weights(Settings):
-    """Weights of the parts of the loss; *task* is what the heads learn from labels."""
+    """Weights of the parts of the loss; *task* is what the heads learn from labels.
+
+    *consistency* draws the invariant head's predictions on both sides of a pair together; *gate*
+    is on the KL of each gated block's gates to their prior.
+    """
 
     reconstruction: float = Field(default=1.0, ge=0)
     kl: float = Field(default=1e-3, ge=0)
     structure: float = Field(default=1.0, ge=0)
     task: float = Field(default=1.0, ge=0)
+    consistency: float = Field(default=0.0, ge=0)
+    gate: float = Field(default=3e-5, ge=0)
 
 
 Schedule = Literal["joint", "alternate", "pretrain-then-task"]
