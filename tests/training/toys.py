@@ -34,14 +34,14 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def windows(n: int = 48, seed: int = 0, context: int = CONTEXT, channels: int = 1) -> Windows:
-    """Noisy sinusoids of three records; label "slow" or "fast"."""
+    """Noisy sinusoids of three records, others with another seed; label "slow" or "fast"."""
     generator = torch.Generator().manual_seed(seed)
     frequency = 1 + 3 * torch.rand(n, 1, 1, generator=generator)
     phase = 2 * torch.pi * torch.rand(n, 1, 1, generator=generator)
     time = torch.arange(LENGTH + 2 * context) / RATE
     noise = torch.randn(n, channels, len(time), generator=generator)
     signals = torch.sin(2 * torch.pi * frequency * time + phase) + 0.1 * noise
-    record = np.array([f"record {i % 3}" for i in range(n)])
+    record = np.array([f"record {seed}.{i % 3}" for i in range(n)])
     label = np.where(frequency[:, 0, 0].numpy() < 2.5, "slow", "fast")
     start = np.arange(n, dtype=float)
     return Windows(signals, RATE, context, record, record, start, label, np.full(n, np.nan))

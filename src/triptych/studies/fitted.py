@@ -23,6 +23,7 @@ def fitted_model(
     device: str,
     untrained: bool,
     progress: Progress,
+    shared_people: bool = False,
 ) -> tuple[Model, nn.Module | None, int]:
     """Model of a recipe, SimCLR's projector if it has one, and the epochs that were run.
 
@@ -38,5 +39,13 @@ def fitted_model(
         parts = replace(parts, heads=None)  # untrained heads would say nothing of the latents
         return build_model(recipe, parts, channels, {}), None, 0
     progress("training")
-    fitted = fit(recipe, train, validation, device=device, channels=channels, progress=False)
+    fitted = fit(
+        recipe,
+        train,
+        validation,
+        device=device,
+        channels=channels,
+        progress=False,
+        shared_people=shared_people,
+    )
     return fitted.model, getattr(fitted.objective, "projector", None), fitted.epochs

@@ -137,6 +137,7 @@ class ImuRotation(Study[ImuData]):
             device=prepared.options.device,
             untrained=cell.method == "random",
             progress=progress,
+            shared_people=cell.split == "random",
         )
         progress("measuring")
         subject, scores = (

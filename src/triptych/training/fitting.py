@@ -70,6 +70,7 @@ def fit(
     progress: bool = True,
     channels: Sequence[str] | None = None,
     info: dict[str, Any] | None = None,
+    shared_people: bool = False,
 ) -> Fitted:
     """Train the recipe's model on windows; stop early and keep the epoch best in validation.
 
@@ -94,6 +95,8 @@ def fit(
         Names for the saved model; left out: ``channel 0``, ...
     info
         Plain data to be saved with the model (data fingerprint, notes).
+    shared_people
+        Whether people may have windows on both sides; their figures are then flattered.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def fit(
         then in `out`), or `out` holds an unfinished training and `resume` is False.
     """
     folder = Path(out) if out is not None else None
-    require_fit(recipe, train, validation)
+    require_fit(recipe, train, validation, shared_people)
     context = max([context_of(each) for each in recipe.make_transforms()], default=0)
     signals = [trimmed(each, context) for each in (train, validation) if each is not None]
     targets = [targets_of(each, recipe.classes) for each in (train, validation) if each is not None]
