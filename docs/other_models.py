@@ -1,7 +1,7 @@
 """Five models that triptych did not make, to be audited: see audit-any-model.md.
 
-``python other_models.py`` trains them within a minute on simulated ECGs and writes ``classifier.onnx``,
-``encoder.pt``, ``tloss.pt2`` and ``embeddings.npz``; `pca` is the fifth.
+``python other_models.py`` trains them within a minute on simulated ECGs and writes
+``classifier.onnx``, ``encoder.pt``, ``tloss.pt2`` and ``embeddings.npz``; `pca` is the fifth.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def pca(signals: np.ndarray) -> np.ndarray:
 
 
 class Classifier(nn.Module):
-    """Three convolutions: is the beat nearest the window's middle a normal one?"""
+    """Two convolutions that say whether the beat nearest the window's middle is a normal one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,12 +54,15 @@ class Classifier(nn.Module):
         self.scores = nn.Linear(32 * 47, 2)
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
+        """Scores (n, 2) of windows (n, 1, 200)."""
         return (self.scores(self.encoder(x)),)
 
 
 class TLoss(nn.Module):
-    """Franceschi et al., "Unsupervised scalable representation learning for multivariate time
-    series" (NeurIPS 2019): causal dilated convolutions, maximum over time, a linear layer.
+    """Causal dilated convolutions, their maximum over time, a linear layer.
+
+    Source: Franceschi et al., "Unsupervised scalable representation learning for multivariate time
+    series" (NeurIPS 2019).
     """
 
     def __init__(self, channels: int = 1, width: int = 24, depth: int = 5, size: int = 32) -> None:
@@ -74,6 +77,7 @@ class TLoss(nn.Module):
         self.last = nn.Linear(width, size)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Latents (n, 32) of windows (n, 1, any length)."""
         for k, (one, two, skip) in enumerate(zip(self.first, self.second, self.skip, strict=True)):
             past = (2 * 2**k, 0)  # only the past is seen
             h = nn.functional.leaky_relu(one(nn.functional.pad(x, past)))
@@ -98,6 +102,7 @@ def make(folder: Path, steps: int = 150) -> None:
     held = windows()
     x, normal = held.centred, torch.as_tensor(held.label == "N").long()
     classifier, tloss = Classifier(), TLoss()
+    rare = len(x) / (1.0 + torch.bincount(normal, minlength=2))  # classes weigh the same
     for model in (classifier, tloss):
         optimiser = torch.optim.Adam(model.parameters(), 1e-3)
         for _ in range(steps):
@@ -105,7 +110,7 @@ def make(folder: Path, steps: int = 150) -> None:
             if model is tloss:
                 loss = tloss.loss(x[rows], generator)
             else:
-                loss = nn.functional.cross_entropy(classifier(x[rows])[0], normal[rows])
+                loss = nn.functional.cross_entropy(classifier(x[rows])[0], normal[rows], rare)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

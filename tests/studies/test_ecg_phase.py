@@ -10,9 +10,10 @@ import torch
 from triptych.errors import InputError
 from triptych.studies.base import Cell, Options
 from triptych.studies.ecg_phase import EcgPhase
-from triptych.studies.ecg_recipes import METHODS, TRIALS, chosen_trials, recipe_of
+from triptych.studies.ecg_recipes import METHODS, TRIALS, recipe_of
 from triptych.studies.recipes import merged
 from triptych.studies.runner import run
+from triptych.studies.trials import chosen_trials
 from triptych.training import Recipe
 
 
@@ -29,7 +30,7 @@ def test_every_recipe_and_every_trial_is_valid(method):
 def test_every_tuned_method_has_eight_trials():
     assert set(TRIALS) == set(METHODS) - {"random"}
     assert all(len(trials) == 8 for trials in TRIALS.values())
-    for method, outcome in chosen_trials().items():
+    for method, outcome in chosen_trials("ecg").items():
         assert 0 <= outcome["trial"] < outcome["trials"] == len(outcome["scores"])
         assert recipe_of(method, "mitdb", "full", 0)[1] == outcome["trials"]
 

@@ -21,7 +21,7 @@ from triptych.studies.imu_measures import (
     measure_latents,
     measure_orientation,
 )
-from triptych.studies.imu_recipes import METHODS, recipe_of
+from triptych.studies.imu_recipes import METHODS, TRIALS, recipe_of
 from triptych.studies.imu_rotation import ImuRotation
 from triptych.studies.imu_windows import FOLDS, ImuData, Sides, Source, prepare, sides
 from triptych.studies.scores import Scores
@@ -87,7 +87,10 @@ def test_an_unknown_split_is_named() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_row_has_a_recipe(data: ImuData, method: str) -> None:
-    recipe = Recipe.of(recipe_of(method, data, seed=0))
+    for trial in range(len(TRIALS.get(method, []))):
+        Recipe.of(recipe_of(method, data, seed=0, trial=trial)[0])
+    assert len(TRIALS.get(method, [])) == (0 if method == "random" else 8)
+    recipe = Recipe.of(recipe_of(method, data, seed=0)[0])
     assert recipe.length == data.test.signals.shape[-1]
     assert recipe.encoder.settings["widths"] == [48, 64, 96, 96]  # the same terms for all
 

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def study(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the study: ecg-phase.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="ecg-phase or imu-rotation.")],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for results, table, figures, report.")
     ],
@@ -32,7 +32,10 @@ def study(
         Path | None,
         typer.Option(metavar="DIR", help="The data set's folder, or a folder that holds it."),
     ] = None,
-    dataset: Annotated[str | None, typer.Option(help="Another data set of the study.")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Another data set of the study, e.g. phone-5, or watch-18>phone-5."),
+    ] = None,
     budget: Annotated[
         str, typer.Option(help="smoke (seconds), quick (minutes) or full (hours).")
     ] = "quick",
@@ -40,7 +43,7 @@ def study(
         str | None, typer.Option(metavar="A,B", help="Rows to compute; default all.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Runs of each method.")] = None,
-    split: Annotated[str | None, typer.Option(help="Another split of the study.")] = None,
+    split: Annotated[str | None, typer.Option(help="subject (by person) or random.")] = None,
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(metavar="N", help="Processes that compute at a time.")] = 1,
     tune: Annotated[

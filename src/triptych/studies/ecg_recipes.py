@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any
 
-from triptych.files import read_json
 from triptych.studies.base import Budget
 from triptych.studies.recipes import merged
+from triptych.studies.trials import chosen_trials
 
 METHODS = (
     "random",
@@ -112,13 +111,6 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def chosen_trials() -> dict[str, dict[str, Any]]:
-    """Outcome of the trials, method → ``trial`` (index), ``trials`` (how many), ``scores``."""
-    file = resources.files("triptych.studies") / "ecg_trials.json"
-    with resources.as_file(file) as path:
-        return read_json(path) if path.exists() else {}
-
-
 def recipe_of(
     method: str, data_name: str, budget: Budget, seed: int, trial: int | None = None
 ) -> tuple[dict[str, Any], int]:
@@ -144,7 +136,7 @@ def recipe_of(
         },
     }
     recipe = merged(base, CHANGES[method])
-    outcome = chosen_trials().get(method)
+    outcome = chosen_trials("ecg").get(method)
     if trial is None and outcome:
         trial = int(outcome["trial"])
     if trial is not None:

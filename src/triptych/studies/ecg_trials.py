@@ -1,8 +1,8 @@
-"""Trials of the ECG phase study: eight recipes a method, chosen on validation people."""
+"""Trials of the ECG phase study, scored by `separation` − mse / plain's lowest mse."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +10,30 @@ import torch
 from torch import Tensor
 
 from triptych.audit.similarity import between_groups, cosine, separation
-from triptych.files import read_json, write_json
 from triptych.studies.base import Progress
 from triptych.studies.ecg_phase import EcgData, before_heads, train
-from triptych.studies.ecg_recipes import TRIALS, chosen_trials, recipe_of
+from triptych.studies.ecg_recipes import TRIALS, recipe_of
+from triptych.studies.trials import Scores, chosen_trials, run_trials
 from triptych.transforms import PhaseShift
 
 
 def tune(prepared: EcgData, methods: Sequence[str], out: Path, progress: Progress) -> Path:
-    """Run the trials that are missing in ``out/trials.json`` and say which recipe each chose.
+    """Run the trials at the budget of `prepared` (`quick` by the protocol); see `run_trials`.
 
-    A trial is trained at the budget of `prepared` (`quick` by the protocol) and scored on
-    validation people by `separation` − mse / (plain's lowest mse); without a decoder by
-    `separation` alone. Every finished trial is kept, so an interrupted run continues.
-
-    Returns
-    -------
-    Path
-        Of the file; its content belongs into ``studies/ecg_trials.json``.
+    Without a decoder a trial is scored by `separation` alone.
     """
-    file = out / "trials.json"
-    found: dict[str, Any] = read_json(file) if file.exists() else {}
-    for method in sorted((m for m in methods if m in TRIALS), key=lambda m: m != "plain"):
-        scores: list[Any] = found.setdefault(method, {"scores": []})["scores"]
-        for trial in range(len(scores), len(TRIALS[method])):
-            progress(f"{method}: trial {trial + 1} of {len(TRIALS[method])}")
-            budget = prepared.options.budget
-            content, _ = recipe_of(method, prepared.data_name, budget, seed=0, trial=trial)
-            model, _, _ = train(content, prepared, False, lambda text: None)
-            scores.append(_scores(model, prepared))
-            write_json(file, found)
-    _choose(found)
-    write_json(file, found)
-    return file
+    budget = prepared.options.budget
+
+    def score(method: str, trial: int) -> Scores:
+        content, _ = recipe_of(method, prepared.data_name, budget, seed=0, trial=trial)
+        model, _, _ = train(content, prepared, False, lambda text: None)
+        return _scores(model, prepared)
+
+    counts = {method: len(trials) for method, trials in TRIALS.items()}
+    return run_trials(counts, methods, out, score, _totals, progress)
 
 
-def _scores(model: Any, prepared: EcgData) -> dict[str, float]:
+def _scores(model: Any, prepared: EcgData) -> Scores:
     windows, shift = prepared.validation, PhaseShift(0.25, prepared.validation.rate)
     names = tuple(b.name for b in model.schema.invariant("phase_shift")) or model.schema.names
 
@@ -64,12 +52,7 @@ def _scores(model: Any, prepared: EcgData) -> dict[str, float]:
     return scores
 
 
-def _choose(found: dict[str, Any]) -> None:
-    plain: list[dict[str, float]] = {**chosen_trials(), **found}["plain"]["scores"]
+def _totals(found: Mapping[str, list[Scores]], scores: list[Scores]) -> list[float]:
+    plain = found.get("plain") or chosen_trials("ecg")["plain"]["scores"]
     reference = min(each["mse"] for each in plain)
-    for outcome in found.values():
-        total = [
-            each["separation"] - each.get("mse", 0.0) / reference for each in outcome["scores"]
-        ]
-        outcome["trial"] = max(range(len(total)), key=total.__getitem__)
-        outcome["trials"] = len(total)
+    return [each["separation"] - each.get("mse", 0.0) / reference for each in scores]

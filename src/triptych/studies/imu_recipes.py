@@ -7,6 +7,7 @@ from typing import Any
 from triptych.studies.base import Budget
 from triptych.studies.imu_windows import ImuData
 from triptych.studies.recipes import merged
+from triptych.studies.trials import chosen_trials
 
 METHODS = (
     "random",
@@ -84,8 +85,44 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-def recipe_of(method: str, prepared: ImuData, seed: int) -> dict[str, Any]:
-    """Recipe of a method as plain data."""
+_PACE = [
+    {"training": {"learning_rate": rate, "weight_decay": decay}, "encoder": {"dropout": dropout}}
+    for rate in (2e-3, 5e-3)
+    for decay in (1e-2, 1e-1)
+    for dropout in (0.1, 0.3)
+]
+_CONTRAST = [
+    {"objective": {"temperature": temperature}, "training": {"learning_rate": rate}}
+    for temperature in (0.05, 0.1, 0.2, 0.5)
+    for rate in (2e-3, 5e-3)
+]
+_STRUCTURE = [
+    {
+        "weights": {"consistency": consistency},
+        "objective": {"weights": {"alignment": alignment, "invariance": invariance}},
+    }
+    for consistency in (4.0, 8.0)
+    for alignment in (1.0, 3.0)
+    for invariance in (0.1, 0.3)
+]
+
+# Eight trials of each method's own weights, on validation people.
+TRIALS: dict[str, list[dict[str, Any]]] = {
+    **dict.fromkeys(("plain", "augmentation", "exact", "canonical"), _PACE),
+    **dict.fromkeys(("simclr", "supcon"), _CONTRAST),
+    **dict.fromkeys(
+        ("scl-repel", "scl-predict", "scl-equivariant", "scl", "exact+scl"), _STRUCTURE
+    ),
+}
+
+
+def recipe_of(
+    method: str, prepared: ImuData, seed: int, trial: int | None = None
+) -> tuple[dict[str, Any], int]:
+    """Recipe of a method as plain data, and how many trials chose it.
+
+    `trial` forces one of the method's trials; None takes the one that was chosen.
+    """
     windows = prepared.train
     budget: Budget = prepared.options.budget
     base: dict[str, Any] = {
@@ -127,4 +164,9 @@ def recipe_of(method: str, prepared: ImuData, seed: int) -> dict[str, Any]:
             **recipe["transforms"][0],
             "max_shift": base["data"]["length_s"] / 2,
         }
-    return recipe
+    outcome = chosen_trials("imu").get(method)
+    if trial is None and outcome:
+        trial = int(outcome["trial"])
+    if trial is not None:
+        recipe = merged(recipe, TRIALS[method][trial])
+    return recipe, int(outcome["trials"]) if outcome else 0

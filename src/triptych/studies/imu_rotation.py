@@ -123,14 +123,16 @@ class ImuRotation(Study[ImuData]):
         ]
 
     def key(self, prepared: ImuData, cell: Cell) -> Mapping[str, Any]:
-        """The recipe."""
-        return {"recipe": recipe_of(cell.method, prepared, cell.seed)}
+        """The recipe, and how many trials chose it."""
+        recipe, trials = recipe_of(cell.method, prepared, cell.seed)
+        return {"recipe": recipe} | ({"trials": trials} if trials else {})
 
     def compute(self, prepared: ImuData, cell: Cell, progress: Progress) -> CellResult:
         """Train one method and measure everything that it has."""
         of_cell = sides(prepared, cell.split, cell.fold, prepared.options.budget)
+        content, trials = recipe_of(cell.method, prepared, cell.seed)
         model, _, epochs = fitted_model(
-            recipe_of(cell.method, prepared, cell.seed),
+            content,
             of_cell.train,
             of_cell.validation,
             channels=prepared.channels,
@@ -151,8 +153,17 @@ class ImuRotation(Study[ImuData]):
             subjects=scores.by_subject(),
             parameters=sum(p.numel() for p in model.parameters()),
             epochs=epochs,
+            trials=trials,
             artifacts=scores.artifacts,
         )
+
+    def tune(
+        self, prepared: ImuData, methods: Sequence[str], out: Path, progress: Progress
+    ) -> Path:
+        """Run the methods' trials on validation people; see `imu_trials.tune`."""
+        from triptych.studies.imu_trials import tune
+
+        return tune(prepared, methods, out, progress)
 
     def conclude(self, results: Mapping[str, Any]) -> str:
         """Say what became of the accuracy when the sensor is turned."""

@@ -1,0 +1,45 @@
+"""Trials of the IMU rotation study, scored by `accuracy_full` + `accuracy_rotated`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from triptych.studies.base import Progress
+from triptych.studies.fitted import fitted_model
+from triptych.studies.imu_measures import measure_classes, measured
+from triptych.studies.imu_recipes import FROZEN, TRIALS, recipe_of
+from triptych.studies.imu_windows import ImuData, sides
+from triptych.studies.scores import Scores as Gathered
+from triptych.studies.trials import Scores, run_trials
+
+
+def tune(prepared: ImuData, methods: Sequence[str], out: Path, progress: Progress) -> Path:
+    """Run the trials of fold 0 on its validation people; see `run_trials`."""
+    cell = sides(prepared, "subject", 0, prepared.options.budget)
+    watched = replace(cell, test=cell.validation)
+
+    def score(method: str, trial: int) -> Scores:
+        content, _ = recipe_of(method, prepared, seed=0, trial=trial)
+        model, _, _ = fitted_model(
+            content,
+            cell.train,
+            cell.validation,
+            channels=prepared.channels,
+            device=prepared.options.device,
+            untrained=False,
+            progress=lambda text: None,
+        )
+        found = Gathered()
+        measure_classes(measured(model, watched, prepared.classes, method in FROZEN), found)
+        names = ("accuracy_full", "accuracy_rotated", "consistency")
+        return {name: found.metrics[name] for name in names}
+
+    counts = {method: len(trials) for method, trials in TRIALS.items()}
+    return run_trials(counts, methods, out, score, _totals, progress)
+
+
+def _totals(found: Mapping[str, list[Scores]], scores: list[Scores]) -> list[float]:
+    del found
+    return [each["accuracy_full"] + each["accuracy_rotated"] for each in scores]
