@@ -9,6 +9,7 @@ from __future__ import annotations
 
 NAMES = (
     "scl_step",
+    "gate_step",
     "nt_xent",
     "phase_shift",
     "rotation",

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import Block, BlockHeads, LatentSchema, LinearHead
+from triptych.latent import BernoulliGate, Block, BlockHeads, LatentSchema, LinearHead
 from triptych.model import Model, Preprocessing
 from triptych.networks import (
     AlignedPeak,
@@ -25,6 +25,7 @@ from triptych.networks import (
     PowerSpectrum,
     ResNetEncoder,
     Standardize,
+    encoder,
 )
 
 SCHEMA = LatentSchema(Block("shape", 5, invariant_to=("gain", "phase_shift")), Block("detail", 3))
@@ -370,3 +371,21 @@ def test_changed_weights_are_refused(
 ) -> None:
     change_weights(folder, edit)
     refused(folder, message)
+
+
+@pytest.mark.parametrize("hidden", [0, 6])
+def test_gates_and_heads_that_read_guaranteed_features_only_are_rebuilt(
+    tmp_path: Path, hidden: int
+) -> None:
+    schema = LatentSchema(
+        Block("shape", 5, invariant_to="gain", gate=BernoulliGate(hidden=4)),
+        Block("size", 3, variant_to="gain"),
+    )
+    trunk = encoder(
+        "guaranteed", channels=3, length=60, raw=1, widths=(8, 8), kernels=(5, 3), strides=(2, 2)
+    )
+    windows = Preprocessing(rate=100.0, channels=("x", "y", "z"), length=60)
+    model = Model(windows, BlockHeads(trunk, schema, hidden=hidden), schema)
+    model.save(tmp_path / "m")
+    x = torch.randn(4, 3, 60)
+    assert torch.equal(Model.load(tmp_path / "m").embed(x).all, model.embed(x).all)

@@ -24,7 +24,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 
 def test_there_are_recipes() -> None:
-    assert {path.name for path in RECIPES} >= {"ecg.yaml", "own-folder.yaml"}
+    assert {path.name for path in RECIPES} >= {"ecg.yaml", "imu.yaml", "own-folder.yaml"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
@@ -32,8 +32,9 @@ def test_every_recipe_of_the_repository_can_be_built(path: Path) -> None:
     made = Recipe.read(path)
     from triptych.training.build import build
 
-    parts = build(made, 1, made.length)
-    latents = parts.encoder(parts.front_end(torch.randn(2, 1, made.length)))
+    channels = 3 if made.transforms and made.transforms[0].name == "rotation" else 1
+    parts = build(made, channels, made.length)
+    latents = parts.encoder(parts.front_end(torch.randn(2, channels, made.length)))
     assert latents.shape == (2, made.schema_of_latent.size)
 
 

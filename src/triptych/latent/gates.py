@@ -133,7 +133,8 @@ class GateNetwork(nn.Module):
         """
         if self.settings.mode != "gumbel" or not self.training:
             return None
-        uniform = torch.rand(len(features), self.size, dtype=features.dtype, device=features.device)
+        fine = torch.promote_types(features.dtype, torch.float32)  # bfloat16 is too coarse
+        uniform = torch.rand(len(features), self.size, dtype=fine, device=features.device)
         return uniform.logit(eps=1e-6)
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,32 @@
+"""A training step of BayesNCL against NCL's: what the gate costs.
+
+Both sides take the views, encoder, projector, loss and optimiser of the ECG phase study, without
+decoder; BayesNCL adds its gate network and the KL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.scl_step import training_step
+from benchmarks.timing import Effort, Row, compared, in_turns
+from triptych.studies.ecg_recipes import recipe_of
+from triptych.training import Recipe
+
+BOUND = 1.15
+
+
+def run(effort: Effort) -> Iterator[Row]:
+    """One row for each batch size and kind of gate."""
+    content, _ = recipe_of("scl", "simulated", "full", seed=0)
+    recipe = Recipe.of({**content, "decoder": False, "objective": {"name": "ncl"}})
+    gates = {
+        mode: recipe.replace({"objective": {"name": "bayesncl", "gate": {"mode": mode}}})
+        for mode in ("ste", "gumbel")
+    }
+    for batch in (8,) if effort.smallest else (128, 256):
+        steps = {name: training_step(each, batch) for name, each in gates.items()}
+        found = in_turns({**steps, "ncl": training_step(recipe, batch)}, effort)
+        for mode in gates:
+            case = f"{mode}, batch {batch}"
+            yield compared("gate_step", case, mode, "ncl", found, at_most=BOUND)
