@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -25,6 +26,7 @@ from triptych.errors import InputError
 from triptych.studies import demo
 from triptych.training import Recipe
 
+DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS = ("study", "train", "audit", "embed", "search", "explain")
 RECIPE: dict[str, Any] = {
     "name": "tiny",
@@ -260,6 +262,22 @@ def test_a_model_is_explained(world: World, run: Run) -> None:
         assert part in text
 
 
+def test_what_blocks_know_is_measured(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def probe(z1: Any, z2: Any, theta: Any, records: Any, *, seed: int) -> Any:  # no MLP: 54 fits
+        return type("Read", (), {"predicted": np.zeros(len(theta))})
+
+    monkeypatch.setattr("triptych.audit.glassbox.phase_probe", probe)
+    answer = run("explain", world.model, "--data", world.own, "--per-record", "12")
+    assert answer.code == 0
+    text = " ".join(answer.out.split())
+    assert "Measured on own recordings: own" in text
+    assert "phase shift does not leak in: 0.00" in text
+    assert "purity" in text
+    assert "class is not read from the blocks" in answer.err or "class" in text
+
+
 # --- what a model may look like on the disk ----------------------------------------------------
 
 
@@ -459,6 +477,82 @@ def test_audits_that_cannot_be(
     options: list[str], said: str, world: World, run: Run, tmp_path: Path
 ) -> None:
     answer = run("audit", world.model, world.own, "--out", tmp_path / "out", *options)
+    assert answer.code == 2
+    assert said in answer.sentence
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models of docs/other_models.py, hardly trained, and recordings for them."""
+    folder = tmp_path_factory.mktemp("others")
+    spec = importlib.util.spec_from_file_location("other_models", DOCS / "other_models.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["other_models"] = module
+    spec.loader.exec_module(module)
+    held = module.windows(people=6, each=20, seconds=20)
+    module.windows = lambda: held
+    module.make(folder, steps=2)
+    tiny.recordings(folder / "own")
+    return folder
+
+
+THERE = ["--transform", "phase_shift", "--grid", "-0.2:0.2:5"]
+FREE = ["--model-rate", "100", "--window", "2", "--allow-code"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "figure"),
+    [
+        ("classifier.onnx", [*THERE, "--model-rate", "100", "--classifier"], "consistency"),
+        ("encoder.pt", [*THERE, *FREE], "cosine_mean"),
+        ("other_models:pca", [*THERE, *FREE], "cosine_mean"),
+        ("embeddings.npz", THERE[:2], "cosine_mean"),
+        ("tloss.pt2", ["--transform", "phase_shift,gain", *THERE[2:], "--grid", "3", *FREE],
+         "cosine_mean"),
+    ],
+)  # fmt: skip
+def test_models_of_others_are_audited(
+    name: str, options: list[str], figure: str, others: Path, run: Run, tmp_path: Path
+) -> None:
+    subject = name if ":" in name else others / name
+    data = [] if name.endswith(".npz") else [others / "own", "--per-record", "12"]
+    command = ["audit", subject, *data, *options, "--out", tmp_path / "out"]
+    answer = run(*command, "--fail-under", f"{figure}=1.1")
+    assert answer.code == 1, answer.err
+    assert f"{figure} is " in answer.err
+    assert "under the limit of 1.1" in answer.err
+    content = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert content["verdict"] in answer.out
+    assert figure in content["figures"]
+    assert (tmp_path / "out" / "report.html").is_file()
+    if "--allow-code" in command:
+        assert "runs" in " ".join(content["notes"])
+        command.remove("--allow-code")
+        refused = run(*command)
+        assert refused.code == 2
+        assert "pass --allow-code if you trust who made it" in refused.sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--transform", "rotation"], "rotation"),
+        (["--glass-box", *THERE], "needs a model with blocks"),
+        (["--fail-under", "consistency=1", *THERE], "say --classifier"),
+        (["--window", "3", *THERE], "takes windows of 200 samples"),
+        (["--output", "z", *THERE], "has the outputs scores"),
+        (["--transform", "phase_shift", "--grid", "0:1"], "expected LOW:HIGH:COUNT"),
+        (["--transform", "phase_shift,gain", "--grid", "0.1"], "one --grid a part"),
+    ],
+)
+def test_audits_of_others_that_cannot_be(
+    options: list[str], said: str, others: Path, run: Run, tmp_path: Path
+) -> None:
+    usual = ("audit", others / "classifier.onnx", others / "own", "--model-rate", "100")
+    answer = run(*usual, "--out", tmp_path / "out", "--per-record", "4", *options)
     assert answer.code == 2
     assert said in answer.sentence
     assert not (tmp_path / "out").exists()

@@ -16,7 +16,7 @@ from triptych.audit.brittleness import distances, response_curve
 from triptych.audit.embeddings import Views
 from triptych.audit.run import audit, audit_model, audit_views
 from triptych.audit.sources import fit_to, open_data, random_windows_of
-from triptych.audit.sweep import grid_of, transform_for
+from triptych.audit.sweep import grid_from, grid_of, transform_for
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
@@ -153,7 +153,8 @@ def test_records_are_strangers_where_there_is_one_person() -> None:
         ({"signals": windows(people=1)}, "at least two"),
         ({"grid": np.zeros((2, 3))}, r"shape \(2, 3\), but phase_shift needs \(m, 1\)"),
         ({"grid": np.array([0.3])}, "max_shift"),
-        ({"transform": Chain(CROP, Gain())}, "one transform"),
+        ({"transform": Chain(CROP, Gain())}, r"chain needs \(m, 2\)"),
+        ({"classifier": True, "embed": lambda x: x[:, 0, :1]}, "two classes or more"),
         ({"embed": lambda x: torch.full((len(x), 3), torch.nan)}, "NaN"),
     ],
 )
@@ -324,6 +325,81 @@ def test_a_grid_reaches_the_limit_and_leaves_the_identity_out(
     assert torch.equal(grid, grid_of(transform, 10))
 
 
+def test_a_chain_is_swept_by_its_first_part_that_moves() -> None:
+    chain = Chain(CROP, Gain(), NoiseSNR())
+    grown = audit(raw, windows(), chain, grid=grid_of(chain, 4))
+    assert grown.unit == "s"
+    assert sorted(grown.curve.distance) == pytest.approx([0.05, 0.1, 0.15, 0.2])
+    assert grown.transform["name"] == "phase_shift and gain and noise_snr"
+    assert [part["name"] for part in grown.transform["parts"]] == [p.name for p in chain.parts]
+    grid = grid_from(Chain(CROP, Gain()), [(0.1,), (-6.0, 3.0)])
+    assert grid.tolist() == [[pytest.approx(0.1), -6.0], [pytest.approx(0.1), 3.0]]
+    held = audit(raw, windows(), Chain(CROP, Gain()), grid=grid)
+    assert held.unit == "dB"
+    assert held.curve.distance.tolist() == [6.0, 3.0]
+
+
+def test_a_chain_of_one_is_the_transform_itself() -> None:
+    alone, chain = (audit(raw, windows(), t, grid=GRID) for t in (CROP, Chain(CROP)))
+    np.testing.assert_array_equal(alone.curve.mean, chain.curve.mean)
+    assert alone.verdict == chain.verdict
+
+
+@pytest.mark.parametrize(
+    ("transform", "values", "size"),
+    [
+        (CROP, [-0.1, 0.104], [0.1, 0.1]),
+        (Gain(), [3.0], [3.0]),
+        (NoiseSNR(), [20.0], [0.1]),
+        (TimeScale(), [1.1], [math.log(1.1)]),
+        (Rotation("yaw"), [30.0, -30.0], [30, 30]),
+        (Rotation(), [30.0, 60.0], [30, 60, 30, 60, 30, 60]),
+        (Rotation("tilt"), [20.0], [20, 20]),
+    ],
+)
+def test_a_grid_is_given_in_physical_units(
+    transform: Transform, values: list[float], size: list[float]
+) -> None:
+    found = distances(transform, grid_from(transform, [values]))
+    np.testing.assert_allclose(found.numpy(), size, rtol=1e-4)
+
+
+def test_grids_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InputError, match="give one --grid a part"):
+        grid_from(Chain(CROP, Gain()), [(0.1,)])
+    with pytest.raises(InputError, match="give one --grid a part"):
+        grid_from(Chain(CROP, Gain()), [(0.1, 0.2), (1.0, 2.0, 3.0)])
+    with pytest.raises(InputError, match="no single number"):
+        grid_from(Rotation("cube24"), [(90.0,)])
+
+
+def sign(x: torch.Tensor) -> torch.Tensor:
+    """Scores of two classes: whether the middle of a window is above 0."""
+    middle = x[:, 0, x.shape[-1] // 2]
+    return torch.stack([middle, -middle], dim=1)
+
+
+def test_a_classifier_is_held_to_its_class() -> None:
+    own = windows()
+    result = audit(sign, own, CROP, grid=GRID, classifier=True)
+    truth = [
+        float((sign(CROP.apply(own.signals, t.view(1, 1))).argmax(1) == sign(own.centred).argmax(1))
+              .double().mean())
+        for t in torch.as_tensor(GRID, dtype=torch.float32)
+    ]  # fmt: skip
+    np.testing.assert_allclose(result.curve.mean, truth, atol=1e-6)
+    assert result.figures["consistency"].mean == pytest.approx(np.mean(truth))
+    assert result.figures["consistency_random"].mean == pytest.approx(0.5, abs=0.1)
+    assert result.value("consistency@0.1") == pytest.approx(np.mean([truth[1], truth[4]]))
+    assert re.match(r"Up to 200 ms the class stays the same in [\d.]+% of windows", result.verdict)
+    assert set(result.curves) == {"classes", "scores"}
+    gain = audit(sign, own, Gain(), grid=np.array([6.0]), classifier=True)
+    assert gain.below({"consistency": 1.0}) == []
+    same = audit(lambda x: torch.tensor([[1.0, 0]]).repeat(len(x), 1), own, CROP, grid=GRID,
+                 classifier=True)  # fmt: skip
+    assert "means nothing" in same.verdict
+
+
 def test_a_grid_needs_a_step() -> None:
     with pytest.raises(InputError, match="1 or more"):
         grid_of(CROP, 0)
@@ -342,3 +418,8 @@ def test_a_models_transform_is_its_own_at_its_rate() -> None:
             transform_for(subject)
     with pytest.raises(InputError, match="no setting 'speed'"):
         transform_for(model, None, {"speed": 3})
+    assert transform_for(None, "phase_shift", rate=50.0) == PhaseShift(rate=50.0)
+    chain = transform_for(model, "phase_shift,gain", {"gain.max_gain": 3})
+    assert chain == Chain(PhaseShift(0.1, 100.0), Gain(3))
+    with pytest.raises(InputError, match=r"write PART\.SETTING"):
+        transform_for(model, "phase_shift,gain", {"max_gain": 3})

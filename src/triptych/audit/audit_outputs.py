@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from triptych.audit import plots
-from triptych.audit.audit_result import EMBEDDING, AuditResult
+from triptych.audit.audit_result import CLASSES, EMBEDDING, AuditResult, interval, shown
 from triptych.audit.canvas import COLOURS, canvas, titled
+from triptych.audit.factors import knowledge
 from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import Table, Value, number
-from triptych.audit.verdict import interval, shown
 from triptych.files import write_atomically, write_json
 
 RELATION_WORDS = {"free": "free", "none": "declares nothing to it"}
@@ -37,7 +37,8 @@ def write(result: AuditResult, folder: Path, command: str = "") -> Path:
     # floats to seven digits: what was computed in float32 has no more
     short = json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.7g}"))
     write_json(folder / "audit.json", short)
-    tables = [figure_table(result), *block_tables(result), sweep_table(result)]
+    tables = [figure_table(result), *block_tables(result), *knowledge(result.glass)]
+    tables.append(sweep_table(result))
     lines = [f"# {title}", "", result.verdict, "", *([f"`{command}`", ""] if command else [])]
     for table in tables:
         lines += [table.to_markdown(), ""]
@@ -53,15 +54,17 @@ def draw(result: AuditResult, folder: Path) -> list[Drawn]:
     folder.mkdir(parents=True, exist_ok=True)
     parameter, note = _words(result), _note(result)
     own = _block(result.headline)
+    measure = f"Cosine of the latents ({own}) of a window and of the same window under {parameter}"
+    if result.headline == CLASSES:
+        measure = f"Share of windows whose highest class is the same under {parameter}"
     drawn = [
         Drawn(
             "similarity.png",
-            f"Similarity under {parameter}",
-            f"Cosine of the latents ({own}) of a window and of the same window under {parameter}, "
-            f"with its 95 % interval over {result.groups}. Dashed: mean cosine between windows of "
-            f"different {result.groups}, a stranger's level. An embedding that the transform does "
+            f"{result.measure.replace('cosine', 'similarity').capitalize()} under {parameter}",
+            f"{measure}, with its 95 % interval over {result.groups}. Dashed: the same between "
+            f"windows of different {result.groups}, a stranger's level. What the transform does "
             "not disturb stays near 1, far above the dashed line.",
-            f"Curve of cosine similarity against the {parameter}",
+            f"Curve of the {result.measure} against the {parameter}",
         )
     ]
     _draw_curve(result, folder / drawn[0].file, drawn[0].title, note)
@@ -85,6 +88,25 @@ def draw(result: AuditResult, folder: Path) -> list[Drawn]:
             folder / drawn[-1].file,
             parameter=parameter,
             unit=result.unit,
+            title=drawn[-1].title,
+            note=note,
+            groups=result.groups,
+        )
+    if result.glass is not None:
+        drawn.append(
+            Drawn(
+                "glass_box.png",
+                "What each block knows",
+                "Score of held-out probes that read a factor from a block: 0 is chance, 1 all "
+                "known. Framed: the block meant for the factor; dashed: a block that declares to "
+                "be invariant to it.",
+                "Heat map of blocks and factors",
+            )
+        )
+        plots.block_factor_map(
+            result.glass.rows(),
+            folder / drawn[-1].file,
+            meant=result.glass.meant,
             title=drawn[-1].title,
             note=note,
         )
@@ -136,7 +158,8 @@ def _draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
                 words = "_nolegend_"
         axis.set_ylim(min(0.0, float(low.min()), curve.between) - 0.04, 1.04)
         axis.set_xlabel(f"{_words(result)}, {'ms' if result.unit == 's' else result.unit}")
-        axis.set_ylabel("cosine similarity")
+        classes = result.headline == CLASSES
+        axis.set_ylabel("share of the same class" if classes else "cosine similarity")
         figure.legend(loc="outside lower left", ncols=3, fontsize=9)
 
 
@@ -197,15 +220,15 @@ def sweep_table(result: AuditResult) -> Table:
         )
         for k in sorted(range(len(at)), key=lambda k: at[k])
     )
-    header = (_words(result), "cosine", "95 % interval", "AUROC")
-    return Table(header, rows, note=f"A stranger's cosine is {number(curve.between)}.")
+    header = (_words(result), result.measure, "95 % interval", "AUROC")
+    return Table(header, rows, note=f"A stranger's {result.measure} is {number(curve.between)}.")
 
 
 def _sections(result: AuditResult, drawn: list[Drawn], folder: Path, command: str) -> list[Section]:
     pictures = {
         each.file: Picture(folder / "figures" / each.file, each.caption, each.alt) for each in drawn
     }
-    tables: dict[str, list[Table]] = {"blocks.png": block_tables(result)}
+    tables = {"blocks.png": block_tables(result), "glass_box.png": knowledge(result.glass)}
     settings = ", ".join(f"{key} = {value}" for key, value in result.transform.items())
     sizes = result.curve.sizes
     terms = {
@@ -244,7 +267,7 @@ def _words(result: AuditResult) -> str:
 
 
 def _block(headline: str) -> str:
-    return "the embedding" if headline == EMBEDDING else headline
+    return {EMBEDDING: "the embedding", CLASSES: "the class"}.get(headline, headline)
 
 
 def _note(result: AuditResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.brittleness import HalfLife, ResponseCurve
+from triptych.audit.brittleness import HalfLife, ResponseCurve, equal_distances
+from triptych.audit.glassbox import GlassBox
+from triptych.audit.inputs import Floats
 from triptych.audit.result import Result
 from triptych.audit.statistics import Interval
-from triptych.audit.verdict import by_distance, verdict
+from triptych.audit.tables import number
 from triptych.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 
 EMBEDDING = "embedding"
 """Name of the one block of an embedding without a schema."""
+
+CLASSES, SCORES = "classes", "scores"
+"""Names of what a classifier says: the highest class, and all scores."""
+
+COLLAPSED = 0.9
+"""Cosine between strangers from which an embedding says too little to be called steady."""
 
 DEFINITIONS = {
     "cosine_mean": "cosine of the latents of a window and of the same window transformed, mean "
@@ -31,17 +40,21 @@ DEFINITIONS = {
     "pairs from different {groups}; 0.5 is chance",
     "record_p10": "transformed query (random θ) against the untransformed windows: share of its "
     "own among the 10 nearest, itself and windows within 5 s left out",
-    "half_life": "distance at which the cosine has fallen halfway to a stranger's level",
+    "consistency": "share of windows whose highest class is the same after the transform, mean "
+    "over the swept θ",
+    "consistency_lowest": "the same at the distance where it is lowest",
+    "consistency_random": "share of pairs of windows of different {groups} with the same class",
+    "half_life": "distance at which the {what} has fallen halfway to a stranger's level",
 }
 
 
 def check_limits(limits: Iterable[str]) -> None:
     """Raise InputError unless every name is a figure that is better when it is higher."""
     for name in limits:
-        if name == "cosine_random":
+        if name.endswith("_random"):
             raise InputError(f"{name} is better when lower, so it cannot fail under a limit")
-        if name not in DEFINITIONS and not name.startswith("cosine@"):
-            known = ", ".join(each for each in DEFINITIONS if each != "cosine_random")
+        if name not in DEFINITIONS and not name.startswith(("cosine@", "consistency@")):
+            known = ", ".join(each for each in DEFINITIONS if not each.endswith("_random"))
             raise InputError(f"an audit has no figure {name!r}; choose {known} or cosine@DISTANCE")
 
 
@@ -61,6 +74,8 @@ class AuditResult(Result):
         The block that `verdict` and `figures` are about.
     curves, half_lives, relations
         Of every block.
+    glass
+        What each block knows, if that was measured.
     figures
         Name (see `DEFINITIONS`) → figure with its 95 % interval over groups where there is one.
     notes
@@ -81,6 +96,7 @@ class AuditResult(Result):
     relations: dict[str, str]
     figures: dict[str, Interval]
     notes: tuple[str, ...] = ()
+    glass: GlassBox | None = None
     example: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -91,6 +107,8 @@ class AuditResult(Result):
     @property
     def verdict(self) -> str:
         """What the audit showed, in one sentence."""
+        if self.headline == CLASSES:
+            return class_verdict(self.curve, self.unit, self.groups)
         subject = "the embedding"
         if self.headline != EMBEDDING:
             subject += f" ({self.headline})"
@@ -99,7 +117,13 @@ class AuditResult(Result):
     @property
     def definitions(self) -> dict[str, str]:
         """One line for each figure."""
-        return {name: DEFINITIONS[name].format(groups=self.groups) for name in self.figures}
+        words = {"groups": self.groups, "what": self.measure}
+        return {name: DEFINITIONS[name].format(**words) for name in self.figures}
+
+    @property
+    def measure(self) -> str:
+        """What the headline's curve shows: ``"cosine"``, of a classifier ``"consistency"``."""
+        return "consistency" if self.headline == CLASSES else "cosine"
 
     def value(self, name: str) -> float:
         """Figure by name, or ``cosine@DISTANCE``; a half-life that is not reached is infinite.
@@ -110,7 +134,7 @@ class AuditResult(Result):
             If the audit has no such figure.
         """
         kind, at, distance = name.partition("@")
-        if at and kind == "cosine":
+        if at and kind == self.measure:
             where, mean, _ = by_distance(self.curve)
             try:
                 near = np.isclose(where, float(distance), rtol=1e-4)
@@ -123,7 +147,7 @@ class AuditResult(Result):
         if name not in self.figures:
             raise InputError(
                 f"the audit has no figure {name!r}; it has {', '.join(self.figures)} and "
-                "cosine@DISTANCE"
+                f"{self.measure}@DISTANCE"
             )
         value = self.figures[name].mean
         return float("inf") if name == "half_life" and np.isnan(value) else value
@@ -188,3 +212,73 @@ class AuditResult(Result):
         from triptych.audit.audit_outputs import write
 
         return write(self, Path(folder), command)
+
+
+def shown(distance: float, unit: str, digits: int = 4) -> str:
+    """``"75 ms"``, ``"30 degrees"``, ``"6 dB"``."""
+    value, name = (1000 * distance, "ms") if unit == "s" else (distance, unit)
+    return f"{value:.{digits}g} {name}"
+
+
+def by_distance(curve: ResponseCurve) -> tuple[Floats, Floats, Floats]:
+    """Distances (k,) that were swept, mean cosine and low end of its interval at each of them."""
+    where, share = equal_distances(curve.distance)
+    return where, curve.mean @ share, curve.low @ share
+
+
+def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> str:
+    """Say in one sentence what a sweep showed; `subject` is "the embedding", "the block timing"."""
+    where, mean, low = by_distance(curve)
+    subject = subject[0].upper() + subject[1:]
+    if curve.between >= COLLAPSED:
+        return (
+            f"{subject} is nearly the same for everyone (cosine {number(curve.between)} to a "
+            "stranger's), so that it stays the same under the transform means nothing."
+        )
+    lost = np.flatnonzero(low <= curve.between)
+    if len(lost):
+        k = int(lost[0])
+        return (
+            f"At {shown(where[k], unit)} {_lower(subject)} is no closer to itself than to a "
+            f"stranger's: cosine {number(float(mean[k]))} against {number(curve.between)}."
+        )
+    worst = int(mean.argmin())
+    if math.isfinite(half.value):
+        return (
+            f"At {shown(half.value, unit, 3)} {_lower(subject)} has fallen halfway to a "
+            f"stranger's, and its lowest cosine to itself is {number(float(mean[worst]))} at "
+            f"{shown(where[worst], unit)} (a stranger's: {number(curve.between)})."
+        )
+    return (
+        f"Up to {shown(where[-1], unit)} {_lower(subject)} stays closer to itself than to a "
+        f"stranger's: cosine at least {number(float(mean[worst]))} against {number(curve.between)}."
+    )
+
+
+def class_verdict(curve: ResponseCurve, unit: str, groups: str) -> str:
+    """Say in one sentence how steady the class of a classifier is."""
+    where, mean, _ = by_distance(curve)
+    worst = int(mean.argmin())
+    strangers = f"two windows of different {groups} share one in {curve.between:.0%}"
+    if curve.between >= COLLAPSED:
+        return (
+            f"The class is the same for nearly everyone ({strangers}), so that it stays the same "
+            "under the transform means nothing."
+        )
+    return (
+        f"Up to {shown(where[-1], unit)} the class stays the same in {mean[where > 0].mean():.1%} "
+        f"of windows, and at {shown(where[worst], unit)}, where it is lowest, in {mean[worst]:.1%};"
+        f" {strangers}."
+    )
+
+
+def interval(half: HalfLife, unit: str) -> tuple[str, str]:
+    """Half-life and its interval as they stand in a table."""
+    if not math.isfinite(half.value):
+        return "not reached", f"reached in {half.reached:.0%} of resamples" * (half.reached > 0)
+    ends = [shown(end, unit, 3) if math.isfinite(end) else "∞" for end in (half.low, half.high)]
+    return shown(half.value, unit, 3), f"[{', '.join(ends)}]"
+
+
+def _lower(subject: str) -> str:
+    return subject[0].lower() + subject[1:]

@@ -5,29 +5,20 @@ Every similarity stands beside its between-sample level: a collapsed encoder sco
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
 from triptych.audit.result import Result
-from triptych.audit.similarity import between_groups, cosine, different_pairs, separation
+from triptych.audit.similarity import cosine, different_pairs, separation
 from triptych.errors import InputError
 from triptych.transforms import Transform
-
-__all__ = [
-    "HalfLife",
-    "ResponseCurve",
-    "between_groups",
-    "cosine",
-    "half_life",
-    "response_curve",
-    "separation",
-]
 
 
 @dataclass(frozen=True)
@@ -75,20 +66,16 @@ class ResponseCurve(Result):
 
 
 def response_curve(
-    embed: Callable[[torch.Tensor], Rows],
-    signals: torch.Tensor,
+    embed: Callable[[Tensor], Rows],
+    signals: Tensor,
     transform: Transform,
     grid: Rows,
     groups: Labels,
     *,
-    pairs: int = 20_000,
     batch: int = 512,
-    resamples: int = 1000,
-    seed: int = 0,
+    **options: Any,
 ) -> ResponseCurve:
     """Sweep a transform: similarity of z(x) and z(T_θ x) for every θ of `grid`.
-
-    Memory holds the reference latents and one number a window, however long the grid is.
 
     Parameters
     ----------
@@ -100,63 +87,150 @@ def response_curve(
         (m,) or (m, p) parameters θ in the transform's unit.
     groups
         (n,) record or person of every window; at least two.
-
-    Raises
-    ------
-    InputError
-        Fewer than two groups, lengths that differ, latents that are not finite.
+    options
+        ``pairs``, ``resamples`` and ``seed`` of `curves`, which says what is raised.
     """
-    n = len(signals)
-    names, group = np.unique(as_labels(groups, n, "groups"), return_inverse=True)
-    sizes = np.bincount(group).astype(np.int64)
+    steps = steps_of(transform, grid)
+    different_pairs(as_labels(groups, len(signals), "groups"), 1, 0)  # refused before any work
+
+    def view(theta: Tensor) -> dict[str, NDArray[Any]]:
+        return embedded(lambda x: {"": embed(x)}, signals, transform, theta, batch)
+
+    reference, views = view(transform.identity(1)), (view(step[None]) for step in steps)
+    return curves(reference, views, steps, transform, groups, **options)[""]
+
+
+def embedded(
+    embed: Callable[[Tensor], Mapping[str, Rows]],
+    x: Tensor,
+    transform: Transform,
+    theta: Tensor,
+    batch: int = 512,
+) -> dict[str, NDArray[Any]]:
+    """Block → latents (n, d) of T_θ x, made batch by batch; one θ for all, or one a window."""
+    theta = theta.to(x.device).expand(len(x), -1)
+    parts: list[Mapping[str, Rows]] = []
+    with torch.no_grad():
+        for start in range(0, len(x), batch):
+            rows = slice(start, start + batch)
+            parts.append(embed(transform.apply(x[rows], theta[rows])))
+    return {
+        name: np.concatenate([as_array(part[name], name or "the latents") for part in parts])
+        for name in parts[0]
+    }
+
+
+def steps_of(transform: Transform, grid: Rows) -> Tensor:
+    """Return θ as (m, p) of the transform's own type; another shape raises InputError."""
     neutral = transform.identity(1)
     steps = torch.as_tensor(grid).to(neutral)
     steps = steps[:, None] if steps.ndim == 1 else steps
     if steps.ndim != 2 or steps.shape[1:] != neutral.shape[1:] or len(steps) == 0:
         raise InputError(
-            f"the grid has the shape {tuple(steps.shape)}: expected (m, {neutral.shape[1]}), "
-            "one row of parameters a step"
+            f"θ has the shape {tuple(steps.shape)}, but {transform.name} needs "
+            f"(m, {neutral.shape[1]}): one row of parameters a step"
         )
-    i, j = different_pairs(group, pairs, seed)  # also refuses a single group, before any work
+    return steps
 
-    def latents(params: torch.Tensor, rows: slice) -> NDArray[Any]:
-        x = signals[rows]
-        with torch.no_grad():
-            z = embed(transform.apply(x, params.to(x.device).expand(len(x), -1)))
-        return as_array(z, "the latents")
 
-    cuts = [slice(start, min(start + batch, n)) for start in range(0, n, batch)]
-    reference = np.concatenate([latents(neutral, rows) for rows in cuts])
-    pair_cosines = cosine(reference[i], reference[j])
-    touched = np.concatenate([group[i], group[j]])
-    total = np.bincount(touched, np.tile(pair_cosines, 2), len(names))
-    group_between = total / np.maximum(np.bincount(touched, minlength=len(names)), 1)
+def distances(transform: Transform, grid: Tensor) -> Tensor:
+    """Distance (m,) of every θ from the identity, in the transform's unit."""
+    return transform.distance(grid, transform.identity(1).to(grid).expand(len(grid), -1))
 
-    auroc, means, window_sum = np.zeros(len(steps)), np.zeros((len(names), len(steps))), np.zeros(n)
-    for m in range(len(steps)):
-        parts = [cosine(reference[rows], latents(steps[m : m + 1], rows)) for rows in cuts]
-        similarity = np.concatenate(parts)
-        window_sum += similarity
-        means[:, m] = np.bincount(group, similarity, len(names)) / sizes
-        auroc[m] = separation(similarity, pair_cosines)
-    weights = _group_draws(sizes, resamples, seed)
-    low, high = np.quantile(weights @ means, [0.025, 0.975], axis=0)
-    distance = transform.distance(steps, neutral.expand(len(steps), -1))
-    distance = distance.detach().cpu().numpy().astype(np.float64)
-    return ResponseCurve(
-        theta=steps[:, 0].cpu().numpy().astype(np.float64) if steps.shape[1] == 1 else distance,
-        distance=distance,
-        mean=sizes @ means / n,
-        low=low,
-        high=high,
-        auroc=auroc,
-        between=float(pair_cosines.mean()),
-        group_between=group_between,
-        groups=tuple(str(name) for name in names),
-        sizes=sizes,
-        group_means=means,
-        window_mean=window_sum / len(steps),
-    )
+
+def curves(
+    reference: Mapping[str, Rows],
+    views: Iterable[Mapping[str, Rows]],
+    grid: Tensor,
+    transform: Transform,
+    groups: Labels,
+    *,
+    pairs: int = 20_000,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, ResponseCurve]:
+    """Response curve of every block over one sweep, embedding each view once.
+
+    Memory holds two sets of latents and one number a window, however long the grid is.
+
+    Parameters
+    ----------
+    reference
+        Block → latents (n, d) of the windows as they are.
+    views
+        The same for T_θ x, one item for each θ of `grid` (m, p), in order.
+    groups
+        (n,) record or person of every window; at least two.
+
+    Raises
+    ------
+    InputError
+        Fewer than two groups, rows or steps that do not match, latents that are not finite.
+    """
+    n = len(next(iter(reference.values())))
+    names, group = np.unique(as_labels(groups, n, "groups"), return_inverse=True)
+    drawn = different_pairs(group, pairs, seed)
+    tallies = {name: _Tally(as_array(z, name), group, drawn) for name, z in reference.items()}
+    for view in views:
+        for name, tally in tallies.items():
+            tally.add(as_array(view[name], f"transformed {name}"))
+    distance = distances(transform, grid).cpu().numpy().astype(np.float64)
+    theta = grid[:, 0].cpu().numpy().astype(np.float64) if grid.shape[1] == 1 else distance
+    weights = _group_draws(np.bincount(group), resamples, seed)
+    return {
+        name: tally.curve(theta, distance, tuple(map(str, names)), weights)
+        for name, tally in tallies.items()
+    }
+
+
+class _Tally:
+    """What is kept of one block while the sweep goes on: one number a window and θ's means."""
+
+    def __init__(
+        self,
+        reference: NDArray[Any],
+        group: NDArray[np.int64],
+        pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
+    ) -> None:
+        self.reference, self.group = reference, group
+        self.sizes = np.bincount(group).astype(np.int64)
+        i, j = pairs
+        self.pair_cosines = cosine(reference[i], reference[j])
+        touched = np.concatenate([group[i], group[j]])
+        g = len(self.sizes)
+        total = np.bincount(touched, np.tile(self.pair_cosines, 2), g)
+        self.group_between = total / np.maximum(np.bincount(touched, minlength=g), 1)
+        self.means: list[Floats] = []
+        self.auroc: list[float] = []
+        self.window_sum = np.zeros(len(reference))
+
+    def add(self, view: NDArray[Any]) -> None:
+        similarity = cosine(self.reference, view)
+        self.window_sum += similarity
+        self.means.append(np.bincount(self.group, similarity, len(self.sizes)) / self.sizes)
+        self.auroc.append(separation(similarity, self.pair_cosines))
+
+    def curve(
+        self, theta: Floats, distance: Floats, groups: tuple[str, ...], weights: Floats
+    ) -> ResponseCurve:
+        if len(self.means) != len(theta):
+            raise InputError(f"{len(self.means)} transformed views came for {len(theta)} θ")
+        means = np.stack(self.means, axis=1)
+        low, high = np.quantile(weights @ means, [0.025, 0.975], axis=0)
+        return ResponseCurve(
+            theta=theta,
+            distance=distance,
+            mean=self.sizes @ means / self.sizes.sum(),
+            low=low,
+            high=high,
+            auroc=np.array(self.auroc),
+            between=float(self.pair_cosines.mean()),
+            group_between=self.group_between,
+            groups=groups,
+            sizes=self.sizes,
+            group_means=means,
+            window_mean=self.window_sum / len(theta),
+        )
 
 
 def _group_draws(sizes: NDArray[np.int64], resamples: int, seed: int) -> Floats:
@@ -165,6 +239,13 @@ def _group_draws(sizes: NDArray[np.int64], resamples: int, seed: int) -> Floats:
     g = len(sizes)
     weights = rng.multinomial(g, np.full(g, 1 / g), size=resamples) * sizes
     return weights / weights.sum(axis=1, keepdims=True)
+
+
+def equal_distances(distance: Any) -> tuple[Floats, Floats]:
+    """Distances (k,) that occur in (m,), and weights (m, k) that average the θ of each."""
+    where, index = np.unique(np.round(np.asarray(distance, np.float64), 9), return_inverse=True)
+    share = np.eye(len(where))[index]
+    return where, share / share.sum(axis=0)
 
 
 @dataclass(frozen=True)
@@ -188,9 +269,8 @@ def half_life(curve: ResponseCurve, resamples: int = 1000, seed: int = 0) -> Hal
     Values of θ of equal distance (both signs) are averaged; at distance 0 similarity is 1; between
     the swept distances it is interpolated linearly; the first crossing counts.
     """
-    where, index = np.unique(np.round(curve.distance, 9), return_inverse=True)
-    share = np.eye(len(where))[index]
-    by_distance = curve.group_means @ (share / share.sum(axis=0))
+    where, share = equal_distances(curve.distance)
+    by_distance = curve.group_means @ share
     if where[0] > 0:
         where = np.concatenate([[0.0], where])
         by_distance = np.concatenate([np.ones((len(by_distance), 1)), by_distance], axis=1)

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from torch import nn
 
+from triptych.audit.factors import words_of
+from triptych.audit.glassbox import GlassBox
 from triptych.latent import Block, BlockHeads, LinearHead
 from triptych.model import Model, Preprocessing
 
@@ -15,6 +17,10 @@ RELATION_WORDS = {
     "invariant": "stays the same under {} (invariant)",
     "variant": "carries {} (variant)",
     "equivariant": "changes with {} by a known rule (equivariant)",
+}
+ROLE_WORDS = {
+    "common": "holds what background and target samples share (common)",
+    "salient": "holds what only target samples have (salient)",
 }
 
 
@@ -32,23 +38,35 @@ class Explanation:
         Word → what is so called; in reading order.
     figures
         Figures that were stored with the model.
+    known
+        Block → what it knows and what leaks into it, where that was measured, and `measured` on
+        which data.
     """
 
     sentence: str
     blocks: tuple[tuple[str, int, str], ...]
     facts: Mapping[str, str]
     figures: Mapping[str, float] = field(default_factory=dict[str, float])
+    known: Mapping[str, str] = field(default_factory=dict[str, str])
+    measured: str = ""
 
     def __str__(self) -> str:
         lines = [self.sentence, ""]
         lines += [f"{name} ({size} dimensions) {words}" for name, size, words in self.blocks]
+        lines += [
+            f"{name} {words}, measured on {self.measured}" for name, words in self.known.items()
+        ]
         lines += ["", *(f"{name}: {text}" for name, text in self.facts.items())]
         lines += [f"{name}: {value:.4g}" for name, value in self.figures.items()]
         return "\n".join(lines)
 
 
-def explain(model: Model) -> Explanation:
-    """Explain a model from what it holds; entries of its `info` that are missing are left out."""
+def explain(model: Model, box: GlassBox | None = None, measured: str = "") -> Explanation:
+    """Explain a model from what it holds; entries of its `info` that are missing are left out.
+
+    With the `box` that `factors.glass_box_of` measured on the data called `measured`, what each
+    block knows is said too.
+    """
     schema, info = model.schema, model.info
     recipe, data = _mapping(info, "recipe"), _mapping(info, "data")
     blocks = tuple((block.name, block.size, in_words(block)) for block in schema.blocks)
@@ -77,14 +95,15 @@ def explain(model: Model) -> Explanation:
         "made with": _settings(_mapping(info, "versions")),
         "notes": "; ".join(map(str, cast("list[Any]", data.get("notes") or []))),
     }
-    return Explanation(
-        sentence, blocks, {key: str(text) for key, text in facts.items() if text}, _figures(info)
-    )
+    said = {key: str(text) for key, text in facts.items() if text}
+    known = {} if box is None else {name: words_of(box, name) for name in schema.names}
+    return Explanation(sentence, blocks, said, _figures(info), known, measured)
 
 
 def in_words(block: Block) -> str:
     """What a block declares, in words."""
-    said = [
+    said = [ROLE_WORDS[block.role]] if block.role else []
+    said += [
         RELATION_WORDS[relation].format(name.replace("_", " "))
         for name, relation in block.relations.items()
     ]

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.brittleness import ResponseCurve
+from triptych.audit.audit_result import by_distance, shown
+from triptych.audit.brittleness import ResponseCurve, distances
 from triptych.audit.inputs import Labels
 from triptych.audit.retrieval import Rule, near_in_time, precision_at_k, top_k
 from triptych.audit.similarity import between_groups, cosine, separation
 from triptych.audit.statistics import Interval, bootstrap_interval, per_subject
-from triptych.audit.sweep import distances
-from triptych.audit.verdict import by_distance, shown
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.transforms import Transform

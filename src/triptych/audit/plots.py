@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit.canvas import COLOURS, GREY, canvas, grid_of, legend
+from triptych.audit.brittleness import equal_distances
+from triptych.audit.canvas import COLOURS, GREY, INK, canvas, grid_of, legend
 from triptych.audit.pictures import embedding_maps, gallery
 
 __all__ = [
+    "block_factor_map",
     "block_responses",
     "embedding_maps",
     "gallery",
@@ -22,7 +24,7 @@ __all__ = [
 Curve = Mapping[str, Any]
 """A `ResponseCurve.to_dict()`: theta, distance, mean, low, high, between."""
 
-_SCALE = {"s": (1000.0, "ms"), "deg": (1.0, "°")}  # how a transform's unit is printed
+_SCALE = {"s": (1000.0, "ms"), "degrees": (1.0, "°")}  # how a transform's unit is printed
 
 
 def similarity_curves(
@@ -77,10 +79,11 @@ def block_responses(
     unit: str,
     title: str,
     note: str = "",
+    groups: str = "people",
 ) -> None:
     """Distance 1 - cosine of each block against the size of the transform.
 
-    The dashed line is the block's distance between windows of different records: a block ignores
+    The dashed line is the block's distance between windows of different `groups`: a block ignores
     the transform where its curve lies near 0, far below that line. Names of the curves are the
     blocks', e.g. ``"morphology (invariant)"``.
     """
@@ -103,9 +106,64 @@ def block_responses(
             figure,
             [
                 ("line", COLOURS[0], "same window, transformed (95 % band)"),
-                ("dash", COLOURS[1], "windows of different records"),
+                ("dash", COLOURS[1], f"windows of different {groups}"),
             ],
         )
+
+
+def block_factor_map(
+    cells: Sequence[Mapping[str, Any]],
+    path: Path,
+    *,
+    meant: Mapping[str, str],
+    title: str,
+    note: str = "",
+) -> None:
+    """Heat map of what each block knows of each factor.
+
+    `cells` are the rows of a `GlassBox`, and `meant` its blocks of factors: these are framed; a
+    dashed frame is around θ in a block that declares to be invariant to it. Scores that shuffled
+    truths reach (p ≥ 0.05) are grey.
+    """
+    blocks = list(dict.fromkeys(str(cell["block"]) for cell in cells))
+    factors = list(dict.fromkeys(str(cell["factor"]) for cell in cells))
+    table = np.full((len(blocks), len(factors)), np.nan)
+    width, height = 1.15 * len(factors) + 2.6, 0.55 * len(blocks) + 1.7
+    with canvas(path, max(width, 8.4), height, title, note) as figure:
+        axis = figure.subplots()
+        for cell in cells:
+            y, x = blocks.index(str(cell["block"])), factors.index(str(cell["factor"]))
+            table[y, x] = value = float(cell["score"])
+            ink = "white" if value > 0.55 else INK if cell["p"] < 0.05 else "#777777"
+            words = f"{value:.2f}".replace("-", "−").replace("−0.00", "0.00")
+            axis.text(x, y, words, color=ink, ha="center", va="center")
+            own = meant.get(factors[x]) == blocks[y]
+            if own or cell["relation"] == "invariant":
+                style = {
+                    "fill": False,
+                    "lw": 2.4,
+                    "ec": COLOURS[1],
+                    "ls": "-" if own else (0, (2, 1)),
+                }
+                axis.add_patch(_rectangle((x - 0.46, y - 0.44), 0.92, 0.88, **style))
+        image = axis.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axis.set_xticks(range(len(factors)), factors)
+        axis.set_yticks(range(len(blocks)), blocks)
+        axis.grid(visible=False)
+        axis.set(xlabel="factor", ylabel="block")
+        figure.colorbar(image, label="score: 0 chance, 1 all known")
+        frames = [
+            ("line", COLOURS[1], "the block meant for the factor"),
+            ("dash", COLOURS[1], "declared invariant: should be 0"),
+            ("", "#777777", "grey: no more than by chance"),
+        ]
+        legend(figure, frames)
+
+
+def _rectangle(*place: Any, **style: Any) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(*place, **style)
 
 
 def interval_panels(
@@ -158,8 +216,6 @@ def _x(curve: Curve, factor: float) -> Any:
 
 def _away(curve: Curve) -> tuple[Any, Any, Any, Any]:
     """Distance, response, low and high, values of θ of equal distance averaged."""
-    distance = np.asarray(curve["distance"], dtype=np.float64)
-    where, index = np.unique(np.round(distance, 9), return_inverse=True)
-    share = np.eye(len(where))[index]
-    share /= share.sum(axis=0)
-    return where, *(1 - np.asarray(curve[name]) @ share for name in ("mean", "high", "low"))
+    where, share = equal_distances(curve["distance"])
+    mean, high, low = (1 - np.asarray(curve[name]) @ share for name in ("mean", "high", "low"))
+    return where, mean, high, low

@@ -56,7 +56,7 @@ class PhaseProbe(Result):
 
 def phase_probe(
     z1: Rows,
-    z2: Rows,
+    z2: Rows | None,
     theta: Rows,
     records: Labels,
     *,
@@ -73,7 +73,7 @@ def phase_probe(
     Parameters
     ----------
     z1, z2
-        Latents (n, d) of both views.
+        Latents (n, d) of both views; without `z2` the target is read from `z1`.
     theta
         (n,) or (n, 1): θ, or any other target, such as its size |θ|.
     records
@@ -84,8 +84,9 @@ def phase_probe(
     InputError
         Rows that do not match, fewer than four records, a constant θ.
     """
-    a, b = as_array(z1, "z1"), as_array(z2, "z2")
-    same_shape(a, b, "z1 and z2")
+    a, b = as_array(z1, "z1"), None if z2 is None else as_array(z2, "z2")
+    if b is not None:
+        same_shape(a, b, "z1 and z2")
     target = as_array(theta, "theta", theta.ndim).astype(np.float64).reshape(-1)
     names, record = np.unique(as_labels(records, len(a), "records"), return_inverse=True)
     if len(target) != len(a) or np.ptp(target) == 0:

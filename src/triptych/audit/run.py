@@ -10,18 +10,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.audit_result import EMBEDDING, AuditResult
-from triptych.audit.brittleness import HalfLife, ResponseCurve, half_life
+from triptych.audit.audit_result import CLASSES, EMBEDDING, SCORES, AuditResult
+from triptych.audit.brittleness import (
+    HalfLife,
+    ResponseCurve,
+    curves,
+    distances,
+    embedded,
+    half_life,
+)
 from triptych.audit.embeddings import Views
+from triptych.audit.factors import glass_box_of
+from triptych.audit.glassbox import GlassBox
 from triptych.audit.inputs import Labels, Rows, as_array
 from triptych.audit.pairs import ViewPair, Whose, example_of
 from triptych.audit.sources import Progress, people_or_records
 from triptych.audit.statistics import Interval
-from triptych.audit.sweep import curves, distances, grid_of
+from triptych.audit.sweep import around as signals_around
+from triptych.audit.sweep import swept
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.model import Model
-from triptych.transforms import Chain, Transform, context_of, to_dict
+from triptych.transforms import Transform, to_dict
 
 __all__ = ["AuditResult", "Embed", "audit", "audit_model", "audit_views"]
 
@@ -31,13 +41,15 @@ Embed = Callable[[Tensor], Rows | Mapping[str, Rows]]
 
 def audit(
     embed: Embed,
-    signals: Windows | Tensor,
+    signals: Windows | Rows,
     transform: Transform,
     *,
     grid: Rows | None = None,
     groups: Labels | None = None,
     headline: str | None = None,
+    classifier: bool = False,
     relations: Mapping[str, str] | None = None,
+    glass: GlassBox | None = None,
     subject: str = "an embedding",
     data: str = "",
     notes: Sequence[str] = (),
@@ -54,15 +66,19 @@ def audit(
     embed
         Signals (n, c, t) → latents (n, d) or a mapping block → latents; no gradients needed.
     signals
-        Windows with at least the transform's context, or a tensor (n, c, t + 2·context).
+        Windows with at least the transform's context, or an array (n, c, t + 2·context).
+    transform
+        A transform, or a chain: its distances are those of the first part whose θ differ.
     grid
         θ (m,) or (m, p) in the transform's unit; left out, `grid_of` makes one.
     groups
         (n,) person or record of every window; windows know theirs.
     headline
         Block that verdict and figures are about; left out, the first.
-    relations
-        Block → what it declares to the transform, for the report.
+    classifier
+        What `embed` gives are class scores (n, K): the audit is of the class that is highest.
+    relations, glass
+        Block → what it declares to the transform, and what each knows, for the report.
     subject, data, notes
         What was audited, on what, and what a reader should know: for the report.
 
@@ -71,44 +87,35 @@ def audit(
     InputError
         Fewer than two groups, too little context, θ or latents that do not fit.
     """
-    x, around = (signals.signals, signals) if isinstance(signals, Windows) else (signals, None)
-    if around is not None:
-        surplus = around.context - context_of(transform)
-        if surplus < 0:
-            raise InputError(
-                f"the windows have {around.context} samples of context, but {transform.name} needs "
-                f"{context_of(transform)}; cut them with more"
-            )
-        x = x[..., surplus : x.shape[-1] - surplus]
+    around = signals if isinstance(signals, Windows) else None
+    x = torch.as_tensor(signals) if around is None else signals_around(around, transform)
     if groups is not None:
         whose = Whose(groups, "groups")
     elif around is not None:
         whose = Whose(*people_or_records(around), around.record, around.start)
     else:
         raise InputError("signals without records need groups: the person of every window")
-    steps = _grid(transform, grid)
+    transform, steps = swept(transform, grid)
     done = 0
+
+    def named(batch: Tensor) -> Mapping[str, Rows]:
+        return _named(embed(batch), classifier)
 
     def view(theta: Tensor) -> dict[str, NDArray[Any]]:
         nonlocal done
-        parts: list[Mapping[str, Rows]] = []
-        for start in range(0, len(x), batch):
-            rows = slice(start, start + batch)
-            with torch.no_grad():
-                z = embed(transform.apply(x[rows], theta[rows] if len(theta) > 1 else theta))
-            parts.append(z if isinstance(z, Mapping) else {EMBEDDING: z})
+        found = embedded(named, x, transform, theta, batch)
         done += 1
         if progress is not None:
             progress(done, len(steps) + 2)
-        names = list(parts[0])
-        return {name: np.concatenate([as_array(p[name], name) for p in parts]) for name in names}
+        return found
 
     reference = view(transform.identity(1))
     chosen = headline or next(iter(reference))
     views = (view(step[None]) for step in steps)
     found = curves(reference, views, steps, transform, whose.groups, seed=seed)
     theta = transform.sample(len(x), torch.Generator().manual_seed(seed))
-    pair = ViewPair(reference[chosen], view(theta)[chosen], whose)
+    looked_at = SCORES if classifier else chosen
+    pair = ViewPair(reference[looked_at], view(theta)[looked_at], whose)
     figures, more = pair.measure(found[chosen])
     example = None
     if around is not None and "record_p10" in figures:
@@ -120,6 +127,7 @@ def audit(
         groups=whose.of,
         headline=chosen,
         relations=dict(relations or {}),
+        glass=glass,
         figures=figures,
         notes=(*notes, *more),
         example=example,
@@ -129,13 +137,36 @@ def audit(
 
 
 def audit_model(
-    model: Model, windows: Windows, transform: Transform, **options: Any
+    model: Model,
+    windows: Windows,
+    transform: Transform,
+    *,
+    head: str | None = None,
+    glass: bool = False,
+    notes: Sequence[str] = (),
+    seed: int = 0,
+    **options: Any,
 ) -> AuditResult:
     """Audit a triptych model: its blocks invariant to the transform, and every block by itself.
 
     Takes the `options` of `audit`; `windows` are prepared for the model. Where no block is
-    invariant to the transform, the verdict is about the whole latent vector.
+    invariant to the transform, the verdict is about the whole latent vector. With `head`, the
+    classes that this head names are audited instead; with `glass`, what each block knows is
+    measured too (`glass_box_of`).
+
+    Raises InputError as `audit`, and where the model has no such head.
     """
+    if head is not None:
+        if head not in model.heads:
+            raise InputError(
+                f"the model has no head {head!r}; it has {', '.join(model.heads) or 'none'}"
+            )
+
+        def scores(x: Tensor) -> Rows:
+            return model.predict(x)[head].probabilities
+
+        return audit(scores, windows, transform, classifier=True, notes=notes, seed=seed, **options)
+    box, more = glass_box_of(model, windows, [transform], seed=seed) if glass else (None, [])
     schema = model.schema
     inside = tuple(block.name for block in schema.invariant(transform.name)) or schema.names
     together = "all blocks" if inside == schema.names else "invariant blocks"
@@ -149,13 +180,24 @@ def audit_model(
         block.name: block.relations.get(transform.name, "free" if block.free else "none")
         for block in schema.blocks
     }
-    return audit(embed, windows, transform, headline=headline, relations=relations, **options)
+    return audit(
+        embed,
+        windows,
+        transform,
+        headline=headline,
+        relations=relations,
+        glass=box,
+        notes=(*notes, *more),
+        seed=seed,
+        **options,
+    )
 
 
 def audit_views(
     views: Views,
     transform: Transform,
     *,
+    classifier: bool = False,
     subject: str = "embeddings",
     data: str = "",
     notes: Sequence[str] = (),
@@ -165,23 +207,25 @@ def audit_views(
 
     Raises InputError where the θ do not fit the transform, or all are the identity.
     """
-    steps = _grid(transform, views.theta)
+    transform, steps = swept(transform, views.theta)
     apart = np.flatnonzero(distances(transform, steps).numpy() > 0)
     if not len(apart):
         raise InputError("every θ is the identity, so there is nothing to audit")
     whose = Whose(views.groups, views.of, views.record, views.start)
-    held = ({EMBEDDING: one} for one in views.transformed)
-    found = curves({EMBEDDING: views.original}, held, steps, transform, whose.groups, seed=seed)
+    reference = _named(views.original, classifier)
+    held = (_named(one, classifier) for one in views.transformed)
+    found = curves(reference, held, steps, transform, whose.groups, seed=seed)
+    chosen = next(iter(reference))
     rows = np.arange(len(views.original))
     step = np.random.default_rng(seed).choice(apart, len(rows))
     pair = ViewPair(views.original, views.transformed[step, rows], whose)
-    figures, more = pair.measure(found[EMBEDDING])
+    figures, more = pair.measure(found[chosen])
     return _result(
         found,
         steps,
         transform,
         groups=whose.of,
-        headline=EMBEDDING,
+        headline=chosen,
         relations={},
         figures=figures,
         notes=(*notes, *more),
@@ -190,18 +234,19 @@ def audit_views(
     )
 
 
-def _grid(transform: Transform, grid: Rows | None) -> Tensor:
-    if isinstance(transform, Chain):
-        raise InputError("an audit sweeps one transform, not a chain; name one of its parts")
-    steps = grid_of(transform) if grid is None else torch.as_tensor(grid).float()
-    steps = steps[:, None] if steps.ndim == 1 else steps
-    width = transform.identity(1).shape[1]
-    if steps.ndim != 2 or steps.shape[1] != width or not len(steps):
-        raise InputError(
-            f"θ has the shape {tuple(steps.shape)}, but {transform.name} needs (m, {width}): one "
-            "row of parameters a step"
-        )
-    return steps
+def _named(z: Rows | Mapping[str, Rows], classifier: bool) -> Mapping[str, Rows]:
+    """Latents by block; of class scores the highest class as a unit vector, and the scores.
+
+    The cosine of two such vectors is 1 where the classes agree, else 0: its mean is consistency.
+    """
+    if isinstance(z, Mapping):
+        return z
+    if not classifier:
+        return {EMBEDDING: z}
+    scores = as_array(z, "the class scores")
+    if scores.shape[1] < 2:
+        raise InputError("a classifier has scores (n, K) of two classes or more, but K is 1")
+    return {CLASSES: np.eye(scores.shape[1], dtype=np.float32)[scores.argmax(1)], SCORES: scores}
 
 
 def _result(
@@ -214,6 +259,10 @@ def _result(
     **words: Any,
 ) -> AuditResult:
     halves = {name: half_life(curve) for name, curve in found.items()}
+    if headline == CLASSES:
+        renamed = {"cosine_mean": "consistency", "cosine_lowest": "consistency_lowest"}
+        renamed["cosine_random"] = "consistency_random"
+        figures = {renamed.get(name, name): figure for name, figure in figures.items()}
     return AuditResult(
         transform=to_dict(transform),
         unit=transform.unit,

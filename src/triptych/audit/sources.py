@@ -131,14 +131,23 @@ def _named(channels: tuple[str, ...]) -> bool:
 
 
 def seen_before(model: Model, source: Source) -> tuple[str, ...]:
-    """Note for an audit on the very recordings that the model was trained on."""
+    """Note for an audit on the very recordings, or virtual people, that the model was trained on.
+
+    Virtual person i is the same in every simulated cohort of a kind, whatever its size and length.
+    """
     origin: Any = model.info.get("data")
     if not isinstance(origin, Mapping):
         return ()
-    fingerprint = cast("Mapping[str, Any]", origin).get("fingerprint")
-    if fingerprint != source.dataset.fingerprint:
+    said, dataset = cast("Mapping[str, Any]", origin), source.dataset
+    if said.get("fingerprint") == dataset.fingerprint:
+        seen = "these very recordings"
+    elif dataset.name.startswith("simulated") and (
+        str(said.get("title")).partition(" of ")[0] == dataset.title.partition(" of ")[0]
+    ):
+        seen = "simulated people, and these may be among them"
+    else:
         return ()
-    return ("the model was trained on these very recordings, so its figures here are flattering",)
+    return (f"the model was trained on {seen}, so its figures here are flattering",)
 
 
 def windows_of(
@@ -167,7 +176,7 @@ def windows_of(
 def random_windows_of(
     source: Source,
     preprocessing: Preprocessing,
-    transform: Transform,
+    transform: Transform | None,
     per_record: int,
     seed: int = 0,
 ) -> Windows:
@@ -178,7 +187,7 @@ def random_windows_of(
     if per_record < 1:
         raise InputError(f"{per_record} windows of a recording were asked for, expected 1 or more")
     rate = preprocessing.rate
-    context_s = context_of(transform) / rate
+    context_s = 0 if transform is None else context_of(transform) / rate
     length_s = preprocessing.length / rate
     return datasets.random_windows(source.dataset, per_record, length_s, context_s, seed)
 

@@ -1,29 +1,87 @@
-"""The sweep behind an audit: which θ are applied, and the response curves of several blocks."""
+"""What an audit sweeps: the transform at the model's rate, and the θ that are applied."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych import transforms as registry
-from triptych.audit.brittleness import ResponseCurve
-from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
-from triptych.audit.similarity import cosine, different_pairs, separation
+from triptych.audit.brittleness import distances, steps_of
+from triptych.audit.inputs import Rows
+from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.model import Model
-from triptych.transforms import Gain, NoiseSNR, PhaseShift, Rotation, TimeScale, Transform
+from triptych.transforms import (
+    BaselineWander,
+    Chain,
+    Gain,
+    NoiseSNR,
+    PhaseShift,
+    Rotation,
+    TimeScale,
+    Transform,
+    context_of,
+)
+from triptych.transforms.seeded import Seeded
 
 AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
+class Swept(Chain):
+    """A chain that is swept as one: distances are those of its part at place `part`."""
+
+    name: str = "chain"
+    part: int
+
+    def __init__(self, chain: Chain, part: int) -> None:
+        super().__init__(*chain.parts)
+        object.__setattr__(self, "part", part)
+        object.__setattr__(self, "name", " and ".join(each.name for each in chain.parts))
+
+    @property
+    def unit(self) -> str:
+        """Unit of that part."""
+        return self.parts[self.part].unit
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return that part's distance, `(n,)`."""
+        return super().distance(a, b)[:, self.part]
+
+
+def swept(transform: Transform, grid: Rows | None = None) -> tuple[Transform, Tensor]:
+    """Return the transform with one distance, and its θ (m, p); left out, `grid_of` makes them.
+
+    The distance of a chain is that of the first part whose θ differ.
+    """
+    steps = steps_of(transform, grid_of(transform) if grid is None else grid)
+    if isinstance(transform, Chain):
+        away = transform.distance(steps, transform.identity(1).expand(len(steps), -1))
+        moves = (away != away[0]).any(0) if len(away) > 1 else away[0] > 0
+        transform = Swept(transform, int(moves.float().argmax()))
+    return transform, steps
+
+
+def around(windows: Windows, transform: Transform) -> Tensor:
+    """Signals of windows with just the context that a transform needs; too little: InputError."""
+    surplus = windows.context - context_of(transform)
+    if surplus < 0:
+        raise InputError(
+            f"the windows have {windows.context} samples of context, but {transform.name} needs "
+            f"{context_of(transform)}; cut them with more"
+        )
+    return windows.signals[..., surplus : windows.signals.shape[-1] - surplus]
+
+
 def transform_for(
-    model: Model | None, name: str | None = None, settings: Mapping[str, Any] | None = None
+    model: Model | None,
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    rate: float | None = None,
 ) -> Transform:
     """Make the transform that an audit sweeps, at the model's rate.
 
@@ -32,7 +90,10 @@ def transform_for(
     model
         Its schema says which transform if there is one only, its recipe with which settings.
     name, settings
-        Override the model's.
+        Override the model's. ``"phase_shift,gain"`` is a chain; its settings are called
+        ``gain.max_gain``.
+    rate
+        Hz, of a model that is not ours.
 
     Raises
     ------
@@ -45,14 +106,34 @@ def transform_for(
             said = f"the blocks name {', '.join(declared)}" if declared else "nothing names one"
             raise InputError(f"which transform is to be swept? {said}; say --transform NAME")
         name = declared[0]
+    given = dict(settings or {})
+    if "," in name:
+        parts = [each.strip() for each in name.split(",")]
+        strange = [key for key in given if key.partition(".")[0] not in parts or "." not in key]
+        if strange:
+            raise InputError(
+                f"the setting {strange[0]} belongs to no part of the chain; write PART.SETTING, "
+                f"e.g. {parts[0]}.{strange[0]}"
+            )
+        return Chain(
+            *(
+                transform_for(
+                    model,
+                    part,
+                    {k.partition(".")[2]: v for k, v in given.items() if k.startswith(part + ".")},
+                    rate,
+                )
+                for part in parts
+            )
+        )
     for entry in _trained_with(model):
         if entry.get("name") == name:
-            settings = {key: entry[key] for key in entry if key != "name"} | dict(settings or {})
-    given = dict(settings or {})
+            given = {key: entry[key] for key in entry if key != "name"} | given
+    rate = rate if model is None else model.preprocessing.rate
     made = registry.transform(name, **given)
-    if model is None or "rate" in given or not hasattr(made, "rate"):
+    if rate is None or "rate" in given or not hasattr(made, "rate"):
         return made
-    return registry.transform(name, **given, rate=model.preprocessing.rate)
+    return registry.transform(name, **given, rate=rate)
 
 
 def _trained_with(model: Model | None) -> list[Mapping[str, Any]]:
@@ -67,8 +148,8 @@ def _trained_with(model: Model | None) -> list[Mapping[str, Any]]:
 def grid_of(transform: Transform, steps: int = 20, seed: int = 0) -> Tensor:
     """Make the θ that an audit sweeps: `steps` sizes up to the transform's limit, both signs.
 
-    A rotation is swept about each axis of the sensor (about the vertical for yaw). A transform
-    without a natural order gives `steps` random draws.
+    A rotation is swept about each axis of the sensor (about the vertical for yaw); the parts of a
+    chain grow together. A transform without a natural order gives `steps` random draws.
 
     Returns
     -------
@@ -81,134 +162,76 @@ def grid_of(transform: Transform, steps: int = 20, seed: int = 0) -> Tensor:
     """
     if steps < 1:
         raise InputError(f"a sweep of {steps} steps was asked for: expected 1 or more")
-    size = torch.arange(1, steps + 1, dtype=torch.float64)[:, None] / steps
-    match transform:
-        case PhaseShift(max_shift=most):
-            grid = transform.snap(_both(size * most))
-        case Gain(max_gain=most):
-            grid = _both(size * most)
-        case TimeScale(max_scale=most):
-            grid = _both(size * math.log(most)).exp()
-        case NoiseSNR(low=low, high=high):
-            grid = torch.cat([high - size * (high - low), torch.zeros_like(size)], dim=1)
-        case Rotation(kind="yaw"):
-            grid = _both(size * transform.limit)
-        case Rotation(kind="so3" | "tilt"):
-            half = torch.deg2rad(size * transform.limit) / 2
-            axes = AXES if transform.kind == "so3" else AXES[:2]
-            grid = torch.cat(
-                [torch.cat([half.sin() * torch.tensor(axis), half.cos()], dim=1) for axis in axes]
-            )
-        case _:
-            generator = torch.Generator().manual_seed(seed)
-            grid = transform.sample(steps, generator)
-    grid = torch.as_tensor(np.unique(grid.numpy(), axis=0)).float()
+    share = torch.arange(1, steps + 1, dtype=torch.float64) / steps
+    if isinstance(transform, Chain):
+        return torch.cat([_grown(part, share, seed)[-steps:] for part in transform.parts], dim=1)
+    if isinstance(transform, PhaseShift | Gain | TimeScale) or transform.identity(1).shape[1] == 1:
+        share = torch.cat([-share.flip(0), share])
+    grid = torch.as_tensor(np.unique(_grown(transform, share, seed).numpy(), axis=0))
     return grid[distances(transform, grid) > 0]
 
 
-def _both(size: Tensor) -> Tensor:
-    return torch.cat([-size.flip(0), size])
-
-
-def distances(transform: Transform, grid: Tensor) -> Tensor:
-    """Distance (m,) of every θ from the identity, in the transform's unit."""
-    return transform.distance(grid, transform.identity(1).to(grid).expand(len(grid), -1))
-
-
-def curves(
-    reference: Mapping[str, Rows],
-    views: Iterable[Mapping[str, Rows]],
-    grid: Tensor,
-    transform: Transform,
-    groups: Labels,
-    *,
-    pairs: int = 20_000,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> dict[str, ResponseCurve]:
-    """Response curve of every block over one sweep, embedding each view once.
+def grid_from(transform: Transform, values: Sequence[Sequence[float]]) -> Tensor:
+    """Make θ (m, p) from numbers in the transform's unit, as the command line gives them.
 
     Parameters
     ----------
-    reference
-        Block → latents (n, d) of the windows as they are.
-    views
-        The same for T_θ x, one item for each θ of `grid`, in order; only one is held at a time.
-    grid
-        (m, p) parameters θ.
-    groups
-        (n,) record or person of every window; at least two.
+    values
+        One list; of a chain one list a part, equally long, or a single number that stays. Angles
+        turn a rotation about each axis of the sensor (in a chain about the last); strengths of a
+        random transform share one seed.
 
     Raises
     ------
     InputError
-        Fewer than two groups, rows or steps that do not match, latents that are not finite.
+        If lists lack or do not match, or the transform's θ is no single number.
     """
-    n = len(next(iter(reference.values())))
-    names, group = np.unique(as_labels(groups, n, "groups"), return_inverse=True)
-    drawn = different_pairs(group, pairs, seed)
-    tallies = {name: _Tally(as_array(z, name), group, drawn) for name, z in reference.items()}
-    for view in views:
-        for name, tally in tallies.items():
-            tally.add(as_array(view[name], f"transformed {name}"))
-    distance = distances(transform, grid).cpu().numpy().astype(np.float64)
-    theta = grid[:, 0].cpu().numpy().astype(np.float64) if grid.shape[1] == 1 else distance
-    rng = np.random.default_rng(seed)
-    sizes = np.bincount(group).astype(np.int64)
-    g = len(sizes)
-    weights = rng.multinomial(g, np.full(g, 1 / g), size=resamples) * sizes
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    return {
-        name: tally.curve(theta, distance, tuple(map(str, names)), weights)
-        for name, tally in tallies.items()
-    }
-
-
-class _Tally:
-    """What is kept of one block while the sweep goes on: one number a window and θ's means."""
-
-    def __init__(
-        self,
-        reference: NDArray[Any],
-        group: NDArray[np.int64],
-        pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
-    ) -> None:
-        self.reference, self.group = reference, group
-        self.sizes = np.bincount(group).astype(np.int64)
-        i, j = pairs
-        self.pair_cosines = cosine(reference[i], reference[j])
-        touched = np.concatenate([group[i], group[j]])
-        g = len(self.sizes)
-        total = np.bincount(touched, np.tile(self.pair_cosines, 2), g)
-        self.group_between = total / np.maximum(np.bincount(touched, minlength=g), 1)
-        self.means: list[Floats] = []
-        self.auroc: list[float] = []
-        self.window_sum = np.zeros(len(reference))
-
-    def add(self, view: NDArray[Any]) -> None:
-        similarity = cosine(self.reference, view)
-        self.window_sum += similarity
-        self.means.append(np.bincount(self.group, similarity, len(self.sizes)) / self.sizes)
-        self.auroc.append(separation(similarity, self.pair_cosines))
-
-    def curve(
-        self, theta: Floats, distance: Floats, groups: tuple[str, ...], weights: Floats
-    ) -> ResponseCurve:
-        if len(self.means) != len(theta):
-            raise InputError(f"{len(self.means)} transformed views came for {len(theta)} θ")
-        means = np.stack(self.means, axis=1)
-        low, high = np.quantile(weights @ means, [0.025, 0.975], axis=0)
-        return ResponseCurve(
-            theta=theta,
-            distance=distance,
-            mean=self.sizes @ means / self.sizes.sum(),
-            low=low,
-            high=high,
-            auroc=np.array(self.auroc),
-            between=float(self.pair_cosines.mean()),
-            group_between=self.group_between,
-            groups=groups,
-            sizes=self.sizes,
-            group_means=means,
-            window_mean=self.window_sum / len(theta),
+    parts = transform.parts if isinstance(transform, Chain) else (transform,)
+    longest = max(map(len, values))
+    if len(values) != len(parts) or any(len(each) not in (1, longest) for each in values):
+        raise InputError(
+            f"{transform.name} has {len(parts)} parts ({', '.join(each.name for each in parts)}), "
+            f"but the grids have {', '.join(str(len(each)) for each in values)} values: give one "
+            "--grid a part, equally long or a single number"
         )
+    if len(parts) == 1:
+        return _theta(transform, torch.tensor(values[0], dtype=torch.float64))
+    columns = [
+        _theta(part, torch.tensor(each, dtype=torch.float64))[-len(each) :].expand(longest, -1)
+        for part, each in zip(parts, values, strict=True)
+    ]
+    return torch.cat(columns, dim=1)
+
+
+def _grown(transform: Transform, share: Tensor, seed: int) -> Tensor:
+    """θ at shares (m,) of the transform's limit, from −1 to 1; random draws where it has none."""
+    match transform:
+        case PhaseShift(max_shift=most) | Gain(max_gain=most) | BaselineWander(max_amplitude=most):
+            values = share * most
+        case TimeScale(max_scale=most):
+            values = (share * math.log(most)).exp()
+        case NoiseSNR(low=low, high=high):
+            values = high - share * (high - low)
+        case Rotation(kind="so3" | "tilt" | "yaw"):
+            values = share * transform.limit
+        case _:
+            return transform.sample(len(share), torch.Generator().manual_seed(seed))
+    return _theta(transform, values)
+
+
+def _theta(transform: Transform, values: Tensor) -> Tensor:
+    """θ (m, p) of values (m,) in physical units; of a rotation (3 m, 4), for tilt (2 m, 4)."""
+    column = values[:, None]
+    width = transform.identity(1).shape[1]
+    if isinstance(transform, Rotation) and transform.kind in ("so3", "tilt"):
+        half = torch.deg2rad(column) / 2
+        axes = AXES if transform.kind == "so3" else AXES[:2]
+        turns = [torch.cat([half.sin() * torch.tensor(a), half.cos()], dim=1) for a in axes]
+        return torch.cat(turns).float()
+    if isinstance(transform, PhaseShift):
+        return transform.snap(column).float()
+    if width == 1:
+        return column.float()
+    if isinstance(transform, Seeded):  # (magnitude, seed)
+        return torch.cat([column, torch.zeros_like(column)], dim=1).float()
+    raise InputError(f"θ of {transform.name} is no single number, so no grid of them can be given")

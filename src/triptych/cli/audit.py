@@ -11,10 +11,12 @@ import typer
 from triptych.cli.options import (
     Channels,
     LabelColumn,
+    PerRecord,
     PersonColumn,
     Rate,
+    Seed,
+    grids,
     limits,
-    numbers,
     own_options,
     pairs,
 )
@@ -22,7 +24,10 @@ from triptych.cli.show import command_of, complain, note, progress, say, show_ta
 from triptych.errors import InputError
 
 if TYPE_CHECKING:
-    from triptych.audit.run import AuditResult
+    from triptych.audit.audit_result import AuditResult
+    from triptych.transforms import Transform
+
+OTHERS = "Models of other makers"
 
 
 def register(app: typer.Typer) -> None:
@@ -36,11 +41,14 @@ def register(app: typer.Typer) -> None:
 def audit(
     ctx: typer.Context,
     subject: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="MODEL_OR_EMBEDDINGS",
-            help="Folder of a model, or an .npz with the arrays original (n, d), "
-            "transformed (m, n, d) and theta (m,), if known also person, record and start (n,).",
+            help="Folder of a model; an .onnx file (best for models of other makers); with "
+            "--allow-code a TorchScript file (.pt, .ts), a torch.export file (.pt2) or "
+            "package.module:function, which maps (n, channels, time) to (n, d); or an .npz with "
+            "original (n, d), transformed (m, n, d), theta (m,), if known also person, record, "
+            "start (n,).",
         ),
     ],
     out: Annotated[
@@ -56,31 +64,81 @@ def audit(
     ] = None,
     transform: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="phase_shift, rotation, ...; default the model's own."),
+        typer.Option(
+            metavar="NAME",
+            help="phase_shift, rotation, ..., or a chain: phase_shift,gain; default the model's "
+            "own.",
+        ),
     ] = None,
     max_shift: Annotated[
         float | None, typer.Option(metavar="S", help="Largest phase shift, in s.")
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of the transform."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting of the transform; in a chain PART.NAME=VALUE.",
+        ),
     ] = None,
     grid: Annotated[
-        str | None, typer.Option(metavar="θ,θ", help="θ to sweep, in the transform's unit.")
+        list[str] | None,
+        typer.Option(
+            metavar="θ",
+            help="What to sweep, in the transform's unit: LOW:HIGH:COUNT or θ,θ; for a chain one "
+            "--grid a part.",
+        ),
     ] = None,
     steps: Annotated[int, typer.Option(metavar="N", help="Sizes of θ to sweep otherwise.")] = 20,
-    per_record: Annotated[
-        int, typer.Option(metavar="N", help="Windows of each recording, at random places.")
-    ] = 50,
-    seed: Annotated[int, typer.Option(metavar="N", help="Draws those places.")] = 0,
+    glass_box: Annotated[
+        bool, typer.Option("--glass-box", help="Measure what each block knows, too (slow).")
+    ] = False,
+    per_record: PerRecord = 50,
+    seed: Seed = 0,
     fail_under: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
             help="Exit with code 1 if a figure is lower: cosine_mean, cosine_lowest, "
-            "cosine@0.075, separation, record_p10, half_life (can be repeated).",
+            "cosine@0.075, separation, record_p10, half_life; of a classifier consistency, "
+            "consistency_lowest, consistency@0.075 (can be repeated).",
         ),
     ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Output of an ONNX, TorchScript or torch.export file (of a tuple its place, from "
+            "0); of a triptych model a head, whose classes are audited.",
+            rich_help_panel=OTHERS,
+        ),
+    ] = None,
+    classifier: Annotated[
+        bool,
+        typer.Option(
+            "--classifier",
+            help="It gives class scores: audit the highest class.",
+            rich_help_panel=OTHERS,
+        ),
+    ] = False,
+    model_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="HZ",
+            help="Rate it was made for; recordings are resampled.",
+            rich_help_panel=OTHERS,
+        ),
+    ] = None,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", help="Length of its windows, where any will do.", rich_help_panel=OTHERS
+        ),
+    ] = None,
+    allow_code: Annotated[
+        bool,
+        typer.Option("--allow-code", help="Open models that run code.", rich_help_panel=OTHERS),
+    ] = False,
     rate: Rate = None,
     channels: Channels = None,
     label_column: LabelColumn = None,
@@ -89,73 +147,109 @@ def audit(
     """Measure how much an embedding changes when only a nuisance changes, and say it."""
     from triptych.audit.audit_outputs import block_tables, figure_table
     from triptych.audit.audit_result import check_limits
+    from triptych.audit.factors import knowledge
 
     at_least = limits(fail_under, "--fail-under")
     check_limits(at_least)
-    wanted = pairs(settings, "--set") | ({} if max_shift is None else {"max_shift": max_shift})
-    if not subject.exists():
-        raise InputError(f"there is no {subject}; expected the folder of a model, or an .npz")
-    if subject.is_file():
-        if data or grid:
+    path, theta = Path(subject).expanduser(), grids(grid)
+    if not (classifier or output) and any(name.startswith("consistency") for name in at_least):
+        raise InputError("consistency is a figure of classifiers; say --classifier")
+    wanted = pairs(settings, "--set")
+    if max_shift is not None:
+        prefix = "phase_shift." if "," in (transform or "") else ""
+        wanted[f"{prefix}max_shift"] = max_shift
+    common: dict[str, Any] = {"subject": subject, "seed": seed}
+    if path.is_file() and path.suffix.lower() == ".npz":
+        if data or theta:
             raise InputError(f"{subject} holds latents and θ: leave DATA and --grid out")
-        result = _of_embeddings(subject, transform, wanted)
+        result = _of_embeddings(path, transform, wanted, classifier=classifier, **common)
     else:
+        if data is None:
+            raise InputError(f"{subject} needs DATA to be audited on, e.g. simulated")
         given = own_options(rate, channels, label_column, person_column)
-        theta = numbers(grid, "--grid") or steps
-        result = _of_model(subject, data, given, transform, wanted, theta, per_record, seed)
+        cut = (data, given, per_record, seed)
+        named = (transform, wanted, theta, steps)
+        if path.is_dir():
+            if classifier or model_rate or window or allow_code:
+                raise InputError(
+                    f"{subject} is a model of ours and says itself what it needs; leave "
+                    "--classifier, --model-rate, --window and --allow-code out"
+                )
+            common |= {"head": output, "glass": glass_box}
+            result = _of_model(path, cut, named, common)
+        else:
+            if glass_box:
+                raise InputError("--glass-box needs a model with blocks: the folder of one of ours")
+            opened = (allow_code, output, model_rate, window)
+            result = _of_outside(subject, opened, cut, named, common | {"classifier": classifier})
+    failed = result.below(at_least)
     report = result.save(out, command_of(ctx))
     note(result.notes)
-    for table in (figure_table(result), *block_tables(result)):
+    for table in (figure_table(result), *block_tables(result), *knowledge(result.glass)):
         show_table(table)
     say(result.verdict)
     say(f"The report is {report} (open it in a browser).")
-    if failed := result.below(at_least):
-        for sentence in failed:
-            complain(sentence)
+    for sentence in failed:
+        complain(sentence)
+    if failed:
         raise typer.Exit(1)
 
 
-def _of_embeddings(path: Path, transform: str | None, settings: Mapping[str, Any]) -> AuditResult:
+def _of_embeddings(
+    path: Path, transform: str | None, settings: Mapping[str, Any], **options: Any
+) -> AuditResult:
     from triptych.audit.embeddings import read_views
     from triptych.audit.run import audit_views
     from triptych.audit.sweep import transform_for
 
-    views = read_views(path)
-    return audit_views(views, transform_for(None, transform, settings), subject=path.name)
+    return audit_views(read_views(path), transform_for(None, transform, settings), **options)
 
 
-def _of_model(
-    path: Path,
-    data: str | None,
-    given: Mapping[str, Any],
-    transform: str | None,
-    settings: Mapping[str, Any],
-    theta: tuple[float, ...] | int,
-    per_record: int,
-    seed: int,
-) -> AuditResult:
-    import torch
-
+def _of_model(path: Path, cut: Any, named: Any, common: dict[str, Any]) -> AuditResult:
     from triptych.audit.run import audit_model
     from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
-    from triptych.audit.sweep import grid_of, transform_for
+    from triptych.audit.sweep import transform_for
     from triptych.model import Model
 
     model = Model.load(path)
-    if data is None:
-        raise InputError(f"{path} is a model, so it needs DATA to be audited on, e.g. simulated")
-    chosen = transform_for(model, transform, settings)
+    data, given, per_record, seed = cut
+    chosen = transform_for(model, *named[:2])
     source = fit_to(open_data(data, given), model.preprocessing)
     windows = random_windows_of(source, model.preprocessing, chosen, per_record, seed)
+    common |= _told(source, seen_before(model, source)) | {"grid": _theta(chosen, *named[2:])}
     with progress("auditing") as show:
-        return audit_model(
-            model,
-            windows,
-            chosen,
-            grid=grid_of(chosen, theta) if isinstance(theta, int) else torch.tensor(theta),
-            subject=str(path),
-            data=source.dataset.title,
-            notes=(*source.notes, *seen_before(model, source)),
-            seed=seed,
-            progress=show,
-        )
+        return audit_model(model, windows, chosen, progress=show, **common)
+
+
+def _of_outside(
+    subject: str, opened: Any, cut: Any, named: Any, common: dict[str, Any]
+) -> AuditResult:
+    from triptych.audit.models import open_model
+    from triptych.audit.run import audit as audited
+    from triptych.audit.sources import fit_to, open_data, random_windows_of
+    from triptych.audit.sweep import transform_for
+
+    allow_code, output, rate, window = opened
+    model = open_model(subject, allow_code=allow_code, output=output)
+    data, given, per_record, seed = cut
+    source = open_data(data, given)
+    form = model.form(source, rate, window)
+    notes = [model.warning] if model.warning else []
+    if rate is None and model.rate is None:
+        notes.append(f"nothing says what rate the model needs: {form.rate:g} Hz, as recorded")
+    source = fit_to(source, form)
+    chosen = transform_for(None, *named[:2], rate=form.rate)
+    windows = random_windows_of(source, form, chosen, per_record, seed)
+    common |= _told(source, notes) | {"grid": _theta(chosen, *named[2:])}
+    with progress("auditing") as show:
+        return audited(model.embed, windows, chosen, progress=show, **common)
+
+
+def _theta(chosen: Transform, theta: list[tuple[float, ...]], steps: int) -> Any:
+    from triptych.audit.sweep import grid_from, grid_of
+
+    return grid_from(chosen, theta) if theta else grid_of(chosen, steps)
+
+
+def _told(source: Any, notes: Any) -> dict[str, Any]:
+    return {"data": source.dataset.title, "notes": (*source.notes, *notes)}

@@ -1,27 +1,74 @@
-"""`triptych explain`: what a model is."""
+"""`triptych explain`: what a model is, and what its blocks know."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from triptych.cli.options import ModelDir
-from triptych.cli.show import say, show_rows
+from triptych.cli.options import (
+    Channels,
+    LabelColumn,
+    ModelDir,
+    PerRecord,
+    PersonColumn,
+    Rate,
+    Seed,
+    own_options,
+)
+from triptych.cli.show import note, say, show_rows, show_table
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: triptych explain model")(explain)
+    app.command(epilog="Example: triptych explain model --data mitdb")(explain)
 
 
-def explain(model: ModelDir) -> None:
-    """Say what each block of a model is, and how the model was made."""
+def explain(
+    model: ModelDir,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Measure what each block knows on these: own recordings (a folder or file), or "
+            "a data set: mitdb, simulated, mitdb:DIR.",
+        ),
+    ] = None,
+    per_record: PerRecord = 50,
+    seed: Seed = 0,
+    rate: Rate = None,
+    channels: Channels = None,
+    label_column: LabelColumn = None,
+    person_column: PersonColumn = None,
+) -> None:
+    """Say what each block of a model is and knows, and how the model was made."""
     from triptych.audit.explain import explain as explained
+    from triptych.audit.factors import glass_box_of, knowledge
+    from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
+    from triptych.audit.sweep import transform_for
     from triptych.model import Model
+    from triptych.transforms import context_of
 
-    said = explained(Model.load(model))
+    loaded = Model.load(model)
+    box, title = None, ""
+    if data is not None:
+        given = own_options(rate, channels, label_column, person_column)
+        source = fit_to(open_data(data, given), loaded.preprocessing)
+        transforms = [transform_for(loaded, name) for name in loaded.schema.transforms]
+        widest = max(transforms, key=context_of, default=None)
+        windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)
+        box, left_out = glass_box_of(loaded, windows, transforms, seed=seed)
+        title = source.dataset.title
+        note([*source.notes, *seen_before(loaded, source), *left_out])
+    said = explained(loaded, box, title)
     say(said.sentence)
     rows = [(name, str(size), words) for name, size, words in said.blocks]
     show_rows(("block", "dimensions", "what it does"), rows, right=(1,))
+    if said.known:
+        say(f"Measured on {title}:")
+        show_rows(("block", "what it knows"), list(said.known.items()), right=())
+        for table in knowledge(box):
+            show_table(table)
     show_rows((), list(said.facts.items()), right=())
     if said.figures:
         figures = [(name, f"{value:.4g}") for name, value in said.figures.items()]

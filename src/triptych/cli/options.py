@@ -34,6 +34,10 @@ LabelColumn = Annotated[
 PersonColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="Column of the person.", rich_help_panel=Own)
 ]
+PerRecord = Annotated[
+    int, typer.Option(metavar="N", help="Windows of each recording, at random places.")
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Draws those places.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", show_default=True)]
 
 
@@ -61,6 +65,25 @@ def numbers(text: str | None, option: str) -> tuple[float, ...]:
         return tuple(float(each) for each in names(text))
     except ValueError as error:
         raise InputError(f"{option} is {text!r}, expected numbers with commas between") from error
+
+
+def grids(texts: list[str] | None) -> list[tuple[float, ...]]:
+    """``["-0.2:0.2:5", "3"]`` → numbers, ``LOW:HIGH:COUNT`` evenly spaced; else InputError."""
+    found: list[tuple[float, ...]] = []
+    for text in texts or ():
+        ends = text.split(":")
+        if len(ends) == 1:
+            found.append(numbers(text, "--grid"))
+            continue
+        try:
+            low, high, count = float(ends[0]), float(ends[1]), int(ends[2])
+            step = (high - low) / max(count - 1, 1)
+            found.append(tuple(round(low + step * k, 12) for k in range(count)))
+        except (ValueError, IndexError):
+            found.append(())
+        if len(ends) != 3 or not found[-1]:
+            raise InputError(f"--grid is {text!r}, expected LOW:HIGH:COUNT, e.g. -0.25:0.25:41")
+    return found
 
 
 def pairs(texts: list[str] | None, option: str) -> dict[str, Any]:

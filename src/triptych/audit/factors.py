@@ -1,0 +1,150 @@
+"""The glass box of a model on windows: what each block knows of the factors that are there."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from triptych.audit.glassbox import Factor, GlassBox, glass_box
+from triptych.audit.sweep import around
+from triptych.audit.tables import Table, Value, number
+from triptych.datasets import Windows
+from triptych.errors import InputError
+from triptych.latent import LatentSchema
+from triptych.model import Model
+from triptych.transforms import Chain, Rotation, Transform
+from triptych.transforms.seeded import Seeded
+
+ROWS = 600
+"""Windows of which θ is read: the probes are fitted 18 times a block and parameter."""
+
+
+def glass_box_of(
+    model: Model,
+    windows: Windows,
+    transforms: Sequence[Transform],
+    *,
+    rows: int = ROWS,
+    permutations: int = 199,
+    seed: int = 0,
+) -> tuple[GlassBox | None, list[str]]:
+    """Read θ of each transform, the class and the identity from every block.
+
+    Parameters
+    ----------
+    windows
+        Prepared for the model, with the context of every transform.
+    rows
+        At most so many windows, drawn at random, θ is read from.
+
+    Returns
+    -------
+    The matrix (None where no factor can be read), and which factors were left out, and why.
+
+    Raises
+    ------
+    InputError
+        Too little context.
+    """
+    schema, notes, found = model.schema, list[str](), list[GlassBox]()
+    n = len(windows)
+    few = np.sort(np.random.default_rng(seed).permutation(n)[:rows])
+    people = windows.person if len(np.unique(windows.person)) > 3 else windows.record
+    parts = [p for t in transforms for p in (t.parts if isinstance(t, Chain) else (t,))]
+    factors: list[Factor] = []
+    for part in parts:
+        theta = part.sample(len(few), torch.Generator().manual_seed(seed))
+        x = around(windows.take(few), part)
+        still = model.embed(part.apply(x, part.identity(len(few))))
+        moved = model.embed(part.apply(x, theta))
+        values = _read(part, theta)
+        factors.append(Factor(part.name, values, people[few], still, moved, part.name))
+    z = model.embed(windows.centred)
+    latents: dict[str, Tensor] = {**z, "all blocks": z.all}
+    labelled = np.flatnonzero(windows.label != "")
+    own = {name: block[torch.as_tensor(labelled)] for name, block in latents.items()}
+    block = _shared(schema)
+    factors.append(Factor("class", windows.label[labelled], people[labelled], own, block=block))
+    record, start = windows.record, windows.start
+    factors.append(Factor("identity", record, record, latents, block=block, start=start))
+    for factor in factors:
+        try:
+            if len(np.unique(np.asarray(factor.values), axis=0)) < 2:
+                raise InputError("the data have one value of it only, or none")
+            found.append(glass_box([factor], schema, permutations=permutations, seed=seed))
+        except InputError as error:
+            notes.append(f"{factor.name} is not read from the blocks: {error}")
+    if not found:
+        return None, notes
+    joined: dict[str, Any] = {"cells": tuple(cell for box in found for cell in box.cells)}
+    for name in ("meant", "purity", "free", "leakage"):
+        joined[name] = {key: value for box in found for key, value in getattr(box, name).items()}
+    return GlassBox(**joined), notes
+
+
+def words_of(box: GlassBox, block: str) -> str:
+    """What a block knows and what leaks into it, in words."""
+    cells = [cell for cell in box.cells if cell.block == block]
+    sure = [cell for cell in cells if cell.p < 0.05 and cell.score >= 0.01]
+    known = [f"{c.factor} {c.score:.2f}" for c in sure if c.relation != "invariant"]
+    leaks = [
+        f"{c.factor.replace('_', ' ')} {'leaks in: ' if c in sure else 'does not leak in: '}"
+        f"{max(0.0, c.score):.2f}"
+        for c in cells
+        if c.relation == "invariant"
+    ]
+    return "; ".join([f"knows {', '.join(known) or 'none of the factors'}", *leaks])
+
+
+def knowledge(box: GlassBox | None) -> list[Table]:
+    """Scores of every block and factor, and what follows from them; nothing without a matrix."""
+    if box is None:
+        return []
+    blocks, factors, scores = box.table()
+    p = {(cell.block, cell.factor): cell.p for cell in box.cells}
+    rows = [
+        (
+            Value(block),
+            *(
+                Value(
+                    number(float(scores[i, k])),
+                    f"p {p[block, name]:.2g}" if (block, name) in p else "",
+                    strong=box.meant.get(name) == block,
+                )
+                for k, name in enumerate(factors)
+            ),
+        )
+        for i, block in enumerate(blocks)
+    ]
+    for word in ("purity", "leakage", "free"):
+        held: dict[str, float] = getattr(box, word)
+        said = "best in a free block" if word == "free" else word
+        rows.append((Value(said), *(Value(number(held.get(name))) for name in factors)))
+    note = (
+        "Accuracy above chance, or R²: 0 chance, 1 all known; bold: the block meant for the "
+        "factor; p: by permuted truths. Purity: score in that block − best in another that "
+        "declares a relation. Leakage: score of θ in a block that declares to be invariant to it."
+    )
+    return [Table(("block", *factors), tuple(rows), note=note)]
+
+
+def _read(transform: Transform, theta: Tensor) -> NDArray[Any]:
+    """What is read of θ: without seeds; a rotation as its vector, in degrees."""
+    if isinstance(transform, Seeded):
+        return theta[:, :1].numpy()
+    if isinstance(transform, Rotation) and theta.shape[1] == 4:
+        roma: Any = importlib.import_module("roma")
+        return torch.rad2deg(roma.unitquat_to_rotvec(theta)).numpy()
+    return theta.numpy()
+
+
+def _shared(schema: LatentSchema) -> str:
+    """The block that is meant for class and identity: the first that is invariant to something."""
+    invariant = (b.name for b in schema.blocks if "invariant" in b.relations.values())
+    return next(invariant, "")

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.audit import tiny
+
+from triptych.audit import glassbox
+from triptych.audit.audit_outputs import knowledge
+from triptych.audit.explain import explain
+from triptych.audit.factors import glass_box_of, words_of
+from triptych.audit.glassbox import GlassBox, Known
+from triptych.audit.run import audit_model
+from triptych.datasets import Windows
+from triptych.errors import InputError
+from triptych.transforms import BaselineWander, Chain, Gain, PhaseShift, Rotation
+
+SHIFT = PhaseShift(0.2, 100.0)
+
+
+def windows(people: int = 6, each: int = 12, label: bool = True) -> Windows:
+    n = people * each
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(people), each)
+    t = np.arange(120) / 100
+    x = np.sin(2 * np.pi * ((2 + who)[:, None] * t + rng.uniform(size=(n, 1))))
+    names = np.array([f"p{i}" for i in who])
+    return Windows(
+        torch.as_tensor(x[:, None], dtype=torch.float32), 100.0, 20, names, names,
+        np.tile(np.arange(each) * 10.0, people),
+        np.where(np.arange(n) % 2 == 0, "N", "V") if label else np.full(n, ""), np.full(n, np.nan),
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The probe of θ is replaced: what it is asked is looked at here, not how it reads."""
+    asked: list[Any] = []
+
+    def probe(z1: Any, z2: Any, theta: Any, records: Any, *, seed: int) -> Any:
+        asked.append((z1, z2, theta, records))
+        return type("Read", (), {"predicted": np.asarray(theta, np.float64).ravel()})
+
+    monkeypatch.setattr(glassbox, "phase_probe", probe)
+    return asked
+
+
+def test_every_factor_is_read_from_every_block(quick: list[Any]) -> None:
+    box, notes = glass_box_of(tiny.model(), windows(), [SHIFT], rows=40, permutations=19)
+    assert notes == []
+    assert box is not None
+    blocks, factors, scores = box.table()
+    assert factors == ("phase_shift", "class", "identity")
+    assert blocks == ("morphology", "timing", "detail", "all blocks")
+    assert box.meant == {
+        "phase_shift": "timing",
+        "class": "morphology",
+        "identity": "morphology",
+    }
+    assert box.leakage == {"phase_shift": pytest.approx(1)}  # the probe above knows everything
+    assert scores[0, 2] > 0.3  # people differ in frequency
+    z1, z2, theta, records = quick[0]
+    assert len(z1) == len(z2) == len(theta) == len(records) == 40
+    assert not np.allclose(z1, z2)
+
+
+def test_parts_of_chains_are_read_without_seeds_and_rotations_as_vectors(quick: list[Any]) -> None:
+    glass_box_of(tiny.model(), windows(label=False), [Chain(SHIFT, BaselineWander(rate=100.0))])
+    assert len(quick) == 6
+    from triptych.audit.factors import _read
+
+    turn = Rotation("so3").sample(5, torch.Generator().manual_seed(0))
+    size = np.linalg.norm(_read(Rotation("so3"), turn), axis=1)
+    np.testing.assert_allclose(size, Rotation("so3").distance(turn, Rotation().identity(5)), 1e-3)
+
+
+def test_factors_that_lack_are_named() -> None:
+    box, notes = glass_box_of(tiny.model(), windows(label=False), [])
+    assert box is not None
+    assert box.table()[1] == ("identity",)
+    assert any(note.startswith("class is not read from the blocks") for note in notes)
+    none, more = glass_box_of(tiny.model(), windows(1, 1, label=False), [])
+    assert none is None
+    assert len(more) == 2
+    with pytest.raises(InputError, match="samples of context"):
+        glass_box_of(tiny.model(), windows(), [PhaseShift(0.25, 100.0)])
+
+
+def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
+    def known(factor: str, block: str, relation: str, score: float, p: float) -> Known:
+        return Known(factor, block, relation, "R²", score, p, 10)
+
+    cells = (
+        known("phase_shift", "morphology", "invariant", 0.2, 0.01),
+        known("class", "morphology", "", 0.8, 0.01),
+        known("class", "timing", "", 0.3, 0.4),
+        known("phase_shift", "timing", "variant", 0.9, 0.01),
+    )
+    box = GlassBox(cells, {"class": "morphology"}, {"class": 0.5}, {}, {"phase_shift": 0.2})
+    assert words_of(box, "morphology") == "knows class 0.80; phase shift leaks in: 0.20"
+    assert words_of(box, "timing") == "knows phase_shift 0.90"
+    assert words_of(box, "detail") == "knows none of the factors"
+    assert "measured on own" in str(explain(tiny.model(), box, "own"))
+    text = knowledge(box)[0].to_markdown()
+    assert "| leakage | 0.200 | – |" in text
+    result = audit_model(tiny.model(), windows(), Gain(), grid=np.array([3.0]), glass=True)
+    page = result.save(tmp_path).read_text()
+    assert "What each block knows" in page
+    assert (tmp_path / "figures" / "glass_box.png").is_file()
