@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -191,3 +192,24 @@ def test_symmetric_kl_equals_the_definition():
         )
     assert float(terms.symmetric_kl(a, b)) == pytest.approx(total / 12, abs=1e-12)
     assert float(terms.symmetric_kl(a, a + 3)) == pytest.approx(0, abs=1e-12)
+
+
+def test_canonical_correlation_is_that_of_scikit_learn_and_sees_faint_directions() -> None:
+    from sklearn.cross_decomposition import CCA
+
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(400, 4, generator=generator, dtype=torch.float64)
+    b = a[:, :2] @ torch.randn(2, 3, generator=generator, dtype=torch.float64)
+    b = b + 0.5 * torch.randn(400, 3, generator=generator, dtype=torch.float64)
+    first, second = CCA(n_components=3, scale=False).fit_transform(a.numpy(), b.numpy())
+    wanted = sum(np.corrcoef(first[:, k], second[:, k])[0, 1] ** 2 for k in range(3)) / 3
+    found = terms.canonical_correlation(a, b, ridge=0.0)
+    assert float(found) == pytest.approx(wanted, abs=1e-3)
+    faint = torch.cat([10 * a[:, 2:], 1e-2 * b], dim=1)
+    assert float(terms.canonical_correlation(faint, b, ridge=1e-9)) > 0.99
+    noise = torch.randn(4000, 5, generator=generator)
+    other = torch.randn(4000, 3, generator=generator)
+    assert float(terms.canonical_correlation(noise, other)) < 0.01
+    assert float(terms.canonical_correlation(a[:1], b[:1])) == 0
+    a.requires_grad_()
+    assert torch.autograd.gradcheck(terms.canonical_correlation, (a[:30], b[:30]))

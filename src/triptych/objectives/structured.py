@@ -21,7 +21,7 @@ from triptych.objectives.views import Reference, Views, make_views
 from triptych.transforms import Transform
 
 Variation = Literal["repel", "predict", "equivariant"]
-Independence = Literal["cross_covariance", "hsic", "joint_entropy"]
+Independence = Literal["cross_covariance", "canonical_correlation", "hsic", "joint_entropy"]
 WEIGHTS = {
     "invariance": 1.0,
     "alignment": 1.0,
@@ -31,6 +31,7 @@ WEIGHTS = {
 }
 INDEPENDENCE = {
     "cross_covariance": terms.cross_covariance,
+    "canonical_correlation": terms.canonical_correlation,
     "hsic": terms.hsic,
     "joint_entropy": terms.joint_entropy,
 }

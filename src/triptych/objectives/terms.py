@@ -5,6 +5,8 @@ Notation: n samples, d dimensions, τ temperature, cos the cosine similarity.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -132,6 +134,32 @@ def cross_covariance(a: Tensor, b: Tensor) -> Tensor:
         return (a.sum() + b.sum()) * 0
     a, b = _standardize(a), _standardize(b)
     return (a.T @ b / len(a)).square().mean()
+
+
+def canonical_correlation(a: Tensor, b: Tensor, ridge: float = 0.01) -> Tensor:
+    """Mean square of the canonical correlations of ``a (n, p)`` and ``b (n, q)``; 0 to 1.
+
+    tr((C_aa + λI)⁻¹ C_ab (C_bb + λI)⁻¹ C_ba) / min(p, q), λ = `ridge` × the mean variance of each
+    side (Hotelling 1936; ridge as in Vinod 1976): what a linear probe could read, also from
+    directions of so little variance that a correlation of columns does not see them. Independent
+    sides have about max(p, q)/n, so n should be well above p and q; fewer than 2 rows give 0.
+    """
+    if len(a) < 2:
+        return (a.sum() + b.sum()) * 0
+    with torch.autocast(a.device.type, enabled=False):
+        a, b = (x if x.dtype == torch.float64 else x.float() for x in (a, b))
+        a, b = a - a.mean(dim=0), b - b.mean(dim=0)
+        cross = a.T @ b / len(a)
+        read, back = _solved(a, cross, ridge), _solved(b, cross.T, ridge)
+        return (read * back.T).sum() / min(cross.shape)
+
+
+def _solved(x: Tensor, right: Tensor, ridge: float) -> Tensor:
+    """(C_xx + λI)⁻¹ times `right`, for centred x ``(n, p)``."""
+    covariance = x.T @ x / len(x)
+    least = ridge * covariance.diagonal().mean() + 1e-12
+    ridged = covariance + least * torch.eye(len(covariance), dtype=x.dtype, device=x.device)
+    return cast(Tensor, torch.linalg.solve(ridged, right))  # pyright: ignore[reportUnknownMemberType]
 
 
 def hsic(a: Tensor, b: Tensor) -> Tensor:

@@ -66,7 +66,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "scl-repel": _scl("repel"),
     "scl-predict": _scl("predict"),
     "scl-equivariant": _scl("equivariant"),
-    "scl": _scl("equivariant"),
+    # Developed on training people of the first fold (docs/lab-notes.md).
+    "scl": _scl("equivariant", independence="canonical_correlation"),
     "exact+scl": {
         **_scl("equivariant", supervised=True),
         "transforms": [{"name": "phase_shift", "mode": "circular"}, {"name": "rotation"}],
