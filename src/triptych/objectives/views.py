@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -75,27 +75,35 @@ def make_views(
         The transforms, a crop first.
     reference
         ``"transformed"``: both sides are transformed; ``"original"``: the first side of every
-        pair is the signal as it is.
+        pair is the signal as it is, view 0.
     generator
         Source of randomness on the CPU.
     """
-    n = len(x)
+    n, rows = len(x), torch.arange(len(x))
     signals: list[Tensor] = []
     params: dict[str, list[Tensor]] = {t.name: [] for t in transforms}
     pairs: dict[str, Tensor] = {}
-    rows = torch.arange(n)
+
+    def add(drawn: Mapping[str, Tensor]) -> Tensor:
+        """Append a view; its rows."""
+        view = x
+        for transform in transforms:
+            used = drawn[transform.name].to(x.device)
+            params[transform.name].append(used)
+            view = transform.apply(view, used)
+        signals.append(view)
+        return rows + n * (len(signals) - 1)
+
+    original: Tensor | None = None  # one view of it serves every pair
     for focus in transforms:
-        shared = {t.name: _draw(t, n, reference, generator) for t in transforms if t is not focus}
-        base = 2 * n * len(pairs)
-        pairs[focus.name] = torch.stack([base + rows, base + n + rows])
-        for theta in (_draw(focus, n, reference, generator), focus.sample(n, generator)):
-            view = x
-            for transform in transforms:
-                used = theta if transform is focus else shared[transform.name]
-                used = used.to(x.device)
-                params[transform.name].append(used)
-                view = transform.apply(view, used)
-            signals.append(view)
+        drawn = {t.name: _draw(t, n, reference, generator) for t in transforms if t is not focus}
+        if reference == "original" and original is not None:
+            first = original
+        else:
+            first = original = add(drawn | {focus.name: _draw(focus, n, reference, generator)})
+        pairs[focus.name] = torch.stack(
+            [first, add(drawn | {focus.name: focus.sample(n, generator)})]
+        )
     return Views(
         torch.cat(signals), {name: torch.stack(drawn) for name, drawn in params.items()}, pairs
     )

@@ -45,7 +45,7 @@ def draw(
 
     shown = {name: cells[name]["confusion"] for name in CONFUSED if name in cells}
     if shown:
-        title = "Who is taken for whom, upright and rotated"
+        title = "Which activity is taken for which, upright and rotated"
         _confusions(shown, folder / "confusion.png", title, note)
         figures.append(
             Figure(
