@@ -158,7 +158,8 @@ class Model(nn.Module):
         `triptych.networks.export.export_onnx` for what raises InputError.
         """
         with _evaluating(self):
-            export_onnx(_Blocks(self), self.preprocessing.shape, self.schema.names, path)
+            shape, rate = self.preprocessing.shape, self.preprocessing.rate
+            export_onnx(_Blocks(self), shape, self.schema.names, path, rate)
 
     def save(self, folder: str | Path) -> None:
         """Write ``model.json`` and ``weights.safetensors`` into `folder`, which is made.

@@ -19,7 +19,11 @@ TOLERANCE = 1e-4
 
 
 def export_onnx(
-    module: nn.Module, shape: tuple[int, int], outputs: Sequence[str], path: str | Path
+    module: nn.Module,
+    shape: tuple[int, int],
+    outputs: Sequence[str],
+    path: str | Path,
+    rate: float | None = None,
 ) -> None:
     """Write `module` as ONNX: input ``signals (n, channels, time)``, n free, named outputs.
 
@@ -33,6 +37,8 @@ def export_onnx(
         Their names.
     path
         The file to write.
+    rate
+        Hz of the signals, kept as the file's metadata ``rate``.
 
     Raises
     ------
@@ -52,7 +58,7 @@ def export_onnx(
     generator = torch.Generator().manual_seed(0)
     device = next((value.device for value in module.parameters()), torch.device("cpu"))
     batch = torch.randn(5, *shape, generator=generator)
-    content = _onnx(module, batch[:2].to(device), outputs)
+    content = _onnx(module, batch[:2].to(device), outputs, rate)
     try:
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         found = session.run(list(outputs), {"signals": batch.numpy()})
@@ -71,7 +77,7 @@ def export_onnx(
         handle.write(content)
 
 
-def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str]) -> bytes:
+def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str], rate: float | None) -> bytes:
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)  # it warns of torchvision, which nobody needs here
@@ -87,7 +93,10 @@ def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str]) -> bytes:
                 output_names=list(outputs),
                 dynamic_shapes=({0: torch.export.Dim("n")},),
             )
-            return program.model_proto.SerializeToString()
+            proto = program.model_proto
+            if rate is not None:
+                proto.metadata_props.add(key="rate", value=f"{rate:g}")
+            return proto.SerializeToString()
     except Exception as error:  # the exporter's failures have many types, and long texts
         reason = str(error).strip().splitlines()[0]
         raise InputError(
