@@ -190,7 +190,7 @@ def test_imu_is_gravity_at_rest_and_movement_in_gait() -> None:
     assert "simulated" in cohort.title
     assert len(cohort) == 50
     assert len(cohort.people) == 10
-    assert cohort.recordings[0].channels == ("accel_x", "accel_y", "accel_z")
+    assert cohort.recordings[0].channels == ("acc x", "acc y", "acc z")
     deviation: dict[str, list[float]] = {}
     for each in cohort.recordings:
         assert each.label is not None

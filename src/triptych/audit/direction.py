@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
-from triptych.audit.regressors import folds
+from triptych.audit.regressors import folds, r2
 from triptych.audit.result import Result
 from triptych.errors import InputError
 
@@ -90,7 +89,7 @@ def direction_probe(
     scores: dict[str, list[float]] = {}
     for held in folds(group, min(3, group.max() + 1), seed):
         for name, fitted in _fits(x[~held], d[~held], seed):
-            scores.setdefault(name, []).append(_r2(fitted(x[held]), d[held]))
+            scores.setdefault(name, []).append(r2(fitted(x[held]), d[held]))
     by_folds = {name: float(np.mean(each)) for name, each in scores.items()}
     chosen = max(by_folds, key=by_folds.__getitem__)
     _, reader = next(_fits(x, d, seed, chosen))
@@ -98,7 +97,7 @@ def direction_probe(
     length = np.linalg.norm(read, axis=1, keepdims=True)
     unit = read / np.maximum(length, 1e-12)
     angle = np.degrees(np.arccos(np.clip((unit * actual).sum(axis=1), -1, 1)))
-    return DirectionProbe(float(angle.mean()), _r2(read, actual), chosen, by_folds, angle, unit)
+    return DirectionProbe(float(angle.mean()), r2(read, actual), chosen, by_folds, angle, unit)
 
 
 def _fits(x: Floats, d: Floats, seed: int, only: str = "") -> Iterator[tuple[str, Predictor]]:
@@ -126,8 +125,3 @@ def _boosting(x: Floats, d: Floats, seed: int) -> Predictor:
         for column in d.T
     ]
     return lambda new: np.stack([model.predict(new) for model in models], axis=1)
-
-
-def _r2(predicted: NDArray[Any], truth: NDArray[Any]) -> float:
-    spread = np.square(truth - truth.mean(axis=0)).sum()
-    return 1 - float(np.square(predicted - truth).sum() / spread)

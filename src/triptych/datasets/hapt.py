@@ -15,6 +15,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -200,10 +201,7 @@ def check(path: Path) -> download.Report:
                 _samples(file, packed.read(file), name.split("_")[0], notes)
         except InputError as error:
             unreadable += [str(error)] * (str(error) not in unreadable)
-    return download.Report(
-        report.name, base, report.expected, report.missing, report.different,
-        tuple(unreadable), tuple(notes),
-    )  # fmt: skip
+    return replace(report, unreadable=tuple(unreadable), notes=tuple(notes))
 
 
 def fetch(

@@ -12,6 +12,7 @@ import math
 import warnings
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -258,10 +259,7 @@ def check(path: Path) -> download.Report:
                 _read(path, name, "MLII")
             except InputError as error:
                 unreadable.append(str(error))
-    return download.Report(
-        report.name, path, report.expected, report.missing, report.different,
-        tuple(unreadable), report.notes,
-    )  # fmt: skip
+    return replace(report, unreadable=tuple(unreadable))
 
 
 def fetch(

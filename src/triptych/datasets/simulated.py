@@ -188,7 +188,7 @@ def _imu(person: int, seconds: float, seed: int, rate: float) -> list[Recording]
                 walker, activity, seconds, rate, _generator(activity, seed, person)
             ),
             rate=rate,
-            channels=("accel_x", "accel_y", "accel_z"),
+            channels=("acc x", "acc y", "acc z"),
             units=("g", "g", "g"),
             label=activity,
         )

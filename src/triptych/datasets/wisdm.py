@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -175,10 +176,7 @@ def check(path: Path) -> download.Report:
                     unreadable += [str(error)] * (str(error) not in unreadable)
     if others:
         notes.append(f"{others} files without a known checksum were read, not verified")
-    return download.Report(
-        report.name, base, report.expected, report.missing, report.different,
-        tuple(unreadable), tuple(notes),
-    )  # fmt: skip
+    return replace(report, unreadable=tuple(unreadable), notes=tuple(notes))
 
 
 def fetch(

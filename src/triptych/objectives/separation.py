@@ -13,7 +13,7 @@ from triptych.latent import Block, LatentSchema
 from triptych.objectives import separation_terms, terms
 from triptych.objectives.base import LossTerms
 from triptych.objectives.gather import gather
-from triptych.objectives.views import Views, single_view
+from triptych.objectives.views import Views, two_views
 from triptych.transforms import Transform
 
 Kind = Literal["discrete", "continuous"]
@@ -79,12 +79,7 @@ class Separation(nn.Module):
 
     def views(self, x: Tensor, generator: Generator | None = None) -> Views:
         """Two views a sample of ``x (n, channels, ...)``, each under its own draw of everything."""
-        first = single_view(x, self.transforms, identity=False, generator=generator)
-        second = single_view(x, self.transforms, identity=False, generator=generator)
-        params = {
-            name: torch.cat([theta, second.params[name]]) for name, theta in first.params.items()
-        }
-        return Views(torch.cat([first.signals, second.signals]), params, {})
+        return two_views(x, self.transforms, generator)
 
     def forward(
         self,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Generator, Tensor, nn
 
 from triptych.errors import InputError
 from triptych.objectives import terms
 from triptych.objectives.base import LossTerms
 from triptych.objectives.gather import gather
-from triptych.objectives.views import Views, single_view
+from triptych.objectives.views import Views, two_views
 from triptych.transforms import Transform
 
 
@@ -56,12 +55,7 @@ class SimCLR(nn.Module):
 
     def views(self, x: Tensor, generator: Generator | None = None) -> Views:
         """Two views a sample, each under its own draw of every transform."""
-        first = single_view(x, self.transforms, identity=False, generator=generator)
-        second = single_view(x, self.transforms, identity=False, generator=generator)
-        params = {
-            name: torch.cat([theta, second.params[name]]) for name, theta in first.params.items()
-        }
-        return Views(torch.cat([first.signals, second.signals]), params, {})
+        return two_views(x, self.transforms, generator)
 
     def forward(self, z: Tensor, views: Views, isolated: Tensor | None = None) -> LossTerms:
         """NT-Xent of latents ``(2n, size)``."""

@@ -125,6 +125,17 @@ def single_view(
     return Views(x, params, {})
 
 
+def two_views(
+    x: Tensor, transforms: Sequence[Transform], generator: Generator | None = None
+) -> Views:
+    """Two views of every sample, each under its own draw of every transform; no pairs."""
+    first, second = (
+        single_view(x, transforms, identity=False, generator=generator) for _ in range(2)
+    )
+    params = {name: torch.cat([theta, second.params[name]]) for name, theta in first.params.items()}
+    return Views(torch.cat([first.signals, second.signals]), params, {})
+
+
 def _draw(
     transform: Transform, n: int, reference: Reference, generator: Generator | None
 ) -> Tensor:
