@@ -13,7 +13,7 @@ from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.studies import imu_windows
-from triptych.studies.base import Cell, Options
+from triptych.studies.base import Options
 from triptych.studies.imu_measures import (
     Measured,
     measure_angles,
@@ -24,6 +24,7 @@ from triptych.studies.imu_measures import (
 from triptych.studies.imu_recipes import METHODS, TRIALS, recipe_of
 from triptych.studies.imu_rotation import ImuRotation
 from triptych.studies.imu_windows import FOLDS, ImuData, Sides, Source, prepare, sides
+from triptych.studies.runner import run
 from triptych.studies.scores import Scores
 from triptych.training import Recipe
 
@@ -38,7 +39,7 @@ SCHEMA = LatentSchema(
 def data() -> ImuData:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(imu_windows.SOURCES, "simulated", SMALL)
-        return ImuData(**prepare("simulated", None), options=Options(budget="smoke"))
+        return prepare("simulated", None, Options(budget="smoke"))
 
 
 def test_no_person_is_on_two_sides_and_every_person_is_tested_once(data: ImuData) -> None:
@@ -67,9 +68,9 @@ def test_the_random_split_shares_people_but_no_samples(data: ImuData) -> None:
 def test_removed_gravity_is_gone() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(imu_windows.SOURCES, "simulated", SMALL)
-        content = prepare("simulated-linear", None)
-    assert content["data_name"] == "simulated-linear"
-    assert float(content["test"].signals.mean(dim=2).abs().median()) < 0.05
+        removed = prepare("simulated-linear", None, Options())
+    assert removed.data_name == "simulated-linear"
+    assert float(removed.test.signals.mean(dim=2).abs().median()) < 0.05
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_removed_gravity_is_gone() -> None:
 )
 def test_an_unknown_data_set_is_named(name: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        prepare(name, None)
+        prepare(name, None, Options())
 
 
 def test_an_unknown_split_is_named() -> None:
@@ -137,13 +138,19 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: ImuData) -
     assert table.sum() == len(measured.sides.test)
 
 
-def test_a_cell_trains_measures_and_draws(data: ImuData, tmp_path: Path) -> None:
-    study, cell = ImuRotation(), Cell("exact+scl", "simulated")
-    result = study.compute(data, cell, lambda text: None)
-    assert result.metrics["consistency"] == pytest.approx(1.0, abs=0.01)
-    assert result.metrics["cosine_rotated"] == pytest.approx(1.0, abs=0.01)
-    assert np.isfinite(list(result.metrics.values())).all()
-    unknown = [
-        name for name in result.metrics if name not in study.definitions and "recall" not in name
-    ]
-    assert not unknown
+def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
+    options = Options("smoke", ("plain", "scl", "exact+scl"), dataset="simulated")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(imu_windows.SOURCES, "simulated", SMALL)
+        outcome = run(ImuRotation(), tmp_path, options=options)
+    rows = {row["method"]: row["metrics"] for row in outcome.results["rows"]}
+    exact = rows["exact+scl"]
+    assert exact["consistency"] == pytest.approx(1.0, abs=0.01)
+    assert exact["cosine_rotated"] == pytest.approx(1.0, abs=0.01)
+    assert rows["plain"]["consistency"] < exact["consistency"]
+    unknown = [name for name in exact if name not in ImuRotation.definitions]
+    assert all("recall" in name for name in unknown)
+    assert "simulated" in outcome.table.read_text().splitlines()[0]
+    assert "simulated" in outcome.report.read_text()
+    drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert drawn == {"angles", "confusion", "directions", "map", "people", "intervals"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from triptych.audit import plots
 from triptych.studies.base import Figure, Finished, Study
+from triptych.studies.figures import first_cells, intervals
 
 GALLERY = ("plain", "augmentation", "simclr", "exact", "scl")
 RELATIONS = {"morphology": "invariant", "timing": "variant", "detail": "free"}
@@ -21,10 +22,7 @@ def draw(
     note: str,
 ) -> list[Figure]:
     """Draw what the finished cells allow; one cell a method (its first seed)."""
-    first: dict[str, Finished] = {}
-    for each in sorted(finished, key=lambda done: done.cell.seed):
-        first.setdefault(each.cell.method, each)
-    cells = {name: first[name].artifacts for name in study.methods if name in first}
+    cells = first_cells(study, finished)
     figures: list[Figure] = []
 
     title = "Similarity of a window to itself, shifted"
@@ -100,28 +98,5 @@ def draw(
             )
         )
 
-    title = "Every method, every headline figure"
-    plots.interval_panels(
-        results["summary"],
-        [
-            name
-            for name in study.headline
-            if any(name in row["metrics"] for row in results["summary"])
-        ],
-        folder / "intervals.png",
-        directions=study.directions,
-        title=title,
-        note=note,
-        exact=study.exact,
-        focus=study.focus,
-    )
-    figures.append(
-        Figure(
-            "intervals.png",
-            title,
-            "Mean and 95 % bootstrap interval over seeds and test people. Squares: invariance by "
-            "construction.",
-            "Dot and whisker of every method, one panel a metric",
-        )
-    )
+    figures.append(intervals(study, results, folder, note, "seeds"))
     return figures

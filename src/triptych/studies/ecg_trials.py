@@ -13,7 +13,7 @@ from triptych.audit.similarity import between_groups, cosine, separation
 from triptych.studies.base import Progress
 from triptych.studies.ecg_phase import EcgData, before_heads, train
 from triptych.studies.ecg_recipes import TRIALS, recipe_of
-from triptych.studies.trials import Scores, chosen_trials, run_trials
+from triptych.studies.trials import Figures, chosen_trials, run_trials
 from triptych.transforms import PhaseShift
 
 
@@ -24,7 +24,7 @@ def tune(prepared: EcgData, methods: Sequence[str], out: Path, progress: Progres
     """
     budget = prepared.options.budget
 
-    def score(method: str, trial: int) -> Scores:
+    def score(method: str, trial: int) -> Figures:
         content, _ = recipe_of(method, prepared.data_name, budget, seed=0, trial=trial)
         model, _, _ = train(content, prepared, False, lambda text: None)
         return _scores(model, prepared)
@@ -33,7 +33,7 @@ def tune(prepared: EcgData, methods: Sequence[str], out: Path, progress: Progres
     return run_trials(counts, methods, out, score, _totals, progress)
 
 
-def _scores(model: Any, prepared: EcgData) -> Scores:
+def _scores(model: Any, prepared: EcgData) -> Figures:
     windows, shift = prepared.validation, PhaseShift(0.25, prepared.validation.rate)
     names = tuple(b.name for b in model.schema.invariant("phase_shift")) or model.schema.names
 
@@ -52,7 +52,7 @@ def _scores(model: Any, prepared: EcgData) -> Scores:
     return scores
 
 
-def _totals(found: Mapping[str, list[Scores]], scores: list[Scores]) -> list[float]:
+def _totals(found: Mapping[str, list[Figures]], scores: list[Figures]) -> list[float]:
     plain = found.get("plain") or chosen_trials("ecg")["plain"]["scores"]
     reference = min(each["mse"] for each in plain)
     return [each["separation"] - each.get("mse", 0.0) / reference for each in scores]

@@ -11,6 +11,7 @@ import numpy as np
 from triptych.audit import plots
 from triptych.audit.canvas import COLOURS, GREY, canvas, grid_of, legend
 from triptych.studies.base import Figure, Finished, Study
+from triptych.studies.figures import first_cells, intervals
 
 MAPPED = ("plain", "augmentation", "exact", "scl")
 CONFUSED = ("plain", "scl")
@@ -24,10 +25,7 @@ def draw(
     note: str,
 ) -> list[Figure]:
     """Draw what the finished cells allow; one cell a method (its first fold and seed)."""
-    first: dict[str, Finished] = {}
-    for each in sorted(finished, key=lambda done: (done.cell.seed, done.cell.fold)):
-        first.setdefault(each.cell.method, each)
-    cells = {name: first[name].artifacts for name in study.methods if name in first}
+    cells = first_cells(study, finished)
     figures: list[Figure] = []
 
     title = "Accuracy and consistency against the angle"
@@ -102,27 +100,7 @@ def draw(
         )
     )
 
-    title = "Every method, every headline figure"
-    present = {name for row in results["summary"] for name in row["metrics"]}
-    plots.interval_panels(
-        results["summary"],
-        [name for name in study.headline if name in present],
-        folder / "intervals.png",
-        directions=study.directions,
-        title=title,
-        note=note,
-        exact=study.exact,
-        focus=study.focus,
-    )
-    figures.append(
-        Figure(
-            "intervals.png",
-            title,
-            "Mean and 95 % bootstrap interval over folds and test people. Squares: invariance by "
-            "construction.",
-            "Dot and whisker of every method, one panel a metric",
-        )
-    )
+    figures.append(intervals(study, results, folder, note, "folds"))
     return figures
 
 

@@ -70,7 +70,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     "scl": _scl("equivariant", independence="canonical_correlation"),
     "exact+scl": {
         **_scl("equivariant", supervised=True),
-        "transforms": [{"name": "phase_shift", "mode": "circular"}, {"name": "rotation"}],
         "latent": [
             {"name": "activity", "size": 64, "invariant_to": ["rotation", "phase_shift"]},
             {
@@ -84,6 +83,15 @@ CHANGES: dict[str, dict[str, Any]] = {
         "encoder": {"name": "guaranteed", "front_end": "invariants_beside"},
     },
 }
+
+
+def _sized(channels: int, length_s: float) -> dict[str, Any]:
+    """What of `exact+scl` depends on the windows: any circular shift, and second-order channels."""
+    shift = {"name": "phase_shift", "mode": "circular", "max_shift": length_s / 2}
+    return {
+        "encoder": {"raw": 18 * channels},
+        "transforms": [shift, {"name": "rotation"}],
+    }
 
 
 _PACE = [
@@ -160,11 +168,7 @@ def recipe_of(
     }
     recipe = merged(base, CHANGES[method])
     if method == "exact+scl":
-        recipe["encoder"]["raw"] = 18 * windows.signals.shape[1]
-        recipe["transforms"][0] = {
-            **recipe["transforms"][0],
-            "max_shift": base["data"]["length_s"] / 2,
-        }
+        recipe = merged(recipe, _sized(windows.signals.shape[1], base["data"]["length_s"]))
     outcome = chosen_trials("imu").get(method)
     if trial is None and outcome:
         trial = int(outcome["trial"])

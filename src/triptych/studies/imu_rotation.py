@@ -108,7 +108,7 @@ class ImuRotation(Study[ImuData]):
             raise InputError(
                 f"imu-rotation has no split {options.split!r}; choose subject or random"
             )
-        return ImuData(**prepare(options.dataset or "watch-18", data), options=options)
+        return prepare(options.dataset or "watch-18", data, options)
 
     def cells(self, prepared: ImuData) -> Sequence[Cell]:
         """Fold by fold, so that an interrupted study has whole tables; a random split has one."""

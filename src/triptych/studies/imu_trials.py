@@ -11,8 +11,8 @@ from triptych.studies.fitted import fitted_model
 from triptych.studies.imu_measures import measure_classes, measured
 from triptych.studies.imu_recipes import FROZEN, TRIALS, recipe_of
 from triptych.studies.imu_windows import ImuData, sides
-from triptych.studies.scores import Scores as Gathered
-from triptych.studies.trials import Scores, run_trials
+from triptych.studies.scores import Scores
+from triptych.studies.trials import Figures, run_trials
 
 
 def tune(prepared: ImuData, methods: Sequence[str], out: Path, progress: Progress) -> Path:
@@ -20,7 +20,7 @@ def tune(prepared: ImuData, methods: Sequence[str], out: Path, progress: Progres
     cell = sides(prepared, "subject", 0, prepared.options.budget)
     watched = replace(cell, test=cell.validation)
 
-    def score(method: str, trial: int) -> Scores:
+    def score(method: str, trial: int) -> Figures:
         content, _ = recipe_of(method, prepared, seed=0, trial=trial)
         model, _, _ = fitted_model(
             content,
@@ -31,7 +31,7 @@ def tune(prepared: ImuData, methods: Sequence[str], out: Path, progress: Progres
             untrained=False,
             progress=lambda text: None,
         )
-        found = Gathered()
+        found = Scores()
         measure_classes(measured(model, watched, prepared.classes, method in FROZEN), found)
         names = ("accuracy_full", "accuracy_rotated", "consistency")
         return {name: found.metrics[name] for name in names}
@@ -40,6 +40,6 @@ def tune(prepared: ImuData, methods: Sequence[str], out: Path, progress: Progres
     return run_trials(counts, methods, out, score, _totals, progress)
 
 
-def _totals(found: Mapping[str, list[Scores]], scores: list[Scores]) -> list[float]:
+def _totals(found: Mapping[str, list[Figures]], scores: list[Figures]) -> list[float]:
     del found
     return [each["accuracy_full"] + each["accuracy_rotated"] for each in scores]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from triptych import datasets, signals
 from triptych.datasets import Dataset, Recording, Windows, cut, wisdm
 from triptych.errors import InputError
-from triptych.studies.base import Budget, Prepared
+from triptych.studies.base import Budget, Options, Prepared
 
 FOLDS = 5
 SPLITS = ("subject", "random")
@@ -24,19 +24,25 @@ LOWEST_HZ = 0.3  # what is below is gravity
 
 @dataclass(frozen=True)
 class Source:
-    """A data set of the study: which module loads it, how, and how it is cut (Hz, s)."""
+    """A data set of the study: which module loads it, how, and how it is cut (Hz, s).
+
+    Test windows begin every `step_s`; training windows always overlap by half.
+    """
 
     module: str
     options: dict[str, Any] = field(default_factory=dict[str, Any])
     rate: float = 20.0
     length_s: float = 5.0
+    step_s: float = 5.0
 
 
 SOURCES = {
     **{name: Source("wisdm", dict(options)) for name, options in wisdm.PRESETS.items()},
     "v1.1-6": Source("wisdm_v1"),
-    "hapt-6": Source("hapt", {"classes": 6}, 50.0, 2.56),
-    "hapt-12": Source("hapt", {"classes": 12}, 50.0, 2.56),
+    **{  # cut as they were published
+        f"hapt-{classes}": Source("hapt", {"classes": classes}, 50.0, 2.56, 1.28)
+        for classes in (6, 12)
+    },
     "simulated": Source("simulated", {"kind": "imu", "people": 30, "seconds": 120}),
 }
 
@@ -45,7 +51,7 @@ SOURCES = {
 class ImuData(Prepared):
     """Windows to train on and to be tested on: the same ones, but for a cross test.
 
-    `train` has half-overlapping windows, `test` windows side by side; `folds` maps every person
+    `train` has half-overlapping windows, `test` those of `Source.step_s`; `folds` maps every person
     to the fold in which they are tested.
     """
 
@@ -65,8 +71,14 @@ class Sides:
     test: Windows
 
 
-def prepare(name: str, data: Path | None) -> dict[str, Any]:
-    """Everything of `ImuData` but the options."""
+def prepare(name: str, data: Path | None, options: Options) -> ImuData:
+    """Load one data set, or two for a cross test, and cut its windows.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or data that cannot be read.
+    """
     removed = name.endswith(REMOVED)
     here, _, there = name.removesuffix(REMOVED).partition(CROSS)
     unknown = [each for each in (here, there) if each and each not in SOURCES]
@@ -80,23 +92,24 @@ def prepare(name: str, data: Path | None) -> dict[str, Any]:
     other = _load(there, data, removed) if there else first
     source = SOURCES[here]
     if there:
-        source = replace(source, rate=20.0, length_s=CROSS_S)
+        source = replace(source, rate=20.0, length_s=CROSS_S, step_s=CROSS_S)
         first, other = _shared(first, other)
     train, test = (_at(each, source.rate) for each in (first, other))
     people = sorted(set(train.people) | set(test.people))
     rng = np.random.default_rng(0)
     folds = {person: i % FOLDS for i, person in enumerate(rng.permutation(people).tolist())}
-    return {
-        "data_name": name,
-        "fingerprint": first.fingerprint + (other.fingerprint if there else ""),
-        "simulated": "simulated" in first.title + other.title,
-        "notes": tuple(dict.fromkeys(first.notes + other.notes)),
-        "train": _windows(train, source.length_s, source.length_s / 2),
-        "test": _windows(test, source.length_s, source.length_s / (2 if source.rate > 20 else 1)),
-        "folds": folds,
-        "classes": tuple(sorted({str(each.label) for each in train.recordings})),
-        "channels": train.recordings[0].channels,
-    }
+    return ImuData(
+        data_name=name,
+        fingerprint=first.fingerprint + (other.fingerprint if there else ""),
+        simulated="simulated" in first.title + other.title,
+        notes=tuple(dict.fromkeys(first.notes + other.notes)),
+        options=options,
+        train=_windows(train, source.length_s, source.length_s / 2),
+        test=_windows(test, source.length_s, source.step_s),
+        folds=folds,
+        classes=tuple(sorted({str(each.label) for each in train.recordings})),
+        channels=train.recordings[0].channels,
+    )
 
 
 def sides(prepared: ImuData, split: str, fold: int, budget: Budget) -> Sides:

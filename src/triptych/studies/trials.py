@@ -10,7 +10,7 @@ from typing import Any
 from triptych.files import read_json, write_json
 from triptych.studies.base import Progress
 
-Scores = dict[str, float]
+Figures = dict[str, float]  # of one trial, on validation people
 
 
 def chosen_trials(study: str) -> dict[str, dict[str, Any]]:
@@ -24,8 +24,8 @@ def run_trials(
     counts: Mapping[str, int],
     methods: Sequence[str],
     out: Path,
-    score: Callable[[str, int], Scores],
-    choose: Callable[[Mapping[str, list[Scores]], list[Scores]], Sequence[float]],
+    score: Callable[[str, int], Figures],
+    choose: Callable[[Mapping[str, list[Figures]], list[Figures]], Sequence[float]],
     progress: Progress,
 ) -> Path:
     """Run the trials that are missing in ``out/trials.json``, and say which recipe each chose.
@@ -39,7 +39,7 @@ def run_trials(
     score
         Method and trial → figures on validation people.
     choose
-        Scores of all methods, and one method's → what is to be highest, a number a trial.
+        Figures of all methods, and one method's → what is to be highest, a number a trial.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def run_trials(
     file = out / "trials.json"
     found: dict[str, Any] = read_json(file) if file.exists() else {}
     for method in (name for name in counts if name in methods):
-        scores: list[Scores] = found.setdefault(method, {"scores": []})["scores"]
+        scores: list[Figures] = found.setdefault(method, {"scores": []})["scores"]
         for trial in range(len(scores), counts[method]):
             progress(f"{method}: trial {trial + 1} of {counts[method]}")
             scores.append({name: round(each, 5) for name, each in score(method, trial).items()})
