@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from triptych.latent.two_encoders import TwoEncoders
+from triptych.latent import TwoEncoders
 
 
 def test_latents_are_joined_and_gradients_stay_apart() -> None:

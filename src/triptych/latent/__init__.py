@@ -4,5 +4,14 @@ from triptych.latent.gates import BernoulliGate
 from triptych.latent.heads import BlockHeads
 from triptych.latent.linear_head import LinearHead
 from triptych.latent.schema import Block, LatentSchema, Relation
+from triptych.latent.two_encoders import TwoEncoders
 
-__all__ = ["BernoulliGate", "Block", "BlockHeads", "LatentSchema", "LinearHead", "Relation"]
+__all__ = [
+    "BernoulliGate",
+    "Block",
+    "BlockHeads",
+    "LatentSchema",
+    "LinearHead",
+    "Relation",
+    "TwoEncoders",
+]

@@ -1,4 +1,4 @@
-"""Guarantee and learning side by side: a trunk over exact channels beside a trunk over all."""
+"""Guarantee and learning side by side: a trunk over exact channels, one over the signals."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from triptych.networks.encoder import ConvEncoder
 
 
 class GuaranteedEncoder(nn.Module):
-    """Two convolutional trunks; the first sees only channels that a front-end made invariant.
+    """Two convolutional trunks: one over what a front-end made invariant, one over the rest.
 
-    Its features stand first and are `guaranteed` many: `BlockHeads` lets the blocks that are
-    invariant to every transform read these alone, so their invariance is exact, while the other
+    The first one's features come first and are `guaranteed` many. `BlockHeads` lets the blocks
+    that are invariant to every transform read these alone, so their invariance is exact; the other
     blocks read everything.
 
     Parameters
@@ -25,6 +25,11 @@ class GuaranteedEncoder(nn.Module):
         How many channels at the end are the signals as they are.
     **settings
         Of both trunks, as `ConvEncoder` takes them.
+
+    Raises
+    ------
+    InputError
+        From `forward`, if a signal's shape is not ``(n, channels, length)``.
     """
 
     def __init__(
