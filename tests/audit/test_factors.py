@@ -10,7 +10,7 @@ from tests.audit import tiny
 from triptych.audit import glassbox
 from triptych.audit.audit_outputs import knowledge
 from triptych.audit.explain import explain
-from triptych.audit.factors import glass_box_of, words_of
+from triptych.audit.factors import as_read, glass_box_of, words_of
 from triptych.audit.glassbox import GlassBox, Known
 from triptych.audit.run import audit_model
 from triptych.datasets import Windows
@@ -69,10 +69,8 @@ def test_every_factor_is_read_from_every_block(quick: list[Any]) -> None:
 def test_parts_of_chains_are_read_without_seeds_and_rotations_as_vectors(quick: list[Any]) -> None:
     glass_box_of(tiny.model(), windows(label=False), [Chain(SHIFT, BaselineWander(rate=100.0))])
     assert len(quick) == 6
-    from triptych.audit.factors import _read
-
     turn = Rotation("so3").sample(5, torch.Generator().manual_seed(0))
-    size = np.linalg.norm(_read(Rotation("so3"), turn), axis=1)
+    size = np.linalg.norm(as_read(Rotation("so3"), turn), axis=1)
     np.testing.assert_allclose(size, Rotation("so3").distance(turn, Rotation().identity(5)), 1e-3)
 
 

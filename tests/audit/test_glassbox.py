@@ -98,6 +98,17 @@ def test_a_direction_of_several_columns_is_one_continuous_factor() -> None:
     assert box.cells[0].kind == "R²"
 
 
+def test_what_was_read_before_is_not_read_again() -> None:
+    theta, person = np.arange(80.0), np.repeat(np.arange(4), 20)
+    z = {"block": np.random.default_rng(0).normal(size=(80, 1))}
+    factor = Factor("phase", theta, person, z, z, read={"block": theta + 1})
+    known = glass_box([factor], LatentSchema(Block("block", 1)), permutations=19).cells[0]
+    assert known.score == pytest.approx(1 - 1 / theta.var())
+    unread = Factor("phase", theta, person, z, z, read={"block": theta * np.nan})
+    with pytest.raises(InputError, match="phase as read from block"):
+        glass_box([unread], LatentSchema(Block("block", 1)))
+
+
 def test_what_is_constant_in_a_person_is_shuffled_among_people() -> None:
     # windows of a person are alike: four people with two labels cannot give a small p
     person = np.repeat(np.arange(4), 30)

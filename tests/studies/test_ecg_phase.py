@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from triptych.audit.glassbox import Factor
+from triptych.audit.regressors import folds
 from triptych.errors import InputError
+from triptych.latent import Block, LatentSchema
 from triptych.studies.base import Cell, Options
+from triptych.studies.ecg_measures import measure_glass_box
 from triptych.studies.ecg_phase import EcgPhase
 from triptych.studies.ecg_recipes import METHODS, TRIALS, recipe_of
+from triptych.studies.ecg_windows import BEATS
 from triptych.studies.recipes import merged
 from triptych.studies.runner import run
+from triptych.studies.scores import Scores
 from triptych.studies.trials import chosen_trials
 from triptych.training import Recipe
+
+SCHEMA = LatentSchema(
+    Block("morphology", 8, invariant_to="phase_shift"),
+    Block("timing", 2, variant_to="phase_shift"),
+    Block("detail", 3),
+)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -72,6 +86,51 @@ def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(tmp_pat
     assert "simulated" in (tmp_path / "table.md").read_text().splitlines()[0]
     assert "simulated" in outcome.report.read_text()
     assert len(list((tmp_path / "figures").glob("*.png"))) >= 5
+    assert {"purity@phase", "leakage@phase", "record_gap"} <= set(rows["scl"]["metrics"])
+    assert rows["scl"]["metrics"]["leakage@phase"] == rows["scl"]["metrics"]["phase_r2_invariant"]
+    table = (tmp_path / "table.md").read_text().split("## Glass box")[1]
+    named = ("method: block | phase | class | identity", "| plain: latent |", "| scl: timing |")
+    assert all(words in table for words in named)
+    assert "Heat map of blocks and factors" in outcome.report.read_text()
+
+
+def test_the_glass_box_says_what_known_blocks_know() -> None:
+    prepared = EcgPhase().prepare(None, Options("smoke", ("plain",), dataset="simulated"))
+    test, rng = prepared.test, np.random.default_rng(0)
+
+    beats = test.beats_test.take(np.isin(test.beats_test.label, BEATS))
+
+    def embed(x: Tensor) -> dict[str, Tensor]:
+        """The record is in morphology and the class in detail."""
+        windows = test.gallery if len(x) == len(test.gallery) else beats
+
+        def told(names: np.ndarray) -> Tensor:
+            code = np.unique(names, return_inverse=True)[1]
+            return torch.as_tensor(np.eye(8)[code] + 0.1 * rng.normal(size=(len(x), 8)))
+
+        noise = torch.as_tensor(rng.normal(size=(len(x), 2)))
+        return {"morphology": told(windows.record), "timing": noise, "detail": told(windows.label)}
+
+    theta = test.probe_shift[:, 0].double().numpy()
+    read = {"morphology": 0 * theta, "timing": theta, "detail": 0 * theta}
+    z = {name: np.zeros((len(theta), 1)) for name in read}
+    phase = Factor("phase", theta, test.probe.person, z, z, "phase_shift", read=read)
+    scores = Scores()
+    measure_glass_box(embed, SCHEMA, phase, test, scores)
+    figures = scores.metrics
+    assert figures["purity@phase"] == 1
+    assert figures["leakage@phase"] == pytest.approx(0, abs=0.01)
+    assert figures["record_gap"] > 0.7
+    kept = scores.artifacts["glass_box"]
+    known = {(cell["block"], cell["factor"]): cell["score"] for cell in kept["cells"]}
+    # one of the three classes is found in people of one half only, so nobody can have learned it
+    sides = [set(beats.label[~held]) for held in folds(beats.person, 2, 0)]
+    assert len(sides[0] & sides[1]) == 2
+    assert known["detail", "class"] == pytest.approx(0.5, abs=0.02)
+    assert known["morphology", "class"] < 0.1
+    assert kept["meant"] == {"phase": "timing", "class": "morphology", "identity": "morphology"}
+    slow, fast = np.quantile(test.heart_rate, [0, 1])
+    assert 30 < slow < fast < 200
 
 
 def test_another_data_set_is_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.studies import imu_windows
 from triptych.studies.base import Options
+from triptych.studies.imu_glass import cadence, measure_glass_box
 from triptych.studies.imu_measures import (
     Measured,
     measure_angles,
@@ -28,7 +30,7 @@ from triptych.studies.runner import run
 from triptych.studies.scores import Scores
 from triptych.training import Recipe
 
-SMALL = Source("simulated", {"kind": "imu", "people": 10, "seconds": 40})
+SMALL = Source("simulated", {"kind": "imu", "people": 20, "seconds": 40})
 SCHEMA = LatentSchema(
     Block("activity", 1, invariant_to="rotation"),
     Block("orientation", 3, equivariant_to="rotation"),
@@ -130,6 +132,13 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: ImuData) -
         "accuracy_rotated@yaw",
         "consistency@yaw",
     }
+    measure_glass_box(measured, scores)
+    assert figures["purity@gravity"] > 0.9
+    assert figures["leakage@gravity"] <= 0.05
+    assert figures["activity_share"] > 0.9
+    known = {(c["block"], c["factor"]): c for c in scores.artifacts["glass_box"]["cells"]}
+    assert known["activity", "angle"]["score"] < 0.05
+    assert known["activity", "activity"]["p"] < 0.05
     people = {name: own["accuracy"] for name, own in scores.subjects.items()}
     counts = np.array([scores.counts[name] for name in people])
     mean = float(np.average(list(people.values()), weights=counts))
@@ -153,4 +162,16 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
     assert "simulated" in outcome.table.read_text().splitlines()[0]
     assert "simulated" in outcome.report.read_text()
     drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    assert drawn == {"angles", "confusion", "directions", "map", "people", "intervals"}
+    whole = {"angles", "confusion", "directions", "map", "people", "intervals", "glass_box"}
+    assert drawn == whole
+    assert {"purity@gravity", "leakage@gravity", "activity_share"} <= set(exact)
+    assert "| scl: orientation |" in outcome.table.read_text()
+
+
+def test_the_cadence_of_a_window_is_its_steps_a_second(data: ImuData) -> None:
+    t = torch.arange(100) / 20.0
+    walk = 1 + 0.3 * torch.sin(2 * torch.pi * torch.tensor([[1.8], [2.5]]) * t)
+    x = torch.stack([0 * walk, 0 * walk, walk], dim=1)
+    still = torch.cat([x, torch.ones(1, 3, 100)])
+    found = cadence(replace(data.test.take([0, 1, 2]), signals=still.float()))
+    np.testing.assert_allclose(found, [1.8, 2.5, np.nan], atol=0.05)

@@ -52,8 +52,7 @@ def glass_box_of(
     InputError
         Too little context.
     """
-    schema, notes, found = model.schema, list[str](), list[GlassBox]()
-    n = len(windows)
+    schema, n = model.schema, len(windows)
     few = np.sort(np.random.default_rng(seed).permutation(n)[:rows])
     people = windows.person if len(np.unique(windows.person)) > 3 else windows.record
     parts = [p for t in transforms for p in (t.parts if isinstance(t, Chain) else (t,))]
@@ -63,7 +62,7 @@ def glass_box_of(
         x = around(windows.take(few), part)
         still = model.embed(part.apply(x, part.identity(len(few))))
         moved = model.embed(part.apply(x, theta))
-        values = _read(part, theta)
+        values = as_read(part, theta)
         factors.append(Factor(part.name, values, people[few], still, moved, part.name))
     z = model.embed(windows.centred)
     latents: dict[str, Tensor] = {**z, "all blocks": z.all}
@@ -73,6 +72,14 @@ def glass_box_of(
     factors.append(Factor("class", windows.label[labelled], people[labelled], own, block=block))
     record, start = windows.record, windows.start
     factors.append(Factor("identity", record, record, latents, block=block, start=start))
+    return readable(factors, schema, permutations=permutations, seed=seed)
+
+
+def readable(
+    factors: Sequence[Factor], schema: LatentSchema, *, permutations: int = 199, seed: int = 0
+) -> tuple[GlassBox | None, list[str]]:
+    """The glass box of the factors that can be read, and which were left out, and why."""
+    notes, found = list[str](), list[GlassBox]()
     for factor in factors:
         try:
             if len(np.unique(np.asarray(factor.values), axis=0)) < 2:
@@ -125,7 +132,8 @@ def knowledge(box: GlassBox | None) -> list[Table]:
     for word in ("purity", "leakage", "free"):
         held: dict[str, float] = getattr(box, word)
         said = "best in a free block" if word == "free" else word
-        rows.append((Value(said), *(Value(number(held.get(name))) for name in factors)))
+        if held:
+            rows.append((Value(said), *(Value(number(held.get(name))) for name in factors)))
     note = (
         "Accuracy above chance, or R²: 0 chance, 1 all known; bold: the block meant for the "
         "factor; p: by permuted truths. Purity: score in that block − best in another that "
@@ -134,7 +142,7 @@ def knowledge(box: GlassBox | None) -> list[Table]:
     return [Table(("block", *factors), tuple(rows), note=note)]
 
 
-def _read(transform: Transform, theta: Tensor) -> NDArray[Any]:
+def as_read(transform: Transform, theta: Tensor) -> NDArray[Any]:
     """What is read of θ: without seeds; a rotation as its vector, in degrees."""
     if isinstance(transform, Seeded):
         return theta[:, :1].numpy()

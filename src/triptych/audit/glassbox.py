@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -94,6 +94,8 @@ class Factor:
         The block meant for the factor; left out, the first variant or equivariant to `transform`.
     start
         (n,) in s, for identity only: fitted on the first half of each record, scored on the second.
+    read
+        Block → (n,) or (n, p) of `values` as the same probes have read it before.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Factor:
     transform: str = ""
     block: str = ""
     start: Labels | None = None
+    read: Mapping[str, Rows] = field(default_factory=dict[str, Rows])
 
 
 @dataclass(frozen=True)
@@ -208,9 +211,7 @@ def _known(factor: Factor, name: str, relation: str, permutations: int, seed: in
     floats = values.dtype.kind == "f"
     if floats:
         values = as_array(values.reshape(len(values), -1), factor.name).astype(np.float64)
-        moved = None if factor.moved is None else factor.moved[name]
-        columns = [phase_probe(z, moved, column, groups, seed=seed) for column in values.T]
-        truth, guess = values, np.stack([column.predicted for column in columns], axis=1)
+        truth, guess = values, _read(factor, name, z, values, groups, seed)
     else:
         values = as_labels(values, len(z), factor.name).astype(str)
         code = np.unique(values, return_inverse=True)[1]
@@ -224,6 +225,23 @@ def _known(factor: Factor, name: str, relation: str, permutations: int, seed: in
     shuffled = [score(guess, truth[_shuffle(truth, groups, rng)]) for _ in range(permutations)]
     p = (1 + sum(other >= own - 1e-12 for other in shuffled)) / (1 + permutations)
     return Known(factor.name, name, relation, "R²" if floats else "accuracy", own, p, len(truth))
+
+
+def _read(
+    factor: Factor,
+    name: str,
+    z: NDArray[Any],
+    values: NDArray[np.float64],
+    groups: NDArray[Any],
+    seed: int,
+) -> NDArray[np.float64]:
+    """The floats of a factor as the phase probe reads them from a block, column by column."""
+    if name in factor.read:
+        read = np.asarray(cast(Any, factor.read[name])).reshape(len(values), -1)
+        return as_array(read, f"{factor.name} as read from {name}").astype(np.float64)
+    moved = None if factor.moved is None else factor.moved[name]
+    columns = [phase_probe(z, moved, column, groups, seed=seed) for column in values.T]
+    return np.stack([column.predicted for column in columns], axis=1)
 
 
 def _sides(

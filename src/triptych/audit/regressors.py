@@ -92,11 +92,14 @@ def ridge(pairs: Pairs, y: Floats, alphas: tuple[float, ...] = ALPHAS) -> Predic
     centre, spread = features.mean(axis=0), features.std(axis=0)
     spread[spread < 1e-6] = 1
     x = torch.as_tensor((features - centre) / spread)
-    gram = (x.T @ x).numpy().astype(np.float64)
-    right = (x.T @ torch.as_tensor((y - y.mean()).astype(np.float32))).numpy().astype(np.float64)
-    size = len(y) * np.eye(len(gram))
-    solved = [np.linalg.solve(gram + alpha * size, right) for alpha in alphas]
-    weights = (np.stack(solved, axis=1) / spread[:, None]).astype(np.float32)
+    aim = torch.as_tensor((y - y.mean()).astype(np.float32))
+    few = len(x) < x.shape[1]  # then the same weights come from the smaller matrix, x xᵀ
+    gram, right = (x @ x.T, aim) if few else (x.T @ x, x.T @ aim)
+    inner, against = (part.numpy().astype(np.float64) for part in (gram, right))
+    size = len(y) * np.eye(len(inner))
+    solved = np.stack([np.linalg.solve(inner + alpha * size, against) for alpha in alphas], axis=1)
+    solved = x.numpy().T @ solved if few else solved
+    weights = (solved / spread[:, None]).astype(np.float32)
     return lambda unseen: (unseen.with_products() - centre) @ weights + y.mean()
 
 

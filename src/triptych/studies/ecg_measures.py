@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.audit.brittleness import response_curve
+from triptych.audit.glassbox import Factor
 from triptych.audit.maps import embedding_map
 from triptych.audit.probes import linear_probe, phase_probe
 from triptych.audit.retrieval import (
@@ -25,11 +26,14 @@ from triptych.audit.retrieval import (
 )
 from triptych.audit.similarity import between_groups, cosine, separation
 from triptych.audit.statistics import per_subject
+from triptych.latent import LatentSchema
+from triptych.studies import glass
 from triptych.studies.ecg_windows import BEATS, MeasuredWindows
 from triptych.studies.scores import Scores, curve_points
 from triptych.transforms import PhaseShift
 
 STEP_S = 0.0125
+TIMED = 2000  # gallery windows of which the heart rate is read
 
 
 Embed = Callable[[Tensor], Mapping[str, Tensor]]
@@ -128,8 +132,11 @@ def measure_phase(
     variant: tuple[str, ...],
     test: MeasuredWindows,
     scores: Scores,
-) -> None:
-    """``phase_*``: what fixed probes read of θ from the variant and the invariant blocks."""
+) -> Factor:
+    """``phase_*``: what fixed probes read of θ from the variant and the invariant blocks.
+
+    Returns θ as a factor of the glass box, with what was read from these blocks.
+    """
     first = embed(test.probe.centred)
     second = embed(test.shift.apply(test.probe.signals, test.probe_shift))
     theta = test.probe_shift[:, 0].double().numpy()
@@ -143,6 +150,7 @@ def measure_phase(
     inside = phase_probe(*sides(invariant), theta, people)
     by_person = {name: row["r2"] for name, row in inside.per_record.items()}
     scores.add("phase_r2_invariant", inside.r2, by_person)
+    read = {invariant: inside.predicted}
     few = np.random.default_rng(0).permutation(len(theta))[:10_000]
     a, b = (side[few] for side in sides(invariant))
     size = phase_probe(a, b, np.abs(theta[few]), people[few])
@@ -153,6 +161,37 @@ def measure_phase(
         scores.add("phase_r2_variant", outside.r2, by_person)
         by_person = {name: row["within"] for name, row in outside.per_record.items()}
         scores.add("phase_within_20ms", outside.within, by_person)
+        read[variant] = outside.predicted
+    single = {names[0]: theta_read for names, theta_read in read.items() if len(names) == 1}
+    return Factor("phase", theta, people, first, second, test.shift.name, read=single)
+
+
+def measure_glass_box(
+    embed: Embed, schema: LatentSchema, phase: Factor, test: MeasuredWindows, scores: Scores
+) -> None:
+    """Phase, class, identity and heart rate by block; ``record_gap``, and purity and leakage."""
+    gallery, beats = test.gallery, test.beats_test
+    beats = beats.take(np.isin(beats.label, BEATS))
+    z, own = (glass.with_all(embed(each.centred)) for each in (gallery, beats))
+    timed = np.flatnonzero(np.isfinite(test.heart_rate))
+    timed = np.sort(np.random.default_rng(11).permutation(timed)[:TIMED])
+    known = {name: block[torch.as_tensor(timed)] for name, block in z.items()}
+    inside = tuple(block.name for block in schema.invariant(phase.transform))
+    outside = schema.variant(phase.transform) + schema.equivariant(phase.transform)
+    block, record = next(iter(inside), ""), gallery.record
+    factors = [
+        phase,
+        Factor("class", beats.label, beats.person, own, block=block),
+        Factor("identity", record, record, z, block=block, start=gallery.start),
+        Factor("heart rate", test.heart_rate[timed], gallery.person[timed], known),
+    ]
+    box = glass.measure(factors, schema, scores)
+    if box is not None and inside and outside:
+        scores.add("purity@phase", box.purity["phase"])
+        scores.add("leakage@phase", box.leakage["phase"])
+        sides = (inside, [each.name for each in outside])
+        inner, outer = (glass.score_of(box, "identity", names) for names in sides)
+        scores.add("record_gap", inner - outer)
 
 
 def measure_beats(embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores) -> None:

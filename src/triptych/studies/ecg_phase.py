@@ -17,6 +17,7 @@ from triptych.datasets import simulated as simulated_module
 from triptych.errors import InputError
 from triptych.model import Model
 from triptych.studies import ecg_measures as measures
+from triptych.studies import glass
 from triptych.studies.base import (
     Budget,
     Cell,
@@ -82,6 +83,9 @@ class EcgPhase(Study[EcgData]):
         "mse": "lower",
         "beat_f1": "higher",
         "beat_auroc": "higher",
+        "purity@phase": "higher",
+        "leakage@phase": "lower",
+        "record_gap": "higher",
     }
     definitions: ClassVar[Mapping[str, str]] = {
         "cosine_75ms": "mean cos(z(x), z(x shifted by ±75 ms)) over test windows",
@@ -107,6 +111,10 @@ class EcgPhase(Study[EcgData]):
         "F1 over N, S, V",
         "beat_f1:F": "the same probe's F1 on fusion beats (nearly one person)",
         "beat_auroc": "its one-against-rest AUROC, macro over N, S, V",
+        **glass.definitions("phase", "the shift"),
+        "record_gap": "how well the record is told (balanced accuracy above chance, 0 to 1: linear "
+        "probe fitted on the first half in time of each test record, scored on the second, 30 s "
+        "gap) from the invariant block, minus the same from the variant block",
         "cosine_mean@circular": "cosine under circular shifts, where exact rows are exact",
         "record_p10@projector": "record_p10 of SimCLR's latents after its projector",
         "cosine_75ms@projector": "cosine_75ms of SimCLR's latents after its projector",
@@ -156,7 +164,7 @@ class EcgPhase(Study[EcgData]):
         content, trials = recipe_of(cell.method, prepared.data_name, budget, cell.seed)
         model, projector, epochs = train(content, prepared, cell.method == "random", progress)
         progress("measuring")
-        return _measured(model, projector, epochs, trials, prepared)
+        return _measured(model, projector, epochs, trials, prepared, glass.has_glass_box(cell))
 
     def conclude(self, results: Mapping[str, Any]) -> str:
         """Say what became of the similarity at 75 ms."""
@@ -209,7 +217,12 @@ def before_heads(model: Model) -> nn.Module:
 
 
 def _measured(
-    model: Model, projector: nn.Module | None, epochs: int, trials: int, prepared: EcgData
+    model: Model,
+    projector: nn.Module | None,
+    epochs: int,
+    trials: int,
+    prepared: EcgData,
+    boxed: bool,
 ) -> CellResult:
     test, scores = prepared.test, Scores()
     schema = model.schema
@@ -230,7 +243,9 @@ def _measured(
     measures.measure_invariance(invariant, test, scores)
     measures.measure_circular(invariant, test, scores)
     measures.measure_retrieval(invariant, test, scores)
-    measures.measure_phase(blocks, inside, outside, test, scores)
+    phase = measures.measure_phase(blocks, inside, outside, test, scores)
+    if boxed:
+        measures.measure_glass_box(blocks, schema, phase, test, scores)
     measures.measure_beats(everything, test, scores)
     measures.measure_blocks(blocks, test, scores)
     if model.decoder is not None and epochs:

@@ -31,7 +31,8 @@ class MeasuredWindows:
     """The windows of test people (and beats of training people) that every row is measured on.
 
     `gallery_shift`, `probe_shift`: one fixed θ a window, in s. `shape_neighbours`: the ten
-    nearest by shape-based distance of each of `shape_queries`.
+    nearest by shape-based distance of each of `shape_queries`. `heart_rate`: beats a minute at each
+    gallery window, NaN where fewer than three beats are annotated around it.
     """
 
     sweep: Windows
@@ -44,6 +45,7 @@ class MeasuredWindows:
     beats_train: Windows
     beats_test: Windows
     shift: PhaseShift
+    heart_rate: NDArray[np.float64]
     showcase: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -74,8 +76,25 @@ def measured_windows(
         beats_train=event_windows(seen, classes, 100, MAX_SHIFT_S, *cut, seed=9),
         beats_test=event_windows(test, classes, 100, MAX_SHIFT_S, *cut, seed=10),
         shift=shift,
+        heart_rate=_heart_rate(test, gallery),
         showcase=_showcase(gallery, gallery_shift, shift),
     )
+
+
+def _heart_rate(test: Dataset, windows: Windows) -> NDArray[np.float64]:
+    """60 over the mean interval of the annotated beats within 5 s of each window's centre."""
+    found = np.full(len(windows), np.nan)
+    centre = windows.start + windows.centred.shape[-1] / windows.rate / 2
+    for recording in test.recordings:
+        if recording.events is None:
+            continue
+        beats = recording.events.sample / recording.rate
+        own = np.flatnonzero(windows.record == recording.name)
+        first, end = np.searchsorted(beats, [centre[own] - 5, centre[own] + 5])
+        known = end - first > 2
+        first, last = first[known], end[known] - 1
+        found[own[known]] = 60 * (last - first) / (beats[last] - beats[first])
+    return found
 
 
 def _shape_neighbours(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -49,6 +50,21 @@ class Measured:
     full: Read
     sides: Sides
     classes: tuple[str, ...]
+
+    @cached_property
+    def upright(self) -> Tensor:
+        """Latents of the test windows as they are."""
+        return self.embed(self.sides.test.signals)
+
+    @cached_property
+    def turned(self) -> list[Tensor]:
+        """The same under `DRAWS` Haar-uniform rotations."""
+        return _turned(self, FAMILIES[""])
+
+    @cached_property
+    def turned_once(self) -> tuple[Tensor, Tensor, NDArray[Any]]:
+        """The same under one draw, its θ, and where gravity then points, (n, 3)."""
+        return _turned_once(self, self.sides.test, 13)
 
     @property
     def inside(self) -> tuple[str, ...]:
@@ -113,7 +129,7 @@ def measure_classes(subject: Measured, scores: Scores) -> None:
     """Accuracy and consistency, upright and under every family of rotations."""
     test = subject.sides.test
     truth, people = subject.codes(test), test.person
-    z = subject.embed(test.signals)
+    z = subject.upright
     guess, full = subject.invariant(z), subject.full(z)
     names, counts = np.unique(people, return_counts=True)
     scores.counts |= {str(n): int(c) for n, c in zip(names, counts, strict=True)}
@@ -122,7 +138,8 @@ def measure_classes(subject: Measured, scores: Scores) -> None:
     _add(scores, "accuracy_full", full == truth, people)
     right = guess == truth
     for suffix, family in FAMILIES.items():
-        turned = np.stack([subject.invariant(each) for each in _turned(subject, family, DRAWS)])
+        views = _turned(subject, family) if suffix else subject.turned
+        turned = np.stack([subject.invariant(each) for each in views])
         same = turned == guess
         _add(scores, f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
         _add(scores, f"consistency{suffix}", same.mean(axis=0), people)
@@ -151,12 +168,9 @@ def measure_classes(subject: Measured, scores: Scores) -> None:
 def measure_latents(subject: Measured, scores: Scores) -> None:
     """``cosine_rotated`` beside ``cosine_random``, on the invariant block; the map."""
     test, truth = subject.sides.test, subject.codes(subject.sides.test)
-    inside = _select(subject, subject.inside, subject.embed(test.signals))
+    inside = _select(subject, subject.inside, subject.upright)
     turned = np.stack(
-        [
-            cosine(inside, _select(subject, subject.inside, each))
-            for each in _turned(subject, Rotation(), DRAWS)
-        ]
+        [cosine(inside, _select(subject, subject.inside, each)) for each in subject.turned]
     )
     _add(scores, "cosine_rotated", turned.mean(axis=0), test.person)
     rng = np.random.default_rng(3)
@@ -177,22 +191,13 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
     """``orientation_error`` from the variant or equivariant block, and what the others leak."""
     train, test = subject.sides.train, subject.sides.test
     rows = np.sort(np.random.default_rng(4).permutation(len(train))[:PROBED])
-    fitted, unseen = train.take(rows), test
-    sizes = [np.linalg.norm(_gravity(each.signals).numpy(), axis=1) for each in (fitted, test)]
-    if min(float(np.median(each)) for each in sizes) < 0.3:
-        return  # no gravity, no direction to read
-    turn = Rotation()
-    seen: list[tuple[Tensor, NDArray[Any]]] = []
-    for windows, seed in ((fitted, 12), (unseen, 13)):
-        theta = turn.sample(len(windows), torch.Generator().manual_seed(seed))
-        up = (
-            turn.matrices(theta)
-            @ nn.functional.normalize(_gravity(windows.signals), dim=1)[..., None]
-        )
-        seen.append((subject.embed(turn.apply(windows.signals, theta)), up[..., 0].numpy()))
+    fitted = train.take(rows)
+    if not (has_gravity(fitted) and has_gravity(test)):
+        return  # no direction to read
+    z, _, directions = _turned_once(subject, fitted, 12)
+    new, _, truth = subject.turned_once
 
     def probe(blocks: tuple[str, ...]) -> DirectionProbe:
-        (z, directions), (new, truth) = seen
         return direction_probe(
             _select(subject, blocks, z),
             directions,
@@ -208,7 +213,7 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
     scores.add("orientation_r2_invariant", (inside or outside).r2)
     few = np.sort(np.random.default_rng(5).permutation(len(test))[:DRAWN])
     scores.artifacts["directions"] = {
-        "true": np.round(seen[1][1][few], 3).tolist(),
+        "true": np.round(truth[few], 3).tolist(),
         "read": np.round(outside.predicted[few], 3).tolist(),
         "block": " + ".join(subject.outside),
     }
@@ -217,9 +222,9 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
 def measure_angles(subject: Measured, scores: Scores) -> None:
     """Accuracy and consistency against the angle of a rotation about a random axis."""
     test = subject.sides.test
-    test = test.take(slice(None, None, max(1, len(test) // 1500)))
+    part = slice(None, None, max(1, len(test) // 1500))
+    guess, test = subject.invariant(subject.upright[part]), test.take(part)
     truth, turn = subject.codes(test), Rotation()
-    guess = subject.invariant(subject.embed(test.signals))
     axis = torch.randn(len(test), 3, generator=torch.Generator().manual_seed(14))
     axis = nn.functional.normalize(axis, dim=1)
     curves: dict[str, list[list[float]]] = {"accuracy": [], "consistency": []}
@@ -235,10 +240,20 @@ def measure_angles(subject: Measured, scores: Scores) -> None:
     scores.artifacts["angles"] = {"degrees": list(ANGLES)} | curves
 
 
-def _turned(subject: Measured, family: Rotation, draws: int) -> list[Tensor]:
-    """Latents of the test windows under so many draws, the same for every method."""
+def _turned(subject: Measured, family: Rotation) -> list[Tensor]:
+    """Latents of the test windows under `DRAWS` draws, the same for every method."""
     x, generator = subject.sides.test.signals, torch.Generator().manual_seed(10)
-    return [subject.embed(family.apply(x, family.sample(len(x), generator))) for _ in range(draws)]
+    return [subject.embed(family.apply(x, family.sample(len(x), generator))) for _ in range(DRAWS)]
+
+
+def _turned_once(
+    subject: Measured, windows: Windows, seed: int
+) -> tuple[Tensor, Tensor, NDArray[Any]]:
+    turn = Rotation()
+    theta = turn.sample(len(windows), torch.Generator().manual_seed(seed))
+    up = nn.functional.normalize(_gravity(windows.signals), dim=1)[..., None]
+    z = subject.embed(turn.apply(windows.signals, theta))
+    return z, theta, (turn.matrices(theta) @ up)[..., 0].numpy()
 
 
 def _select(subject: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
@@ -248,6 +263,11 @@ def _select(subject: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[An
 def _gravity(x: Tensor) -> Tensor:
     """Mean acceleration of each window, (n, 3)."""
     return x[:, :3].mean(dim=2)
+
+
+def has_gravity(windows: Windows) -> bool:
+    """Whether the mean acceleration of the windows has a direction to be read."""
+    return float(np.median(np.linalg.norm(_gravity(windows.signals).numpy(), axis=1))) >= 0.3
 
 
 def _add(scores: Scores, name: str, values: NDArray[Any], people: NDArray[np.str_]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from triptych.errors import InputError
+from triptych.studies import glass
 from triptych.studies.base import (
     Cell,
     CellResult,
@@ -18,6 +19,7 @@ from triptych.studies.base import (
     Study,
 )
 from triptych.studies.fitted import fitted_model
+from triptych.studies.imu_glass import measure_glass_box
 from triptych.studies.imu_measures import (
     DRAWS,
     FAMILIES,
@@ -68,6 +70,9 @@ class ImuRotation(Study[ImuData]):
         "cosine_random": "lower",
         "orientation_error": "lower",
         "orientation_r2_invariant": "lower",
+        "purity@gravity": "higher",
+        "leakage@gravity": "lower",
+        "activity_share": "higher",
     }
     definitions: ClassVar[Mapping[str, str]] = {
         "accuracy": "upright test windows, invariant head",
@@ -96,6 +101,10 @@ class ImuRotation(Study[ImuData]):
                 ("@cube24", "the 24 rotations that map axes to axes"),
             )
         },
+        **glass.definitions("gravity", "its direction in a rotated window"),
+        "activity_share": "how well the activity is told (balanced accuracy above chance, 0 to 1: "
+        "linear probe fitted on half of the test people, scored on the others) from the invariant "
+        "block, over the same from all blocks; glass box, first seed and fold",
         "recall:sitting": "share of sitting windows that are recognised upright",
         "recall_rotated:sitting": "the same under Haar rotations",
         "recall:standing": "share of standing windows that are recognised upright",
@@ -148,6 +157,8 @@ class ImuRotation(Study[ImuData]):
         )
         for measure in (measure_classes, measure_latents, measure_orientation, measure_angles):
             measure(subject, scores)
+        if glass.has_glass_box(cell):
+            measure_glass_box(subject, scores)
         return CellResult(
             metrics=scores.metrics,
             subjects=scores.by_subject(),

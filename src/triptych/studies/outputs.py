@@ -10,7 +10,7 @@ from triptych.audit.canvas import titled
 from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import escaped
 from triptych.files import write_atomically, write_json
-from triptych.studies import wording
+from triptych.studies import glass, wording
 from triptych.studies.base import Figure, Finished, Prepared, Study
 from triptych.studies.results import results_of
 
@@ -43,6 +43,8 @@ def write_results(
         lines += [f"## {heading}", "", *(f"- {escaped(point)}" for point in points), ""]
     for table in wording.metric_tables(study, results, headline=False):
         lines += ["## Further metrics", "", table.to_markdown(), ""]
+    for table in glass.tables(study, finished):
+        lines += ["## Glass box", "", table.to_markdown(), ""]
     lines += ["## Definitions", ""]
     lines += [f"- `{name}`: {escaped(text)}" for name, text in results["definitions"].items()]
     with write_atomically(folder / "table.md") as handle:
@@ -70,6 +72,9 @@ def write_figures_and_report(
     note = note_of(prepared)
     (folder / FIGURES).mkdir(parents=True, exist_ok=True)
     figures = study.draw(results, finished, folder / FIGURES, note)
+    boxes = tuple(glass.tables(study, finished))
+    drawn = glass.figure(study, finished, folder / FIGURES, note)
+    inside = (*boxes, *(_picture(each, folder) for each in drawn))
     sections = [
         Section(
             "",
@@ -81,6 +86,7 @@ def write_figures_and_report(
         Section("Results", _results(study, results)),
         *(Section(f.title, (_picture(f, folder),)) for f in figures),
         *_further(study, results),
+        *([Section("Glass box", inside)] if inside else []),
         Section("Definitions", (Terms(results["definitions"]),)),
         Section("What was run", _provenance(prepared, results, command)),
     ]

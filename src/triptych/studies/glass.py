@@ -1,0 +1,109 @@
+"""The glass box of a study's methods: measured in the first cell of each, shown in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from triptych.audit import plots
+from triptych.audit.factors import knowledge, readable
+from triptych.audit.glassbox import Factor, GlassBox, Known
+from triptych.audit.tables import Table, Value
+from triptych.latent import LatentSchema
+from triptych.studies.base import Cell, Figure, Finished, Study
+from triptych.studies.figures import first_cells
+from triptych.studies.scores import Scores
+
+ALL = "all blocks"  # beside the blocks of a latent that has several
+
+
+def definitions(factor: str, words: str) -> dict[str, str]:
+    """Lines for ``purity@…`` and ``leakage@…`` of a study's `definitions`."""
+    return {
+        f"purity@{factor}": f"score of {words} (R², other people than the probe was fitted on; "
+        "below 0 counts as 0) in the block that is meant for it, minus the best score in another "
+        "block that declares a relation; glass box, first seed and fold",
+        f"leakage@{factor}": f"score of {words} in the blocks that declare to be invariant to the "
+        "transform (the best of them); glass box, first seed and fold",
+    }
+
+
+def has_glass_box(cell: Cell) -> bool:
+    """Whether this cell is the one of its method in which the glass box is measured."""
+    return cell.seed == cell.fold == 0
+
+
+def with_all(z: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Latents by block and, where there are several, all of them as one."""
+    import torch
+
+    return {**z, ALL: torch.cat(list(z.values()), dim=1)} if len(z) > 1 else dict(z)
+
+
+def measure(factors: Sequence[Factor], schema: LatentSchema, scores: Scores) -> GlassBox | None:
+    """Read the factors from the blocks and keep the matrix; None if the data have none of them."""
+    box, notes = readable(factors, schema)
+    if box is not None:
+        scores.artifacts["glass_box"] = box.to_dict() | {"notes": notes}
+    return box
+
+
+def score_of(box: GlassBox, factor: str, blocks: Sequence[str]) -> float:
+    """Best score of a factor in any of these blocks, NaN if it was not read; below 0 counts as 0.
+
+    The runner leaves out a figure that is NaN.
+    """
+    held = [c.score for c in box.cells if c.factor == factor and c.block in blocks]
+    return max(0.0, *held) if held else float("nan")
+
+
+def tables(study: Study[Any], finished: Sequence[Finished]) -> list[Table]:
+    """One table of all methods that have a glass box: methods and blocks by factors."""
+    found: list[tuple[str, Table]] = []
+    notes = ["First seed and fold of every method."]
+    for method, kept in _boxes(study, finished).items():
+        found += [(method, table) for table in knowledge(_box(kept))]
+        notes += [f"{method}: {note}." for note in kept["notes"]]
+    if not found:
+        return []
+    names = tuple(dict.fromkeys(name for _, table in found for name in table.header[1:]))
+    lines: list[tuple[Value, ...]] = []
+    for method, table in found:
+        for row in table.rows:
+            held = dict(zip(table.header[1:], row[1:], strict=True))
+            called = Value(f"{method}: {row[0].text}")
+            lines.append((called, *(held.get(name, Value("–")) for name in names)))
+    notes.insert(1, found[0][1].note)
+    return [Table(("method: block", *names), tuple(lines), note=" ".join(notes))]
+
+
+def figure(
+    study: Study[Any], finished: Sequence[Finished], folder: Path, note: str
+) -> list[Figure]:
+    """Draw the blocks and factors of the method under study, if it has been measured."""
+    kept = _boxes(study, finished).get(study.focus)
+    if kept is None:
+        return []
+    title = f"What each block of {study.focus} knows"
+    plots.block_factor_map(
+        kept["cells"], folder / "glass_box.png", meant=kept["meant"], title=title, note=note
+    )
+    caption = (
+        "Score of held-out probes that read a factor from a block, on test people: 0 is chance, 1 "
+        "all known. Framed: the block meant for the factor; dashed: a block that declares to be "
+        "invariant to it."
+    )
+    return [Figure("glass_box.png", title, caption, "Heat map of blocks and factors")]
+
+
+def _boxes(study: Study[Any], finished: Sequence[Finished]) -> dict[str, Any]:
+    cells = first_cells(study, finished)
+    return {name: kept["glass_box"] for name, kept in cells.items() if "glass_box" in kept}
+
+
+def _box(kept: Mapping[str, Any]) -> GlassBox:
+    others = {name: kept[name] for name in ("meant", "purity", "free", "leakage")}
+    return GlassBox(tuple(Known(**cell) for cell in kept["cells"]), **others)
