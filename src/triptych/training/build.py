@@ -40,7 +40,7 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     Parameters
     ----------
     channels, length
-        Shape of a window without context.
+        Shape of a window without context; of images the height, which is the width.
 
     Raises
     ------
@@ -49,9 +49,9 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     """
     schema = recipe.schema_of_latent
     front_end, seen = _front_end(recipe, channels, length)
-    trunk = networks.encoder(
-        recipe.encoder.name, channels=seen[0], length=seen[1], **recipe.encoder.settings
-    )
+    name = recipe.encoder.name
+    extent = {"size" if name == "image" else "length": seen[1]}
+    trunk = networks.encoder(name, channels=seen[0], **extent, **recipe.encoder.settings)
     return Parts(
         front_end,
         BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
