@@ -23,7 +23,6 @@ ENCODERS: Mapping[str, type[nn.Module]] = {
     "conv": ConvEncoder,
     "resnet": ResNetEncoder,
     "guaranteed": GuaranteedEncoder,
-    "image": ImageEncoder,
 }
 FRONT_ENDS: Mapping[str, type[FrontEnd]] = {
     "standardize": Standardize,
@@ -37,7 +36,7 @@ FRONT_ENDS: Mapping[str, type[FrontEnd]] = {
     "invariants_beside": InvariantsBeside,
 }
 DECODERS: Mapping[str, type[nn.Module]] = {"conv_decoder": ConvDecoder}
-IMAGES: Mapping[str, type[nn.Module]] = {"image_decoder": ImageDecoder}
+IMAGES: Mapping[str, type[nn.Module]] = {"image": ImageEncoder, "image_decoder": ImageDecoder}
 ALL: Mapping[str, type[nn.Module]] = {**ENCODERS, **FRONT_ENDS, **DECODERS, **IMAGES}
 
 

@@ -128,7 +128,7 @@ def _maps(cells: Mapping[str, Any], path: Path, title: str, note: str) -> None:
             shares = np.array(cell["shares"], dtype=float).reshape(-1, len(classes))
             order = np.lexsort((-shares.max(axis=1), shares.argmax(axis=1)))
             image = axis.imshow(
-                shares[order].T, cmap="cividis_r", vmin=0, vmax=1, aspect="auto",
+                shares[order].T, cmap="Blues", vmin=0, vmax=1, aspect="auto",
                 interpolation="nearest",
             )  # fmt: skip
             axis.set_title(f"{method}: {len(shares)} active dimensions")

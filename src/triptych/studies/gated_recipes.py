@@ -39,8 +39,8 @@ KINDS: dict[str, dict[str, Any]] = {
         "encoder": {
             "name": "conv",
             "front_end": "second_order",
-            "widths": [48, 64, 96, 96],
-            "kernels": [9, 5, 5, 3],
+            "widths": [32, 48, 64, 96],
+            "kernels": [5, 5, 5, 3],
             "strides": [2, 2, 2, 1],
         },
     },
@@ -52,7 +52,7 @@ KINDS: dict[str, dict[str, Any]] = {
         ],
     },
     "image": {
-        "encoder": {"name": "image", "widths": [16, 32, 64]},
+        "encoder": {"name": "image", "widths": [32, 64]},
         "transforms": [
             {"name": "image_crop", "max_zoom": 0.3, "max_shift": 0.15},
             {"name": "image_tone"},

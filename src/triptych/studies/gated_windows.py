@@ -18,10 +18,9 @@ from triptych.studies.base import Options, Prepared
 IMU = ("watch-18", "hapt-6", "simulated")
 NAMES = (*IMU[:2], "mitdb", "digits", IMU[2])
 # Windows at most: to train on, to validate on, to measure on.
-MOST = {"smoke": (256, 128, 300), "quick": (6000, 1500, 4000), "full": (12_000, 3000, 8000)}
+MOST = {"smoke": (256, 128, 300), "quick": (4000, 1000, 4000), "full": (12_000, 3000, 8000)}
 BEATS = ("N", "S", "V")  # fusion beats are nearly one person's
 MAX_SHIFT_S = 0.25
-SIDE = 16  # pixels of an image, twice those of the data
 GROUPS = 20  # of the digits' test images, whose writers are not recorded
 
 
@@ -113,7 +112,7 @@ def _digits(name: str, data: Path | None, options: Options) -> GatedData:
     train, validation, test = (_pictures(*images.handwriting(side), side) for side in images.SIDES)
     return GatedData(
         data_name=name,
-        fingerprint=images.fingerprint({"name": "scikit-learn's digits", "side": SIDE}),
+        fingerprint=images.fingerprint({"name": "scikit-learn's digits"}),
         notes=(
             f"The writers of the digits are not recorded: {GROUPS} random groups of test images "
             "stand for people in the intervals, which may be too narrow.",
@@ -131,10 +130,9 @@ def _digits(name: str, data: Path | None, options: Options) -> GatedData:
 
 def _pictures(pixels: np.ndarray, digits: np.ndarray, side: str) -> Windows:
     n = len(pixels)
-    x = torch.nn.functional.interpolate(torch.tensor(pixels)[:, None], size=SIDE, mode="bicubic")
     group = np.random.default_rng(0).permutation(n) % GROUPS
     return Windows(
-        signals=x,
+        signals=torch.tensor(pixels)[:, None],
         rate=1.0,
         context=0,
         record=np.array([f"{side} {i}" for i in range(n)]),
