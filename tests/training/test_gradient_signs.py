@@ -44,7 +44,7 @@ def test_flips_of_the_common_dimensions_are_counted(often: int, rate: float) -> 
     assert watch.flips == [rate]
     assert watch.open == [1.0]
     objective(z.clone().requires_grad_()).backward()
-    assert not watch._signs  # it has let go
+    assert not watch._opened  # it has let go
 
 
 def test_watching_changes_no_training() -> None:

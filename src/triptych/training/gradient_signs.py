@@ -60,7 +60,7 @@ class GradientSigns(L.Callback):
         if len(flipped):
             self.flips.append(float(flipped.float().mean()))
             self.open.append(float(opened[common].mean()))
-        self._signs, self._opened = [], []
+        self._signs, self._opened = self._signs[-1:], []
 
     def _watch(self, module: torch.nn.Module, given: tuple[Any, ...]) -> None:
         z: Tensor = given[0]
