@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from triptych.audit.statistics import (
     bootstrap_interval,
+    jackknife_per_subject,
     paired_difference,
     per_subject,
     stack_subjects,
@@ -136,3 +137,28 @@ def test_refusals() -> None:
         paired_difference([1.0, np.nan], [1.0, 2.0])
     with pytest.raises(InputError, match="subjects has the shape"):
         per_subject([1.0, 2.0], ["a"])
+
+
+def test_a_jackknife_of_a_mean_is_every_subjects_own_mean() -> None:
+    rng = np.random.default_rng(0)
+    values, people = rng.normal(size=40), np.array(list("aabbbccccd" * 4))
+    parts = jackknife_per_subject(lambda kept: float(values[kept].mean()), people, 40)
+    own = per_subject(values, people)
+    assert {name: n for name, (_, n) in parts.items()} == {name: n for name, (_, n) in own.items()}
+    for name, (mean, _) in own.items():
+        assert parts[name][0] == pytest.approx(mean)
+
+
+def test_a_jackknife_of_a_ratio_matches_the_formula_written_out() -> None:
+    rng = np.random.default_rng(1)
+    a, b, people = rng.uniform(1, 2, 12), rng.uniform(1, 2, 12), np.repeat(list("xyz"), [2, 4, 6])
+    parts = jackknife_per_subject(lambda kept: float(a[kept].sum() / b[kept].sum()), people, 12)
+    for name, n in zip("xyz", (2, 4, 6), strict=True):
+        without = a[people != name].sum() / b[people != name].sum()
+        whole = a.sum() / b.sum()
+        assert parts[name] == (pytest.approx(12 / n * whole - (12 / n - 1) * without), n)
+
+
+def test_one_subject_cannot_be_left_out() -> None:
+    with pytest.raises(InputError, match="one subject has all rows"):
+        jackknife_per_subject(lambda kept: 0.0, ["a", "a"], 2)

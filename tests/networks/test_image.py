@@ -9,6 +9,7 @@ import torch
 
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema
+from triptych.networks import Standardize
 from triptych.networks.image import ImageDecoder, ImageEncoder
 
 
@@ -44,3 +45,11 @@ def test_an_image_is_encoded_as_if_alone() -> None:
     x = torch.rand(5, 3, 32, 32, dtype=torch.float64)
     alone = torch.cat([encoder(each[None]) for each in x])
     assert torch.allclose(encoder(x), alone, atol=1e-12)
+
+
+def test_images_are_standardised_as_a_whole() -> None:
+    x = torch.rand(3, 2, 8, 8) * torch.tensor([1.0, 5.0])[:, None, None] + 3
+    seen = Standardize()(x)
+    torch.testing.assert_close(seen.mean(dim=(2, 3)), torch.zeros(3, 2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(seen.square().mean(dim=(2, 3)), torch.ones(3, 2))
+    assert float(seen.mean(dim=3).abs().max()) > 0.1  # rows keep their differences

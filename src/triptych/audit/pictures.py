@@ -137,3 +137,44 @@ def _trace(axis: Any, signal: Any, rate: float, colour: str, last: bool) -> None
     axis.locator_params(axis="x", nbins=3)
     if last:
         axis.set_xlabel("time, s", fontsize=9)
+
+
+def excited_dimensions(
+    found: Sequence[Mapping[str, Any]], path: Path, *, title: str, note: str = ""
+) -> None:
+    """Draw the windows that excite single dimensions most, a column a dimension.
+
+    Parameters
+    ----------
+    found
+        ``dimension``, ``speaks_for``, ``share`` and ``open`` (0 to 1), and ``signals``, each
+        (channels, time) or an image (height, width), with one of ``labels`` each.
+    """
+    deep, wide = max(len(each["signals"]) for each in found), len(found)
+    with canvas(path, max(1.2 * wide, 4.0), 1.05 * deep + 1.5, title, note) as figure:
+        axes = figure.subplots(deep, wide, squeeze=False)
+        channels = 0
+        for column, each in enumerate(found):
+            for axis, signal, label in zip(
+                axes[:, column], each["signals"], each["labels"], strict=False
+            ):
+                x = np.array(signal, dtype=float)
+                if x.shape[0] == x.shape[1]:
+                    axis.imshow(x, cmap="gray_r")
+                else:
+                    channels = min(3, len(x))
+                    for values, colour in zip(x[:3], COLOURS, strict=False):
+                        axis.plot(values, color=colour if channels > 1 else INK, lw=1.0)
+                axis.set(xticks=[], yticks=[])
+                axis.grid(visible=False)
+                axis.set_xlabel(str(label)[:18], fontsize=7, labelpad=2)
+            axes[0, column].set_title(
+                f"dimension {each['dimension']}\n{str(each['speaks_for'])[:18]} "
+                f"{100 * each['share']:.0f} %\nopen in {100 * each['open']:.1f} %",
+                fontsize=7,
+                loc="center",
+            )
+        if channels > 1:
+            names = [f"channel {k + 1}" for k in range(channels)]
+            names[-1] += ", each window on its own scale"
+            legend(figure, [("line", COLOURS[k], name) for k, name in enumerate(names)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,39 @@ def per_subject(values: Rows, subjects: Labels) -> dict[str, tuple[float, int]]:
     count = np.bincount(index)
     mean = np.bincount(index, array) / count
     return {str(name): (float(m), int(n)) for name, m, n in zip(names, mean, count, strict=True)}
+
+
+def jackknife_per_subject(
+    statistic: Callable[[NDArray[np.bool_]], float], subjects: Labels, n: int
+) -> dict[str, tuple[float, int]]:
+    """Each subject's part in a figure of all rows that is no mean of theirs (a macro F1, c′).
+
+    Pseudo-values of the delete-a-group jackknife, (n/m) s − (n/m − 1) s₋, with s the figure of all
+    n rows and s₋ the one without the subject's m. Of a mean they are the subject's own means, as
+    `per_subject` gives them, so that intervals and paired comparisons take either.
+
+    Parameters
+    ----------
+    statistic
+        Which rows are kept (n,) → the figure.
+    subjects
+        (n,) subject of every row; at least two.
+
+    Source: Busing, Meijer and van der Leeden, "Delete-m jackknife for unequal m" (1999), eq. 7.
+    """
+    names, index, count = np.unique(
+        as_labels(subjects, n, "subjects"), return_inverse=True, return_counts=True
+    )
+    if len(names) < 2:
+        raise InputError(
+            "one subject has all rows: leaving it out leaves nothing; give two or more"
+        )
+    whole = statistic(np.ones(n, dtype=bool))
+    parts: dict[str, tuple[float, int]] = {}
+    for k, (name, m) in enumerate(zip(names, count, strict=True)):
+        factor = n / m
+        parts[str(name)] = (factor * whole - (factor - 1) * statistic(index != k), int(m))
+    return parts
 
 
 def stack_subjects(rows: Sequence[Mapping[str, float | None]]) -> tuple[Floats, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,6 +35,13 @@ def explain(
             "a data set: mitdb, simulated, mitdb:DIR.",
         ),
     ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="With --data: draw the signals that excite each gated dimension most.",
+        ),
+    ] = None,
     per_record: PerRecord = 50,
     seed: Seed = 0,
     rate: Rate = None,
@@ -44,13 +52,20 @@ def explain(
     """Say what each block of a model is and knows, and how the model was made."""
     from triptych.audit.explain import explain as explained
     from triptych.audit.factors import glass_box_of, knowledge
+    from triptych.audit.gated import spoken
     from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
     from triptych.audit.sweep import transform_for
+    from triptych.errors import InputError
     from triptych.model import Model
     from triptych.transforms import context_of
 
     loaded = Model.load(model)
-    box, title = None, ""
+    box, title, gated = None, "", None
+    if figure is not None and (data is None or not any(b.gate for b in loaded.schema.blocks)):
+        raise InputError(
+            "--figure draws what excites gated dimensions: give --data, and a model with a gated "
+            "block (a recipe's latent: [{name: ..., size: ..., gate: {}}])"
+        )
     if data is not None:
         given = own_options(rate, channels, label_column, person_column)
         source = fit_to(open_data(data, given), loaded.preprocessing)
@@ -58,6 +73,7 @@ def explain(
         widest = max(transforms, key=context_of, default=None)
         windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)
         box, left_out = glass_box_of(loaded, windows, transforms, seed=seed)
+        gated = spoken(loaded, windows, transforms, seed=seed)
         title = source.dataset.title
         note([*source.notes, *seen_before(loaded, source), *left_out])
     said = explained(loaded, box, title)
@@ -69,6 +85,12 @@ def explain(
         show_rows(("block", "what it knows"), list(said.known.items()), right=())
         for table in knowledge(box):
             show_table(table)
+    if gated is not None:
+        for table in gated.tables():
+            show_table(table)
+        if figure is not None:
+            gated.draw(figure, title)
+            say(f"The signals are drawn in {figure}.")
     show_rows((), list(said.facts.items()), right=())
     if said.figures:
         figures = [(name, f"{value:.4g}") for name, value in said.figures.items()]

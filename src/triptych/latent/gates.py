@@ -5,6 +5,7 @@ Cui et al., "Bayesian Gated Non-Negative Contrastive Learning" (ICML 2026, arXiv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from triptych.latent.schema import LatentSchema
 
 Mode = Literal["ste", "gumbel", "soft"]
+PriorOf = Literal["sample", "usage"]
 NonNegativity = Literal["relu", "rep_relu"]
 SMALLEST = 0.01  # probabilities are kept this far from 0 and 1 in the KL
 
@@ -31,6 +33,11 @@ class BernoulliGate:
     ----------
     prior
         ρ, the prior probability that a gate is open, in (0, 1).
+    prior_of
+        ``"sample"``: every gate of every sample has it, as in the paper. ``"usage"`` (ours): the
+        share of samples that open a dimension has it. A prior of 0.05 a sample lets dimensions
+        die until few and common ones are left; of usage it keeps all of them, each for a twentieth
+        of the samples.
     temperature
         T of the probability α = σ(logit/T), above 0.
     mode
@@ -44,6 +51,10 @@ class BernoulliGate:
         In (0, 1). Where it would close every dimension of a sample, the most probable stays open.
     detach
         Whether the gate reads the features without training what makes them.
+    start
+        Probability α, before training, of a gate whose network says 0; in (0, 1). Ours: at 0.5, as
+        the paper has it, half of the gates begin closed, and what is closed is not trained; near 1
+        training begins as NCL's, and the KL closes what the contrast misses least.
 
     Raises
     ------
@@ -58,9 +69,12 @@ class BernoulliGate:
     depth: int = 2
     threshold: float = 0.5
     detach: bool = True
+    start: float = 0.5
+    prior_of: PriorOf = "sample"
 
     def __post_init__(self) -> None:
-        inside = {"prior": (0, 1), "threshold": (0, 1), "temperature": (0, float("inf"))}
+        inside = dict.fromkeys(("prior", "threshold", "start"), (0, 1))
+        inside["temperature"] = (0, math.inf)
         for name, (low, high) in inside.items():
             value: Any = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -70,6 +84,7 @@ class BernoulliGate:
                 raise InputError(f"a gate's {name} is {value}; it must be {expected}")
         for name, allowed in {
             "mode": ("ste", "gumbel", "soft"),
+            "prior_of": ("sample", "usage"),
             "depth": (1, 2, 3),
             "detach": (True, False),
         }.items():
@@ -96,7 +111,11 @@ class BernoulliGate:
             ) from error
 
     def kl(self, probability: Tensor) -> Tensor:
-        """`bernoulli_kl` of ``probability (n, d)`` to the prior."""
+        """`bernoulli_kl` of ``probability (n, d)``, or of the usage that it means, to the prior."""
+        if self.prior_of == "usage":
+            usage = probability.mean(dim=0, keepdim=True)
+            # a dimension that nobody uses must feel the pull, too
+            return _divergence(straight_through(_inside(usage), usage), self.prior)
         return bernoulli_kl(probability, self.prior)
 
 
@@ -123,6 +142,7 @@ class GateNetwork(nn.Module):
             layers += [nn.ReLU()]
             before = width
         self.network = nn.Sequential(*layers[:-1])
+        self.offset = settings.temperature * math.log(settings.start / (1 - settings.start))
         self.size = size
 
     def draw(self, features: Tensor) -> Tensor | None:
@@ -138,9 +158,12 @@ class GateNetwork(nn.Module):
         return uniform.logit(eps=1e-6)
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Gates and probabilities α, each ``(n, d)``, of ``features (n, f)``; noise from `draw`."""
+        """Gates and what has the prior, each ``(n, d)``, of ``features (n, f)``; noise from `draw`.
+
+        The latter are the probabilities α; under a prior of usage the gates themselves.
+        """
         settings = self.settings
-        logit = self.network(features.detach() if settings.detach else features)
+        logit = self.network(features.detach() if settings.detach else features) + self.offset
         probability = (logit / settings.temperature).sigmoid()
         value = probability
         if noise is not None:
@@ -149,7 +172,8 @@ class GateNetwork(nn.Module):
             return value, probability
         most = value.argmax(dim=1, keepdim=True)
         opened = (value > settings.threshold).to(value.dtype).scatter(1, most, 1.0)
-        return straight_through(opened, value), probability
+        gates = straight_through(opened, value)
+        return gates, gates if settings.prior_of == "usage" else probability
 
 
 def bernoulli_kl(probability: Tensor, prior: float) -> Tensor:
@@ -158,7 +182,14 @@ def bernoulli_kl(probability: Tensor, prior: float) -> Tensor:
     α log(α/ρ) + (1 − α) log((1 − α)/(1 − ρ)) for ``probability (n, d)``, α and ρ clamped to
     [0.01, 0.99].
     """
-    a = probability.clamp(SMALLEST, 1 - SMALLEST)
+    return _divergence(_inside(probability), prior)
+
+
+def _inside(probability: Tensor) -> Tensor:
+    return probability.clamp(SMALLEST, 1 - SMALLEST)
+
+
+def _divergence(a: Tensor, prior: float) -> Tensor:
     p = min(max(prior, SMALLEST), 1 - SMALLEST)
     return (a * (a / p).log() + (1 - a) * ((1 - a) / (1 - p)).log()).sum(dim=1).mean()
 

@@ -34,8 +34,8 @@ class Standardize(FrontEnd):
     """Zero mean and unit standard deviation a window and channel; a model's first layer.
 
     It stands after the views, so that views are in physical units; gain and offset are then
-    invariant by construction. Signals ``(n, channels, time)`` of any scale → the same shape.
-    A constant channel becomes zeros.
+    invariant by construction. Signals ``(n, channels, time)`` of any scale, or images ``(n,
+    channels, height, width)`` → the same shape. A constant channel becomes zeros.
     """
 
     raw = True
@@ -45,11 +45,12 @@ class Standardize(FrontEnd):
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised signals, shape kept."""
-        centred = x - x.mean(dim=-1, keepdim=True)
-        centred = centred - centred.mean(dim=-1, keepdim=True)  # what rounding left of an offset
+        along = (-1,) if x.ndim < 4 else (-2, -1)
+        centred = x - x.mean(dim=along, keepdim=True)
+        centred = centred - centred.mean(dim=along, keepdim=True)  # what rounding left of an offset
         # Relative to the signal's own size, so that its unit does not matter (mV or V).
-        least = EPSILON * x.detach().abs().amax(dim=-1, keepdim=True) + TINY
-        return centred / (centred.square().mean(dim=-1, keepdim=True) + least.square()).sqrt()
+        least = EPSILON * x.detach().abs().amax(dim=along, keepdim=True) + TINY
+        return centred / (centred.square().mean(dim=along, keepdim=True) + least.square()).sqrt()
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -31,7 +31,8 @@ class NonNegative(SimCLR):
     Wang et al. 2024 (arXiv 2403.12459); Cui et al. 2026 (arXiv 2605.28441). Views and projector
     as in `SimCLR`; the gate reads the latents, as the paper's reads the encoder's output. Projector
     and gate are dropped after training. To keep gates in the model, give a block of the schema one
-    (``Block(..., gate=BernoulliGate())``) and use this objective with ``projection=0``.
+    (``Block(..., gate=BernoulliGate())``): it is then non-negative already, and BayesNCL is
+    `SimCLR` with ``projection=0`` on it (a second ReLU here would damp the gradient twice).
 
     Parameters
     ----------

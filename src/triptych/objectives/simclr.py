@@ -57,9 +57,13 @@ class SimCLR(nn.Module):
         """Two views a sample, each under its own draw of every transform."""
         return two_views(x, self.transforms, generator)
 
+    def represent(self, z: Tensor) -> Tensor:
+        """What the loss compares, before normalising: the projection ``(n, d)`` of latents `z`."""
+        return self.projector(z)
+
     def forward(self, z: Tensor, views: Views, isolated: Tensor | None = None) -> LossTerms:
         """NT-Xent of latents ``(2n, size)``."""
-        first, second = gather_halves(self.projector(z))
+        first, second = gather_halves(self.represent(z))
         loss = terms.nt_xent(first, second, self.temperature)
         return LossTerms(loss, {"contrast": loss})
 

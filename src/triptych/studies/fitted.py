@@ -24,10 +24,12 @@ def fitted_model(
     untrained: bool,
     progress: Progress,
     shared_people: bool = False,
+    callbacks: Sequence[Any] = (),
 ) -> tuple[Model, nn.Module | None, int]:
     """Model of a recipe, SimCLR's projector if it has one, and the epochs that were run.
 
-    `untrained` leaves the weights as they are drawn: the row "random" of every study.
+    `untrained` leaves the weights as they are drawn: the row "random" of every study. `callbacks`
+    are lightning's.
     """
     from triptych.training import Recipe, fit
     from triptych.training.build import build, build_model
@@ -47,5 +49,6 @@ def fitted_model(
         channels=channels,
         progress=False,
         shared_people=shared_people,
+        callbacks=callbacks,
     )
     return fitted.model, getattr(fitted.objective, "projector", None), fitted.epochs

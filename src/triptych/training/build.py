@@ -13,6 +13,7 @@ from triptych import networks
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema
 from triptych.model import Model, Preprocessing
+from triptych.networks.registry import make
 from triptych.training.heads import TaskHeads
 from triptych.training.recipe import Recipe
 from triptych.training.settings import Named
@@ -40,7 +41,7 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     Parameters
     ----------
     channels, length
-        Shape of a window without context.
+        Shape of a window without context; of images the height, which is the width.
 
     Raises
     ------
@@ -49,9 +50,11 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     """
     schema = recipe.schema_of_latent
     front_end, seen = _front_end(recipe, channels, length)
-    trunk = networks.encoder(
-        recipe.encoder.name, channels=seen[0], length=seen[1], **recipe.encoder.settings
-    )
+    name, settings = recipe.encoder.name, recipe.encoder.settings
+    if name == "image":
+        trunk = make(name, {"channels": seen[0], "size": seen[1], **settings})
+    else:
+        trunk = networks.encoder(name, channels=seen[0], length=seen[1], **settings)
     return Parts(
         front_end,
         BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),

@@ -75,7 +75,8 @@ class Weights(Settings):
     """Weights of the parts of the loss; *task* is what the heads learn from labels.
 
     *consistency* draws the invariant head's predictions on both sides of a pair together; *gate*
-    is on the KL of each gated block's gates to their prior.
+    is on the KL of each gated block's gates to their prior. It is not multiplied by *structure*:
+    the prior is the block's, whatever the objective, so λ means the same under every one of them.
     """
 
     reconstruction: float = Field(default=1.0, ge=0)

@@ -13,6 +13,7 @@ from typing import Any, cast
 from triptych.errors import InputError
 from triptych.transforms.amplitude import BaselineWander, ChannelDropout, Gain, LeadSwap, NoiseSNR
 from triptych.transforms.base import Chain, Group, Transform, context_of
+from triptych.transforms.images import ImageCrop, ImageTone
 from triptych.transforms.orientation import AxisMirror, Rotation
 from triptych.transforms.timing import PhaseShift, TimeScale
 
@@ -23,6 +24,8 @@ __all__ = [
     "ChannelDropout",
     "Gain",
     "Group",
+    "ImageCrop",
+    "ImageTone",
     "LeadSwap",
     "NoiseSNR",
     "PhaseShift",
@@ -46,6 +49,8 @@ _TRANSFORMS: dict[str, Callable[..., Transform]] = {
     "lead_swap": LeadSwap,
     "rotation": Rotation,
     "axis_mirror": AxisMirror,
+    "image_crop": ImageCrop,
+    "image_tone": ImageTone,
 }
 
 

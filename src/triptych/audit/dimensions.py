@@ -1,0 +1,100 @@
+"""What single non-negative dimensions stand for, and the windows that excite them most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from triptych.audit.consistency import consistency
+from triptych.audit.inputs import Labels, Rows, as_array
+from triptych.audit.result import Result
+from triptych.errors import InputError
+
+
+@dataclass(frozen=True)
+class Dimension(Result):
+    """One dimension of a latent vector.
+
+    Attributes
+    ----------
+    index, open
+        Its place, and the share of samples that open it (z > 0).
+    factor, value, share
+        What it speaks for, such as ``"class"``, ``"walking"``, and the share of that value among
+        the samples that open it, values of equal weight. Of a transform the value is ``""`` and
+        the share that of its variance over all views that lies between views of one sample.
+    score
+        What was compared: the share, rescaled so that chance is 0.
+    top
+        Rows of the samples that excite it most, most first.
+    """
+
+    index: int
+    open: float
+    factor: str
+    value: str
+    share: float
+    score: float
+    top: tuple[int, ...]
+
+
+def dimensions(
+    z: Rows,
+    factors: Mapping[str, Labels],
+    views: Mapping[str, Rows] | None = None,
+    *,
+    top: int = 3,
+    fewest: int = 10,
+) -> list[Dimension]:
+    """Say what each dimension speaks for, best first.
+
+    Parameters
+    ----------
+    z
+        Non-negative latents (n, d).
+    factors
+        Name → one label a sample, e.g. class and person; of those with one value only nothing is
+        said.
+    views
+        Transform → latents (n, d) of the same samples under a draw of it.
+    top
+        Samples of each dimension that are named.
+    fewest
+        Dimensions that fewer samples open are left out: with a handful of samples every dimension
+        speaks for something.
+
+    Raises
+    ------
+    InputError
+        If rows do not match, or nothing is there to speak for.
+    """
+    rows = as_array(z, "z").astype(np.float64)
+    opened = (rows > 0).sum(axis=0)
+    spoken: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = []
+    for name, labels in factors.items():
+        if len(np.unique(np.asarray(labels))) < 2:
+            continue
+        found = consistency(rows, labels)
+        k, best = len(found.classes), found.shares.argmax(axis=1)
+        share = found.shares.max(axis=1)
+        spoken.append((name, np.array(found.classes)[best], share, (share - 1 / k) / (1 - 1 / k)))
+    for name, view in (views or {}).items():
+        both = np.stack([rows, as_array(view, name)])
+        share = both.var(axis=0).mean(axis=0) / both.var(axis=(0, 1)).clip(1e-300)
+        spoken.append((name, np.full(len(share), ""), share, share))
+    if not spoken:
+        raise InputError(
+            "there are no two classes, people or views: dimensions have nothing to say"
+        )
+    scores = np.stack([each[3] for each in spoken])
+    order = np.argsort(-scores.max(axis=0), kind="stable")
+    said: list[Dimension] = []
+    for d in (int(d) for d in order if opened[d] >= fewest):
+        name, value, share, score = spoken[int(scores[:, d].argmax())]
+        rising = tuple(np.argsort(-rows[:, d], kind="stable")[:top].tolist())
+        much = float(opened[d] / len(rows))
+        numbers = float(share[d]), float(score[d])
+        said.append(Dimension(d, much, name, str(value[d]), *numbers, rising))
+    return said

@@ -1,0 +1,105 @@
+"""Gated blocks of a model explained: what each open dimension speaks for, and what excites it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from triptych.audit.dimensions import Dimension, dimensions
+from triptych.audit.pictures import excited_dimensions
+from triptych.audit.sweep import around
+from triptych.audit.tables import Table, Value, number
+from triptych.datasets import Windows
+from triptych.errors import InputError
+from triptych.model import Model
+from triptych.model.model import Latents
+from triptych.transforms import Transform
+
+SHOWN = 20  # dimensions of a block that are listed
+DRAWN = 10  # and drawn
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Gated `blocks` by name and their dimensions (see `dimensions`), found on `windows`."""
+
+    blocks: Mapping[str, list[Dimension]]
+    windows: Windows
+
+    def tables(self) -> list[Table]:
+        """One table a block: its open dimensions, those that speak most clearly first."""
+        return [self._table(name, found) for name, found in self.blocks.items()]
+
+    def draw(self, path: Path, note: str) -> None:
+        """Draw the windows that excite the clearest dimensions most; InputError if none is open."""
+        columns: list[dict[str, Any]] = [
+            {
+                "dimension": each.index,
+                "speaks_for": each.value or each.factor.replace("_", " "),
+                "share": each.share,
+                "open": each.open,
+                "labels": self.windows.label[list(each.top)].tolist(),
+                "signals": cast(Any, self.windows.centred[list(each.top)]).tolist(),
+            }
+            for found in self.blocks.values()
+            for each in found[:DRAWN]
+        ]
+        if not columns:
+            raise InputError("no gated dimension is open in ten windows; give more data")
+        excited_dimensions(columns, path, title="What excites single dimensions most", note=note)
+
+    def _table(self, name: str, found: list[Dimension]) -> Table:
+        rows = tuple(
+            (
+                Value(str(each.index)),
+                Value(f"{100 * each.open:.1f} %"),
+                Value(f"{each.factor} {each.value}".replace("_", " ").strip()),
+                Value(f"{100 * each.share:.0f} %"),
+                Value(number(each.score)),
+                Value("; ".join(map(self._place, each.top))),
+            )
+            for each in found[:SHOWN]
+        )
+        return Table(
+            ("dimension", "open in", "speaks for", "share", "above chance", "excited most by"),
+            rows,
+            caption=f"{name}: {len(found)} dimensions are open in at least ten windows"
+            + (f"; the {SHOWN} that speak most clearly:" if len(found) > SHOWN else ":"),
+        )
+
+    def _place(self, row: int) -> str:
+        label = f" ({self.windows.label[row]})" if self.windows.label[row] else ""
+        return f"{self.windows.record[row]} at {self.windows.start[row]:.1f} s{label}"
+
+
+def spoken(
+    model: Model, windows: Windows, transforms: Sequence[Transform], *, seed: int = 0
+) -> Spoken:
+    """Open dimensions of the gated blocks, and the class, person or transform each speaks for.
+
+    Parameters
+    ----------
+    windows
+        Prepared for the model, with the context of every transform. Blocks are left out where
+        they have neither classes nor people nor a transform to tell apart.
+    """
+    gated = [block.name for block in model.schema.blocks if block.gate]
+    if not gated:
+        return Spoken({}, windows)
+    latents = model.embed(windows.centred)
+    views: dict[str, Latents] = {}
+    for t in transforms:
+        theta = t.sample(len(windows), torch.Generator().manual_seed(seed))
+        views[t.name] = model.embed(t.apply(around(windows, t), theta))
+    factors = {"class": windows.label, "person": windows.person}
+    found: dict[str, list[Dimension]] = {}
+    for name in gated:
+        with suppress(InputError):
+            moved = {transform: view[name] for transform, view in views.items()}
+            found[name] = dimensions(latents[name], factors, moved)
+    return Spoken(found, windows)

@@ -1,0 +1,196 @@
+"""The gated-contrast study: whether single dimensions of a latent vector mean one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from triptych.studies import gated_measures as measures
+from triptych.studies.base import (
+    Cell,
+    CellResult,
+    Direction,
+    Figure,
+    Finished,
+    Options,
+    Progress,
+    Study,
+)
+from triptych.studies.fitted import fitted_model
+from triptych.studies.gated_measures import DRAWS, EPSILONS, NEIGHBOURS
+from triptych.studies.gated_recipes import ABLATIONS, HEADLINE, METHODS, SIZE, recipe_of
+from triptych.studies.gated_windows import GatedData, prepare
+from triptych.studies.scores import Scores
+
+SEEDS = {"smoke": 1, "quick": 1, "full": 3}
+ENOUGH, COVERED = 16, 0.95  # active dimensions and coverage, without which c′ is easily had
+_LAYER = "of what the contrast compares (non-negative rows: after ReLU, top-k and gates)"
+
+
+class GatedContrast(Study[GatedData]):
+    """SimCLR, NCL, BayesNCL and SCL with and without gates, on one encoder."""
+
+    name: ClassVar[str] = "gated-contrast"
+    title: ClassVar[str] = "Gated-contrast study"
+    methods: ClassVar[tuple[str, ...]] = METHODS
+    focus: ClassVar[str] = "bayesncl-ste"
+    baseline: ClassVar[str] = "ncl"
+    headline: ClassVar[tuple[str, ...]] = (
+        "semantic_consistency",
+        "active",
+        "coverage",
+        "linear_probe",
+        "cosine_transformed",
+        "cosine_random",
+    )
+    directions: ClassVar[Mapping[str, Direction]] = {
+        "semantic_consistency": "higher",
+        "semantic_consistency_raw": "higher",
+        "semantic_entropy": "lower",
+        "linear_probe": "higher",
+        "knn": "higher",
+        "cosine_transformed": "higher",
+        "cosine_random": "lower",
+        "separation": "higher",
+    }
+    definitions: ClassVar[Mapping[str, str]] = {
+        "semantic_consistency": "c′ = (c − 1/K)/(1 − 1/K): c is the share of the commonest class "
+        "among the test windows that open a dimension, classes of equal weight, mean over active "
+        f"dimensions; open: |z| > {EPSILONS['']:g} after scaling z to norm 1; z is the layer "
+        f"{_LAYER}. Without signs to close them, all dimensions of random, simclr and scl are open",
+        "active": "dimensions that any test window opens",
+        "coverage": "share of test windows that open any dimension",
+        "linear_probe": "balanced accuracy of logistic regression on the trunk's features (before "
+        "the head), fitted on training people",
+        "cosine_transformed": f"mean cosine of z and z of the window under the data set's "
+        f"transform ({', '.join(HEADLINE.values())}), {DRAWS} draws a window",
+        "cosine_random": "mean cosine of z between windows of different people and classes; at "
+        "least 0 where z is non-negative",
+        "semantic_consistency_raw": "c as the paper prints it: classes weighted as they come, not "
+        "corrected for chance",
+        "semantic_consistency@positive": "c′ of max(z, 0): the fair comparison for signed rows",
+        "semantic_consistency@shuffled": "c′ of max(z, 0) with the labels shuffled: what is had "
+        "because a dimension is opened by few windows",
+        **{
+            f"{name}{suffix}": f"{name} with ε = {epsilon:g}"
+            for name in ("semantic_consistency", "active", "coverage", "sparsity")
+            for suffix, epsilon in EPSILONS.items()
+            if suffix
+        },
+        "sparsity": "share of entries of z that are closed",
+        "semantic_entropy": "entropy of the classes that open a dimension, mean, in nats",
+        "effective_rank": "exp of the entropy of z's normalised singular values",
+        "separation": "AUROC of cosine: transformed windows against strangers",
+        "linear_probe@contrasted": "the same probe on z",
+        "knn": f"balanced accuracy of the {NEIGHBOURS} nearest training windows by cosine of "
+        "centred features",
+        "sign_flips": "share of training steps in which the sign of the gradient on a common "
+        "dimension changes (the tenth that most samples open), mean over the last half",
+        "common_open": "share of training samples that open a common dimension, over the last half",
+    }
+
+    def prepare(self, data: Path | None, options: Options) -> GatedData:
+        """Read the data set and cut its windows."""
+        return prepare(options.dataset or "watch-18", data, options)
+
+    def cells(self, prepared: GatedData) -> Sequence[Cell]:
+        """Seed by seed, so that an interrupted study has whole tables."""
+        options = prepared.options
+        return [
+            Cell(method, prepared.data_name, "subject", 0, seed)
+            for seed in range(options.seeds or SEEDS[options.budget])
+            for method in options.methods
+        ]
+
+    def key(self, prepared: GatedData, cell: Cell) -> Mapping[str, Any]:
+        """The recipe, and how much is measured."""
+        sizes = {side: len(getattr(prepared, side)) for side in ("train", "fitted", "test")}
+        return {"recipe": recipe_of(cell.method, prepared, cell.seed), "windows": sizes}
+
+    def compute(self, prepared: GatedData, cell: Cell, progress: Progress) -> CellResult:
+        """Train one row and measure everything that it has."""
+        from triptych.training import Recipe
+        from triptych.training.gradient_signs import GradientSigns
+
+        content, signs = recipe_of(cell.method, prepared, cell.seed), GradientSigns(SIZE)
+        model, _, epochs = fitted_model(
+            content,
+            prepared.train,
+            prepared.validation,
+            channels=prepared.channels,
+            device=prepared.options.device,
+            untrained=cell.method == "random",
+            progress=progress,
+            callbacks=[signs],
+        )
+        progress("measuring")
+        recipe, scores = Recipe.of(content), Scores()
+        objective: Any = recipe.make_objective()  # its last step on latents has no weights
+        read = measures.reader(model, getattr(objective, "represent", lambda z: z))
+        test, fitted = read(prepared.test.centred), read(prepared.fitted.centred)
+        transform = next(t for t in recipe.make_transforms() if t.name == HEADLINE[prepared.kind])
+        measures.measure_invariance(read, test.z, transform, prepared.test, scores)
+        measures.measure_dimensions(test.z, prepared.test, scores)
+        measures.measure_probes(fitted, test, prepared, scores)
+        if signs.flips:
+            half = len(signs.flips) // 2
+            scores.add("sign_flips", sum(signs.flips[half:]) / len(signs.flips[half:]))
+            scores.add("common_open", sum(signs.open[half:]) / len(signs.open[half:]))
+            scores.artifacts["signs"] = {
+                name: [round(value, 4) for value in values]
+                for name, values in (("flips", signs.flips), ("open", signs.open))
+            }
+        return CellResult(
+            metrics=scores.metrics,
+            subjects=scores.by_subject(),
+            parameters=sum(p.numel() for p in model.parameters()),
+            epochs=epochs,
+            artifacts=scores.artifacts,
+        )
+
+    def conclude(self, results: Mapping[str, Any]) -> str:
+        """Say how much of NCL's distance to 1 the gate closes, and at which price."""
+        found = {row["method"]: row["metrics"] for row in results["summary"]}
+        said: list[str] = []
+
+        def mean(method: str, metric: str) -> float:
+            return found[method][metric]["mean"]
+
+        if {"ncl", "bayesncl-ste", "simclr"} <= set(found):
+            before, after = (mean(m, "semantic_consistency") for m in ("ncl", "bayesncl-ste"))
+            active, coverage = (mean("bayesncl-ste", m) for m in ("active", "coverage"))
+            probe = mean("bayesncl-ste", "linear_probe") - mean("simclr", "linear_probe")
+            enough = active >= ENOUGH and coverage >= COVERED
+            said.append(
+                f"Straight-through gates take c′ from {before:.3f} (NCL) to {after:.3f}, "
+                f"{100 * (after - before) / (1 - before):.0f} % of the distance to 1, with "
+                f"{active:.0f} active dimensions and coverage {coverage:.3f}"
+                f"{'' if enough else ' (too few for the figure to mean much)'}; the linear probe "
+                f"is {100 * probe:+.1f} points from SimCLR's."
+            )
+        if {"scl", "scl+gate"} <= set(found):
+            c, fair = (f"semantic_consistency{suffix}" for suffix in ("", "@positive"))
+            same = [mean(m, "cosine_transformed") for m in ("scl", "scl+gate")]
+            said.append(
+                f"Gates on SCL's invariant block take c′ from {mean('scl', c):.3f} "
+                f"({mean('scl', fair):.3f} of its positive part) to {mean('scl+gate', c):.3f} and "
+                f"the cosine under the transform from {same[0]:.3f} to {same[1]:.3f}."
+            )
+        return " ".join(said)
+
+    def draw(
+        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
+    ) -> list[Figure]:
+        """Draw the figures of the report, from the first seed of every row."""
+        from triptych.studies.gated_figures import draw
+
+        return draw(self, results, finished, folder, note)
+
+
+class GatedAblation(GatedContrast):
+    """BayesNCL with one choice changed at a time, beside NCL."""
+
+    name: ClassVar[str] = "gated-ablation"
+    title: ClassVar[str] = "What the gate of BayesNCL needs"
+    methods: ClassVar[tuple[str, ...]] = ("ncl", "bayesncl-ste", *ABLATIONS)

@@ -1,0 +1,169 @@
+"""How a model is measured in the gated-contrast study: what single dimensions stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from triptych.audit.consistency import EPSILON, consistency
+from triptych.audit.dimensions import dimensions
+from triptych.audit.probes import linear_probe
+from triptych.audit.similarity import cosine, separation
+from triptych.audit.statistics import jackknife_per_subject, per_subject
+from triptych.datasets import Windows
+from triptych.latent import BlockHeads
+from triptych.model import Model
+from triptych.studies.gated_recipes import SIZE
+from triptych.studies.gated_windows import GatedData
+from triptych.studies.scores import Scores
+from triptych.transforms import Transform, context_of
+
+EPSILONS = {"": EPSILON, "@eps0.01": 0.01, "@eps0.1": 0.1}
+NEIGHBOURS = 20
+DRAWS = 3  # views of a test window
+SHOWN = 10  # dimensions that are drawn
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Both layers of a model: the trunk's features *h*, and *z*, which the contrast compares."""
+
+    h: Array
+    z: Array
+
+
+def reader(model: Model, represent: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Layers]:
+    """Windows → `Layers`; `represent` is the objective's last step on the latents."""
+    front_end, encoder = cast(nn.Sequential, model.encoder)[:-1], _block_heads(model)
+
+    @torch.no_grad()
+    def read(x: Tensor) -> Layers:
+        found: list[tuple[Tensor, Tensor]] = []
+        for start in range(0, len(x), 1024):
+            seen = front_end(x[start : start + 1024])
+            found.append((encoder.trunk(seen), represent(encoder(seen)[:, :SIZE])))
+        h, z = (torch.cat(each).numpy() for each in zip(*found, strict=True))
+        return Layers(h, z)
+
+    model.eval()
+    return read
+
+
+def _block_heads(model: Model) -> BlockHeads:
+    return cast(BlockHeads, cast(nn.Sequential, model.encoder)[-1])
+
+
+def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
+    """Semantic consistency and its companions, and what the figures draw of them."""
+    label, n = test.label, len(test)
+    for suffix, epsilon in EPSILONS.items():
+        found = consistency(z, label, epsilon)
+
+        def corrected(kept: NDArray[np.bool_], epsilon: float = epsilon) -> float:
+            return consistency(z[kept], label[kept], epsilon).corrected
+
+        people = jackknife_per_subject(corrected, test.person, n)
+        scores.add(f"semantic_consistency{suffix}", found.corrected, people)
+        for name in ("active", "coverage", "sparsity"):
+            scores.add(f"{name}{suffix}", float(getattr(found, name)))
+    whole = consistency(z, label)
+    scores.add("semantic_consistency_raw", whole.raw)
+    scores.add("semantic_entropy", whole.entropy)
+    scores.add("effective_rank", whole.effective_rank)
+    positive = np.maximum(z, 0)
+    scores.add("semantic_consistency@positive", consistency(positive, label).corrected)
+    shuffled = np.random.default_rng(0).permutation(label)
+    scores.add("semantic_consistency@shuffled", consistency(positive, shuffled).corrected)
+    scores.artifacts |= _drawn(positive, test)
+
+
+def _drawn(z: Array, test: Windows) -> dict[str, Any]:
+    """Class shares of active dimensions; the windows that excite the most consistent ones most."""
+    shares = consistency(z, test.label).shares[(z > 0).any(axis=0)]
+    excited = [
+        {
+            "dimension": each.index,
+            "speaks_for": each.value,
+            "share": round(each.share, 3),
+            "open": round(each.open, 4),
+            "labels": test.label[list(each.top)].tolist(),
+            "signals": [np.round(_thumbnail(test.centred[row]), 2).tolist() for row in each.top],
+        }
+        for each in dimensions(z, {"class": test.label})[:SHOWN]
+    ]
+    classes = np.unique(test.label).tolist()
+    return {"classes": classes, "shares": np.round(shares, 3).tolist(), "excited": excited}
+
+
+def _thumbnail(x: Tensor) -> NDArray[np.float64]:
+    """A window small enough to be kept: an image, or at most 64 samples of a signal."""
+    if x.ndim == 3:
+        return x[0].double().numpy()
+    step = -(-x.shape[-1] // 64)
+    return nn.functional.avg_pool1d(x, step).double().numpy()
+
+
+def measure_probes(fitted: Layers, test: Layers, prepared: GatedData, scores: Scores) -> None:
+    """Read the class from frozen features, and from what the contrast compares."""
+    y, truth, people = prepared.fitted.label, prepared.test.label, prepared.test.person
+    kinds = np.unique(truth)
+
+    def add(name: str, guess: NDArray[Any]) -> None:
+        right = guess == truth
+
+        def balanced(kept: NDArray[np.bool_]) -> float:
+            own = [right[kept & (truth == kind)] for kind in kinds]
+            return float(np.mean([each.mean() for each in own if len(each)]))
+
+        figures = jackknife_per_subject(balanced, people, len(truth))
+        scores.add(name, balanced(np.ones(len(truth), dtype=bool)), figures)
+
+    add("linear_probe", linear_probe(fitted.h, y, test.h, truth).predicted)
+    add("linear_probe@contrasted", linear_probe(fitted.z, y, test.z, truth).predicted)
+    add("knn", _nearest(fitted.h, y, test.h))
+
+
+def _nearest(known: Array, y: NDArray[Any], asked: Array) -> NDArray[Any]:
+    """Commonest class of the 20 nearest training windows by cosine, classes of equal weight."""
+    names, code, count = np.unique(y, return_inverse=True, return_counts=True)
+    known, asked = (a - known.mean(axis=0) for a in (known, asked))
+    known, asked = (
+        a / np.linalg.norm(a, axis=1, keepdims=True).clip(1e-12) for a in (known, asked)
+    )
+    votes = np.zeros((len(asked), len(names)))
+    for start in range(0, len(asked), 1024):
+        near = np.argpartition(-asked[start : start + 1024] @ known.T, NEIGHBOURS)[:, :NEIGHBOURS]
+        rows = np.arange(start, start + len(near))
+        np.add.at(votes, (rows[:, None], code[near]), 1 / count[code[near]])
+    return names[votes.argmax(axis=1)]
+
+
+def measure_invariance(
+    read: Callable[[Tensor], Layers],
+    z: Array,
+    transform: Transform,
+    test: Windows,
+    scores: Scores,
+) -> None:
+    """``cosine_transformed`` of what the contrast compares, beside the between-sample level."""
+    surplus = test.context - context_of(transform)
+    x = test.signals[..., surplus : test.signals.shape[-1] - surplus]
+    generator = torch.Generator().manual_seed(10)
+    drawn = [transform.apply(x, transform.sample(len(x), generator)) for _ in range(DRAWS)]
+    same = np.stack([cosine(z, read(each).z) for each in drawn])
+    figures = per_subject(same.mean(axis=0), test.person)
+    scores.counts |= {name: count for name, (_, count) in figures.items()}
+    scores.add("cosine_transformed", float(same.mean()), figures)
+    a, b = np.random.default_rng(3).integers(0, len(test), (2, 40_000))
+    strangers = (test.person[a] != test.person[b]) & (test.label[a] != test.label[b])
+    between = cosine(z[a[strangers]], z[b[strangers]])
+    scores.add("cosine_random", float(between.mean()))
+    scores.add("separation", separation(same.ravel(), between))

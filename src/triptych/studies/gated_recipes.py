@@ -1,0 +1,139 @@
+"""What each row of the gated-contrast study trains: one base recipe, and what the row changes.
+
+All rows have one trunk (its features are the paper's *h*) and one head of the same layers (the
+paper's projector); what the contrast compares is the head's output. Gates read the trunk's
+features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triptych.studies.base import Budget
+from triptych.studies.gated_windows import MAX_SHIFT_S, GatedData
+from triptych.studies.recipes import merged
+
+METHODS = (
+    "random",
+    "simclr",
+    "ncl",
+    "ncl-topk",
+    "bayesncl-ste",
+    "bayesncl-gumbel",
+    "scl",
+    "scl+gate",
+)
+SIZE = 128
+# So many that a cell trains within the budget on an idle core; no clock cuts a training short.
+EPOCHS = {
+    "imu": {"smoke": 1, "quick": 8, "full": 15},
+    "ecg": {"smoke": 1, "quick": 6, "full": 12},
+    "image": {"smoke": 2, "quick": 50, "full": 150},
+}
+HEADLINE = {"imu": "rotation", "ecg": "phase_shift", "image": "image_crop"}
+# Developed on validation people of watch-18 and on the validation side of the digits.
+PRIOR, GATE_WEIGHT, TOP_K = 0.2, 1e-3, 8
+
+KINDS: dict[str, dict[str, Any]] = {
+    "imu": {
+        "encoder": {
+            "name": "conv",
+            "front_end": "second_order",
+            "widths": [32, 48, 64, 96],
+            "kernels": [5, 5, 5, 3],
+            "strides": [2, 2, 2, 1],
+        },
+    },
+    "ecg": {
+        "encoder": {"name": "conv"},
+        "transforms": [
+            {"name": "phase_shift", "max_shift": MAX_SHIFT_S},
+            {"name": "noise_snr", "low": 10.0, "high": 30.0},
+        ],
+    },
+    "image": {
+        "encoder": {"name": "image", "widths": [32, 64]},
+        "transforms": [
+            {"name": "image_crop", "max_zoom": 0.3, "max_shift": 0.15},
+            {"name": "image_tone"},
+        ],
+        "training": {"weight_decay": 1e-3},
+    },
+}
+
+
+def gate(**settings: Any) -> dict[str, Any]:
+    """Latent of one gated block; `settings` of its gate."""
+    return {"latent": [{"name": "latent", "size": SIZE, "gate": {"prior": PRIOR} | settings}]}
+
+
+PAPER = gate(prior=0.8) | {"weights": {"gate": 3e-5}}
+CHANGES: dict[str, dict[str, Any]] = {
+    "random": {},
+    "simclr": {},
+    "ncl": {"objective": {"name": "ncl"}},
+    "ncl-topk": {"objective": {"name": "ncl", "top_k": TOP_K}},
+    "bayesncl-ste": gate(),
+    "bayesncl-gumbel": gate(mode="gumbel"),
+}
+# One choice of `bayesncl-ste` changed at a time.
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "soft": gate(mode="soft"),
+    "attached": gate(detach=False),
+    "depth-1": gate(depth=1),
+    "depth-3": gate(depth=3),
+    "temperature-0.5": gate(temperature=0.5),
+    "prior-0.05": gate(prior=0.05),
+    "prior-0.5": gate(prior=0.5),
+    "prior-0.8": gate(prior=0.8),
+    "weight-0": gate() | {"weights": {"gate": 0.0}},
+    "weight-x10": gate() | {"weights": {"gate": 10 * GATE_WEIGHT}},
+    "paper": PAPER,
+}
+
+
+def _scl(kind: str, transforms: list[str], gated: bool) -> dict[str, Any]:
+    """SCL: a block invariant to every transform, one that carries the headline transform."""
+    block: dict[str, Any] = {"name": "activity", "size": SIZE, "invariant_to": transforms}
+    if gated:
+        block["gate"] = {"prior": PRIOR}
+    change = {"name": "change", "size": 16, "variant_to": [HEADLINE[kind]]}
+    objective = {"name": "scl", "variation": "predict", "temperature": 0.2}
+    return {"latent": [block, change], "objective": objective}
+
+
+def recipe_of(method: str, prepared: GatedData, seed: int) -> dict[str, Any]:
+    """Recipe of a row as plain data."""
+    windows, kind = prepared.train, prepared.kind
+    budget: Budget = prepared.options.budget
+    length = windows.signals.shape[-1] - 2 * windows.context
+    shift = {"name": "phase_shift", "mode": "circular", "max_shift": length / windows.rate / 2}
+    base: dict[str, Any] = {
+        "name": f"gated-contrast {method}",
+        "data": {
+            "name": prepared.data_name,
+            "rate": windows.rate,
+            "low": 0.5 if kind == "ecg" else None,
+            "high": 40.0 if kind == "ecg" else None,
+            "length_s": length / windows.rate,
+        },
+        "transforms": [{"name": "rotation"}, shift],
+        "latent": [{"name": "latent", "size": SIZE}],
+        "encoder": {"head_hidden": SIZE},
+        "decoder": False,
+        "objective": {"name": "simclr"},
+        "weights": {"gate": GATE_WEIGHT},
+        "training": {
+            "epochs": EPOCHS[kind][budget],
+            "batch": 256,
+            "learning_rate": 3e-3,
+            "weight_decay": 1e-2,
+            "seed": seed,
+        },
+    }
+    base = merged(base, KINDS[kind])
+    if method.startswith("scl"):
+        names = [each["name"] for each in base["transforms"]]
+        return merged(base, _scl(kind, names, gated=method == "scl+gate"))
+    recipe = merged(base, (CHANGES | ABLATIONS)[method])
+    return merged(recipe, {"objective": {"projection": 0}})

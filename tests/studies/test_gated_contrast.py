@@ -1,0 +1,148 @@
+"""The gated-contrast study: its sides, its rows, its measures, and a small run on real digits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from triptych.datasets import Windows
+from triptych.errors import InputError
+from triptych.latent.gates import non_negative
+from triptych.objectives import NonNegative
+from triptych.studies import gated_windows, imu_windows
+from triptych.studies.base import Options
+from triptych.studies.gated_contrast import GatedAblation, GatedContrast
+from triptych.studies.gated_measures import Layers, measure_dimensions, measure_probes
+from triptych.studies.gated_recipes import ABLATIONS, METHODS, SIZE, recipe_of
+from triptych.studies.gated_windows import GatedData, prepare
+from triptych.studies.imu_windows import Source
+from triptych.studies.runner import run
+from triptych.studies.scores import Scores
+from triptych.training import Recipe
+from triptych.training.build import build
+
+MITDB = Path(__file__).parents[2] / "../shared/data/mitdb"
+
+
+@pytest.fixture(scope="module")
+def digits() -> GatedData:
+    return prepare("digits", None, Options(budget="smoke"))
+
+
+def test_the_digits_sides_share_no_image(digits: GatedData) -> None:
+    sides = [digits.train, digits.validation, digits.test]
+    assert all(each.signals.shape[1:] == (1, 8, 8) for each in sides)
+    seen = [set(each.record) for each in sides]
+    assert sum(map(len, seen)) == len(set.union(*seen))
+    assert "stand for people" in digits.notes[0]
+
+
+def test_an_unknown_data_set_is_named() -> None:
+    with pytest.raises(InputError, match="no data set 'cifar'; choose one of watch-18"):
+        GatedContrast().prepare(None, Options(dataset="cifar"))
+
+
+@pytest.mark.parametrize("method", [*METHODS, *ABLATIONS])
+def test_every_row_has_the_same_trunk_and_head(digits: GatedData, method: str) -> None:
+    recipe = Recipe.of(recipe_of(method, digits, seed=0))
+    parts = build(recipe, 1, recipe.length)
+    other = build(Recipe.of(recipe_of("simclr", digits, seed=0)), 1, 8)
+    shapes = [
+        [
+            tuple(p.shape)
+            for p in (*each.trunk.parameters(), *next(iter(each.heads.values())).parameters())
+        ]
+        for each in (parts.encoder, other.encoder)
+    ]
+    assert shapes[0] == shapes[1]
+    assert recipe.classes is None  # labels only measure
+    assert recipe.objective.name == "scl" or not list(parts.objective.parameters())
+
+
+def test_a_gated_block_under_simclr_is_bayesncl(digits: GatedData) -> None:
+    torch.manual_seed(0)
+    recipe = Recipe.of(recipe_of("bayesncl-ste", digits, seed=0))
+    parts = build(recipe, 1, 8)
+    x = digits.train.signals[:16]
+    objective = parts.objective
+    views = objective.views(x, torch.Generator().manual_seed(0))
+    heads, seen = parts.encoder, parts.front_end(views.signals)
+    z = heads.outputs(seen)
+    loss = objective(z.z, views).total
+    features = heads.trunk(seen)
+    gates, probability = heads.gates["latent"](features)
+    expected = non_negative(heads.heads["latent"](features)) * gates
+    paper = NonNegative(SIZE, objective.transforms, projection=0, non_negative="relu")
+    torch.testing.assert_close(loss, paper(expected, views).total)
+    torch.testing.assert_close(z.probabilities["latent"], probability)
+
+
+def windows(label: list[str], person: list[str]) -> Windows:
+    n, empty = len(label), np.zeros(len(label))
+    x = torch.rand(n, 3, 8, generator=torch.Generator().manual_seed(0))
+    names = np.array(person)
+    return Windows(x, 20.0, 0, names, names, empty, np.array(label), empty)
+
+
+def test_pure_dimensions_and_perfect_features_score_one(digits: GatedData) -> None:
+    test = windows(["walk", "sit", "lie"] * 20, [f"p{i // 12}" for i in range(60)])
+    z = (test.label[:, None] == np.unique(test.label)).astype(np.float32)
+    data = replace(digits, fitted=test, test=test)
+    scores = Scores()
+    measure_dimensions(z, test, scores)
+    measure_probes(Layers(z, z), Layers(z, z), data, scores)
+    figures = scores.metrics
+    for name in ("semantic_consistency", "linear_probe", "linear_probe@contrasted", "knn"):
+        assert figures[name] == pytest.approx(1.0)
+        assert [own[name] for own in scores.subjects.values()] == pytest.approx([1.0] * 5)
+    assert (figures["active"], figures["coverage"]) == (3, 1)
+    assert figures["semantic_entropy"] == pytest.approx(0)
+    assert figures["semantic_consistency@shuffled"] < 0.3
+    assert {each["speaks_for"] for each in scores.artifacts["excited"]} == {"walk", "sit", "lie"}
+
+
+def test_a_small_run_on_digits_is_whole(tmp_path: Path) -> None:
+    options = Options("smoke", ("simclr", "ncl-topk", "bayesncl-ste", "scl+gate"), dataset="digits")
+    outcome = run(GatedContrast(), tmp_path, options=options)
+    rows = {row["method"]: row["metrics"] for row in outcome.results["rows"]}
+    assert rows["simclr"]["semantic_consistency"] == pytest.approx(0, abs=1e-3)  # signed: all open
+    assert rows["ncl-topk"]["sparsity"] >= 1 - 8 / SIZE - 1e-9
+    assert all(rows[name]["coverage"] > 0.95 for name in ("bayesncl-ste", "scl+gate"))
+    assert 0 <= rows["bayesncl-ste"]["sign_flips"] <= 1
+    assert set().union(*rows.values()) <= set(GatedContrast.definitions)
+    drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert {"front", "dimensions", "signs", "intervals", "excited-bayesncl-ste"} <= drawn
+
+
+def test_ablations_are_one_table(tmp_path: Path) -> None:
+    options = Options("smoke", ("bayesncl-ste", "soft"), dataset="digits")
+    outcome = run(GatedAblation(), tmp_path, options=options)
+    assert [row["method"] for row in outcome.results["rows"]] == ["bayesncl-ste", "soft"]
+    assert "What the gate of BayesNCL needs" in outcome.table.read_text()
+
+
+def test_a_simulated_cohort_says_so() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        small = Source("simulated", {"kind": "imu", "people": 10, "seconds": 40})
+        patch.setitem(imu_windows.SOURCES, "simulated", small)
+        data = prepare("simulated", None, Options(budget="smoke"))
+    assert data.simulated
+    assert data.kind == "imu"
+    assert len(data.train) <= gated_windows.MOST["smoke"][0]
+    people = [set(each.person) for each in (data.train, data.validation, data.test)]
+    assert sum(map(len, people)) == len(set.union(*people))
+
+
+@pytest.mark.data
+def test_beats_are_trained_on_without_their_classes() -> None:
+    if not MITDB.exists():
+        pytest.skip(f"no MIT-BIH recordings in {MITDB}")
+    data = prepare("mitdb", MITDB, Options(budget="smoke"))
+    assert set(data.train.label) == {"beat"}
+    assert set(data.test.label) == set(data.classes) == {"N", "S", "V"}
+    people = [set(each.person) for each in (data.train, data.validation, data.test)]
+    assert sum(map(len, people)) == len(set.union(*people))
