@@ -24,7 +24,7 @@ from triptych.studies.gated_windows import GatedData
 from triptych.studies.scores import Scores
 from triptych.transforms import Transform, context_of
 
-EPSILONS = {"": EPSILON, "@eps0.01": 0.01, "@eps0.1": 0.1}
+EPSILONS = {"": EPSILON, "@eps0.01": 0.01, "@eps0.1": 0.1, "@eps0.3": 0.3}
 NEIGHBOURS = 20
 DRAWS = 3  # views of a test window
 SUPPORT = 0.01  # of the windows: what opens a dimension less often is consistent by chance

@@ -89,7 +89,6 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "weight-0": gate() | {"weights": {"gate": 0.0}},
     "weight-1e-3": gate() | {"weights": {"gate": 1e-3}},
     "prior-0.05-weight-1e-3": gate(prior=0.05) | {"weights": {"gate": 1e-3}},
-    "usage-0.05": gate(prior=0.05, prior_of="usage") | {"weights": {"gate": 0.01}},
 }
 
 
