@@ -56,7 +56,6 @@ def features(n: int = 20) -> Tensor:
         ({"threshold": 1.0}, "threshold is 1.0"),
         ({"start": 1.0}, "start is 1.0; it must be above 0 and below 1"),
         ({"mode": "hard"}, "mode is 'hard', expected one of ste, gumbel, soft"),
-        ({"prior_of": "block"}, "prior_of is 'block', expected one of sample, usage"),
         ({"depth": 4}, "depth is 4, expected one of 1, 2, 3"),
         ({"hidden": 0}, "hidden is 0, expected a width"),
         ({"detach": "yes"}, "detach is 'yes'"),
@@ -289,25 +288,3 @@ def test_a_silent_network_begins_at_start(temperature: float) -> None:
     gates, probability = made(features())
     torch.testing.assert_close(probability, torch.full_like(probability, 0.95))
     assert (gates == 1).all()
-
-
-def test_a_prior_of_usage_is_on_the_share_of_samples_that_open_a_dimension() -> None:
-    gate = BernoulliGate(prior=0.25, prior_of="usage")
-    gates = torch.zeros(8, 3, dtype=torch.float64)
-    gates[:2, 0] = gates[:, 1] = 1.0  # a quarter, all, nobody
-    expected = [0.0, bernoulli_kl(gates[:1, 1:2], 0.25), bernoulli_kl(gates[:1, 2:], 0.25)]
-    assert float(gate.kl(gates)) == pytest.approx(float(sum(expected)))
-    gates.requires_grad_()
-    gate.kl(gates).backward()
-    assert gates.grad is not None
-    pulls = gates.grad.mean(dim=0)
-    assert pulls[0] == pytest.approx(0, abs=1e-12)
-    assert pulls[1] > 0 > pulls[2]  # the common one is to close, the unused one to open
-
-
-def test_a_prior_of_usage_trains_the_gate_network() -> None:
-    made = network(prior=0.1, prior_of="usage")
-    gates, usage = made(features())
-    assert usage is gates
-    made.settings.kl(usage).backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.parameters())

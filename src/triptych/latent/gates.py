@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from triptych.latent.schema import LatentSchema
 
 Mode = Literal["ste", "gumbel", "soft"]
-PriorOf = Literal["sample", "usage"]
 NonNegativity = Literal["relu", "rep_relu"]
 SMALLEST = 0.01  # probabilities are kept this far from 0 and 1 in the KL
 
@@ -33,11 +32,6 @@ class BernoulliGate:
     ----------
     prior
         ρ, the prior probability that a gate is open, in (0, 1).
-    prior_of
-        ``"sample"``: every gate of every sample has it, as in the paper. ``"usage"`` (ours): the
-        share of samples that open a dimension has it. A prior of 0.05 a sample lets dimensions
-        die until few and common ones are left; of usage it keeps all of them, each for a twentieth
-        of the samples.
     temperature
         T of the probability α = σ(logit/T), above 0.
     mode
@@ -70,7 +64,6 @@ class BernoulliGate:
     threshold: float = 0.5
     detach: bool = True
     start: float = 0.5
-    prior_of: PriorOf = "sample"
 
     def __post_init__(self) -> None:
         inside = dict.fromkeys(("prior", "threshold", "start"), (0, 1))
@@ -84,7 +77,6 @@ class BernoulliGate:
                 raise InputError(f"a gate's {name} is {value}; it must be {expected}")
         for name, allowed in {
             "mode": ("ste", "gumbel", "soft"),
-            "prior_of": ("sample", "usage"),
             "depth": (1, 2, 3),
             "detach": (True, False),
         }.items():
@@ -111,11 +103,7 @@ class BernoulliGate:
             ) from error
 
     def kl(self, probability: Tensor) -> Tensor:
-        """`bernoulli_kl` of ``probability (n, d)``, or of the usage that it means, to the prior."""
-        if self.prior_of == "usage":
-            usage = probability.mean(dim=0, keepdim=True)
-            # a dimension that nobody uses must feel the pull, too
-            return _divergence(straight_through(_inside(usage), usage), self.prior)
+        """`bernoulli_kl` of ``probability (n, d)`` to the prior."""
         return bernoulli_kl(probability, self.prior)
 
 
@@ -158,10 +146,7 @@ class GateNetwork(nn.Module):
         return uniform.logit(eps=1e-6)
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Gates and what has the prior, each ``(n, d)``, of ``features (n, f)``; noise from `draw`.
-
-        The latter are the probabilities α; under a prior of usage the gates themselves.
-        """
+        """Gates and probabilities α, each ``(n, d)``, of ``features (n, f)``; noise from `draw`."""
         settings = self.settings
         logit = self.network(features.detach() if settings.detach else features) + self.offset
         probability = (logit / settings.temperature).sigmoid()
@@ -172,8 +157,7 @@ class GateNetwork(nn.Module):
             return value, probability
         most = value.argmax(dim=1, keepdim=True)
         opened = (value > settings.threshold).to(value.dtype).scatter(1, most, 1.0)
-        gates = straight_through(opened, value)
-        return gates, gates if settings.prior_of == "usage" else probability
+        return straight_through(opened, value), probability
 
 
 def bernoulli_kl(probability: Tensor, prior: float) -> Tensor:
@@ -182,14 +166,7 @@ def bernoulli_kl(probability: Tensor, prior: float) -> Tensor:
     α log(α/ρ) + (1 − α) log((1 − α)/(1 − ρ)) for ``probability (n, d)``, α and ρ clamped to
     [0.01, 0.99].
     """
-    return _divergence(_inside(probability), prior)
-
-
-def _inside(probability: Tensor) -> Tensor:
-    return probability.clamp(SMALLEST, 1 - SMALLEST)
-
-
-def _divergence(a: Tensor, prior: float) -> Tensor:
+    a = probability.clamp(SMALLEST, 1 - SMALLEST)
     p = min(max(prior, SMALLEST), 1 - SMALLEST)
     return (a * (a / p).log() + (1 - a) * ((1 - a) / (1 - p)).log()).sum(dim=1).mean()
 

@@ -18,7 +18,7 @@ from triptych.studies.base import (
     Study,
 )
 from triptych.studies.fitted import fitted_model
-from triptych.studies.gated_measures import DRAWS, EPSILONS, NEIGHBOURS
+from triptych.studies.gated_measures import DRAWS, EPSILONS, NEIGHBOURS, SUPPORT
 from triptych.studies.gated_recipes import ABLATIONS, HEADLINE, METHODS, SIZE, recipe_of
 from triptych.studies.gated_windows import GatedData, prepare
 from triptych.studies.scores import Scores
@@ -72,6 +72,9 @@ class GatedContrast(Study[GatedData]):
         "semantic_consistency@positive": "c′ of max(z, 0): the fair comparison for signed rows",
         "semantic_consistency@shuffled": "c′ of max(z, 0) with the labels shuffled: what is had "
         "because a dimension is opened by few windows",
+        "semantic_consistency@supported": "c′ of max(z, 0) over dimensions that at least "
+        f"{100 * SUPPORT:g} % of the windows open",
+        "active@supported": "how many these are",
         **{
             f"{name}{suffix}": f"{name} with ε = {epsilon:g}"
             for name in ("semantic_consistency", "active", "coverage", "sparsity")

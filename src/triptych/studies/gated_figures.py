@@ -141,11 +141,12 @@ def _maps(cells: Mapping[str, Any], path: Path, title: str, note: str) -> None:
 def _signs(signs: Mapping[str, Any], path: Path, title: str, note: str) -> None:
     looks = styles(list(signs))
     panels = (("flips", "steps with a flipped sign"), ("open", "samples that open it"))
-    with canvas(path, 8.4, 3.4, title, note) as figure:
+    with canvas(path, 8.4, 3.8, title, note) as figure:
         for axis, (name, words) in zip(figure.subplots(1, 2), panels, strict=True):
             for method, curves in signs.items():
                 y = np.array(curves[name], dtype=float)
-                axis.plot(np.arange(1, len(y) + 1), y, color=looks[method][0])
+                axis.plot(np.arange(1, len(y) + 1), y, color=looks[method][0], marker="o", ms=3)
             axis.set(xlabel="epoch", ylabel=f"share of {words}")
+            axis.xaxis.get_major_locator().set_params(integer=True)
             axis.set_ylim(bottom=0)
         legend(figure, [("line", looks[method][0], method) for method in signs])

@@ -24,9 +24,10 @@ from triptych.studies.gated_windows import GatedData
 from triptych.studies.scores import Scores
 from triptych.transforms import Transform, context_of
 
-EPSILONS = {"": EPSILON, "@eps0.01": 0.01, "@eps0.1": 0.1}
+EPSILONS = {"": EPSILON, "@eps0.01": 0.01, "@eps0.1": 0.1, "@eps0.3": 0.3}
 NEIGHBOURS = 20
 DRAWS = 3  # views of a test window
+SUPPORT = 0.01  # of the windows: what opens a dimension less often is consistent by chance
 SHOWN = 10  # dimensions that are drawn
 
 Array = NDArray[np.float32]
@@ -79,7 +80,14 @@ def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
     scores.add("semantic_entropy", whole.entropy)
     scores.add("effective_rank", whole.effective_rank)
     positive = np.maximum(z, 0)
-    scores.add("semantic_consistency@positive", consistency(positive, label).corrected)
+    found = consistency(positive, label)
+    scores.add("semantic_consistency@positive", found.corrected)
+    chance = 1 / len(found.classes)
+    common = (positive > 0).mean(axis=0) >= SUPPORT
+    if common.any():
+        share = found.shares[common].max(axis=1).mean()
+        scores.add("semantic_consistency@supported", (share - chance) / (1 - chance))
+    scores.add("active@supported", float(common.sum()))
     shuffled = np.random.default_rng(0).permutation(label)
     scores.add("semantic_consistency@shuffled", consistency(positive, shuffled).corrected)
     scores.artifacts |= _drawn(positive, test)

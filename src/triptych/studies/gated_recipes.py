@@ -32,7 +32,8 @@ EPOCHS = {
 }
 HEADLINE = {"imu": "rotation", "ecg": "phase_shift", "image": "image_crop"}
 # Developed on validation people of watch-18 and on the validation side of the digits.
-PRIOR, GATE_WEIGHT, TOP_K = 0.2, 1e-3, 8
+GATE = {"prior": 0.8, "start": 0.9}
+GATE_WEIGHT, TOP_K = 3e-5, 8
 
 KINDS: dict[str, dict[str, Any]] = {
     "imu": {
@@ -64,10 +65,9 @@ KINDS: dict[str, dict[str, Any]] = {
 
 def gate(**settings: Any) -> dict[str, Any]:
     """Latent of one gated block; `settings` of its gate."""
-    return {"latent": [{"name": "latent", "size": SIZE, "gate": {"prior": PRIOR} | settings}]}
+    return {"latent": [{"name": "latent", "size": SIZE, "gate": GATE | settings}]}
 
 
-PAPER = gate(prior=0.8) | {"weights": {"gate": 3e-5}}
 CHANGES: dict[str, dict[str, Any]] = {
     "random": {},
     "simclr": {},
@@ -83,12 +83,12 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "depth-1": gate(depth=1),
     "depth-3": gate(depth=3),
     "temperature-0.5": gate(temperature=0.5),
-    "prior-0.05": gate(prior=0.05),
+    "start-0.5": gate(start=0.5),
     "prior-0.5": gate(prior=0.5),
-    "prior-0.8": gate(prior=0.8),
+    "prior-0.2": gate(prior=0.2),
     "weight-0": gate() | {"weights": {"gate": 0.0}},
-    "weight-x10": gate() | {"weights": {"gate": 10 * GATE_WEIGHT}},
-    "paper": PAPER,
+    "weight-1e-3": gate() | {"weights": {"gate": 1e-3}},
+    "prior-0.05-weight-1e-3": gate(prior=0.05) | {"weights": {"gate": 1e-3}},
 }
 
 
@@ -96,7 +96,7 @@ def _scl(kind: str, transforms: list[str], gated: bool) -> dict[str, Any]:
     """SCL: a block invariant to every transform, one that carries the headline transform."""
     block: dict[str, Any] = {"name": "activity", "size": SIZE, "invariant_to": transforms}
     if gated:
-        block["gate"] = {"prior": PRIOR}
+        block["gate"] = GATE
     change = {"name": "change", "size": 16, "variant_to": [HEADLINE[kind]]}
     objective = {"name": "scl", "variation": "predict", "temperature": 0.2}
     return {"latent": [block, change], "objective": objective}
