@@ -45,12 +45,14 @@ def explain(
     from triptych.audit.explain import explain as explained
     from triptych.audit.factors import glass_box_of, knowledge
     from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
+    from triptych.audit.swap import block_swap
     from triptych.audit.sweep import transform_for
+    from triptych.audit.tables import Table
     from triptych.model import Model
     from triptych.transforms import context_of
 
     loaded = Model.load(model)
-    box, title = None, ""
+    box, title, swaps = None, "", list[Table]()
     if data is not None:
         given = own_options(rate, channels, label_column, person_column)
         source = fit_to(open_data(data, given), loaded.preprocessing)
@@ -58,6 +60,10 @@ def explain(
         widest = max(transforms, key=context_of, default=None)
         windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)
         box, left_out = glass_box_of(loaded, windows, transforms, seed=seed)
+        for each in transforms:
+            swapped, unswapped = block_swap(loaded, windows, each, seed=seed)
+            swaps += [swapped.table()] if swapped else []
+            left_out += unswapped
         title = source.dataset.title
         note([*source.notes, *seen_before(loaded, source), *left_out])
     said = explained(loaded, box, title)
@@ -67,7 +73,7 @@ def explain(
     if said.known:
         say(f"Measured on {title}:")
         show_rows(("block", "what it knows"), list(said.known.items()), right=())
-        for table in knowledge(box):
+        for table in (*knowledge(box), *swaps):
             show_table(table)
     show_rows((), list(said.facts.items()), right=())
     if said.figures:
