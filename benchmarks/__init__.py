@@ -15,5 +15,6 @@ NAMES = (
     "rotation",
     "data_share",
     "search",
+    "audit_sweep",
     "import_time",
 )

@@ -12,6 +12,7 @@ from triptych.audit import plots
 from triptych.audit.audit_result import CLASSES, EMBEDDING, AuditResult, interval, shown
 from triptych.audit.canvas import COLOURS, canvas, titled
 from triptych.audit.factors import knowledge
+from triptych.audit.pictures import swaps
 from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import Table, Value, number
 from triptych.files import write_atomically, write_json
@@ -38,7 +39,7 @@ def write(result: AuditResult, folder: Path, command: str = "") -> Path:
     short = json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.7g}"))
     write_json(folder / "audit.json", short)
     tables = [figure_table(result), *block_tables(result), *knowledge(result.glass)]
-    tables.append(sweep_table(result))
+    tables += [*swap_tables(result), sweep_table(result)]
     lines = [f"# {title}", "", result.verdict, "", *([f"`{command}`", ""] if command else [])]
     for table in tables:
         lines += [table.to_markdown(), ""]
@@ -110,6 +111,19 @@ def draw(result: AuditResult, folder: Path) -> list[Drawn]:
             title=drawn[-1].title,
             note=note,
         )
+    if result.swap is not None:
+        drawn.append(
+            Drawn(
+                "swap.png",
+                "What the decoder makes of each block",
+                "Decoded windows with one block of x among the other blocks of y, beside the "
+                "decoded x and y themselves; the number is the share of the way from y to x. A "
+                "fixed rule chose the pairs: those whose decoded windows are at the median "
+                "distance.",
+                "Decoded signals, one panel a block",
+            )
+        )
+        swaps(result.swap, folder / drawn[-1].file, title=drawn[-1].title, note=note)
     if result.example is not None:
         drawn.append(
             Drawn(
@@ -161,6 +175,11 @@ def _draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
         classes = result.headline == CLASSES
         axis.set_ylabel("share of the same class" if classes else "cosine similarity")
         figure.legend(loc="outside lower left", ncols=3, fontsize=9)
+
+
+def swap_tables(result: AuditResult) -> list[Table]:
+    """What a decoder makes of each block; no table for a model without one."""
+    return [] if result.swap is None else [result.swap.table()]
 
 
 def figure_table(result: AuditResult) -> Table:
@@ -228,7 +247,11 @@ def _sections(result: AuditResult, drawn: list[Drawn], folder: Path, command: st
     pictures = {
         each.file: Picture(folder / "figures" / each.file, each.caption, each.alt) for each in drawn
     }
-    tables = {"blocks.png": block_tables(result), "glass_box.png": knowledge(result.glass)}
+    tables = {
+        "blocks.png": block_tables(result),
+        "glass_box.png": knowledge(result.glass),
+        "swap.png": swap_tables(result),
+    }
     settings = ", ".join(f"{key} = {value}" for key, value in result.transform.items())
     sizes = result.curve.sizes
     terms = {

@@ -16,6 +16,7 @@ from triptych.audit.glassbox import GlassBox
 from triptych.audit.inputs import Floats
 from triptych.audit.result import Result
 from triptych.audit.statistics import Interval
+from triptych.audit.swap import BlockSwap
 from triptych.audit.tables import number
 from triptych.errors import InputError
 
@@ -82,6 +83,8 @@ class AuditResult(Result):
         What a reader should know.
     example
         A query and its nearest windows, for `plot`; None without signals.
+    swap
+        What a decoder makes of each block, for models that have one.
     """
 
     subject: str
@@ -98,6 +101,7 @@ class AuditResult(Result):
     notes: tuple[str, ...] = ()
     glass: GlassBox | None = None
     example: dict[str, Any] | None = field(default=None, repr=False)
+    swap: BlockSwap | None = None
 
     @property
     def curve(self) -> ResponseCurve:

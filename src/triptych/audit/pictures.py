@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit.canvas import COLOURS, INK, canvas, handle, legend, styles
+from triptych.audit.canvas import COLOURS, GREY, INK, canvas, handle, legend, styles
+from triptych.audit.swap import BlockSwap
 
 
 def gallery(
@@ -178,3 +179,29 @@ def excited_dimensions(
             names = [f"channel {k + 1}" for k in range(channels)]
             names[-1] += ", each window on its own scale"
             legend(figure, [("line", COLOURS[k], name) for k, name in enumerate(names)])
+
+
+def swaps(swap: BlockSwap, path: Path, *, title: str, note: str = "") -> None:
+    """Decoded windows with one block of x and the others of y: a column a block, a row a kind."""
+    kinds = tuple(zip(swap.examples, (swap.strangers, swap.transformed), strict=True))
+    names = list(swap.strangers)
+    with canvas(path, max(2.9 * len(names), 6.0), 5.2, title, note) as figure:
+        axes = figure.subplots(2, len(names), squeeze=False, sharex=True, sharey="row")
+        for row, (example, share) in enumerate(kinds):
+            at = np.arange(len(example["x"])) / example["rate"]
+            for axis, name in zip(axes[row], names, strict=True):
+                axis.plot(at, example["y"], color=GREY, lw=1.6)
+                axis.plot(at, example["x"], color=COLOURS[1], lw=1.2, ls=(0, (4, 2)))
+                axis.plot(at, example[name], color=COLOURS[0], lw=1.5)
+                axis.set_title(f"{name} of x: {share[name]:.2f}", fontsize=10)
+                if row == 1:
+                    axis.set_xlabel("time, s")
+            axes[row, 0].set_ylabel(f"{example['words']}\n{example['channel']}, decoded")
+        legend(
+            figure,
+            [
+                ("line", COLOURS[0], "one block of x, the others of y"),
+                ("dash", COLOURS[1], "x as decoded"),
+                ("line", GREY, "y as decoded"),
+            ],
+        )

@@ -26,6 +26,7 @@ from triptych.audit.inputs import Labels, Rows, as_array
 from triptych.audit.pairs import ViewPair, Whose, example_of
 from triptych.audit.sources import Progress, people_or_records
 from triptych.audit.statistics import Interval
+from triptych.audit.swap import BlockSwap, block_swap
 from triptych.audit.sweep import around as signals_around
 from triptych.audit.sweep import swept
 from triptych.datasets import Windows
@@ -50,6 +51,7 @@ def audit(
     classifier: bool = False,
     relations: Mapping[str, str] | None = None,
     glass: GlassBox | None = None,
+    swap: BlockSwap | None = None,
     subject: str = "an embedding",
     data: str = "",
     notes: Sequence[str] = (),
@@ -77,8 +79,9 @@ def audit(
         Block that verdict and figures are about; left out, the first.
     classifier
         What `embed` gives are class scores (n, K): the audit is of the class that is highest.
-    relations, glass
-        Block → what it declares to the transform, and what each knows, for the report.
+    relations, glass, swap
+        Block → what it declares to the transform, what each knows, and what a decoder makes of it,
+        for the report.
     subject, data, notes
         What was audited, on what, and what a reader should know: for the report.
 
@@ -128,6 +131,7 @@ def audit(
         headline=chosen,
         relations=dict(relations or {}),
         glass=glass,
+        swap=swap,
         figures=figures,
         notes=(*notes, *more),
         example=example,
@@ -152,7 +156,7 @@ def audit_model(
     Takes the `options` of `audit`; `windows` are prepared for the model. Where no block is
     invariant to the transform, the verdict is about the whole latent vector. With `head`, the
     classes that this head names are audited instead; with `glass`, what each block knows is
-    measured too (`glass_box_of`).
+    measured too (`glass_box_of`). What a decoder makes of each block is always measured.
 
     Raises InputError as `audit`, and where the model has no such head.
     """
@@ -167,6 +171,7 @@ def audit_model(
 
         return audit(scores, windows, transform, classifier=True, notes=notes, seed=seed, **options)
     box, more = glass_box_of(model, windows, [transform], seed=seed) if glass else (None, [])
+    swapped, unswapped = block_swap(model, windows, transform, seed=seed)
     schema = model.schema
     inside = tuple(block.name for block in schema.invariant(transform.name)) or schema.names
     together = "all blocks" if inside == schema.names else "invariant blocks"
@@ -187,7 +192,8 @@ def audit_model(
         headline=headline,
         relations=relations,
         glass=box,
-        notes=(*notes, *more),
+        swap=swapped,
+        notes=(*notes, *more, *unswapped),
         seed=seed,
         **options,
     )

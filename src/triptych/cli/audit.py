@@ -145,7 +145,7 @@ def audit(
     person_column: PersonColumn = None,
 ) -> None:
     """Measure how much an embedding changes when only a nuisance changes, and say it."""
-    from triptych.audit.audit_outputs import block_tables, figure_table
+    from triptych.audit.audit_outputs import block_tables, figure_table, swap_tables
     from triptych.audit.audit_result import check_limits
     from triptych.audit.factors import knowledge
 
@@ -185,7 +185,8 @@ def audit(
     failed = result.below(at_least)
     report = result.save(out, command_of(ctx))
     note(result.notes)
-    for table in (figure_table(result), *block_tables(result), *knowledge(result.glass)):
+    tables = [figure_table(result), *block_tables(result), *knowledge(result.glass)]
+    for table in (*tables, *swap_tables(result)):
         show_table(table)
     say(result.verdict)
     say(f"The report is {report} (open it in a browser).")

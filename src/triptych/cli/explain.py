@@ -54,13 +54,15 @@ def explain(
     from triptych.audit.factors import glass_box_of, knowledge
     from triptych.audit.gated import spoken
     from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
+    from triptych.audit.swap import block_swap
     from triptych.audit.sweep import transform_for
     from triptych.errors import InputError
+    from triptych.audit.tables import Table
     from triptych.model import Model
     from triptych.transforms import context_of
 
     loaded = Model.load(model)
-    box, title, gated = None, "", None
+    box, title, gated, swaps = None, "", None, list[Table]()
     if figure is not None and (data is None or not any(b.gate for b in loaded.schema.blocks)):
         raise InputError(
             "--figure draws what excites gated dimensions: give --data, and a model with a gated "
@@ -74,6 +76,10 @@ def explain(
         windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)
         box, left_out = glass_box_of(loaded, windows, transforms, seed=seed)
         gated = spoken(loaded, windows, transforms, seed=seed)
+        for each in transforms:
+            swapped, unswapped = block_swap(loaded, windows, each, seed=seed)
+            swaps += [swapped.table()] if swapped else []
+            left_out += unswapped
         title = source.dataset.title
         note([*source.notes, *seen_before(loaded, source), *left_out])
     said = explained(loaded, box, title)
@@ -83,7 +89,7 @@ def explain(
     if said.known:
         say(f"Measured on {title}:")
         show_rows(("block", "what it knows"), list(said.known.items()), right=())
-        for table in knowledge(box):
+        for table in (*knowledge(box), *swaps):
             show_table(table)
     if gated is not None:
         for table in gated.tables():

@@ -54,6 +54,10 @@ def study(
     tune: Annotated[
         bool, typer.Option("--tune", help="Only try each method's settings on validation people.")
     ] = False,
+    ablate: Annotated[
+        bool,
+        typer.Option("--ablate", help="Only the method under study, and one thing of it changed."),
+    ] = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="Three methods, quick, on the data that can be had.")
     ] = False,
@@ -74,6 +78,8 @@ def study(
         methods = methods or ",".join(demonstration.METHODS)
         with progress("downloading") as show:
             dataset = dataset or demonstration.data_for(data, say, show)
+    if ablate:
+        methods = methods or ",".join(chosen.ablated)
     if budget not in get_args(Budget):
         choice = ", ".join(get_args(Budget))
         raise InputError(f"there is no budget {budget!r}: choose from {choice}")

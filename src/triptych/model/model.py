@@ -143,7 +143,14 @@ class Model(nn.Module):
         """
         if self.decoder is None:
             raise InputError("this model has no decoder, so it cannot reconstruct; use embed")
-        return self._run(self.decoder, self.embed(signals, rate, batch).all, batch)
+        return self.decode(self.embed(signals, rate, batch).all, batch)
+
+    def decode(self, z: Float[Tensor, "n size"], batch: int = 1024) -> Float[Tensor, "n c t"]:
+        """Windows from latents, as `reconstruct` gives them, for latents of one's own making."""
+        if self.decoder is None:
+            raise InputError("this model has no decoder, so it cannot decode")
+        self.schema.check(z)
+        return self._run(self.decoder, z, batch)
 
     def prepare(
         self, signal: NDArray[np.floating[Any]], rate: float, step_s: float | None = None

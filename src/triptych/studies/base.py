@@ -140,6 +140,8 @@ class Study(ABC, Generic[P]):
         The method that the paired statements are about, and the one to name beside it.
     exact
         Methods that are invariant by construction.
+    ablations
+        ``"temperature=0.2"`` to what it changes in the recipe of `focus`: one thing at a time.
     units
         Metric to (scale, unit) in which its differences are worded; else 100, "points".
     revision
@@ -163,8 +165,19 @@ class Study(ABC, Generic[P]):
     focus: ClassVar[str] = "scl"
     baseline: ClassVar[str] = "plain"
     exact: ClassVar[tuple[str, ...]] = ()
+    ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     units: ClassVar[Mapping[str, tuple[float, str]]] = {}
     sources: ClassVar[tuple[str, ...]] = SOURCES
+
+    @property
+    def ablated(self) -> tuple[str, ...]:
+        """The method under study and, as ``"scl/temperature=0.2"``, its ablations."""
+        return (self.focus, *(f"{self.focus}/{name}" for name in self.ablations))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Everything that can be computed: the methods, and the ablations behind them."""
+        return (*self.methods, *self.ablated[1:])
 
     @abstractmethod
     def prepare(self, data: Path | None, options: Options) -> P:

@@ -30,7 +30,7 @@ from triptych.studies.base import (
     Progress,
     Study,
 )
-from triptych.studies.ecg_recipes import MAX_SHIFT_S, METHODS, RATE, WINDOWS, recipe_of
+from triptych.studies.ecg_recipes import ABLATIONS, MAX_SHIFT_S, METHODS, RATE, WINDOWS, recipe_of
 from triptych.studies.ecg_windows import TEST, MeasuredWindows, measured_windows
 from triptych.studies.fitted import fitted_model
 from triptych.studies.scores import Scores
@@ -54,6 +54,7 @@ class EcgPhase(Study[EcgData]):
     name: ClassVar[str] = "ecg-phase"
     title: ClassVar[str] = "ECG phase study"
     methods: ClassVar[tuple[str, ...]] = METHODS
+    ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
     exact: ClassVar[tuple[str, ...]] = ("exact", "aligned")
     headline: ClassVar[tuple[str, ...]] = (
         "cosine_75ms",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triptych.studies.base import Budget
-from triptych.studies.recipes import merged
+from triptych.studies.recipes import changed
 from triptych.studies.trials import chosen_trials
 
 METHODS = (
@@ -111,6 +111,34 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+def _sizes(morphology: int, timing: int) -> dict[str, Any]:
+    sizes = (morphology, timing, 128 - morphology - timing)
+    return {"latent": [b | {"size": size} for b, size in zip(BLOCKS, sizes, strict=True)]}
+
+
+# One thing at a time around `scl`.
+ABLATIONS: dict[str, dict[str, Any]] = {
+    **{
+        f"variation={name}": {"objective": {"variation": name}} for name in ("repel", "equivariant")
+    },
+    **{
+        f"independence={name}": {"objective": {"independence": name}}
+        for name in ("cross_covariance", "hsic")
+    },
+    "isolation=variation": {"objective": {"stop_gradient": ["variation"]}},
+    "isolation=all": {
+        "objective": {"stop_gradient": ["invariance", "alignment", "centring", "variation"]}
+    },
+    "blocks=16+8+104": _sizes(16, 8),
+    "blocks=64+32+32": _sizes(64, 32),
+    **{f"temperature={t:g}": {"objective": {"temperature": t}} for t in (0.03, 0.2)},
+    "sharpness=0": {"objective": {"sharpness": 0.0}},
+    "alignment=0": {"objective": {"weights": {"alignment": 0.0}}},
+    "centring=0": {"objective": {"weights": {"centring": 0.0}}},
+    **{f"schedule={name}": {"schedule": name} for name in ("alternate", "pretrain-then-task")},
+}
+
+
 def recipe_of(
     method: str, data_name: str, budget: Budget, seed: int, trial: int | None = None
 ) -> tuple[dict[str, Any], int]:
@@ -135,10 +163,8 @@ def recipe_of(
             "patience": 4,
         },
     }
-    recipe = merged(base, CHANGES[method])
-    outcome = chosen_trials("ecg").get(method)
+    outcome = chosen_trials("ecg").get(method.partition("/")[0])
     if trial is None and outcome:
         trial = int(outcome["trial"])
-    if trial is not None:
-        recipe = merged(recipe, TRIALS[method][trial])
+    recipe = changed(base, method, CHANGES, TRIALS, ABLATIONS, trial)
     return recipe, int(outcome["trials"]) if outcome else 0

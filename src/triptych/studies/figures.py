@@ -15,7 +15,7 @@ def first_cells(study: Study[Any], finished: Sequence[Finished]) -> dict[str, di
     first: dict[str, Finished] = {}
     for each in sorted(finished, key=lambda done: (done.cell.seed, done.cell.fold)):
         first.setdefault(each.cell.method, each)
-    return {name: first[name].artifacts for name in study.methods if name in first}
+    return {name: first[name].artifacts for name in study.rows if name in first}
 
 
 def intervals(

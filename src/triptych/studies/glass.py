@@ -62,21 +62,20 @@ def score_of(box: GlassBox, factor: str, blocks: Sequence[str]) -> float:
 
 def tables(study: Study[Any], finished: Sequence[Finished]) -> list[Table]:
     """One table of all methods that have a glass box: methods and blocks by factors."""
-    found: list[tuple[str, Table]] = []
-    notes = ["First seed and fold of every method."]
-    for method, kept in _boxes(study, finished).items():
-        found += [(method, table) for table in knowledge(_box(kept))]
-        notes += [f"{method}: {note}." for note in kept["notes"]]
+    boxes = _boxes(study, finished)
+    found = {method: knowledge(_box(kept))[0] for method, kept in boxes.items()}
     if not found:
         return []
-    names = tuple(dict.fromkeys(name for _, table in found for name in table.header[1:]))
+    names = tuple(dict.fromkeys(name for table in found.values() for name in table.header[1:]))
     lines: list[tuple[Value, ...]] = []
-    for method, table in found:
-        for row in table.rows:
+    for method, table in found.items():
+        blocks = {cell["block"] for cell in boxes[method]["cells"]}
+        for row in table.rows if len(blocks) > 1 else table.rows[:1]:
             held = dict(zip(table.header[1:], row[1:], strict=True))
             called = Value(f"{method}: {row[0].text}")
             lines.append((called, *(held.get(name, Value("–")) for name in names)))
-    notes.insert(1, found[0][1].note)
+    notes = ["First seed and fold of every method.", next(iter(found.values())).note]
+    notes += [f"{method}: {note}." for method, kept in boxes.items() for note in kept["notes"]]
     return [Table(("method: block", *names), tuple(lines), note=" ".join(notes))]
 
 

@@ -173,7 +173,7 @@ def _people(
     for row in rows:
         found = (s["metrics"].get("accuracy_rotated") for s in row["subjects"].values())
         spread.setdefault(row["method"], []).extend(v for v in found if v is not None)
-    names = [name for name in study.methods if spread.get(name)]
+    names = [name for name in study.rows if spread.get(name)]
     with canvas(path, 7.0, 0.36 * len(names) + 1.4, title, note) as figure:
         axis = figure.subplots()
         rng = np.random.default_rng(0)

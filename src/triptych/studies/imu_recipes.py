@@ -6,7 +6,7 @@ from typing import Any
 
 from triptych.studies.base import Budget
 from triptych.studies.imu_windows import ImuData
-from triptych.studies.recipes import merged
+from triptych.studies.recipes import changed, merged
 from triptych.studies.trials import chosen_trials
 
 METHODS = (
@@ -125,6 +125,33 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+def _sizes(activity: int, style: int) -> dict[str, Any]:
+    first, second, third = _blocks("equivariant")
+    return {"latent": [first | {"size": activity}, second, third | {"size": style}]}
+
+
+# One thing at a time around `scl`.
+ABLATIONS: dict[str, dict[str, Any]] = {
+    **{
+        f"variation={name}": {"latent": _blocks("variant"), "objective": {"variation": name}}
+        for name in ("repel", "predict")
+    },
+    "independence=none": {"objective": {"independence": None}},
+    "independence=hsic": {"objective": {"independence": "hsic"}},
+    "isolation=variation": {"objective": {"stop_gradient": ["variation"]}},
+    "isolation=all": {
+        "objective": {"stop_gradient": ["invariance", "alignment", "variation", "independence"]}
+    },
+    "blocks=32+12+96": _sizes(32, 96),
+    "blocks=96+12+32": _sizes(96, 32),
+    **{f"temperature={t:g}": {"objective": {"temperature": t}} for t in (0.05, 0.3)},
+    "invariance=0": {"objective": {"weights": {"invariance": 0.0}}},
+    "alignment=0": {"objective": {"weights": {"alignment": 0.0}}},
+    "consistency=0": {"weights": {"consistency": 0.0}},
+    **{f"schedule={name}": {"schedule": name} for name in ("alternate", "pretrain-then-task")},
+}
+
+
 def recipe_of(
     method: str, prepared: ImuData, seed: int, trial: int | None = None
 ) -> tuple[dict[str, Any], int]:
@@ -166,12 +193,10 @@ def recipe_of(
             "patience": 6,
         },
     }
-    recipe = merged(base, CHANGES[method])
-    if method == "exact+scl":
-        recipe = merged(recipe, _sized(windows.signals.shape[1], base["data"]["length_s"]))
-    outcome = chosen_trials("imu").get(method)
+    outcome = chosen_trials("imu").get(method.partition("/")[0])
     if trial is None and outcome:
         trial = int(outcome["trial"])
-    if trial is not None:
-        recipe = merged(recipe, TRIALS[method][trial])
+    recipe = changed(base, method, CHANGES, TRIALS, ABLATIONS, trial)
+    if method == "exact+scl":
+        recipe = merged(recipe, _sized(windows.signals.shape[1], base["data"]["length_s"]))
     return recipe, int(outcome["trials"]) if outcome else 0

@@ -29,7 +29,7 @@ from triptych.studies.imu_measures import (
     measure_orientation,
     measured,
 )
-from triptych.studies.imu_recipes import FROZEN, METHODS, recipe_of
+from triptych.studies.imu_recipes import ABLATIONS, FROZEN, METHODS, recipe_of
 from triptych.studies.imu_windows import FOLDS, SPLITS, ImuData, prepare, sides
 from triptych.studies.scores import Scores
 
@@ -42,6 +42,7 @@ class ImuRotation(Study[ImuData]):
     name: ClassVar[str] = "imu-rotation"
     title: ClassVar[str] = "IMU rotation study"
     methods: ClassVar[tuple[str, ...]] = METHODS
+    ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
     exact: ClassVar[tuple[str, ...]] = ("exact", "canonical", "exact+scl")
     headline: ClassVar[tuple[str, ...]] = (
         "accuracy",

@@ -10,7 +10,7 @@ from triptych.audit.canvas import titled
 from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import escaped
 from triptych.files import write_atomically, write_json
-from triptych.studies import glass, wording
+from triptych.studies import ablations, glass, wording
 from triptych.studies.base import Figure, Finished, Prepared, Study
 from triptych.studies.results import results_of
 
@@ -39,6 +39,8 @@ def write_results(
     for table in wording.metric_tables(study, results, headline=True):
         lines += [table.to_markdown(), ""]
     lines += [wording.explanation(study, results), ""]
+    for table in ablations.tables(study, results):
+        lines += ["## One thing changed", "", table.to_markdown(), ""]
     for heading, points in wording.statements(study, results):
         lines += [f"## {heading}", "", *(f"- {escaped(point)}" for point in points), ""]
     for table in wording.metric_tables(study, results, headline=False):
@@ -84,6 +86,7 @@ def write_figures_and_report(
             ),
         ),
         Section("Results", _results(study, results)),
+        *(Section("One thing changed", (t,)) for t in ablations.tables(study, results)),
         *(Section(f.title, (_picture(f, folder),)) for f in figures),
         *_further(study, results),
         *([Section("Glass box", inside)] if inside else []),

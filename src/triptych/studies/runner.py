@@ -84,7 +84,7 @@ def run(
 
 def checked(study: Study[Any], options: Options, jobs: int) -> Options:
     """Options with every method filled in (InputError for what does not exist)."""
-    unknown = [name for name in options.methods if name not in study.methods]
+    unknown = [name for name in options.methods if name not in study.rows]
     if unknown:
         raise InputError(
             f"the study {study.name} has no method {', '.join(unknown)}: choose from "
@@ -94,7 +94,7 @@ def checked(study: Study[Any], options: Options, jobs: int) -> Options:
         raise InputError(f"{options.seeds} seeds were asked for: expected 1 or more")
     if jobs < 1:
         raise InputError(f"{jobs} jobs were asked for: expected 1 or more")
-    chosen = [name for name in study.methods if name in (options.methods or study.methods)]
+    chosen = [name for name in study.rows if name in (options.methods or study.methods)]
     return replace(options, methods=tuple(chosen))
 
 
