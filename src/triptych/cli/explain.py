@@ -56,8 +56,8 @@ def explain(
     from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
     from triptych.audit.swap import block_swap
     from triptych.audit.sweep import transform_for
-    from triptych.errors import InputError
     from triptych.audit.tables import Table
+    from triptych.errors import InputError
     from triptych.model import Model
     from triptych.transforms import context_of
 
