@@ -24,7 +24,13 @@ def register(app: typer.Typer) -> None:
 
 def study(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="ecg-phase or imu-rotation.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="ecg-phase, imu-rotation, contrastive-analysis or contrastive-ablation.",
+        ),
+    ],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for results, table, figures, report.")
     ],

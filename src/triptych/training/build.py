@@ -11,7 +11,7 @@ from torch import nn
 
 from triptych import networks
 from triptych.errors import InputError
-from triptych.latent import BlockHeads, LatentSchema
+from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.model import Model, Preprocessing
 from triptych.training.heads import TaskHeads
 from triptych.training.recipe import Recipe
@@ -49,9 +49,13 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     """
     schema = recipe.schema_of_latent
     front_end, seen = _front_end(recipe, channels, length)
-    trunk = networks.encoder(
-        recipe.encoder.name, channels=seen[0], length=seen[1], **recipe.encoder.settings
-    )
+    trunks = [
+        networks.encoder(
+            recipe.encoder.name, channels=seen[0], length=seen[1], **recipe.encoder.settings
+        )
+        for _ in range(1 + recipe.encoder.two)
+    ]
+    trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
     return Parts(
         front_end,
         BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
