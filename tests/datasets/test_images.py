@@ -17,7 +17,7 @@ def test_images_are_what_they_say(module) -> None:
     data: Images = module.load(60)
     assert len(data) == 60
     assert data.images.dtype == np.float32
-    assert data.images.shape[2:] == (32, 32)
+    assert data.images.shape[2:] == (module.SIZE, module.SIZE)
     assert data.images.min() >= 0
     assert data.images.max() <= 1
     assert data.target.sum() == 30

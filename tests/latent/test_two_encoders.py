@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from triptych.latent import TwoEncoders
+from triptych.latent import Block, BlockHeads, LatentSchema, TwoEncoders
+from triptych.networks import ConvEncoder
 
 
 def test_latents_are_joined_and_gradients_stay_apart() -> None:
@@ -17,3 +18,22 @@ def test_latents_are_joined_and_gradients_stay_apart() -> None:
     z[:, 3:].sum().backward()
     assert all((each.grad == 0).all() for each in encoder.common.parameters())
     assert all((each.grad != 0).any() for each in encoder.salient.parameters())
+
+
+def test_block_heads_give_each_role_an_encoder_of_its_own() -> None:
+    schema = LatentSchema(
+        Block("ill", 2, role="salient"), Block("free", 3), Block("shared", 4, role="common")
+    )
+    trunks = [ConvEncoder(1, 40, widths=(width,), kernels=(5,), strides=(4,)) for width in (8, 16)]
+    encoder = BlockHeads(TwoEncoders(*trunks), schema)
+    z = schema.split(encoder(torch.randn(5, 1, 40)))
+    for name, untouched, reached in (("shared", 1, 0), ("ill", 0, 1)):
+        encoder.zero_grad()
+        z[name].sum().backward(retain_graph=True)
+        assert all(
+            each.grad is None or (each.grad == 0).all() for each in trunks[untouched].parameters()
+        )
+        assert any((each.grad != 0).any() for each in trunks[reached].parameters())
+    encoder.zero_grad()
+    z["free"].sum().backward()
+    assert all(any((p.grad != 0).any() for p in trunk.parameters()) for trunk in trunks)

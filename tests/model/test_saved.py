@@ -15,7 +15,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import BernoulliGate, Block, BlockHeads, LatentSchema, LinearHead
+from triptych.latent import (
+    BernoulliGate,
+    Block,
+    BlockHeads,
+    LatentSchema,
+    LinearHead,
+    TwoEncoders,
+)
 from triptych.model import Model, Preprocessing
 from triptych.networks import (
     AlignedPeak,
@@ -388,4 +395,15 @@ def test_gates_and_heads_that_read_guaranteed_features_only_are_rebuilt(
     model = Model(windows, BlockHeads(trunk, schema, hidden=hidden), schema)
     model.save(tmp_path / "m")
     x = torch.randn(4, 3, 60)
+    assert torch.equal(Model.load(tmp_path / "m").embed(x).all, model.embed(x).all)
+
+
+def test_two_encoders_are_rebuilt(tmp_path: Path) -> None:
+    schema = LatentSchema(Block("shared", 5, role="common"), Block("ill", 3, role="salient"))
+    small = {"channels": 1, "length": 60, "widths": (8,), "kernels": (5,), "strides": (4,)}
+    trunk = TwoEncoders(encoder("conv", **small), encoder("conv", **small | {"widths": (16,)}))
+    windows = Preprocessing(rate=100.0, channels=("x",), length=60)
+    model = Model(windows, BlockHeads(trunk, schema), schema)
+    model.save(tmp_path / "m")
+    x = torch.randn(4, 1, 60)
     assert torch.equal(Model.load(tmp_path / "m").embed(x).all, model.embed(x).all)

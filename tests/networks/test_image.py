@@ -10,16 +10,17 @@ import torch
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema
 from triptych.networks import Standardize
-from triptych.networks.image import ImageDecoder, ImageEncoder
+from triptych.networks.image import ImageDecoder, ImageEncoder, PatchEncoder
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [32, 28, 17])
-def test_shapes(channels: int, size: int) -> None:
+@pytest.mark.parametrize("kind", [ImageEncoder, PatchEncoder])
+def test_shapes(kind: type[ImageEncoder | PatchEncoder], channels: int, size: int) -> None:
     x = torch.rand(4, channels, size, size)
-    trunk = ImageEncoder(channels, size)
+    trunk = kind(channels, size)
     assert trunk(x).shape == (4, trunk.features)
-    z = ImageEncoder(channels, size, 12)(x)
+    z = kind(channels, size, 12)(x)
     assert z.shape == (4, 12)
     assert ImageDecoder(12, channels, size)(z).shape == x.shape
     schema = LatentSchema(Block("a", 3, role="common"), Block("b", 2, role="salient"))
@@ -28,20 +29,32 @@ def test_shapes(channels: int, size: int) -> None:
 
 @pytest.mark.parametrize("shape", [(4, 3, 32, 32), (4, 1, 32, 31), (1, 32, 32)])
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"built for \(n, 1, 32, 32\)"):
-        ImageEncoder(1)(torch.zeros(shape))
+    for encoder in (ImageEncoder(1), PatchEncoder(1, 32)):
+        with pytest.raises(InputError, match=r"built for \(n, 1, 32, 32\)"):
+            encoder(torch.zeros(shape))
 
 
 def test_settings_are_plain_data_that_rebuild_a_network() -> None:
-    for network in (ImageEncoder(3, 28, 5, widths=(8, 16)), ImageDecoder(5, 3, widths=(16, 8))):
+    for network in (
+        ImageEncoder(3, 28, 5, widths=(8, 16)),
+        PatchEncoder(3, 28, 5, filters=8, hidden=12),
+        ImageDecoder(5, 3, widths=(16, 8)),
+    ):
         settings = json.loads(json.dumps(network.settings))
         again = type(network)(**settings)
         again.load_state_dict(network.state_dict())
         assert again.settings == network.settings
 
 
-def test_an_image_is_encoded_as_if_alone() -> None:
-    encoder = ImageEncoder(3, outputs=6).double()
+def test_patches_see_the_same_at_another_brightness_and_contrast() -> None:
+    encoder = PatchEncoder(1, 16, 6).double()
+    x = torch.rand(5, 1, 16, 16, dtype=torch.float64)
+    assert torch.allclose(encoder(0.3 + 2 * x), encoder(x), atol=0.02)
+
+
+@pytest.mark.parametrize("kind", [ImageEncoder, PatchEncoder])
+def test_an_image_is_encoded_as_if_alone(kind: type[ImageEncoder | PatchEncoder]) -> None:
+    encoder = kind(3, 32, outputs=6).double()
     x = torch.rand(5, 3, 32, 32, dtype=torch.float64)
     alone = torch.cat([encoder(each[None]) for each in x])
     assert torch.allclose(encoder(x), alone, atol=1e-12)

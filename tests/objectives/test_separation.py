@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -77,7 +79,9 @@ def test_it_acts_on_the_views_of_structured_contrast() -> None:
     assert (z.grad[:, 9:] == 0).all()  # the free block
 
 
-@pytest.mark.parametrize("independence", ["joint_entropy", "cross_covariance", "hsic", None])
+@pytest.mark.parametrize(
+    "independence", ["joint_entropy", "cross_covariance", "canonical_correlation", "hsic", None]
+)
 @pytest.mark.parametrize("case", ["mixed", "background", "targets", "null", "half", "one row"])
 def test_poor_batches_give_finite_losses(independence, case: str) -> None:
     objective = Separation(SCHEMA, [SHIFT], independence=independence)
@@ -217,3 +221,21 @@ def test_it_is_a_module_without_parameters() -> None:
     objective = Separation(SCHEMA, [SHIFT])
     assert isinstance(objective, nn.Module)
     assert not list(objective.parameters())
+
+
+def test_labels_of_the_views_say_the_population_and_the_attributes() -> None:
+    schema = LatentSchema(Block("grid", 4, role="common"), Block("x", 1, role="salient"))
+    objective = Separation(schema, [SHIFT], attributes={"x": "continuous"})
+    x, z = batch(5)
+    views, value = objective.views(x), torch.rand(8, 1)
+    expected = objective(z, views, target=TARGET, attributes=value)
+    labels = torch.cat([TARGET.float()[:, None], value], dim=1)
+    found = objective(z, replace(views, labels=labels))
+    assert float(found.total) == pytest.approx(float(expected.total))
+    plain = Separation(SCHEMA, [SHIFT])
+    views, (_, z) = plain.views(x), batch()
+    assert torch.equal(
+        plain(z, replace(views, labels=TARGET.long())).total, plain(z, views, target=TARGET).total
+    )
+    with pytest.raises(InputError, match="targets from the background"):
+        plain(z, views)

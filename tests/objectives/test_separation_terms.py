@@ -57,6 +57,24 @@ def test_salient_term_equals_the_definition() -> None:
     assert float(even) == pytest.approx(expected)
 
 
+def test_uniformity_without_null_pairs_equals_the_definition() -> None:
+    a, b, target = views()
+    _, even = sep.salient_term(a, b, target, TAU, null_pairs=False)
+    expected = 0.0
+    for side in (a, b):
+        z = cleared(side, target)
+        kernels = [
+            math.exp(-squared(z[i], z[j]) / (2 * TAU))
+            for i in range(len(z))
+            for j in range(len(z))
+            if target[i] and i != j
+        ]
+        expected += math.log(sum(kernels) / len(kernels)) / 2
+    assert float(even) == pytest.approx(expected)
+    nobody = torch.zeros_like(target)
+    assert float(sep.salient_term(a, b, nobody, TAU, null_pairs=False)[1]) == 0
+
+
 def test_background_term_equals_the_definition() -> None:
     a, b, target = views()
     zeros = torch.zeros(3, 3)

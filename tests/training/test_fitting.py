@@ -18,8 +18,19 @@ from tests.training import toys
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.latent import Block, LatentSchema
 from triptych.model import Model
-from triptych.training import Fitted, NonFiniteLossError, Recipe, StructuredModule, fit
+from triptych.objectives import SimCLR
+from triptych.training import (
+    Fitted,
+    NonFiniteLossError,
+    Recipe,
+    StructuredModule,
+    fit,
+    fit_module,
+)
+from triptych.training.settings import Training
+from triptych.transforms.images import ImageTone
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -267,3 +278,37 @@ def test_a_fault_is_named(
 def test_channel_names_must_be_as_many_as_channels() -> None:
     with pytest.raises(InputError, match="2 channel names"):
         run(toys.recipe(training__epochs=1), channels=["I", "II"])
+
+
+@pytest.mark.parametrize("two", [False, True])
+def test_two_populations_are_separated_saved_and_loaded(tmp_path: Path, two: bool) -> None:
+    recipe = toys.recipe(
+        latent=toys.POPULATIONS,
+        objective={"name": "separation", "background": ["slow"]},
+        encoder={"widths": [8, 8], "kernels": [7, 5], "strides": [4, 2], "two": two},
+        decoder=False,
+        training__epochs=12,
+    )
+    fitted = run(recipe, out=tmp_path / "m")
+    assert {"train/background", "train/independence"} <= set(fitted.history[0])
+    test = toys.windows(60, 2)
+    z = Model.load(tmp_path / "m").embed(test.centred)
+    assert torch.equal(z.all, fitted.model.embed(test.centred).all)
+    size, slow = z["own"].norm(dim=1), torch.as_tensor(test.label == "slow")
+    assert float(size[slow].mean()) < 0.7 * float(size[~slow].mean())
+    with pytest.raises(InputError, match=r"name some of them in objective\.background"):
+        run(recipe.replace({"objective.background": ["still"]}))
+
+
+def test_a_module_of_ones_own_is_trained_in_place() -> None:
+    torch.manual_seed(0)
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 4))
+    objective = SimCLR(4, [ImageTone()])
+    schema = LatentSchema(Block("all", 4))
+    module = StructuredModule(
+        encoder, objective, schema=schema, settings=Training(epochs=2, batch=8, seed=1)
+    )
+    before = encoder[1].weight.detach().clone()
+    fit_module(module, torch.rand(24, 1, 4, 4), torch.zeros(24), device="cpu")
+    assert not torch.equal(before, encoder[1].weight)
+    assert not module.training

@@ -10,7 +10,7 @@ import torch
 from tests.training import toys
 
 from triptych.errors import InputError
-from triptych.objectives import Plain, SimCLR, StructuredContrastive
+from triptych.objectives import Plain, Separation, SimCLR, StructuredContrastive
 from triptych.training import Recipe
 from triptych.transforms import PhaseShift
 
@@ -73,6 +73,16 @@ def test_what_learns_from_labels_needs_classes(changes: dict[str, Any]) -> None:
     toys.recipe(**changes, classes=["slow", "fast"])
 
 
+def test_separation_needs_a_background_and_nothing_else() -> None:
+    apart = {"latent": toys.POPULATIONS, "objective__name": "separation"}
+    with pytest.raises(InputError, match=r"needs objective\.background"):
+        toys.recipe(**apart)
+    made = toys.recipe(**apart, objective__background=["slow"])
+    assert isinstance(made.make_objective(), Separation)
+    with pytest.raises(InputError, match="leave classes"):
+        toys.recipe(**apart, objective__background=["slow"], classes=["slow", "fast"])
+
+
 def test_reading_leaves_the_random_state_alone() -> None:
     state = torch.get_rng_state()
     toys.recipe()
@@ -107,6 +117,9 @@ def test_a_recipe_is_frozen() -> None:
         ({"classes": ["a", "a"]}, "classes names a label twice"),
         ({"objective.name": "plain", "decoder": False}, "nothing to train"),
         ({"schedule": "both"}, "field 'schedule' is 'both', expected 'joint'"),
+        ({"objective.name": "separation"}, "a block with role='common'"),
+        ({"objective.background": ["slow"]}, "no other objective has it"),
+        ({"encoder.two": True}, "encoder.two needs blocks with role: common"),
     ],
 )
 def test_a_fault_is_one_sentence(changes: dict[str, Any], words: str) -> None:

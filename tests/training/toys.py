@@ -25,6 +25,10 @@ CONTENT: dict[str, Any] = {
     "objective": {"name": "scl"},
     "training": {"epochs": 3, "batch": 16},
 }
+POPULATIONS = [
+    {"name": "shared", "size": 4, "role": "common"},
+    {"name": "own", "size": 3, "role": "salient", "invariant_to": "phase_shift"},
+]
 
 
 def recipe(**changes: Any) -> Recipe:

@@ -27,7 +27,9 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="ecg-phase, imu-rotation, gated-contrast or gated-ablation."
+            metavar="NAME",
+            help="ecg-phase, imu-rotation, contrastive-analysis, gated-contrast, or one of the "
+            "last two's contrastive-ablation and gated-ablation.",
         ),
     ],
     out: Annotated[

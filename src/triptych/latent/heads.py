@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent.gates import GateNetwork, non_negative, without_silent
-from triptych.latent.schema import LatentSchema
+from triptych.latent.schema import Block, LatentSchema
+from triptych.latent.two_encoders import TwoEncoders
 
 
 class Outputs(NamedTuple):
@@ -50,7 +51,8 @@ class BlockHeads(nn.Module):
     same latents twice, once cut off from the trunk. A module with one output layer cannot.
 
     Of a trunk whose first ``trunk.guaranteed`` features are invariant by construction, blocks that
-    are invariant to every transform of the schema read these alone.
+    are invariant to every transform of the schema read these alone. Of `TwoEncoders` the common
+    blocks read one encoder's features and the salient blocks the other's.
 
     A block with a gate is the ReLU of its last layer times the gates; its head and its gate read
     the same features. A sample can open dimensions that are 0 anyway; if the whole block is 0, it
@@ -69,14 +71,10 @@ class BlockHeads(nn.Module):
         self.trunk = trunk
         self.schema = schema
         everything = features if features is not None else getattr(trunk, "features", None)
-        exact: int | None = getattr(trunk, "guaranteed", None)
-        self.reads = {
-            block.name: exact if block.name in schema.invariant_to_all else None
-            for block in schema.blocks
-        }
+        self.reads = {block.name: _reads(trunk, schema, block) for block in schema.blocks}
         heads: dict[str, nn.Module] = {}
         for block in schema.blocks:
-            width = self.reads[block.name] or everything
+            width = self._width(block.name, everything)
             if hidden:
                 first = nn.LazyLinear(hidden) if width is None else nn.Linear(width, hidden)
                 heads[block.name] = nn.Sequential(first, nn.GELU(), nn.Linear(hidden, block.size))
@@ -87,13 +85,16 @@ class BlockHeads(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self.gates = nn.ModuleDict(
             {
-                block.name: GateNetwork(
-                    block.gate, block.size, self.reads[block.name] or everything
-                )
+                block.name: GateNetwork(block.gate, block.size, self._width(block.name, everything))
                 for block in schema.blocks
                 if block.gate
             }
         )
+
+    def _width(self, name: str, everything: int | None) -> int | None:
+        """How many features a block reads; None: as many as come."""
+        part = self.reads[name]
+        return everything if part.stop is None else part.stop - (part.start or 0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Latents ``(n, schema.size)`` of signals ``(n, channels, time)``."""
@@ -119,7 +120,7 @@ class BlockHeads(nn.Module):
         parts: list[Tensor] = []
         probabilities: dict[str, Tensor] = {}
         for name, head in self.heads.items():
-            seen = features[:, : self.reads[name]]
+            seen = features[:, self.reads[name]]
             part = head(seen)
             if name in noise:
                 opened, probabilities[name] = self.gates[name](seen, noise[name])
@@ -136,3 +137,12 @@ class BlockHeads(nn.Module):
                 "its output"
             )
         return features
+
+
+def _reads(trunk: nn.Module, schema: LatentSchema, block: Block) -> slice:
+    """Which of the trunk's features a block reads."""
+    if isinstance(trunk, TwoEncoders) and block.role:
+        common, salient = trunk.parts
+        return slice(0, common) if block.role == "common" else slice(common, common + salient)
+    exact: int | None = getattr(trunk, "guaranteed", None)
+    return slice(0, exact) if block.name in schema.invariant_to_all else slice(None)

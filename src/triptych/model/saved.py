@@ -12,7 +12,7 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.files import read_json, write_json
-from triptych.latent import BlockHeads, LatentSchema
+from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.networks.registry import make, name_of
 from triptych.networks.weights import Weights, save_weights
 
@@ -36,6 +36,8 @@ def describe(module: nn.Module) -> dict[str, Any]:
             # Heads that read only what the trunk guarantees are narrower than the others.
             "features": max(first.in_features for first in firsts),
         }
+    if type(module) is TwoEncoders:
+        return {"common": describe(module.common), "salient": describe(module.salient)}
     name = name_of(module)
     if name is not None:
         return {"network": name, "settings": dict(cast(dict[str, Any], module.settings))}
@@ -57,6 +59,8 @@ def build(content: object, schema: LatentSchema, role: str) -> nn.Module:
         case ["sequential"] if isinstance(entry["sequential"], list):
             parts = cast(list[Any], entry["sequential"])
             return nn.Sequential(*(build(part, schema, role) for part in parts))
+        case ["common", "salient"]:
+            return TwoEncoders(*(build(entry[part], schema, role) for part in sorted(entry)))
         case ["block_heads", "features", "hidden"] if isinstance(
             entry["features"], int
         ) and isinstance(entry["hidden"], int):

@@ -66,14 +66,77 @@ class ImageEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
-        if x.ndim != 4 or x.shape[1:] != (self.channels, self.size, self.size):
-            raise InputError(
-                f"images have shape {tuple(x.shape)}, but this encoder was built for (n, "
-                f"{self.channels}, {self.size}, {self.size}); crop or scale them to that shape"
-            )
+        _require(x, self.channels, self.size)
         maps = self.stack(x.contiguous(memory_format=torch.channels_last))  # quicker on a CPU
         what = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
         return self.last(torch.cat([what, self.where(maps).flatten(1)], dim=1))
+
+
+class PatchEncoder(nn.Module):
+    """One layer of large filters, then dense layers: several times quicker on a CPU.
+
+    Every image is standardised first. Features are read from the filters' mean and maximum over
+    the image (what) and from their whole map (where).
+
+    Parameters
+    ----------
+    channels, size, outputs
+        As for `ImageEncoder`.
+    patch, stride
+        Pixels of a filter and between filters.
+    filters, hidden
+        Filters, and width of the dense layers.
+
+    Raises
+    ------
+    InputError
+        From `forward`, if an image's shape is not ``(n, channels, size, size)``.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: int = 16,
+        outputs: int = 0,
+        *,
+        patch: int = 8,
+        stride: int = 4,
+        filters: int = 64,
+        hidden: int = 128,
+    ) -> None:
+        super().__init__()
+        self.settings: dict[str, Any] = {
+            "channels": channels, "size": size, "outputs": outputs, "patch": patch,
+            "stride": stride, "filters": filters, "hidden": hidden,
+        }  # fmt: skip
+        self.channels, self.size, self.patch, self.stride = channels, size, patch, stride
+        places = ((size - patch) // stride + 1) ** 2
+        self.first = nn.Linear(channels * patch**2, filters)
+        self.where = nn.Linear(places * filters, hidden)
+        self.second = nn.Linear(2 * filters + hidden, hidden)
+        self.norms = nn.ModuleList(map(nn.LayerNorm, (filters, filters, hidden, hidden)))
+        self.last = nn.Linear(hidden, outputs) if outputs else nn.Identity()
+        self.features = outputs or hidden
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
+        _require(x, self.channels, self.size)
+        deviation, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
+        x = (x - mean) / (deviation + 1e-3)
+        cut = x.unfold(2, self.patch, self.stride).unfold(3, self.patch, self.stride)
+        maps = functional.relu(self.first(cut.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)))
+        mean, most, where, second = self.norms
+        place = functional.relu(where(self.where(maps.flatten(1))))
+        features = torch.cat([mean(maps.mean(dim=1)), most(maps.amax(dim=1)), place], dim=1)
+        return self.last(functional.relu(second(self.second(features))))
+
+
+def _require(x: Tensor, channels: int, size: int) -> None:
+    if x.ndim != 4 or x.shape[1:] != (channels, size, size):
+        raise InputError(
+            f"images have shape {tuple(x.shape)}, but this encoder was built for (n, "
+            f"{channels}, {size}, {size}); crop or scale them to that shape"
+        )
 
 
 class ImageDecoder(nn.Module):

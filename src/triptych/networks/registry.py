@@ -13,7 +13,7 @@ from triptych.networks.autoencoder import ConvDecoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.guaranteed import GuaranteedEncoder
-from triptych.networks.image import ImageDecoder, ImageEncoder
+from triptych.networks.image import ImageDecoder, ImageEncoder, PatchEncoder
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
@@ -36,7 +36,11 @@ FRONT_ENDS: Mapping[str, type[FrontEnd]] = {
     "invariants_beside": InvariantsBeside,
 }
 DECODERS: Mapping[str, type[nn.Module]] = {"conv_decoder": ConvDecoder}
-IMAGES: Mapping[str, type[nn.Module]] = {"image": ImageEncoder, "image_decoder": ImageDecoder}
+IMAGES: Mapping[str, type[nn.Module]] = {
+    "image": ImageEncoder,
+    "patches": PatchEncoder,
+    "image_decoder": ImageDecoder,
+}
 ALL: Mapping[str, type[nn.Module]] = {**ENCODERS, **FRONT_ENDS, **DECODERS, **IMAGES}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Generator, Tensor, nn
@@ -17,9 +17,12 @@ from triptych.objectives.views import Views, two_views
 from triptych.transforms import Transform
 
 Kind = Literal["discrete", "continuous"]
-Independence = Literal["joint_entropy", "cross_covariance", "hsic"]
+Independence = Literal["joint_entropy", "cross_covariance", "canonical_correlation", "hsic"]
 WEIGHTS = {"common": 1.0, "salient": 1.0, "background": 1.0, "independence": 10.0}
-ESTIMATORS = {"cross_covariance": terms.cross_covariance, "hsic": terms.hsic}
+ESTIMATORS = {
+    "cross_covariance": terms.cross_covariance,
+    "hsic": terms.hsic,
+}
 
 
 class Separation(nn.Module):
@@ -46,9 +49,13 @@ class Separation(nn.Module):
     uniformity
         Weight of uniformity beside alignment, in the common and the salient term.
     independence
-        ``"joint_entropy"`` (k-JEM), ``"cross_covariance"``, ``"hsic"`` or None.
+        ``"joint_entropy"`` (the paper's k-JEM), ``"cross_covariance"``, ``"hsic"``,
+        ``"canonical_correlation"`` (less that of shuffled rows; at least 0) or None.
     bandwidth
         τ of all kernels.
+    null_pairs
+        Whether the salient uniformity counts pairs of two background rows, as in the paper;
+        without them the targets spread sooner (see `separation_terms.salient_term`).
 
     Raises
     ------
@@ -66,6 +73,7 @@ class Separation(nn.Module):
         uniformity: float = 2.0,
         independence: Independence | None = "joint_entropy",
         bandwidth: float = 0.5,
+        null_pairs: bool = True,
     ) -> None:
         super().__init__()
         self.schema = schema
@@ -75,6 +83,7 @@ class Separation(nn.Module):
         self.uniformity = uniformity
         self.independence: Independence | None = independence
         self.bandwidth = bandwidth
+        self.null_pairs = null_pairs
         self._check()
 
     def views(self, x: Tensor, generator: Generator | None = None) -> Views:
@@ -87,7 +96,7 @@ class Separation(nn.Module):
         views: Views,
         isolated: Tensor | None = None,
         *,
-        target: Tensor,
+        target: Tensor | None = None,
         attributes: Tensor | None = None,
     ) -> LossTerms:
         """Loss terms of latents ``z (v·n, size)`` of `views`.
@@ -102,7 +111,9 @@ class Separation(nn.Module):
         isolated
             Not used.
         target
-            Bool ``(n,)``: True for targets, False for background.
+            Bool ``(n,)``: True for targets, False for background. Left out, ``views.labels``
+            says it: above 0 is a target; of ``(n, 1 + a)`` labels the first column says it and
+            the others are the attributes.
         attributes
             Float ``(n, a)``, one column for each of `attributes` in their order; class indices,
             or values scaled to about 0 to 1. NaN: not known. Background rows are not read.
@@ -113,7 +124,10 @@ class Separation(nn.Module):
             If shapes do not fit.
         """
         self.schema.check(z, source="the encoder's latents")
-        self._check_labels(z, views, target, attributes)
+        if target is None and views.labels is not None:
+            labels = views.labels if views.labels.ndim == 2 else views.labels[:, None]
+            target, attributes = labels[:, 0] > 0, labels[:, 1:]
+        target = self._check_labels(z, views, target, attributes)
         target = gather(target.to(torch.float32)) > 0  # not every backend gathers bool
         attributes = None if attributes is None else gather(attributes)
         pairs = {(name,): views.sides(z, name) for name in views.pairs}
@@ -154,7 +168,7 @@ class Separation(nn.Module):
         if learned:
             pair, still = sides(learned), _still(learned, moved, first)
             found["salient/alignment"], found["salient/uniformity"] = separation_terms.salient_term(
-                *pair, target, self.bandwidth, still
+                *pair, target, self.bandwidth, still, self.null_pairs
             )
             found["background"] = separation_terms.background_term(*pair, target, self.bandwidth)
         for column, (name, kind) in enumerate(self.attributes.items()):
@@ -175,16 +189,27 @@ class Separation(nn.Module):
     def _dependence(self, common: Tensor, salient: Tensor, target: Tensor) -> Tensor:
         common = separation_terms.on_sphere(common)
         salient = separation_terms.without_background(salient, target).to(common.dtype)
+        if self.independence == "canonical_correlation":
+            # Of few rows it is above 0 even between independent latents, the more so the more
+            # dimensions are used: what the same latents give in another order is taken off, or
+            # the common ones would collapse.
+            shuffled = terms.canonical_correlation(common, salient.roll(1, dims=0))
+            return (terms.canonical_correlation(common, salient) - shuffled).clamp_min(0)
         if self.independence in ESTIMATORS:
             return ESTIMATORS[self.independence](common, salient)
         return separation_terms.joint_entropy(common, salient, self.bandwidth)
 
     def _check_labels(
-        self, z: Tensor, views: Views, target: Tensor, attributes: Tensor | None
-    ) -> None:
+        self, z: Tensor, views: Views, target: Tensor | None, attributes: Tensor | None
+    ) -> Tensor:
         if len(z) != len(views.signals):
             raise InputError(
                 f"{len(z)} latents for {len(views.signals)} views; encode views.signals as a whole"
+            )
+        if target is None:
+            raise InputError(
+                "separation has to know the targets from the background: pass target, or set "
+                "views = dataclasses.replace(views, labels=target.long())"
             )
         if target.dtype != torch.bool or target.shape != (views.n,):
             raise InputError(
@@ -198,6 +223,7 @@ class Separation(nn.Module):
                 f"attributes have shape {shape}, expected {expected}: one column each for "
                 f"{', '.join(self.attributes)}"
             )
+        return target
 
     def _check(self) -> None:
         if not (self.schema.common and self.schema.salient):
@@ -212,7 +238,7 @@ class Separation(nn.Module):
             ("attributes", tuple(self.attributes), salient),
             ("attributes", tuple(self.attributes.values()), ("discrete", "continuous")),
             ("weights", tuple(self.weights), tuple(WEIGHTS)),
-            ("independence", (self.independence,), (None, "joint_entropy", *ESTIMATORS)),
+            ("independence", (self.independence,), (None, *get_args(Independence))),
         ):
             for value in values:
                 if value not in allowed:

@@ -30,13 +30,18 @@ def align(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
     return (x - y).square().sum() / (2 * bandwidth * max(len(x), 1))
 
 
-def uniform(z: Tensor, bandwidth: float) -> Tensor:
-    """Log of the mean kernel over the pairs i < j of rows of ``z (n, d)``; at most 0."""
+def uniform(z: Tensor, bandwidth: float, of: Tensor | None = None) -> Tensor:
+    """Log of the mean kernel over the pairs i ≠ j of rows of ``z (n, d)``; at most 0.
+
+    With `of` ``(n,)`` only rows i of these count, j being any other row.
+    """
     n = len(z)
-    if n < 2:
+    m = n if of is None else int(of.sum())
+    if n < 2 or not m:
         return (z * 0).sum()
     sums = _over_chunks(_log_kernel_sums, z, bandwidth, False)
-    return torch.logsumexp(sums, dim=0) - math.log(n * (n - 1))
+    sums = sums if of is None else sums[of]
+    return torch.logsumexp(sums, dim=0) - math.log(m * (n - 1))
 
 
 def joint_entropy(common: Tensor, salient: Tensor, bandwidth: float) -> Tensor:
@@ -91,15 +96,19 @@ def salient_term(
     target: Tensor,
     bandwidth: float,
     columns: slice | Tensor = slice(None),
+    null_pairs: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Alignment of the targets and s'-uniformity of all samples, as in `common_term`.
 
     Not on the sphere: the null vector has its place in this space. ``target (n,)`` is True for
-    targets.
+    targets. Without `null_pairs` pairs of two background rows are left out of the uniformity:
+    both are s', so their kernel is a constant 1 in the logarithm, beside which the targets' own
+    kernels, once small, have hardly a gradient.
     """
     alignment = align(first[target][:, columns], second[target][:, columns], bandwidth)
     sides = (without_background(each, target) for each in (first, second))
-    return alignment, sum((uniform(each, bandwidth) for each in sides), first.new_zeros(())) / 2
+    of = None if null_pairs else target
+    return alignment, sum((uniform(each, bandwidth, of) for each in sides), first.new_zeros(())) / 2
 
 
 def background_term(first: Tensor, second: Tensor, target: Tensor, bandwidth: float) -> Tensor:

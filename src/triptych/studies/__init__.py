@@ -11,6 +11,8 @@ from triptych.studies.base import Study
 STUDIES = {
     "ecg-phase": "triptych.studies.ecg_phase:EcgPhase",
     "imu-rotation": "triptych.studies.imu_rotation:ImuRotation",
+    "contrastive-analysis": "triptych.studies.contrastive_analysis:ContrastiveAnalysis",
+    "contrastive-ablation": "triptych.studies.contrastive_analysis:ContrastiveAblation",
     "gated-contrast": "triptych.studies.gated_contrast:GatedContrast",
     "gated-ablation": "triptych.studies.gated_contrast:GatedAblation",
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from triptych.training.audit_callback import AuditCallback
     from triptych.training.batches import Batches
-    from triptych.training.fitting import Fitted, fit
+    from triptych.training.fitting import Fitted, fit, fit_module
     from triptych.training.heads import TaskHeads
     from triptych.training.losses import CombinedLoss
     from triptych.training.module import NonFiniteLossError, StructuredModule
@@ -29,6 +29,7 @@ __all__ = [
     "StructuredModule",
     "TaskHeads",
     "fit",
+    "fit_module",
     "prepare",
 ]
 
@@ -43,6 +44,7 @@ _HOME = {
     "StructuredModule": "module",
     "TaskHeads": "heads",
     "fit": "fitting",
+    "fit_module": "fitting",
     "prepare": "preparation",
 }
 

@@ -109,6 +109,25 @@ def targets_of(windows: Windows, classes: Sequence[str] | None) -> Tensor:
     return torch.as_tensor(targets)
 
 
+def populations_of(windows: Windows, background: Sequence[str]) -> Tensor:
+    """1 for targets and 0 for windows with a label of the background, ``(n,)``.
+
+    Raises
+    ------
+    InputError
+        If there are no windows of one of both.
+    """
+    target = ~np.isin(windows.label, np.array(background))
+    if target.all() or not target.any():
+        known = ", ".join(repr(str(each)) for each in np.unique(windows.label)[:12])
+        raise InputError(
+            f"{int(target.sum())} of {len(target)} windows are targets with background "
+            f"{', '.join(background)}; the labels there are {known}, so name some of them in "
+            "objective.background"
+        )
+    return torch.as_tensor(target.astype(np.int64))
+
+
 def trimmed(windows: Windows, context: int) -> Tensor:
     """Signals ``(n, channels, length + 2·context)``: context beyond `context` is cut off.
 

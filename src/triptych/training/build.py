@@ -11,9 +11,9 @@ from torch import nn
 
 from triptych import networks
 from triptych.errors import InputError
-from triptych.latent import BlockHeads, LatentSchema
+from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.model import Model, Preprocessing
-from triptych.networks.registry import make
+from triptych.networks.registry import IMAGES, make
 from triptych.training.heads import TaskHeads
 from triptych.training.recipe import Recipe
 from triptych.training.settings import Named
@@ -51,10 +51,11 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     schema = recipe.schema_of_latent
     front_end, seen = _front_end(recipe, channels, length)
     name, settings = recipe.encoder.name, recipe.encoder.settings
-    if name == "image":
-        trunk = make(name, {"channels": seen[0], "size": seen[1], **settings})
-    else:
-        trunk = networks.encoder(name, channels=seen[0], length=seen[1], **settings)
+    kinds = {**networks.ENCODERS, **{each: IMAGES[each] for each in ("image", "patches")}}
+    shape = ("channels", "size" if name in IMAGES else "length")
+    given = dict(zip(shape, seen, strict=True)) | settings
+    trunks = [make(name, given, kinds, "encoder") for _ in range(1 + recipe.encoder.two)]
+    trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
     return Parts(
         front_end,
         BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),

@@ -11,11 +11,18 @@ from typing import Any, cast
 
 import lightning.pytorch as L
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from triptych.datasets.windows import Windows
 from triptych.model import Model
-from triptych.training.batches import Batches, fingerprint, require_fit, targets_of, trimmed
+from triptych.training.batches import (
+    Batches,
+    fingerprint,
+    populations_of,
+    require_fit,
+    targets_of,
+    trimmed,
+)
 from triptych.training.build import build, build_model, build_module
 from triptych.training.checkpoints import find_checkpoint
 from triptych.training.keeper import Keeper
@@ -24,6 +31,7 @@ from triptych.training.progress import ProgressLine
 from triptych.training.recipe import Recipe
 from triptych.training.seeds import same_random_state, seed_all
 from triptych.training.sentences import flat
+from triptych.training.settings import Training
 from triptych.training.trainer import interruptible, make_trainer, quiet
 from triptych.transforms import context_of
 
@@ -108,7 +116,12 @@ def fit(
     require_fit(recipe, train, validation, shared_people)
     context = max([context_of(each) for each in recipe.make_transforms()], default=0)
     signals = [trimmed(each, context) for each in (train, validation) if each is not None]
-    targets = [targets_of(each, recipe.classes) for each in (train, validation) if each is not None]
+    background = recipe.objective.background
+    targets = [
+        populations_of(each, background) if background else targets_of(each, recipe.classes)
+        for each in (train, validation)
+        if each is not None
+    ]
     origin = {**flat(recipe.to_dict()), "the windows' checksum": fingerprint(signals)}
     settings = recipe.training
     keeper = Keeper(folder, origin, settings.patience, settings.minutes)
@@ -126,18 +139,10 @@ def fit(
             default_root_dir=folder,
             limit_val_batches=None if validation is not None else 0,
         )
-        shared = {"rank": trainer.global_rank, "world": trainer.world_size}
-        batches = [
-            Batches(x, y, settings.batch, settings.seed, training=place == 0, **shared)
-            for place, (x, y) in enumerate(zip(signals, targets, strict=True))
-        ]
         fault: NonFiniteLossError | None = None
         if not keeper.finished:
             try:
-                loaders = cast("list[Any]", [*batches, []])[
-                    :2
-                ]  # [] says: no validation, on purpose
-                trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+                _run(trainer, module, signals, targets, settings, checkpoint)
             except NonFiniteLossError as error:
                 fault = error
     if fault is not None and not keeper.best:
@@ -159,6 +164,56 @@ def fit(
         where = f" in {folder}" if folder is not None else ""
         raise NonFiniteLossError(f"{fault}; the model of epoch {keeper.best_epoch} is kept{where}")
     return fitted
+
+
+def fit_module(
+    module: StructuredModule,
+    x: Tensor,
+    labels: Tensor,
+    *,
+    device: str = "auto",
+    callbacks: Sequence[L.Callback] = (),
+) -> None:
+    """Train a module of one's own, by its `settings`, on samples in memory; no validation.
+
+    Parameters
+    ----------
+    module
+        Trained in place, for all epochs; left on the CPU in eval mode. A warm-up, one cycle of the
+        learning rate and seeded steps as in `fit`.
+    x, labels
+        Samples ``(n, channels, ...)``, signals or images, and what the objective has to know of
+        them ``(n, ...)``: its ``views.labels``.
+
+    Raises
+    ------
+    InputError
+        If a loss term is not finite, or there are fewer than 2 samples.
+    """
+    with same_random_state(), quiet(), interruptible():
+        trainer = make_trainer(
+            module.settings, device, callbacks, limit_val_batches=0, enable_checkpointing=False
+        )
+        _run(trainer, module, [x], [labels], module.settings, None)
+    module.cpu().eval()
+
+
+def _run(
+    trainer: L.Trainer,
+    module: StructuredModule,
+    x: Sequence[Tensor],
+    labels: Sequence[Tensor],
+    settings: Training,
+    checkpoint: Path | str | None,
+) -> None:
+    """Fit on the first of the samples and, where there are others, validate on these."""
+    shared = {"rank": trainer.global_rank, "world": trainer.world_size}
+    batches = [
+        Batches(each, y, settings.batch, settings.seed, training=place == 0, **shared)
+        for place, (each, y) in enumerate(zip(x, labels, strict=True))
+    ]
+    loaders = cast("list[Any]", [*batches, []])[:2]  # [] says: no validation, on purpose
+    trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
 
 
 def _save(model: Model, folder: Path) -> None:

@@ -87,6 +87,19 @@ class Recipe(Settings):
                 f"objective {self.objective.name!r} has no loss of its own, so there is nothing "
                 "to train; set decoder: true or name classes"
             )
+        if (self.objective.name == "separation") != bool(self.objective.background):
+            raise InputError(
+                "separation needs objective.background, the labels of the background (all others "
+                "are targets), and no other objective has it"
+            )
+        if self.objective.background and (self.classes or "attributes" in self.objective.settings):
+            raise InputError(
+                "in a recipe separation learns from background and targets alone; leave classes "
+                "and objective.attributes out (from Python, Separation takes attributes)"
+            )
+        schema = self.schema_of_latent
+        if self.encoder.two and not (schema.common and schema.salient):
+            raise InputError("encoder.two needs blocks with role: common and with role: salient")
         labelled = self.objective.name == "supcon" or self.objective.settings.get("supervised")
         if not self.classes and (labelled or self.weights.consistency):
             raise InputError(
@@ -129,6 +142,7 @@ class Recipe(Settings):
             ),
             "supcon": partial(objectives.SupCon, schema.size, transforms),
             "scl": partial(objectives.StructuredContrastive, schema, transforms),
+            "separation": partial(objectives.Separation, schema, transforms),
         }
         known = [
             each.name

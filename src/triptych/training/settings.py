@@ -58,17 +58,29 @@ class Data(Settings):
 
 
 class Encoder(Open):
-    """Front-end and trunk (all other entries: the trunk's settings); width of heads' layer."""
+    """Front-end and trunk (all other entries: the trunk's settings); width of heads' layer.
+
+    `two`: common and salient blocks have a trunk each, and share no weights.
+    """
 
     name: str = "conv"
     front_end: str | Named = "standardize"
     head_hidden: int = Field(default=0, ge=0)
+    two: bool = False
 
 
 class Objective(Open):
-    """The objective; all other entries are passed to its class."""
+    """The objective; all other entries are passed to its class.
 
-    name: Literal["plain", "augmentation", "simclr", "ncl", "bayesncl", "supcon", "scl"] = "scl"
+    `background`: for *separation*, the labels of the background; all others are targets.
+    """
+
+    name: Literal[
+        "plain", "augmentation", "simclr", "ncl", "bayesncl", "supcon", "scl", "separation"
+    ] = "scl"
+    background: tuple[str, ...] = ()
+
+    model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True)
 
 
 class Weights(Settings):

@@ -1,0 +1,228 @@
+"""The contrastive-analysis study: what two populations share, and what only one of them has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from triptych.studies.base import (
+    Cell,
+    CellResult,
+    Direction,
+    Figure,
+    Finished,
+    Options,
+    Progress,
+    Study,
+)
+from triptych.studies.contrastive_data import Populations, populations
+from triptych.studies.contrastive_measures import Space, measure, measure_attributes
+from triptych.studies.contrastive_recipes import (
+    ABLATIONS,
+    CHANGES,
+    LINEAR,
+    METHODS,
+    UNDIVIDED,
+    Parts,
+    parts_of,
+    recipe_of,
+)
+
+SEEDS = {"smoke": 1, "quick": 1, "full": 3}
+
+
+class ContrastiveAnalysis(Study[Populations]):
+    """SepCLR and its rivals on digits over textures, on heartbeats, and on supervised sprites."""
+
+    name: ClassVar[str] = "contrastive-analysis"
+    title: ClassVar[str] = "Contrastive analysis: common and salient"
+    methods: ClassVar[tuple[str, ...]] = METHODS
+    changes: ClassVar[Mapping[str, Mapping[str, Any]]] = CHANGES
+    focus: ClassVar[str] = "sepclr"
+    baseline: ClassVar[str] = "contrastive-pca"
+    headline: ClassVar[tuple[str, ...]] = (
+        "target_salient",
+        "target_common",
+        "shared_common",
+        "shared_salient",
+        "error_sum",
+        "background_norm",
+        "dependence",
+        "spearman_own",
+        "spearman_other",
+        "dci",
+    )
+    directions: ClassVar[Mapping[str, Direction]] = {
+        "target_salient": "higher",
+        "target_common": "lower",
+        "shared_common": "higher",
+        "shared_salient": "lower",
+        "error_sum": "lower",
+        "background_norm": "lower",
+        "dependence": "lower",
+        "spearman_own": "higher",
+        "spearman_other": "lower",
+        "dci": "higher",
+    }
+    definitions: ClassVar[Mapping[str, str]] = {
+        "target_salient": "class of the target (digit; beat S, V or F; shape) read from the "
+        "salient block by logistic regression, fitted on training targets: balanced accuracy on "
+        "test targets",
+        "target_common": "the same, read from the common block",
+        "shared_common": "what both populations share (texture or digit of the grid, on targets; "
+        "record, on background windows, fitted on the first half in time of each test record and "
+        "scored on the second, 30 s apart) read from the common block: balanced accuracy",
+        "shared_salient": "the same, read from the salient block",
+        "error_sum": "sum of the four errors: 1 − target_salient, 1 − shared_common, and what "
+        "target_common and shared_salient have above chance",
+        "background_norm": "mean length of the background's salient latents over the targets'",
+        "dependence": "share of the variance of the targets' salient latents that kernel ridge "
+        "reads from their common ones (half of the test targets fitted, half scored)",
+        "spearman_own": "the smallest rank correlation between a continuous attribute and the "
+        "salient dimension that it supervises, on test targets",
+        "spearman_other": "the largest rank correlation between a continuous attribute and another "
+        "salient dimension",
+        "dci": "DCI disentanglement of the salient dimensions and the attributes",
+        "target_chance": "chance of the first two: 1 / number of classes",
+        "shared_chance": "chance of the next two",
+    }
+
+    def prepare(self, data: Path | None, options: Options) -> Populations:
+        """Generate or read both populations."""
+        return populations(data, options)
+
+    def cells(self, prepared: Populations) -> Sequence[Cell]:
+        """Seed by seed, so that an interrupted study has whole tables."""
+        options = prepared.options
+        seeds = options.seeds or SEEDS[options.budget]
+        split = "subject" if prepared.rate else "handwriting"
+        return [
+            Cell(method, prepared.data_name, split, 0, seed)
+            for seed in range(seeds)
+            for method in options.methods
+        ]
+
+    def key(self, prepared: Populations, cell: Cell) -> Mapping[str, Any]:
+        """The recipe and the numbers of samples."""
+        recipe = recipe_of(self.changes[cell.method], prepared)
+        return {"recipe": recipe, "samples": [len(prepared.train.x), len(prepared.test.x)]}
+
+    def compute(self, prepared: Populations, cell: Cell, progress: Progress) -> CellResult:
+        """Train one method and measure both of its spaces."""
+        recipe = recipe_of(self.changes[cell.method], prepared)
+        if cell.method == LINEAR:
+            parts, embed = None, contrastive_pca(prepared, recipe["common"], recipe["salient"])
+        else:
+            parts = parts_of(recipe, prepared, cell.seed)
+            embed = _trained(parts, prepared, cell, progress)
+        progress("measuring")
+        cut = recipe["common"]
+        whole = cell.method in UNDIVIDED
+        scores = measure(
+            embed,
+            (
+                Space("common", slice(None) if whole else slice(0, cut)),
+                Space("salient", slice(None) if whole else slice(cut, None)),
+            ),
+            prepared,
+            pictures=cell.method == self.focus,
+        )
+        if prepared.attributes and recipe["objective"] == "separation":
+            measure_attributes(embed(prepared.test.x)[:, cut:], prepared, scores)
+        return CellResult(
+            metrics=scores.metrics,
+            subjects=scores.by_subject(),
+            parameters=parts.parameters if parts else 0,
+            epochs=parts.settings.epochs if parts and cell.method != "random" else 0,
+            artifacts=scores.artifacts | {"names": prepared.names},
+        )
+
+    def conclude(self, results: Mapping[str, Any]) -> str:
+        """Say what is read where."""
+        found = {row["method"]: row["metrics"] for row in results["summary"]}
+        if self.focus not in found:
+            return ""
+        own = {name: figures["mean"] for name, figures in found[self.focus].items()}
+        rivals = {
+            name: metrics["error_sum"]["mean"]
+            for name, metrics in found.items()
+            if not name.startswith(self.focus)
+        }
+        best = min(rivals, key=lambda name: rivals[name]) if rivals else None
+        beside = f"; the best rival, {best}, has {rivals[best]:.2f}" if best else ""
+        return (
+            f"{self.focus} reads the target's class with {own['target_salient']:.2f} from the "
+            f"salient block and {own['target_common']:.2f} from the common one (chance "
+            f"{own['target_chance']:.2f}), and what both populations share with "
+            f"{own['shared_common']:.2f} from the common block and {own['shared_salient']:.2f} "
+            f"from the salient one (chance {own['shared_chance']:.2f}): four errors of together "
+            f"{own['error_sum']:.2f}{beside}."
+        )
+
+    def draw(
+        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
+    ) -> list[Figure]:
+        """Draw the figures of the report, from the first seed."""
+        from triptych.studies.contrastive_figures import draw
+
+        return draw(self, results, finished, folder, note)
+
+
+class ContrastiveAblation(ContrastiveAnalysis):
+    """The method under study without one of its terms, and with ten times more or less of each."""
+
+    name: ClassVar[str] = "contrastive-ablation"
+    title: ClassVar[str] = "Contrastive analysis: what each term does"
+    methods: ClassVar[tuple[str, ...]] = tuple(ABLATIONS)
+    changes: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
+
+
+def _trained(
+    parts: Parts, prepared: Populations, cell: Cell, progress: Progress
+) -> Callable[[Tensor], Tensor]:
+    from triptych.training import StructuredModule, fit_module
+
+    if cell.method != "random":
+        progress("training")
+        module = StructuredModule(
+            parts.encoder, parts.objective, schema=parts.schema, settings=parts.settings
+        )
+        train = prepared.train
+        labels = train.labels
+        if cell.method in UNDIVIDED:
+            labels = labels[:, 0].long()
+        fit_module(module, train.x, labels, device=prepared.options.device)
+
+    def embed(x: Tensor) -> Tensor:
+        context = (x.shape[-1] - parts.length) // 2
+        with torch.no_grad():
+            cut = x[..., context : context + parts.length] if context else x
+            return torch.cat([parts.encoder(each) for each in cut.split(1024)])
+
+    return embed
+
+
+def contrastive_pca(data: Populations, common: int, salient: int) -> Callable[[Tensor], Tensor]:
+    """Principal components of the background, and those of targets minus background (α = 1).
+
+    Abid, Zhang, Bagaria and Zou, "Exploring patterns enriched in a dataset with contrastive
+    principal component analysis", Nature Communications 9 (2018).
+    """
+    x = data.train.x.flatten(1).double().numpy()
+    target = data.train.target
+    mean = x[~target].mean(axis=0)
+    covariances = [np.cov((x[rows] - mean).T) for rows in (~target, target)]
+    directions = [
+        np.linalg.eigh(matrix)[1][:, ::-1][:, :size]
+        for matrix, size in (
+            (covariances[0], common),
+            (covariances[1] - covariances[0], salient),
+        )
+    ]
+    both = torch.as_tensor(np.concatenate(directions, axis=1))
+    return lambda x: ((x.flatten(1).double() - torch.as_tensor(mean)) @ both).float()

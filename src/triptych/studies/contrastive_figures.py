@@ -1,0 +1,129 @@
+"""Figures of the contrastive-analysis study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triptych.audit import plots
+from triptych.audit.canvas import COLOURS, INK, canvas
+from triptych.studies.base import Figure, Finished, Study
+from triptych.studies.figures import first_cells, intervals
+
+SPACES = ("common", "salient")
+
+
+def draw(
+    study: Study[Any],
+    results: Mapping[str, Any],
+    finished: Sequence[Finished],
+    folder: Path,
+    note: str,
+) -> list[Figure]:
+    """Draw maps, neighbours and intervals from the first seed of the method under study."""
+    cells = first_cells(study, finished)
+    figures: list[Figure] = []
+    if study.focus in cells:
+        artifacts = cells[study.focus]
+        own, shared = artifacts["names"]
+        title = f"Common and salient space of {study.focus}"
+        maps = {
+            space: {
+                "xy": artifacts[f"map_{space}"]["xy"],
+                own: artifacts[f"map_{space}"]["own"],
+                shared: artifacts[f"map_{space}"]["shared"],
+            }
+            for space in SPACES
+        }
+        plots.embedding_maps(
+            maps, folder / "maps.png", title=title, note=note, colour_by=(own, shared)
+        )
+        figures.append(
+            Figure(
+                "maps.png",
+                title,
+                f"t-SNE of test samples' latents, by {own} (none: background) and by {shared}; "
+                "the salient map shows targets alone, since the background lies on one point. A "
+                "picture, not evidence: the figures are in the table.",
+                "Two-dimensional maps of the common and the salient latents",
+            )
+        )
+        title = f"Nearest neighbours in either space of {study.focus}"
+        neighbours(artifacts["neighbours"], (own, shared), folder / "neighbours.png", title, note)
+        figures.append(
+            Figure(
+                "neighbours.png",
+                title,
+                f"Left: a test target, drawn at random. Right: its five nearest test samples by "
+                f"the common latents, which should share its {shared}, and by the salient ones, "
+                f"which should share its {own}. A frame in colour: they do.",
+                "Test samples and their nearest neighbours in the common and the salient space",
+            )
+        )
+        if "attributes" in artifacts:
+            figures.append(_attributes(artifacts["attributes"], folder, note))
+    figures.append(intervals(study, results, folder, note, "seeds"))
+    return figures
+
+
+def neighbours(
+    rows: Sequence[Mapping[str, Any]],
+    names: tuple[str, str],
+    path: Path,
+    title: str,
+    note: str = "",
+) -> None:
+    """Queries and their neighbours by the common and by the salient latents.
+
+    `rows` have ``query`` and a list for each space; samples are ``x`` (time) or (height, width),
+    ``own`` and ``shared``, which `names` call by their words.
+    """
+    k = len(rows[0]["common"])
+    lines = [(row, space) for row in rows for space in SPACES]
+    with canvas(path, 1.35 * (k + 1) + 0.6, 1.45 * len(lines) + 0.7, title, note) as figure:
+        axes = figure.subplots(len(lines), k + 1, squeeze=False)
+        for line, (row, space) in zip(axes, lines, strict=True):
+            word, key = (names[1], "shared") if space == "common" else (names[0], "own")
+            query = row["query"]
+            _sample(line[0], query["x"], INK)
+            line[0].set_title(f"{word} {query[key]}", fontsize=8)
+            line[0].set_ylabel(f"by {space}", fontsize=9, fontweight="bold")
+            for axis, found in zip(line[1:], row[space], strict=True):
+                right = found[key] == query[key]
+                colour = COLOURS[0] if right else COLOURS[1]
+                _sample(axis, found["x"], colour)
+                axis.set_title(f"{'✓' if right else '✗'} {found[key]}", fontsize=8, color=colour)
+
+
+def _sample(axis: Any, x: Any, colour: str) -> None:
+    values = np.asarray(x, dtype=float)
+    if values.ndim == 2:
+        axis.imshow(values, cmap="gray", vmin=0, vmax=1)
+    else:
+        axis.plot(values, color=colour, lw=1)
+    axis.set(xticks=[], yticks=[])
+    axis.grid(visible=False)
+    for spine in axis.spines.values():
+        spine.set(visible=True, color=colour, lw=1.6)
+
+
+def _attributes(content: Mapping[str, Any], folder: Path, note: str) -> Figure:
+    names, title = content["names"], "What each salient dimension carries"
+    cells = [
+        {"block": block, "factor": factor, "score": score, "p": 0.0, "relation": None}
+        for block, row in zip(names, content["spearman"], strict=True)
+        for factor, score in zip(names, row, strict=True)
+    ]
+    meant = {name: name for name in names}
+    plots.block_factor_map(cells, folder / "attributes.png", meant=meant, title=title, note=note)
+    return Figure(
+        "attributes.png",
+        title,
+        "Size of the rank correlation between each salient dimension (rows) and each attribute "
+        "(columns) on test targets; framed: the attribute that supervises it. The shape has three "
+        "classes without an order: its column is no measure of what is known of it.",
+        "A table of five dimensions against five attributes, shaded by correlation",
+    )

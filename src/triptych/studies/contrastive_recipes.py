@@ -1,0 +1,176 @@
+"""What each row of the contrastive-analysis study trains, on each of its data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from triptych.latent import Block, BlockHeads, LatentSchema, TwoEncoders
+from triptych.networks import ConvDecoder, ConvEncoder
+from triptych.networks.image import ImageDecoder, PatchEncoder
+from triptych.objectives import Plain, Separation, SimCLR, SupCon
+from triptych.objectives.contrastive_vae import KINDS, ContrastiveVAE
+from triptych.studies.contrastive_data import CONTEXT_S, Populations
+from triptych.studies.recipes import merged
+from triptych.training.settings import Training
+from triptych.transforms import Gain, NoiseSNR, PhaseShift, Transform, context_of
+from triptych.transforms.images import ImageCrop, ImageTone
+
+LINEAR = "contrastive-pca"
+RIVALS = ("random", LINEAR, "simclr", "supcon", *KINDS)
+METHODS = (*RIVALS, "sepclr-kjem", "sepclr-hsic", "sepclr-crosscov", "sepclr")
+UNDIVIDED = ("simclr", "supcon")  # one latent vector stands for both spaces
+EPOCHS = {"smoke": 1, "quick": 25, "full": 100}
+BASE: dict[str, Any] = {"common": 16, "salient": 16, "batch": 192, "learning_rate": 4e-3}
+SEPCLR: dict[str, Any] = {
+    "independence": "canonical_correlation",
+    "weights": {"common": 1.0, "salient": 1000.0, "background": 1000.0, "independence": 30.0},
+    "uniformity": 2.0,
+    "bandwidth": 0.5,
+    "null_pairs": False,
+}
+SEPCLR_OF_DATA: dict[str, dict[str, Any]] = {
+    # the paper's own weights for supervised attributes
+    "sprites": {"uniformity": 1.0, "weights": {"salient": 100.0, "independence": 10.0}},
+}
+# as published: k-JEM at λ = 10, and pairs of two background rows count
+PUBLISHED: dict[str, Any] = {
+    "independence": "joint_entropy",
+    "null_pairs": True,
+    "weights": {"independence": 10.0},
+}
+CHANGES: dict[str, dict[str, Any]] = {
+    "random": {"objective": "none"},
+    LINEAR: {"objective": "none"},
+    "simclr": {"objective": "simclr"},
+    "supcon": {"objective": "supcon"},
+    **{kind: {"objective": kind} for kind in KINDS},
+    "sepclr-kjem": {"objective": "separation", **PUBLISHED},
+    "sepclr-hsic": {"objective": "separation", "independence": "hsic"},
+    "sepclr-crosscov": {"objective": "separation", "independence": "cross_covariance"},
+    "sepclr": {"objective": "separation"},
+}
+TERMS = {"beta_s": "salient", "beta_r": "background", "lambda": "independence"}
+
+
+def _ablated(**change: Any) -> dict[str, Any]:
+    return {"objective": "separation", **change}
+
+
+# What the ablation changes in `sepclr`: one command, one table. `times` multiplies weights.
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "sepclr": _ablated(),
+    "no common term": _ablated(times={"common": 0.0}),
+    "no salient term": _ablated(times={"salient": 0.0}),
+    "no null vector": _ablated(times={"background": 0.0}),
+    "no independence": _ablated(independence=None),
+    "null pairs counted": _ablated(null_pairs=True),
+    **{
+        f"{name} x {factor:g}": _ablated(times={term: factor})
+        for name, term in TERMS.items()
+        for factor in (0.1, 10.0)
+    },
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is trained: encoder, objective, blocks and pace; `length` of a signal or image row."""
+
+    encoder: nn.Module
+    objective: nn.Module
+    schema: LatentSchema
+    settings: Training
+    length: int
+
+    @property
+    def parameters(self) -> int:
+        """Weights of the encoder."""
+        return sum(each.numel() for each in self.encoder.parameters())
+
+
+def recipe_of(change: Mapping[str, Any], data: Populations) -> dict[str, Any]:
+    """A method's recipe on a data set, as plain data."""
+    base = BASE
+    if change["objective"] == "separation":
+        base = merged(merged(base, SEPCLR), SEPCLR_OF_DATA.get(data.data_name, {}))
+    recipe = merged(base, change) | {"epochs": EPOCHS[data.options.budget]}
+    times = recipe.pop("times", {})
+    if times:
+        weights = {name: times.get(name, 1) * value for name, value in recipe["weights"].items()}
+        recipe["weights"] = weights
+    return recipe
+
+
+def parts_of(recipe: Mapping[str, Any], data: Populations, seed: int) -> Parts:
+    """Make the parts of a recipe; the same seed gives the same first weights."""
+    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
+    divided = recipe["objective"] not in UNDIVIDED
+    schema = _schema(recipe, data.attributes, divided)
+    shape = data.train.x.shape[1:]
+    transforms = _transforms(data)
+    length = shape[-1] - 2 * max(context_of(each) for each in transforms)
+    trunk = _trunk(shape[0], length, bool(data.rate))
+    if divided:
+        trunk = TwoEncoders(trunk, _trunk(shape[0], length, bool(data.rate)))
+    pace = {name: recipe[name] for name in ("epochs", "batch", "learning_rate")}
+    return Parts(
+        BlockHeads(trunk, schema),
+        _objective(recipe, schema, transforms, data, (shape[0], length)),
+        schema,
+        Training(**pace, seed=seed),
+        length,
+    )
+
+
+def _schema(
+    recipe: Mapping[str, Any], attributes: Mapping[str, str], divided: bool
+) -> LatentSchema:
+    common, salient = recipe["common"], recipe["salient"]
+    if not divided:
+        return LatentSchema(Block("latent", common + salient))
+    own = [Block("salient", salient, role="salient")]
+    if attributes and recipe["objective"] == "separation":
+        own = [Block(name, 1, role="salient") for name in attributes]
+    return LatentSchema(Block("common", common, role="common"), *own)
+
+
+def _transforms(data: Populations) -> tuple[Transform, ...]:
+    """What the views differ in, and neither population is told by."""
+    if data.rate:
+        return PhaseShift(CONTEXT_S, data.rate), Gain(3.0), NoiseSNR(10.0, 30.0)
+    return ImageCrop(max_zoom=0.2, max_shift=0.15), ImageTone(max_contrast=0.5, max_offset=0.15)
+
+
+def _trunk(channels: int, length: int, signals: bool) -> nn.Module:
+    if signals:
+        return ConvEncoder(
+            channels, length, widths=(16, 32, 48), kernels=(15, 7, 5), strides=(4, 2, 2)
+        )
+    return PatchEncoder(channels, length)
+
+
+def _objective(
+    recipe: Mapping[str, Any],
+    schema: LatentSchema,
+    transforms: tuple[Transform, ...],
+    data: Populations,
+    shape: tuple[int, int],
+) -> nn.Module:
+    name = recipe["objective"]
+    if name == "simclr":
+        return SimCLR(schema.size, transforms)
+    if name == "supcon":
+        return SupCon(schema.size, transforms)
+    if name in KINDS:
+        decoder = ConvDecoder if data.rate else ImageDecoder
+        made = decoder(schema.size, *shape, widths=(48, 32, 16))
+        return ContrastiveVAE(schema, transforms, made, kind=name)
+    if name == "none":
+        return Plain(transforms)
+    chosen = {key: recipe[key] for key in SEPCLR}
+    return Separation(schema, transforms, attributes=data.attributes, **chosen)

@@ -1,0 +1,110 @@
+"""The contrastive-analysis study: its data, its measures, a small run of every kind of row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from triptych.errors import InputError
+from triptych.studies import study
+from triptych.studies.base import Cell, Options
+from triptych.studies.contrastive_analysis import ContrastiveAnalysis, contrastive_pca
+from triptych.studies.contrastive_data import populations
+from triptych.studies.contrastive_measures import dependence
+from triptych.studies.contrastive_recipes import ABLATIONS, CHANGES, METHODS, parts_of, recipe_of
+from triptych.studies.runner import run
+
+SMOKE = Options("smoke", ("sepclr",))
+
+
+def test_every_row_can_be_made():
+    for name in ("digits", "sprites"):
+        data = populations(None, Options("smoke", dataset=name))
+        for change in (*CHANGES.values(), *ABLATIONS.values()):
+            recipe = recipe_of(change, data)
+            assert json.loads(json.dumps(recipe)) == recipe
+            parts = parts_of(recipe, data, 0)
+            with torch.no_grad():
+                assert parts.encoder(data.test.x[:3]).shape == (3, parts.schema.size)
+    assert set(CHANGES) == set(METHODS)
+
+
+def test_populations_are_what_they_say():
+    data = populations(None, SMOKE)
+    assert data.simulated
+    assert set(data.test.own[data.test.target]) == set("0123456789")
+    assert set(data.test.own[~data.test.target]) == {""}
+    assert data.shared_test.target.all()
+    with pytest.raises(InputError, match="no data set 'faces'"):
+        populations(None, Options("smoke", dataset="faces"))
+
+
+def test_dependence_is_0_of_independent_latents_and_1_of_a_function():
+    rng = np.random.default_rng(0)
+    c, other = rng.normal(size=(800, 3)), rng.normal(size=(800, 3))
+    assert dependence(c, other) < 0.05
+    assert dependence(c, np.stack([np.sin(c[:, 0]), c[:, 1] * c[:, 2]], axis=1)) > 0.8
+
+
+def test_contrastive_pca_finds_what_only_targets_vary_in():
+    data = populations(None, SMOKE)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 6)) * [3, 1, 1, 1, 0.1, 1]
+    x[:, 4] += np.where(data.train.target, rng.normal(size=300) * 2, 0)
+    train = type(data.train)(torch.tensor(x), *list(vars(data.train).values())[1:])
+    embed = contrastive_pca(type(data)(**{**vars(data), "train": train}), 1, 1)
+    z = embed(torch.tensor(x)).numpy()
+    assert abs(np.corrcoef(z[:, 0], x[:, 0])[0, 1]) > 0.99
+    assert abs(np.corrcoef(z[:, 1], x[:, 4])[0, 1]) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("dataset", "methods"),
+    [
+        ("digits", ("random", "contrastive-pca", "supcon", "sepvae", "sepclr")),
+        ("sprites", ("sepclr",)),
+    ],
+)
+def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path, dataset, methods):
+    outcome = run(
+        ContrastiveAnalysis(), tmp_path, options=Options("smoke", methods, dataset=dataset)
+    )
+    rows = {row["method"]: row for row in outcome.results["rows"]}
+    assert set(rows) == set(methods)
+    for row in rows.values():
+        assert set(row["metrics"]) <= set(outcome.results["definitions"])
+        assert {"error_sum", "background_norm", "dependence"} <= set(row["metrics"])
+        assert 0 <= row["metrics"]["error_sum"] <= 4
+    assert ("dci" in rows["sepclr"]["metrics"]) is (dataset == "sprites")
+    assert "simulated" in (tmp_path / "table.md").read_text().splitlines()[0]
+    drawn = {path.name for path in (tmp_path / "figures").glob("*.png")}
+    assert {"maps.png", "neighbours.png", "intervals.png"} <= drawn
+    assert ("attributes.png" in drawn) is (dataset == "sprites")
+
+
+def test_the_ablation_is_a_study_of_its_own():
+    ablation = study("contrastive-ablation")
+    prepared = ablation.prepare(None, Options("smoke", ablation.methods, dataset="digits"))
+    keys = [json.dumps(ablation.key(prepared, cell)) for cell in ablation.cells(prepared)]
+    assert len(set(keys)) == len(keys) == len(ABLATIONS)
+
+
+@pytest.mark.data
+def test_heartbeats_divide_into_populations(data_root: Path):
+    study = ContrastiveAnalysis()
+    prepared = study.prepare(data_root, Options("smoke", ("random",), dataset="mitdb"))
+    assert not prepared.simulated
+    assert set(prepared.test.own[prepared.test.target]) <= {"S", "V", "F"}
+    assert not prepared.shared_fit.target.any()
+    assert not set(prepared.train.group) & set(prepared.test.group)
+    cell = Cell("random", "mitdb")
+    found = study.compute(prepared, cell, lambda words: None)
+    assert found.metrics["shared_common"] > prepared_chance(prepared)
+
+
+def prepared_chance(prepared) -> float:
+    return 1 / len(set(prepared.shared_test.shared))
