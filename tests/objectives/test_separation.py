@@ -239,3 +239,24 @@ def test_labels_of_the_views_say_the_population_and_the_attributes() -> None:
     )
     with pytest.raises(InputError, match="targets from the background"):
         plain(z, views)
+
+
+def test_only_second_views_of_targets_are_blended_and_only_with_background() -> None:
+    still = PhaseShift(rate=100.0, max_shift=0.0, mode="circular")
+    objective = Separation(SCHEMA, [still], mix=0.5)
+    x = torch.zeros(8, 2, 50)
+    x[~TARGET] = 1.0
+    first, second = objective.views(
+        x, torch.Generator().manual_seed(0), TARGET.long()
+    ).signals.chunk(2)
+    assert torch.allclose(first, x, atol=1e-5)
+    assert torch.allclose(second[~TARGET], x[~TARGET], atol=1e-5)
+    share = second[TARGET].mean(dim=(1, 2))
+    assert (share > 0).all()
+    assert (share <= 0.5).all()
+    alone = objective.views(x[TARGET], labels=torch.ones(4))
+    assert torch.allclose(alone.signals, torch.zeros(8, 2, 50), atol=1e-5)
+    with pytest.raises(InputError, match="blends targets"):
+        objective.views(x)
+    with pytest.raises(InputError, match="mix is 1"):
+        Separation(SCHEMA, [still], mix=1.0)

@@ -126,11 +126,18 @@ def single_view(
 
 
 def two_views(
-    x: Tensor, transforms: Sequence[Transform], generator: Generator | None = None
+    x: Tensor,
+    transforms: Sequence[Transform],
+    generator: Generator | None = None,
+    other: Tensor | None = None,
 ) -> Views:
-    """Two views of every sample, each under its own draw of every transform; no pairs."""
+    """Two views of every sample, each under its own draw of every transform; no pairs.
+
+    With `other` the second view is of these samples instead.
+    """
     first, second = (
-        single_view(x, transforms, identity=False, generator=generator) for _ in range(2)
+        single_view(each, transforms, identity=False, generator=generator)
+        for each in (x, x if other is None else other)
     )
     params = {name: torch.cat([theta, second.params[name]]) for name, theta in first.params.items()}
     return Views(torch.cat([first.signals, second.signals]), params, {})

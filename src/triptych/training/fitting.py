@@ -26,7 +26,7 @@ from triptych.training.batches import (
 from triptych.training.build import build, build_model, build_module
 from triptych.training.checkpoints import find_checkpoint
 from triptych.training.keeper import Keeper
-from triptych.training.module import NonFiniteLossError
+from triptych.training.module import NonFiniteLossError, StructuredModule
 from triptych.training.progress import ProgressLine
 from triptych.training.recipe import Recipe
 from triptych.training.seeds import same_random_state, seed_all
