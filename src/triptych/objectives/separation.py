@@ -60,9 +60,9 @@ class Separation(nn.Module):
         Whether the common uniformity is over all samples, as in the paper, or over the background
         alone (see `separation_terms.common_term`).
     mix
-        Above 0: the second view of every target is blended with a background sample of the batch,
-        whose share is uniform from 0 to `mix` (below 1). What the salient latents of both views
-        agree in is then not the background's. Not in the paper.
+        Above 0: the salient latents are aligned with those of a third view, in which every target
+        is blended with a background sample of the batch, whose share is uniform from half of
+        `mix` to `mix` (below 1). They then agree in nothing of the background. Not in the paper.
 
     Raises
     ------
@@ -101,7 +101,7 @@ class Separation(nn.Module):
     ) -> Views:
         """Two views a sample of ``x (n, channels, ...)``, each under its own draw of everything.
 
-        With `mix` the `labels` are needed, as in ``views.labels``.
+        With `mix` there is a third one, and the `labels` are needed, as in ``views.labels``.
         """
         if not self.mix:
             return two_views(x, self.transforms, generator)
@@ -112,7 +112,7 @@ class Separation(nn.Module):
         if len(others) and bool(target.any()):
             n = int(target.sum())
             partner = others[torch.randint(len(others), (n,), generator=generator)]
-            share = self.mix * torch.rand(n, *[1] * (x.ndim - 1), generator=generator)
+            share = self.mix * (1 + torch.rand(n, *[1] * (x.ndim - 1), generator=generator)) / 2
             blended[target] = torch.lerp(x[target], partner, share.to(x.device, x.dtype))
         return two_views(x, self.transforms, generator, blended)
 
@@ -158,12 +158,11 @@ class Separation(nn.Module):
         attributes = None if attributes is None else gather(attributes)
         pairs = {(name,): views.sides(z, name) for name in views.pairs}
         if not pairs:
-            first, second = z.chunk(2)
-            pairs = {tuple(t.name for t in self.transforms): (first, second)}
+            pairs = {tuple(t.name for t in self.transforms): z.chunk(len(z) // views.n)}
         found: dict[str, Tensor] = {}
         with torch.autocast(z.device.type, enabled=False):
-            for moved, (first, second) in pairs.items():
-                each = self._terms(gather(first), gather(second), target, attributes, moved)
+            for moved, sides in pairs.items():
+                each = self._terms([gather(side) for side in sides], target, attributes, moved)
                 for name, value in each.items():
                     found[name] = found.get(name, 0.0) + value / len(pairs)
         total = z.new_zeros((), dtype=torch.float32)
@@ -174,13 +173,15 @@ class Separation(nn.Module):
 
     def _terms(
         self,
-        first: Tensor,
-        second: Tensor,
+        views: Sequence[Tensor],
         target: Tensor,
         attributes: Tensor | None,
         moved: tuple[str, ...],
     ) -> dict[str, Tensor]:
+        first = views[0]
+
         def sides(blocks: Sequence[Block]) -> tuple[Tensor, Tensor]:
+            second = views[1] if blocks[0].role == "common" else views[-1]
             names = tuple(block.name for block in blocks)
             return self.schema.select(first, names), self.schema.select(second, names)
 

@@ -133,14 +133,14 @@ def two_views(
 ) -> Views:
     """Two views of every sample, each under its own draw of every transform; no pairs.
 
-    With `other` the second view is of these samples instead.
+    A third view is of the samples `other`, where they are given.
     """
-    first, second = (
+    views = [
         single_view(each, transforms, identity=False, generator=generator)
-        for each in (x, x if other is None else other)
-    )
-    params = {name: torch.cat([theta, second.params[name]]) for name, theta in first.params.items()}
-    return Views(torch.cat([first.signals, second.signals]), params, {})
+        for each in ((x, x) if other is None else (x, x, other))
+    ]
+    params = {name: torch.cat([view.params[name] for view in views]) for name in views[0].params}
+    return Views(torch.cat([view.signals for view in views]), params, {})
 
 
 def _draw(
