@@ -43,14 +43,14 @@ def explain(
 ) -> None:
     """Say what each block of a model is and knows, and how the model was made."""
     from triptych.audit.explain import explain as explained
-    from triptych.audit.factors import glass_box_of, knowledge
+    from triptych.audit.factors import glass_box_of, knowledge, salient_dimensions
     from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
     from triptych.audit.sweep import transform_for
     from triptych.model import Model
     from triptych.transforms import context_of
 
     loaded = Model.load(model)
-    box, title = None, ""
+    box, title, dimensions = None, "", []
     if data is not None:
         given = own_options(rate, channels, label_column, person_column)
         source = fit_to(open_data(data, given), loaded.preprocessing)
@@ -58,6 +58,7 @@ def explain(
         widest = max(transforms, key=context_of, default=None)
         windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)
         box, left_out = glass_box_of(loaded, windows, transforms, seed=seed)
+        dimensions = salient_dimensions(loaded, windows)
         title = source.dataset.title
         note([*source.notes, *seen_before(loaded, source), *left_out])
     said = explained(loaded, box, title)
@@ -67,7 +68,7 @@ def explain(
     if said.known:
         say(f"Measured on {title}:")
         show_rows(("block", "what it knows"), list(said.known.items()), right=())
-        for table in knowledge(box):
+        for table in (*knowledge(box), *dimensions):
             show_table(table)
     show_rows((), list(said.facts.items()), right=())
     if said.figures:
