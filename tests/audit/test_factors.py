@@ -10,11 +10,13 @@ from tests.audit import tiny
 from triptych.audit import glassbox
 from triptych.audit.audit_outputs import knowledge
 from triptych.audit.explain import explain
-from triptych.audit.factors import as_read, glass_box_of, words_of
+from triptych.audit.factors import as_read, glass_box_of, salient_dimensions, words_of
 from triptych.audit.glassbox import GlassBox, Known
 from triptych.audit.run import audit_model
 from triptych.datasets import Windows
 from triptych.errors import InputError
+from triptych.latent import Block, LatentSchema
+from triptych.model import Model, Preprocessing
 from triptych.transforms import BaselineWander, Chain, Gain, PhaseShift, Rotation
 
 SHIFT = PhaseShift(0.2, 100.0)
@@ -107,3 +109,22 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
     page = result.save(tmp_path).read_text()
     assert "What each block knows" in page
     assert (tmp_path / "figures" / "glass_box.png").is_file()
+
+
+def test_salient_dimensions_say_which_class_they_carry() -> None:
+    schema = LatentSchema(Block("common", 1, role="common"), Block("ill", 2, role="salient"))
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(80, 3))
+    weights = torch.zeros(3, 80)
+    weights[[0, 1, 2], [5, 10, 20]] = 1.0
+    encoder[1].weight.data = weights
+    given = windows()
+    given.signals[:, 0, given.context + 10] = torch.as_tensor(given.label == "V").float()
+    model = Model(Preprocessing(100.0, ("x",), 80), encoder, schema)
+    (table,) = salient_dimensions(model, given)
+    assert table.header == ("salient dimension", "N", "V")
+    first, second = table.rows
+    assert [value.text for value in first] == ["ill 1", "0.000", "1.000"]
+    assert second[0].text == "ill 2"
+    assert 0.3 < float(second[1].text) < 0.7
+    assert salient_dimensions(model, windows(label=False)) == []
+    assert salient_dimensions(tiny.model(), given) == []

@@ -239,3 +239,31 @@ def test_labels_of_the_views_say_the_population_and_the_attributes() -> None:
     )
     with pytest.raises(InputError, match="targets from the background"):
         plain(z, views)
+
+
+def test_salient_latents_are_aligned_with_targets_blended_with_background() -> None:
+    still = PhaseShift(rate=100.0, max_shift=0.0, mode="circular")
+    objective = Separation(SCHEMA, [still], mix=0.5)
+    x = torch.zeros(8, 2, 50)
+    x[~TARGET] = 1.0
+    views = objective.views(x, torch.Generator().manual_seed(0), TARGET.long())
+    first, second, blended = views.signals.chunk(3)
+    for each in (first, second):
+        assert torch.allclose(each, x, atol=1e-5)
+    assert torch.allclose(blended[~TARGET], x[~TARGET], atol=1e-5)
+    share = blended[TARGET].mean(dim=(1, 2))
+    assert (share > 0.25).all()
+    assert (share < 0.5).all()
+    z = torch.randn(24, 14)
+    found = objective(z, views, target=TARGET).terms
+    alignment, _ = sep.salient_term(z[:8, 4:7], z[16:, 4:7], TARGET, 0.5)
+    assert float(found["salient/alignment"]) == pytest.approx(float(alignment))
+    whole = torch.cat([z[:, :4], z[:, 7:9]], dim=1)
+    common, _ = sep.common_term(whole[:8], whole[8:16], 0.5, slice(0, 4))
+    assert float(found["common/alignment"]) == pytest.approx(float(common))
+    alone = objective.views(x[TARGET], labels=torch.ones(4))
+    assert torch.allclose(alone.signals, torch.zeros(12, 2, 50), atol=1e-5)
+    with pytest.raises(InputError, match="blends targets"):
+        objective.views(x)
+    with pytest.raises(InputError, match="mix is 1"):
+        Separation(SCHEMA, [still], mix=1.0)

@@ -43,10 +43,13 @@ def cleared(z: Tensor, target: Tensor) -> Tensor:
 
 
 def test_common_term_equals_the_definition() -> None:
-    a, b, _ = views()
+    a, b, target = views()
     alignment, even = sep.common_term(a, 3 * b, TAU)
     assert float(alignment) == pytest.approx(align(unit(a), unit(b)))
     assert float(even) == pytest.approx((uniform(unit(a)) + uniform(unit(b))) / 2)
+    _, even = sep.common_term(a, 3 * b, TAU, spreading=~target)
+    some = (uniform(unit(a[~target])) + uniform(unit(b[~target]))) / 2
+    assert float(even) == pytest.approx(some)
 
 
 def test_salient_term_equals_the_definition() -> None:
@@ -63,13 +66,9 @@ def test_uniformity_without_null_pairs_equals_the_definition() -> None:
     expected = 0.0
     for side in (a, b):
         z = cleared(side, target)
-        kernels = [
-            math.exp(-squared(z[i], z[j]) / (2 * TAU))
-            for i in range(len(z))
-            for j in range(len(z))
-            if target[i] and i != j
-        ]
-        expected += math.log(sum(kernels) / len(kernels)) / 2
+        logs = [math.log(sum(math.exp(-squared(x, y) / (2 * TAU)) for y in z) / len(z)) for x in z]
+        own = [value for value, t in zip(logs, target, strict=True) if t]
+        expected += sum(own) / len(own) / 2
     assert float(even) == pytest.approx(expected)
     nobody = torch.zeros_like(target)
     assert float(sep.salient_term(a, b, nobody, TAU, null_pairs=False)[1]) == 0

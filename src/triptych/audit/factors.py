@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.audit.glassbox import Factor, GlassBox, glass_box
+from triptych.audit.similarity import separation
 from triptych.audit.sweep import around
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
@@ -21,6 +22,7 @@ from triptych.model import Model
 from triptych.transforms import Chain, Rotation, Transform
 from triptych.transforms.seeded import Seeded
 
+MOST = 20  # classes in a table of dimensions
 ROWS = 600
 """Windows of which θ is read: the probes are fitted 18 times a block and parameter."""
 
@@ -140,6 +142,30 @@ def knowledge(box: GlassBox | None) -> list[Table]:
         "declares a relation. Leakage: score of θ in a block that declares to be invariant to it."
     )
     return [Table(("block", *factors), tuple(rows), note=note)]
+
+
+def salient_dimensions(model: Model, windows: Windows) -> list[Table]:
+    """Which class each salient dimension carries; nothing without salient blocks or two classes.
+
+    AUROC of the single dimension, one class against the rest: 0.5 is chance, 1 tells the class by
+    large values and 0 by small ones.
+    """
+    rows = np.flatnonzero(windows.label != "")
+    labels = np.unique(windows.label[rows])
+    if not model.schema.salient or not 2 <= len(labels) <= MOST:
+        return []
+    found = model.embed(windows.take(rows).centred)
+    own = [windows.label[rows] == label for label in labels]
+    lines: list[tuple[Value, ...]] = []
+    for block in model.schema.salient:
+        for place, column in enumerate(found[block.name].numpy().T, start=1):
+            areas = [separation(column[is_it], column[~is_it]) for is_it in own]
+            clear = max(areas, key=lambda area: abs(area - 0.5))
+            name = f"{block.name} {place}" if block.size > 1 else block.name
+            cells = [Value(number(area), strong=area == clear) for area in areas]
+            lines.append((Value(name), *cells))
+    note = "AUROC of one class against the rest: 0.5 chance; bold: the class it tells best."
+    return [Table(("salient dimension", *map(str, labels)), tuple(lines), note=note)]
 
 
 def as_read(transform: Transform, theta: Tensor) -> NDArray[Any]:

@@ -51,7 +51,7 @@ def explain(
 ) -> None:
     """Say what each block of a model is and knows, and how the model was made."""
     from triptych.audit.explain import explain as explained
-    from triptych.audit.factors import glass_box_of, knowledge
+    from triptych.audit.factors import glass_box_of, knowledge, salient_dimensions
     from triptych.audit.gated import spoken
     from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
     from triptych.audit.swap import block_swap
@@ -62,7 +62,7 @@ def explain(
     from triptych.transforms import context_of
 
     loaded = Model.load(model)
-    box, title, gated, swaps = None, "", None, list[Table]()
+    box, title, gated, further = None, "", None, list[Table]()
     if figure is not None and (data is None or not any(b.gate for b in loaded.schema.blocks)):
         raise InputError(
             "--figure draws what excites gated dimensions: give --data, and a model with a gated "
@@ -76,9 +76,10 @@ def explain(
         windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)
         box, left_out = glass_box_of(loaded, windows, transforms, seed=seed)
         gated = spoken(loaded, windows, transforms, seed=seed)
+        further += salient_dimensions(loaded, windows)
         for each in transforms:
             swapped, unswapped = block_swap(loaded, windows, each, seed=seed)
-            swaps += [swapped.table()] if swapped else []
+            further += [swapped.table()] if swapped else []
             left_out += unswapped
         title = source.dataset.title
         note([*source.notes, *seen_before(loaded, source), *left_out])
@@ -89,7 +90,7 @@ def explain(
     if said.known:
         say(f"Measured on {title}:")
         show_rows(("block", "what it knows"), list(said.known.items()), right=())
-        for table in (*knowledge(box), *swaps):
+        for table in (*knowledge(box), *further):
             show_table(table)
     if gated is not None:
         for table in gated.tables():

@@ -54,8 +54,15 @@ class Separation(nn.Module):
     bandwidth
         τ of all kernels.
     null_pairs
-        Whether the salient uniformity counts pairs of two background rows, as in the paper;
-        without them the targets spread sooner (see `separation_terms.salient_term`).
+        Whether the salient uniformity is the paper's, with pairs of two background rows; without
+        them the targets spread sooner (see `separation_terms.salient_term`).
+    spread_targets
+        Whether the common uniformity is over all samples, as in the paper, or over the background
+        alone (see `separation_terms.common_term`).
+    mix
+        Above 0: the salient latents are aligned with those of a third view, in which every target
+        is blended with a background sample of the batch, whose share is uniform from half of
+        `mix` to `mix` (below 1). They then agree in nothing of the background. Not in the paper.
 
     Raises
     ------
@@ -74,6 +81,8 @@ class Separation(nn.Module):
         independence: Independence | None = "joint_entropy",
         bandwidth: float = 0.5,
         null_pairs: bool = True,
+        spread_targets: bool = True,
+        mix: float = 0.0,
     ) -> None:
         super().__init__()
         self.schema = schema
@@ -83,12 +92,29 @@ class Separation(nn.Module):
         self.uniformity = uniformity
         self.independence: Independence | None = independence
         self.bandwidth = bandwidth
-        self.null_pairs = null_pairs
+        self.mix = mix
+        self.null_pairs, self.spread_targets = null_pairs, spread_targets
         self._check()
 
-    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
-        """Two views a sample of ``x (n, channels, ...)``, each under its own draw of everything."""
-        return two_views(x, self.transforms, generator)
+    def views(
+        self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
+    ) -> Views:
+        """Two views a sample of ``x (n, channels, ...)``, each under its own draw of everything.
+
+        With `mix` there is a third one, and the `labels` are needed, as in ``views.labels``.
+        """
+        if not self.mix:
+            return two_views(x, self.transforms, generator)
+        if labels is None:
+            raise InputError(f"mix {self.mix:g} blends targets: pass labels, above 0 for targets")
+        target = labels.reshape(len(x), -1)[:, 0] > 0
+        blended, others = x.clone(), x[~target]
+        if len(others) and bool(target.any()):
+            n = int(target.sum())
+            partner = others[torch.randint(len(others), (n,), generator=generator)]
+            share = self.mix * (1 + torch.rand(n, *[1] * (x.ndim - 1), generator=generator)) / 2
+            blended[target] = torch.lerp(x[target], partner, share.to(x.device, x.dtype))
+        return two_views(x, self.transforms, generator, blended)
 
     def forward(
         self,
@@ -132,12 +158,11 @@ class Separation(nn.Module):
         attributes = None if attributes is None else gather(attributes)
         pairs = {(name,): views.sides(z, name) for name in views.pairs}
         if not pairs:
-            first, second = z.chunk(2)
-            pairs = {tuple(t.name for t in self.transforms): (first, second)}
+            pairs = {tuple(t.name for t in self.transforms): z.chunk(len(z) // views.n)}
         found: dict[str, Tensor] = {}
         with torch.autocast(z.device.type, enabled=False):
-            for moved, (first, second) in pairs.items():
-                each = self._terms(gather(first), gather(second), target, attributes, moved)
+            for moved, sides in pairs.items():
+                each = self._terms([gather(side) for side in sides], target, attributes, moved)
                 for name, value in each.items():
                     found[name] = found.get(name, 0.0) + value / len(pairs)
         total = z.new_zeros((), dtype=torch.float32)
@@ -148,13 +173,15 @@ class Separation(nn.Module):
 
     def _terms(
         self,
-        first: Tensor,
-        second: Tensor,
+        views: Sequence[Tensor],
         target: Tensor,
         attributes: Tensor | None,
         moved: tuple[str, ...],
     ) -> dict[str, Tensor]:
+        first = views[0]
+
         def sides(blocks: Sequence[Block]) -> tuple[Tensor, Tensor]:
+            second = views[1] if blocks[0].role == "common" else views[-1]
             names = tuple(block.name for block in blocks)
             return self.schema.select(first, names), self.schema.select(second, names)
 
@@ -162,7 +189,7 @@ class Separation(nn.Module):
         common, salient = sides(self.schema.common), sides(self.schema.salient)
         still = _still(self.schema.common, moved, first)
         found["common/alignment"], found["common/uniformity"] = separation_terms.common_term(
-            *common, self.bandwidth, still
+            *common, self.bandwidth, still, slice(None) if self.spread_targets else ~target
         )
         learned = [b for b in self.schema.salient if b.name not in self.attributes]
         if learned:
@@ -245,6 +272,8 @@ class Separation(nn.Module):
                     raise InputError(
                         f"{option} names {value!r}, expected one of {', '.join(map(str, allowed))}"
                     )
+        if not 0 <= self.mix < 1:
+            raise InputError(f"mix is {self.mix}; expected at least 0 and below 1")
         if self.bandwidth <= 0:
             raise InputError(f"bandwidth is {self.bandwidth}; it must be above 0")
 

@@ -30,18 +30,23 @@ def align(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
     return (x - y).square().sum() / (2 * bandwidth * max(len(x), 1))
 
 
-def uniform(z: Tensor, bandwidth: float, of: Tensor | None = None) -> Tensor:
-    """Log of the mean kernel over the pairs i ≠ j of rows of ``z (n, d)``; at most 0.
-
-    With `of` ``(n,)`` only rows i of these count, j being any other row.
-    """
+def uniform(z: Tensor, bandwidth: float) -> Tensor:
+    """Log of the mean kernel over the pairs i < j of rows of ``z (n, d)``; at most 0."""
     n = len(z)
-    m = n if of is None else int(of.sum())
-    if n < 2 or not m:
+    if n < 2:
         return (z * 0).sum()
     sums = _over_chunks(_log_kernel_sums, z, bandwidth, False)
-    sums = sums if of is None else sums[of]
-    return torch.logsumexp(sums, dim=0) - math.log(m * (n - 1))
+    return torch.logsumexp(sums, dim=0) - math.log(n * (n - 1))
+
+
+def spread(z: Tensor, bandwidth: float, of: Tensor) -> Tensor:
+    """meanᵢ log meanⱼ k(zᵢ, zⱼ) over the rows i of `of` ``(n,)`` and all rows j, i included.
+
+    Minus the kernel estimate of an entropy, as in `joint_entropy`; from −log n to 0.
+    """
+    if not bool(of.any()):
+        return (z * 0).sum()
+    return _over_chunks(_log_kernel_sums, z, bandwidth, True)[of].mean() - math.log(len(z))
 
 
 def joint_entropy(common: Tensor, salient: Tensor, bandwidth: float) -> Tensor:
@@ -67,7 +72,11 @@ def on_sphere(common: Tensor) -> Tensor:
 
 
 def common_term(
-    first: Tensor, second: Tensor, bandwidth: float, columns: slice | Tensor = slice(None)
+    first: Tensor,
+    second: Tensor,
+    bandwidth: float,
+    columns: slice | Tensor = slice(None),
+    spreading: slice | Tensor = slice(None),
 ) -> tuple[Tensor, Tensor]:
     """Alignment and uniformity of both views' common latents, on the sphere, all samples.
 
@@ -79,6 +88,9 @@ def common_term(
         τ.
     columns
         Which of the d dimensions are aligned.
+    spreading
+        Rows that the uniformity is over: all in the paper. With the background alone the latents
+        gain nothing by telling targets apart by what is salient in them.
 
     Returns
     -------
@@ -86,7 +98,7 @@ def common_term(
         The uniformity is the mean of both views'.
     """
     first, second = on_sphere(first), on_sphere(second)
-    even = (uniform(first, bandwidth) + uniform(second, bandwidth)) / 2
+    even = (uniform(first[spreading], bandwidth) + uniform(second[spreading], bandwidth)) / 2
     return align(first[:, columns], second[:, columns], bandwidth), even
 
 
@@ -101,14 +113,16 @@ def salient_term(
     """Alignment of the targets and s'-uniformity of all samples, as in `common_term`.
 
     Not on the sphere: the null vector has its place in this space. ``target (n,)`` is True for
-    targets. Without `null_pairs` pairs of two background rows are left out of the uniformity:
-    both are s', so their kernel is a constant 1 in the logarithm, beside which the targets' own
-    kernels, once small, have hardly a gradient.
+    targets. Without `null_pairs` the uniformity is `spread` of the targets: pairs of two
+    background rows, both at s', are a constant 1 in the paper's logarithm, beside which the
+    targets' own kernels, once small, have hardly a gradient.
     """
     alignment = align(first[target][:, columns], second[target][:, columns], bandwidth)
-    sides = (without_background(each, target) for each in (first, second))
-    of = None if null_pairs else target
-    return alignment, sum((uniform(each, bandwidth, of) for each in sides), first.new_zeros(())) / 2
+    even = first.new_zeros(())
+    for each in (first, second):
+        side = without_background(each, target)
+        even = even + (uniform(side, bandwidth) if null_pairs else spread(side, bandwidth, target))
+    return alignment, even / 2
 
 
 def background_term(first: Tensor, second: Tensor, target: Tensor, bandwidth: float) -> Tensor:

@@ -202,7 +202,8 @@ def _trained(
         context = (x.shape[-1] - parts.length) // 2
         with torch.no_grad():
             cut = x[..., context : context + parts.length] if context else x
-            return torch.cat([parts.encoder(each) for each in cut.split(1024)])
+            starts = range(0, len(cut), 1024)
+            return torch.cat([parts.encoder(cut[start : start + 1024]) for start in starts])
 
     return embed
 

@@ -23,6 +23,7 @@ from triptych.datasets import (
 )
 from triptych.datasets.images import Images, Side
 from triptych.errors import InputError
+from triptych.objectives.separation import Kind
 from triptych.studies.base import Budget, Options, Prepared
 
 DATASETS = ("digits", "mitdb", "sprites")
@@ -31,6 +32,9 @@ BEATS = {"smoke": (10, 10), "quick": (150, 60), "full": (300, 100)}  # a class a
 GROUPS = 20  # of test images, in place of people
 RATE, LENGTH_S, CONTEXT_S, GAP_S = 200.0, 1.0, 0.1, 30.0
 CLASSES = ("S", "V", "F")
+SPRITES: dict[str, Kind] = {
+    name: "discrete" if name == "shape" else "continuous" for name in sprites.ATTRIBUTES
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +97,7 @@ class Populations(Prepared):
     shared_fit: Samples
     shared_test: Samples
     names: tuple[str, str]
-    attributes: dict[str, str]
+    attributes: dict[str, Kind]
     rate: float = 0.0
 
 
@@ -128,9 +132,7 @@ def populations(data: Path | None, options: Options) -> Populations:
         shared_fit=train.take(train.target),
         shared_test=test.take(test.target),
         names=(own, shared if name == "digits" else "digit of the grid"),
-        attributes=dict.fromkeys(sprites.ATTRIBUTES, "continuous") | {"shape": "discrete"}
-        if name == "sprites"
-        else {},
+        attributes=SPRITES if name == "sprites" else {},
     )
 
 

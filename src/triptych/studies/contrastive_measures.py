@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.audit.disentanglement import disentanglement
-from triptych.audit.inputs import Floats
 from triptych.audit.maps import embedding_map
 from triptych.audit.probes import linear_probe
 from triptych.audit.retrieval import top_k
@@ -93,9 +92,9 @@ def measure(
 
 def measure_attributes(z: Tensor, data: Populations, scores: Scores) -> None:
     """``spearman_*`` and DCI of targets' salient dimensions ``(n, a)``, one for each attribute."""
-    from scipy.stats import spearmanr
+    from scipy import stats
 
-    rank: Any = spearmanr
+    rank: Any = cast(Any, stats).spearmanr
     salient = z.numpy()
     hit = data.test.target
     truth = data.test.labels[:, 1:].double().numpy()[hit]
@@ -118,7 +117,7 @@ def measure_attributes(z: Tensor, data: Populations, scores: Scores) -> None:
     scores.artifacts["attributes"] = {"names": names, "spearman": table.round(3).tolist()}
 
 
-def dependence(common: Floats, salient: Floats) -> float:
+def dependence(common: NDArray[Any], salient: NDArray[Any]) -> float:
     """Share of the variance of salient latents that kernel ridge reads from the common ones.
 
     Fitted on one half of the rows and scored on the other: Gaussian kernel of the median distance,
@@ -134,8 +133,8 @@ def dependence(common: Floats, salient: Floats) -> float:
     best = 0.0
     for ridge in (1e-2, 1e-1, 1.0):
         inner = kernel[even] + ridge * torch.eye(int(even.sum()), dtype=torch.float64)
-        weights: Tensor = torch.linalg.solve(inner, y[even])  # pyright: ignore[reportUnknownMemberType]
-        wrong = (kernel[~even] @ weights - y[~even]).square().sum()
+        weights = cast(Any, torch.linalg).solve(inner, y[even])
+        wrong: Tensor = (kernel[~even] @ weights - y[~even]).square().sum()
         best = max(best, 1 - float(wrong / y[~even].square().sum().clamp_min(1e-12)))
     return best
 

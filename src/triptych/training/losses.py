@@ -112,7 +112,9 @@ class CombinedLoss(nn.Module):
             Whether structure and task (reconstruction, KL, heads) are wanted.
         """
         objective = cast(Objective, self.objective)
-        views = replace(objective.views(x, generator), labels=targets)
+        blends = getattr(objective, "mix", 0)  # views that depend on who is a target
+        drawn = cast(Any, objective).views(x, generator, *[targets] if blends else [])
+        views: Views = replace(drawn, labels=targets)
         seen = cast(Tensor, self.front_end(views.signals))
         z, isolated, probabilities = self._encode(seen)
         total, found = z.new_zeros(()), dict[str, Tensor]()
