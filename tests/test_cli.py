@@ -278,6 +278,12 @@ def test_what_blocks_know_is_measured(
     assert "class is not read from the blocks" in answer.err or "class" in text
 
 
+def test_a_figure_of_gates_needs_gates_and_data(world: World, run: Run, tmp_path: Path) -> None:
+    answer = run("explain", world.model, "--data", world.own, "--figure", tmp_path / "gates.png")
+    assert answer.code == 2
+    assert "a model with a gated block" in answer.sentence
+
+
 # --- what a model may look like on the disk ----------------------------------------------------
 
 

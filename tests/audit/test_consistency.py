@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from triptych.audit.consistency import consistency, effective_invariance, effective_rank
+from triptych.audit.consistency import (
+    consistency,
+    corrected_consistency,
+    effective_invariance,
+    effective_rank,
+)
 from triptych.errors import InputError
 
 K, N = 4, 20_000
@@ -84,3 +89,13 @@ def test_effective_invariance_needs_agreement_and_confidence() -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(InputError, match="1 class"):
         consistency(np.ones((4, 2)), ["a"] * 4)
+
+
+def test_the_quick_consistency_is_the_whole_ones() -> None:
+    rng = np.random.default_rng(5)
+    z = np.maximum(rng.normal(size=(60, 7)), 0)
+    label = rng.integers(0, 4, 60)
+    quick = corrected_consistency((z > 0).astype(float), label, 4)
+    assert quick == pytest.approx(consistency(z, label).corrected)
+    assert corrected_consistency((z > 0).astype(float), label, 9) == pytest.approx(quick)
+    assert corrected_consistency(np.zeros((60, 7)), label, 4) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, same_shape, unit_rows
 from triptych.audit.result import Result
@@ -92,6 +93,22 @@ def consistency(z: Rows, labels: Labels, epsilon: float = EPSILON) -> Consistenc
         classes=tuple(map(str, names)),
         shares=shares,
     )
+
+
+def corrected_consistency(opened: Floats, label: NDArray[np.int64], k: int) -> float:
+    """Compute c′ alone, of which entries are open (n, d) and classes 0 to k − 1 (n,).
+
+    Quicker than `consistency` where it is wanted many times. Classes without a row do not count.
+    """
+    count = opened.T @ np.eye(k)[label]
+    size = np.bincount(label, minlength=k)
+    held = int((size > 0).sum())
+    weighted = count / np.maximum(size, 1)
+    total = weighted.sum(axis=1)
+    if not (total > 0).any() or held < 2:
+        return 0.0
+    share = (weighted.max(axis=1)[total > 0] / total[total > 0]).mean()
+    return float((share - 1 / held) / (1 - 1 / held))
 
 
 def effective_rank(z: Rows) -> float:

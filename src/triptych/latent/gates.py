@@ -66,13 +66,12 @@ class BernoulliGate:
     start: float = 0.5
 
     def __post_init__(self) -> None:
-        inside = dict.fromkeys(("prior", "threshold", "start"), (0, 1))
-        inside["temperature"] = (0, math.inf)
-        for name, (low, high) in inside.items():
+        inside = {"prior": 1.0, "threshold": 1.0, "start": 1.0, "temperature": math.inf}
+        for name, high in inside.items():
             value: Any = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(f"a gate's {name} is {value!r}, expected a number")
-            if not low < value < high:
+            if not 0 < value < high:
                 expected = "above 0 and below 1" if high == 1 else "above 0"
                 raise InputError(f"a gate's {name} is {value}; it must be {expected}")
         for name, allowed in {

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from triptych.audit.consistency import EPSILON, consistency
+from triptych.audit.consistency import EPSILON, consistency, corrected_consistency
 from triptych.audit.dimensions import dimensions
+from triptych.audit.inputs import Floats, unit_rows
 from triptych.audit.probes import linear_probe
 from triptych.audit.similarity import cosine, separation
 from triptych.audit.statistics import jackknife_per_subject, per_subject
@@ -64,12 +65,15 @@ def _block_heads(model: Model) -> BlockHeads:
 
 def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
     """Semantic consistency and its companions, and what the figures draw of them."""
-    label, n = test.label, len(test)
+    label, n, unit = test.label, len(test), unit_rows(z.astype(np.float64))
+    classes, code = np.unique(label, return_inverse=True)
     for suffix, epsilon in EPSILONS.items():
         found = consistency(z, label, epsilon)
 
-        def corrected(kept: NDArray[np.bool_], epsilon: float = epsilon) -> float:
-            return consistency(z[kept], label[kept], epsilon).corrected
+        opened = (np.abs(unit) > epsilon).astype(np.float64)
+
+        def corrected(kept: NDArray[np.bool_], opened: Floats = opened) -> float:
+            return corrected_consistency(opened[kept], code[kept], len(classes))
 
         people = jackknife_per_subject(corrected, test.person, n)
         scores.add(f"semantic_consistency{suffix}", found.corrected, people)

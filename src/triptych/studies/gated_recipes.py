@@ -28,7 +28,7 @@ SIZE = 128
 EPOCHS = {
     "imu": {"smoke": 1, "quick": 8, "full": 15},
     "ecg": {"smoke": 1, "quick": 6, "full": 12},
-    "image": {"smoke": 2, "quick": 50, "full": 150},
+    "image": {"smoke": 2, "quick": 30, "full": 150},
 }
 HEADLINE = {"imu": "rotation", "ecg": "phase_shift", "image": "image_crop"}
 # Developed on validation people of watch-18 and on the validation side of the digits.
