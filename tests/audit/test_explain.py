@@ -16,6 +16,7 @@ INFO: dict[str, Any] = {
         "objective": {"name": "scl", "weights": {"alignment": 1.0}},
         "weights": {"reconstruction": 1.0, "kl": 0.001},
         "training": {"epochs": 30},
+        "trials": 8,
     },
     "data": {
         "title": "simulated ECG of 4 virtual people",
@@ -53,6 +54,7 @@ def test_everything_that_a_model_holds_is_said() -> None:
     assert facts["fingerprint of the data"] == "sha256:abc"
     assert facts["people"] == "3 for training (60 windows), 1 for validation (20 windows)"
     assert facts["training"] == "12 epochs of at most 30, the weights of epoch 9 were kept"
+    assert facts["trials"] == "8 recipes tried on validation people, this one chosen"
     assert facts["objective"] == "scl (weights (alignment 1))"
     assert facts["notes"] == "all is simulated"
     assert "decoder" not in facts

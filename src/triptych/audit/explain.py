@@ -91,7 +91,7 @@ def explain(model: Model, box: GlassBox | None = None, measured: str = "") -> Ex
         "objective": _named([recipe["objective"]]) if "objective" in recipe else None,
         "weights of the loss": _settings(_mapping(recipe, "weights")),
         "training": _training(_mapping(info, "training"), _mapping(recipe, "training")),
-        "trials": info.get("trials"),
+        "trials": _trials(recipe),
         "made with": _settings(_mapping(info, "versions")),
         "notes": "; ".join(map(str, cast("list[Any]", data.get("notes") or []))),
     }
@@ -161,6 +161,13 @@ def _training(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     epochs, most = training.get("epochs"), settings.get("epochs")
     of = f" of at most {most}" if most and most != epochs else ""
     return f"{epochs} epochs{of}, the weights of epoch {training.get('best_epoch')} were kept"
+
+
+def _trials(recipe: Mapping[str, Any]) -> str:
+    if not recipe:
+        return ""
+    count = recipe.get("trials")
+    return f"{count} recipes tried on validation people, this one chosen" if count else "none told"
 
 
 def _figures(info: Mapping[str, Any]) -> dict[str, float]:

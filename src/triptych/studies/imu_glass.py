@@ -45,10 +45,10 @@ def measure_glass_box(subject: Measured, scores: Scores) -> None:
         ),
         Factor("activity", test.label, person, all_still, block=next(iter(inside), "")),
         Factor("identity", person, person, all_still, start=_from_middle(test)),
-        Factor("cadence", pace[paced], person[paced], _rows(all_still, paced)),
+        Factor("cadence", pace[paced], person[paced], _rows(still, paced)),
     ]
     if has_gravity(test):
-        seen = _rows(glass.with_all(moved), few)
+        seen = _rows(moved, few)
         known.insert(1, Factor("gravity", up[few], person[few], seen, transform="rotation"))
     box = glass.measure(known, schema, scores)
     if box is None or not inside:

@@ -56,6 +56,9 @@ class Recipe(Settings):
         ``joint``: every step trains all terms. ``alternate``: structure on even steps, the task
         (reconstruction, KL, heads) on odd ones. ``pretrain-then-task``: structure in the first
         half of the epochs, the task in the second.
+    trials
+        How many recipes were tried on validation people before this one was chosen: for the
+        record, the model says it; 0: none that anybody wrote down.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)  # labels such as 0, 1, 2
@@ -71,6 +74,7 @@ class Recipe(Settings):
     weights: Weights = Weights()
     schedule: Schedule = "joint"
     training: Training = Training()
+    trials: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
