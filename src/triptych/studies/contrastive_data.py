@@ -141,11 +141,16 @@ def _of_images(data: Images, own: str, shared: str, supervised: bool) -> Samples
     if supervised:
         labels = np.concatenate([labels, sprites.scaled_attributes(data)], axis=1)
     rows = np.arange(len(data))
+
+    def words(factor: str) -> NDArray[np.str_]:
+        names = data.classes.get(factor)
+        return np.array(names)[data.factors[factor]] if names else data.factors[factor].astype(str)
+
     return Samples(
         torch.as_tensor(data.images),
         torch.as_tensor(labels),
-        np.where(data.target, data.factors[own].astype(str), ""),
-        data.factors[shared].astype(str),
+        np.where(data.target, words(own), ""),
+        words(shared),
         # neighbours are a background and a target image, so that every group has both
         np.char.add("images ", (rows // 2 % GROUPS + 1).astype(str)),
     )
