@@ -23,6 +23,7 @@ from triptych.datasets import (
 )
 from triptych.datasets.images import Images, Side
 from triptych.errors import InputError
+from triptych.networks import Standardize
 from triptych.objectives.separation import Kind
 from triptych.studies.base import Budget, Options, Prepared
 
@@ -170,7 +171,7 @@ def _beats(data: Path | None, options: Options) -> Populations:
     return Populations(
         data_name="mitdb",
         fingerprint=loaded.fingerprint,
-        notes=(*loaded.notes, f"this study cuts windows of {LENGTH_S:g} s at {RATE:g} Hz"),
+        notes=(*loaded.notes, f"windows are of {LENGTH_S:g} s at {RATE:g} Hz, standardised"),
         options=options,
         train=_of_windows(seen),
         test=samples,
@@ -201,7 +202,7 @@ def _windows(side: Dataset, budget: Budget, seed: int) -> Windows:
 def _of_windows(windows: Windows) -> Samples:
     target = windows.label != "N"
     return Samples(
-        windows.signals,
+        Standardize()(windows.signals),
         torch.as_tensor(target.astype(np.float32))[:, None],
         np.where(target, windows.label, ""),
         windows.record,
