@@ -23,6 +23,7 @@ from triptych.datasets import (
 )
 from triptych.datasets.images import Images, Side
 from triptych.errors import InputError
+from triptych.networks import Standardize
 from triptych.objectives.separation import Kind
 from triptych.studies.base import Budget, Options, Prepared
 
@@ -141,11 +142,16 @@ def _of_images(data: Images, own: str, shared: str, supervised: bool) -> Samples
     if supervised:
         labels = np.concatenate([labels, sprites.scaled_attributes(data)], axis=1)
     rows = np.arange(len(data))
+
+    def words(factor: str) -> NDArray[np.str_]:
+        names = data.classes.get(factor)
+        return np.array(names)[data.factors[factor]] if names else data.factors[factor].astype(str)
+
     return Samples(
         torch.as_tensor(data.images),
         torch.as_tensor(labels),
-        np.where(data.target, data.factors[own].astype(str), ""),
-        data.factors[shared].astype(str),
+        np.where(data.target, words(own), ""),
+        words(shared),
         # neighbours are a background and a target image, so that every group has both
         np.char.add("images ", (rows // 2 % GROUPS + 1).astype(str)),
     )
@@ -165,7 +171,7 @@ def _beats(data: Path | None, options: Options) -> Populations:
     return Populations(
         data_name="mitdb",
         fingerprint=loaded.fingerprint,
-        notes=(*loaded.notes, f"this study cuts windows of {LENGTH_S:g} s at {RATE:g} Hz"),
+        notes=(*loaded.notes, f"windows are of {LENGTH_S:g} s at {RATE:g} Hz, standardised"),
         options=options,
         train=_of_windows(seen),
         test=samples,
@@ -196,7 +202,7 @@ def _windows(side: Dataset, budget: Budget, seed: int) -> Windows:
 def _of_windows(windows: Windows) -> Samples:
     target = windows.label != "N"
     return Samples(
-        windows.signals,
+        Standardize()(windows.signals),
         torch.as_tensor(target.astype(np.float32))[:, None],
         np.where(target, windows.label, ""),
         windows.record,
