@@ -23,6 +23,7 @@ from tests.studies.fake import Fake, FakeData
 from triptych import datasets, studies
 from triptych.cli import main
 from triptych.errors import InputError
+from triptych.latent import BernoulliGate, Block, LatentSchema
 from triptych.studies import demo
 from triptych.training import Recipe
 
@@ -276,6 +277,23 @@ def test_what_blocks_know_is_measured(
     assert "phase shift does not leak in: 0.00" in text
     assert "purity" in text
     assert "class is not read from the blocks" in answer.err or "class" in text
+
+
+def test_open_dimensions_are_listed_and_drawn(
+    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triptych.audit.factors.glass_box_of", lambda *_, **__: (None, []))
+    gate = BernoulliGate(hidden=8)
+    schema = LatentSchema(Block("morphology", 8, invariant_to="phase_shift", gate=gate))
+    tiny.model(schema).save(tmp_path / "gated")
+    figure = tmp_path / "gates.png"
+    answer = run("explain", tmp_path / "gated", "--data", world.own, "--figure", figure)
+    assert answer.code == 0, answer.err
+    text = " ".join(answer.out.split())
+    assert "opened in part by each window (gated)" in text
+    assert "dimensions are open in at least ten windows" in text
+    assert "excited most by" in text
+    assert figure.stat().st_size > 1000
 
 
 def test_a_figure_of_gates_needs_gates_and_data(world: World, run: Run, tmp_path: Path) -> None:

@@ -107,7 +107,10 @@ def in_words(block: Block) -> str:
         RELATION_WORDS[relation].format(name.replace("_", " "))
         for name, relation in block.relations.items()
     ]
-    return ", ".join(said) or "is left to the task (free)"
+    said = said or ["is left to the task (free)"]
+    if block.gate:
+        said.append("is non-negative and opened in part by each window (gated)")
+    return ", ".join(said)
 
 
 def _windows(preprocessing: Preprocessing) -> str:

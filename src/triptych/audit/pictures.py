@@ -170,7 +170,7 @@ def excited_dimensions(
                 axis.grid(visible=False)
                 axis.set_xlabel(str(label)[:18], fontsize=7, labelpad=2)
             axes[0, column].set_title(
-                f"dimension {each['dimension']}\n{str(each['speaks_for'])[:18]} "
+                f"dimension {each['dimension']}\n{str(each['speaks_for'])[:18]}: "
                 f"{100 * each['share']:.0f} %\nopen in {100 * each['open']:.1f} %",
                 fontsize=7,
                 loc="center",

@@ -31,7 +31,7 @@ EPOCHS = {
     "image": {"smoke": 2, "quick": 30, "full": 150},
 }
 HEADLINE = {"imu": "rotation", "ecg": "phase_shift", "image": "image_crop"}
-# Developed on validation people of watch-18 and on the validation side of the digits.
+# Developed on the digits' training and validation images (docs/lab-notes.md); top-k was not tuned.
 GATE = {"prior": 0.8, "start": 0.9}
 GATE_WEIGHT, TOP_K = 3e-5, 8
 
