@@ -153,10 +153,15 @@ def test_a_jackknife_of_a_ratio_matches_the_formula_written_out() -> None:
     rng = np.random.default_rng(1)
     a, b, people = rng.uniform(1, 2, 12), rng.uniform(1, 2, 12), np.repeat(list("xyz"), [2, 4, 6])
     parts = jackknife_per_subject(lambda kept: float(a[kept].sum() / b[kept].sum()), people, 12)
-    for name, n in zip("xyz", (2, 4, 6), strict=True):
-        without = a[people != name].sum() / b[people != name].sum()
-        whole = a.sum() / b.sum()
-        assert parts[name] == (pytest.approx(12 / n * whole - (12 / n - 1) * without), n)
+    whole, sizes = a.sum() / b.sum(), {"x": 2, "y": 4, "z": 6}
+    pseudo = {
+        name: 12 / n * whole - (12 / n - 1) * a[people != name].sum() / b[people != name].sum()
+        for name, n in sizes.items()
+    }
+    bias = sum(n * pseudo[name] for name, n in sizes.items()) / 12 - whole
+    for name, n in sizes.items():
+        assert parts[name] == (pytest.approx(pseudo[name] - bias), n)
+    assert sum(n * value for value, n in parts.values()) / 12 == pytest.approx(whole)
 
 
 def test_one_subject_cannot_be_left_out() -> None:

@@ -57,7 +57,8 @@ def jackknife_per_subject(
     """Each subject's part in a figure of all rows that is no mean of theirs (a macro F1, c′).
 
     Pseudo-values of the delete-a-group jackknife, (n/m) s − (n/m − 1) s₋, with s the figure of all
-    n rows and s₋ the one without the subject's m. Of a mean they are the subject's own means, as
+    n rows and s₋ the one without the subject's m, all moved by the estimate of the bias, so that
+    their mean is the figure that is printed. Of a mean they are the subject's own means, as
     `per_subject` gives them, so that intervals and paired comparisons take either.
 
     Parameters
@@ -77,11 +78,13 @@ def jackknife_per_subject(
             "one subject has all rows: leaving it out leaves nothing; give two or more"
         )
     whole = statistic(np.ones(n, dtype=bool))
-    parts: dict[str, tuple[float, int]] = {}
-    for k, (name, m) in enumerate(zip(names, count, strict=True)):
-        factor = n / m
-        parts[str(name)] = (factor * whole - (factor - 1) * statistic(index != k), int(m))
-    return parts
+    without = np.array([statistic(index != k) for k in range(len(names))])
+    pseudo = n / count * whole - (n / count - 1) * without
+    pseudo += whole - (pseudo * count).sum() / n
+    return {
+        str(name): (float(value), int(m))
+        for name, value, m in zip(names, pseudo, count, strict=True)
+    }
 
 
 def stack_subjects(rows: Sequence[Mapping[str, float | None]]) -> tuple[Floats, tuple[str, ...]]:
