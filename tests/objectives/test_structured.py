@@ -127,6 +127,20 @@ def test_stop_gradient_trains_the_head_but_not_the_trunk():
     assert encoder.heads["timing"].weight.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_independence_can_leave_the_variant_block_alone(one_sided):
+    scl = StructuredContrastive(
+        SCHEMA, [SHIFT], independence="cross_covariance", one_sided=one_sided
+    )
+    views = scl.views(signals(), generator())
+    z = torch.randn(16, 12, generator=generator(), requires_grad=True)
+    term = scl(z, views).terms["independence"]
+    (grad,) = torch.autograd.grad(term, z)
+    parts = SCHEMA.split(grad)
+    assert parts["morphology"].abs().sum() > 0
+    assert bool(parts["timing"].any()) != one_sided
+
+
 def test_a_plain_module_asked_for_isolation_is_told_how():
     scl = StructuredContrastive(SCHEMA, [SHIFT], stop_gradient=("variation",))
     views = scl.views(signals(), generator())

@@ -93,6 +93,31 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
     assert again.seconds == resumed.seconds
 
 
+def test_a_teacher_is_trained_first_and_resumed(tmp_path: Path) -> None:
+    classes = ["slow", "fast"]
+    plain = toys.recipe(classes=classes, objective__name="plain", decoder=False)
+    taught = toys.recipe(
+        classes=classes, decoder=False, teacher=plain.to_dict(), weights__teacher=2.0
+    )
+    whole = run(taught)
+    assert "validation/teacher" in whole.history[0]
+    untaught = run(toys.recipe(classes=classes, decoder=False))
+    assert not equal(whole.model, untaught.model)
+
+    def interrupt(module: StructuredModule) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # after an epoch of the teacher
+        run(plain, out=tmp_path / "a", callbacks=[Stop(1, 1, interrupt)])
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a").rename(tmp_path / "b" / "teacher")
+    with pytest.raises(InputError, match="stopped after epoch 1; resume it"):
+        run(taught, out=tmp_path / "b")
+    resumed = run(taught, out=tmp_path / "b", resume=True)
+    assert equal(whole.model, resumed.model)
+    assert equal(Model.load(tmp_path / "b" / "teacher"), run(plain).model)
+
+
 def test_what_is_written(tmp_path: Path) -> None:
     fitted = run(toys.recipe(classes=["slow", "fast"]), out=tmp_path, channels=["II"])
     loaded = Model.load(tmp_path)

@@ -13,6 +13,7 @@ from triptych.objectives import StructuredContrastive, terms
 from triptych.training import CombinedLoss
 from triptych.training.build import build
 from triptych.training.heads import TaskHeads, invariant_blocks
+from triptych.training.settings import Weights
 from triptych.transforms import PhaseShift
 
 
@@ -129,6 +130,51 @@ def test_rows_without_a_class_do_not_count() -> None:
     only = heads.losses(z[:2], torch.tensor([0, 1]), 2, -1)
     assert torch.allclose(some["full"], only["full"])
     assert heads.losses(z, torch.full((4,), -1), 4, -1)["full"] == 0
+
+
+def test_each_head_and_the_original_side_have_weights_of_their_own() -> None:
+    classes = ["slow", "fast"]
+    given = {"invariant_head": 3.0, "full_head": 0.5, "original": 0.25, "structure": 0.0}
+    made = loss(classes=classes, decoder=False, weights=given)
+    found = made(*batch(), generator())
+    expected = 3 * found["task/invariant"] + 0.5 * found["task/full"]
+    torch.testing.assert_close(found["total"], expected)
+    assert made.heads is not None
+    views = made.objective.views(batch()[0], generator())
+    logits = made.heads.invariant(made.latents(views.signals))
+    each = nn.functional.cross_entropy(
+        logits, batch()[1].repeat(2), ignore_index=-1, reduction="none"
+    )
+    mean = (0.25 * each[:6].sum() + each[8:14].sum()) / (6 * 1.25)
+    torch.testing.assert_close(found["task/invariant"], mean)
+    # With one view there is no other side to be weighed against.
+    z = torch.randn(4, made.schema.size)
+    alone = [made.heads.losses(z, torch.tensor([0, 1, 1, -1]), 4, -1, weight) for weight in (1, 0)]
+    assert alone[0]["invariant"] == alone[1]["invariant"] > 0
+
+
+def test_a_teacher_gives_both_sides_one_soft_target() -> None:
+    classes = ["slow", "fast"]
+    made = loss(classes=classes, decoder=False)
+    made.weights = Weights(teacher=2.0)
+    before = made(*batch(), generator())
+    assert "teacher" not in before
+    target = torch.rand(8, 1, generator=generator())
+    seen: list[Tensor] = []
+
+    def teach(x: Tensor) -> Tensor:
+        seen.append(x)
+        return torch.cat([target, 1 - target], dim=1)
+
+    made.teacher = teach
+    found = made(*batch(), generator())
+    views = made.objective.views(batch()[0], generator())
+    torch.testing.assert_close(seen[0], views.signals[:8])
+    assert made.heads is not None
+    log = made.heads.invariant(made.latents(views.signals)).log_softmax(dim=1)
+    soft = torch.cat([target, 1 - target], dim=1).repeat(2, 1)
+    torch.testing.assert_close(found["teacher"], -(soft * log).sum(dim=1).mean())
+    torch.testing.assert_close(found["total"], before["total"] + 2 * found["teacher"])
 
 
 def test_the_invariant_head_reads_what_is_invariant_to_everything() -> None:

@@ -73,6 +73,22 @@ def test_what_learns_from_labels_needs_classes(changes: dict[str, Any]) -> None:
     toys.recipe(**changes, classes=["slow", "fast"])
 
 
+def test_a_teacher_has_the_same_classes_and_windows() -> None:
+    classes = ["slow", "fast"]
+    teacher = toys.recipe(classes=classes, objective__name="plain").to_dict()
+    made = toys.recipe(classes=classes, teacher=teacher, weights__teacher=1.0)
+    assert made.teacher == toys.recipe(classes=classes, objective__name="plain")
+    with pytest.raises(InputError, match="need each other"):
+        toys.recipe(classes=classes, weights__teacher=1.0)
+    with pytest.raises(InputError, match="need each other"):
+        toys.recipe(classes=classes, teacher=teacher)
+    for change in ({"classes": ["fast", "slow"]}, {"classes": None}):
+        with pytest.raises(InputError, match="the same classes in the same order"):
+            toys.recipe(classes=classes, teacher=teacher | change, weights__teacher=1.0)
+    with pytest.raises(InputError, match=r"unknown field 'teacher\.clases'.*mean 'classes'"):
+        toys.recipe(classes=classes, teacher=teacher | {"clases": 1}, weights__teacher=1.0)
+
+
 def test_separation_needs_a_background_and_nothing_else() -> None:
     apart = {"latent": toys.POPULATIONS, "objective__name": "separation"}
     with pytest.raises(InputError, match=r"needs objective\.background"):

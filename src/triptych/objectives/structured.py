@@ -74,6 +74,9 @@ class StructuredContrastive(nn.Module):
     supervised
         Whether invariance is SupCon (`terms.supcon`) instead of NT-Xent: samples of one class are
         positives of each other, too. Needs ``views.labels``.
+    one_sided
+        Whether independence moves only blocks that are invariant to every transform: to the term
+        the others' latents are constants, and a block that carries the transform is not emptied.
 
     Raises
     ------
@@ -95,6 +98,7 @@ class StructuredContrastive(nn.Module):
         limits: Mapping[str, float] | None = None,
         reference: Reference = "transformed",
         supervised: bool = False,
+        one_sided: bool = False,
     ) -> None:
         super().__init__()
         self.schema = schema
@@ -107,6 +111,7 @@ class StructuredContrastive(nn.Module):
         self.limits = dict(limits or {})
         self.reference: Reference = reference
         self.supervised = supervised
+        self.one_sided = one_sided
         chosen = (variation,) if isinstance(variation, str) else tuple(variation)
         self._check(chosen)
         mechanisms: dict[str, nn.ModuleDict] = {}
@@ -230,7 +235,12 @@ class StructuredContrastive(nn.Module):
 
     def _independence(self, z: Tensor) -> Tensor:
         parts = self.schema.split(z)
-        related = [gather(parts[block.name]) for block in self.schema.blocks if not block.free]
+        fixed = set(self.schema.names) - set(self.schema.invariant_to_all) if self.one_sided else ()
+        related = [
+            gather(parts[block.name].detach() if block.name in fixed else parts[block.name])
+            for block in self.schema.blocks
+            if not block.free
+        ]
         estimate = INDEPENDENCE[self.independence or "hsic"]
         pairs = [(a, b) for i, a in enumerate(related) for b in related[i + 1 :]]
         return torch.stack([estimate(a, b) for a, b in pairs]).mean()
@@ -270,6 +280,8 @@ class StructuredContrastive(nn.Module):
             )
         if self.supervised and self.sharpness:
             raise InputError("supervised and sharpness both choose invariance's positives; use one")
+        if self.one_sided and not self.schema.invariant_to_all:
+            raise InputError("one_sided needs a block that is invariant to every transform")
         related = [block for block in self.schema.blocks if not block.free]
         if self.independence is not None and len(related) < 2:
             raise InputError("independence needs at least two blocks that declare a relation")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from triptych import networks
 from triptych.errors import InputError
@@ -15,6 +16,7 @@ from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.model import Model, Preprocessing
 from triptych.networks.registry import IMAGES, make
 from triptych.training.heads import TaskHeads
+from triptych.training.losses import Teacher
 from triptych.training.recipe import Recipe
 from triptych.training.settings import Named
 
@@ -78,8 +80,8 @@ def _front_end(recipe: Recipe, channels: int, length: int) -> tuple[nn.Sequentia
     return nn.Sequential(*before, front_end), front_end.shape(channels, length)
 
 
-def build_module(recipe: Recipe, parts: Parts) -> StructuredModule:
-    """Put the parts into the Lightning module."""
+def build_module(recipe: Recipe, parts: Parts, teacher: Model | None = None) -> StructuredModule:
+    """Put the parts into the Lightning module, and the trained model of `recipe.teacher` beside."""
     from triptych.training.module import StructuredModule
 
     return StructuredModule(
@@ -90,9 +92,19 @@ def build_module(recipe: Recipe, parts: Parts) -> StructuredModule:
         decoder=parts.decoder,
         heads=parts.heads,
         weights=recipe.weights,
+        teacher=_predictions(teacher) if teacher is not None else None,
         schedule=recipe.schedule,
         settings=recipe.training,
     )
+
+
+def _predictions(teacher: Model) -> Teacher:
+    def predictions(x: Tensor) -> Tensor:
+        model = teacher.to(x.device)
+        with torch.no_grad():
+            return model.heads["invariant"](model(x.float())).softmax(dim=1).to(x.dtype)
+
+    return predictions
 
 
 def build_model(

@@ -13,6 +13,8 @@ from triptych.errors import InputError
 from triptych.files import write_atomically
 from triptych.training.keeper import CHECKPOINT, Keeper
 
+TEACHER = "teacher"  # the folder, in a training's, of the model that teaches it
+
 
 class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoint files that are whole or absent, whenever the process is killed."""
@@ -41,6 +43,8 @@ def find_checkpoint(folder: Path | None, keeper: Keeper, resume: bool) -> Path |
             raise InputError("resume needs the folder of the training; pass out=...")
         return None
     there = sorted(each.name for each in folder.glob("[!.]*"))
+    if there == [TEACHER] and (folder / TEACHER / CHECKPOINT).exists():
+        there = []  # stopped while the teacher was trained
     if there and not {CHECKPOINT, "model.json"} & set(there):
         raise InputError(
             f"{folder} holds {there[0]!r} and no model; choose a folder that is new, empty, or of "

@@ -24,7 +24,7 @@ from triptych.training.batches import (
     trimmed,
 )
 from triptych.training.build import build, build_model, build_module
-from triptych.training.checkpoints import find_checkpoint
+from triptych.training.checkpoints import TEACHER, find_checkpoint
 from triptych.training.keeper import Keeper
 from triptych.training.module import NonFiniteLossError, StructuredModule
 from triptych.training.progress import ProgressLine
@@ -85,12 +85,14 @@ def fit(
     Parameters
     ----------
     recipe
-        What to train and how; its `data` only describes the windows here.
+        What to train and how; its `data` only describes the windows here. Its `teacher` is trained
+        first.
     train, validation
         Windows at the recipe's rate and length, with at least its transforms' context. Without
         validation the last epoch is kept.
     out
-        Folder for the model, ``recipe.yaml``, ``log.csv`` and ``checkpoint.ckpt``.
+        Folder for the model, ``recipe.yaml``, ``log.csv`` and ``checkpoint.ckpt``, and for the
+        same of a teacher in ``teacher``.
     resume
         Continue after the last whole epoch of `out`; start anew where nothing is there.
     device
@@ -126,11 +128,24 @@ def fit(
     settings = recipe.training
     keeper = Keeper(folder, origin, settings.patience, settings.minutes)
     checkpoint = find_checkpoint(folder, keeper, resume)
+    teacher: Model | None = None
+    if recipe.teacher is not None:
+        teacher = fit(
+            recipe.teacher,
+            train,
+            validation,
+            out=folder / TEACHER if folder is not None else None,
+            resume=resume,
+            device=device,
+            progress=progress,
+            channels=channels,
+            shared_people=shared_people,
+        ).model
     lines = [ProgressLine(recipe.name)] if progress else []
     with same_random_state(), quiet(), interruptible():
         seed_all(torch.device("cpu"), settings.seed)
         parts = build(recipe, train.signals.shape[1], recipe.length)
-        module = build_module(recipe, parts)
+        module = build_module(recipe, parts, teacher)
         trainer = make_trainer(
             settings,
             device,

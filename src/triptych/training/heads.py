@@ -45,7 +45,9 @@ class TaskHeads(nn.Module):
         """The two heads, as a model keeps them."""
         return {"invariant": self.invariant, "full": self.full}
 
-    def losses(self, z: Tensor, targets: Tensor, n: int, ignored: int) -> dict[str, Tensor]:
+    def losses(
+        self, z: Tensor, targets: Tensor, n: int, ignored: int, original: float = 1.0
+    ) -> dict[str, Tensor]:
         """Cross-entropy of each head, as this process's share of the mean over all labelled rows.
 
         Parameters
@@ -56,17 +58,38 @@ class TaskHeads(nn.Module):
             Class indices ``(n,)``; rows with the value `ignored` do not count.
         n
             Samples in the batch.
+        original
+            Weight of view 0's rows in the invariant head's mean; the other views' is 1.
         """
         inside = self.invariant.blocks
         parts = self.schema.split(z[:n])
-        original = torch.cat(
+        upright = torch.cat(
             [part.detach() if name in inside else part for name, part in parts.items()], dim=1
         )
-        logits = {"invariant": self.invariant(z), "full": self.full(original)}
+        repeated = targets.repeat(len(z) // n)
+        weight = (repeated != ignored).to(z.dtype)
+        weight[:n] *= original if len(z) > n else 1.0  # alone, it is all there is
         return {
-            name: _cross_entropy(each, targets.repeat(len(each) // n), ignored)
-            for name, each in logits.items()
+            "invariant": _cross_entropy(self.invariant(z), repeated, ignored, weight),
+            "full": _cross_entropy(
+                self.full(upright), targets, ignored, (targets != ignored).to(z.dtype)
+            ),
         }
+
+    def taught(self, z: Tensor, predicted: Tensor) -> Tensor:
+        """Cross-entropy of the invariant head on all views with a teacher's predictions.
+
+        Parameters
+        ----------
+        z
+            As in `losses`.
+        predicted
+            The teacher's probabilities for the n samples, ``(n, classes)``: one target for all
+            views of a sample (Hinton et al., arXiv 1503.02531, temperature 1).
+        """
+        soft = predicted.repeat(len(z) // len(predicted), 1)
+        each = functional.cross_entropy(self.invariant(z), soft, reduction="none")
+        return weighted_mean(each, torch.ones_like(each))
 
     def consistency(self, z: Tensor, views: Views) -> dict[str, Tensor]:
         """Disagreement of the invariant head's predictions on the two sides of each pair.
@@ -87,6 +110,6 @@ class TaskHeads(nn.Module):
         return {name: terms.symmetric_kl(*views.sides(logits, name)) for name in views.pairs}
 
 
-def _cross_entropy(logits: Tensor, targets: Tensor, ignored: int) -> Tensor:
+def _cross_entropy(logits: Tensor, targets: Tensor, ignored: int, weight: Tensor) -> Tensor:
     each = functional.cross_entropy(logits, targets, ignore_index=ignored, reduction="none")
-    return weighted_mean(each, (targets != ignored).to(each.dtype))
+    return weighted_mean(each, weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -17,6 +18,8 @@ from triptych.objectives import Objective, Views
 from triptych.training.batches import IGNORED
 from triptych.training.heads import TaskHeads
 from triptych.training.settings import Weights
+
+Teacher = Callable[[Tensor], Tensor]
 
 
 class CombinedLoss(nn.Module):
@@ -40,6 +43,9 @@ class CombinedLoss(nn.Module):
         Classifiers on the latents.
     weights
         As in a recipe.
+    teacher
+        Signals of view 0 ``(n, channels, time)`` → probabilities ``(n, classes)``, which the
+        invariant head learns on all views. It is not a part of this module: nothing trains it.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class CombinedLoss(nn.Module):
         decoder: nn.Module | None = None,
         heads: TaskHeads | None = None,
         weights: Weights | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         found = schema or getattr(objective, "schema", None) or getattr(encoder, "schema", None)
@@ -65,6 +72,7 @@ class CombinedLoss(nn.Module):
         self.objective = objective
         self.heads = heads
         self.weights = weights or Weights()
+        self.teacher = teacher
         self._isolates = bool(getattr(objective, "stop_gradient", ()))
         if self._isolates and not hasattr(encoder, "both"):
             raise InputError(
@@ -155,9 +163,14 @@ class CombinedLoss(nn.Module):
             total = total + self.weights.reconstruction * found["reconstruction"]
             total = total + self.weights.kl * found["kl"]
         if self.heads is not None and targets is not None:
-            for name, loss in self.heads.losses(z, targets, n, IGNORED).items():
+            share = {"invariant": self.weights.invariant_head, "full": self.weights.full_head}
+            losses = self.heads.losses(z, targets, n, IGNORED, self.weights.original)
+            for name, loss in losses.items():
                 found[f"task/{name}"] = loss
-                total = total + self.weights.task * loss
+                total = total + self.weights.task * share[name] * loss
+        if self.heads is not None and self.teacher is not None:
+            found["teacher"] = self.heads.taught(z, self.teacher(views.signals[:n]))
+            total = total + self.weights.teacher * found["teacher"]
         if self.heads is not None and self.weights.consistency:
             for name, loss in self.heads.consistency(z, views).items():
                 found[f"consistency/{name}"] = loss

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.training.heads import TaskHeads
-from triptych.training.losses import CombinedLoss
+from triptych.training.losses import CombinedLoss, Teacher
 from triptych.training.seeds import STEP, VALIDATION, generator_of, seed_all
 from triptych.training.settings import Schedule, Training, Weights
 
@@ -30,7 +30,7 @@ class StructuredModule(L.LightningModule):
 
     Parameters
     ----------
-    encoder, objective, schema, front_end, decoder, heads, weights
+    encoder, objective, schema, front_end, decoder, heads, weights, teacher
         See `CombinedLoss`.
     schedule, settings
         As in a recipe; of `settings` the optimiser's numbers, the epochs and the seed are used.
@@ -53,6 +53,7 @@ class StructuredModule(L.LightningModule):
         weights: Weights | None = None,
         schedule: Schedule = "joint",
         settings: Training | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.loss = CombinedLoss(
@@ -63,6 +64,7 @@ class StructuredModule(L.LightningModule):
             decoder=decoder,
             heads=heads,
             weights=weights,
+            teacher=teacher,
         )
         self.schema = self.loss.schema
         self.schedule: Schedule = schedule

@@ -56,6 +56,10 @@ class Recipe(Settings):
         ``joint``: every step trains all terms. ``alternate``: structure on even steps, the task
         (reconstruction, KL, heads) on odd ones. ``pretrain-then-task``: structure in the first
         half of the epochs, the task in the second.
+    teacher
+        A recipe that is trained first, on the same windows; its invariant head's probabilities are
+        soft targets of this one's (`weights.teacher`). Worth it where a guarantee is robust and a
+        network of one's own is not: the exact front-end teaches, and is not needed afterwards.
     trials
         How many recipes were tried on validation people before this one was chosen: for the
         record, the model says it; 0: none that anybody wrote down.
@@ -74,6 +78,7 @@ class Recipe(Settings):
     weights: Weights = Weights()
     schedule: Schedule = "joint"
     training: Training = Training()
+    teacher: Recipe | None = None
     trials: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -109,7 +114,24 @@ class Recipe(Settings):
             raise InputError(
                 "supervised contrast and weights.consistency need labels and heads; name classes"
             )
+        self._fits_teacher()
         return self
+
+    def _fits_teacher(self) -> None:
+        if self.teacher is None and not self.weights.teacher:
+            return
+        if self.teacher is None or not self.weights.teacher:
+            raise InputError(
+                "teacher and weights.teacher above 0 need each other; set both or none"
+            )
+        wanted, given = (
+            (each.classes, each.length, each.data.rate) for each in (self, self.teacher)
+        )
+        if not self.classes or given != wanted:
+            raise InputError(
+                "a teacher needs the same classes in the same order, window length and rate as the "
+                f"recipe it stands in, which has {wanted}; the teacher has {given}"
+            )
 
     @property
     def schema_of_latent(self) -> LatentSchema:

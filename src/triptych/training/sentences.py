@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -73,10 +73,12 @@ def sentence(error: ValidationError, model: type[BaseModel], source: str) -> str
 
 def _fields(model: type[BaseModel], place: list[str]) -> list[str]:
     for name in place:
-        inner = model.model_fields[name].annotation if name in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        annotation = model.model_fields[name].annotation if name in model.model_fields else None
+        parts = get_args(annotation) or (annotation,)  # of an optional field, too
+        inner = [each for each in parts if isinstance(each, type) and issubclass(each, BaseModel)]
+        if not inner:
             return []
-        model = inner
+        model = inner[0]
     return list(model.model_fields)
 
 

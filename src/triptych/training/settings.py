@@ -86,6 +86,9 @@ class Objective(Open):
 class Weights(Settings):
     """Weights of the parts of the loss; *task* is what the heads learn from labels.
 
+    *invariant_head* and *full_head* multiply the task's two cross-entropies, *original* the rows of
+    view 0 in the invariant head's: below 1, it looks more at the transformed sides. *teacher* is on
+    the invariant head's cross-entropy with the predictions of the recipe's `teacher`.
     *consistency* draws the invariant head's predictions on both sides of a pair together; *gate*
     is on the KL of each gated block's gates to their prior. It is not multiplied by *structure*:
     the prior is the block's, whatever the objective, so λ means the same under every one of them.
@@ -95,6 +98,10 @@ class Weights(Settings):
     kl: float = Field(default=1e-3, ge=0)
     structure: float = Field(default=1.0, ge=0)
     task: float = Field(default=1.0, ge=0)
+    invariant_head: float = Field(default=1.0, ge=0)
+    full_head: float = Field(default=1.0, ge=0)
+    original: float = Field(default=1.0, ge=0)
+    teacher: float = Field(default=0.0, ge=0)
     consistency: float = Field(default=0.0, ge=0)
     gate: float = Field(default=3e-5, ge=0)
 
