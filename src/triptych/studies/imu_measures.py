@@ -125,8 +125,10 @@ def _logistic(embed: Callable[[Tensor], Tensor], train: Windows, classes: Sequen
     return lambda new: model.predict(scale.transform(new.numpy()))
 
 
-def measure_classes(subject: Measured, scores: Scores) -> None:
-    """Accuracy and consistency, upright and under every family of rotations."""
+def measure_classes(
+    subject: Measured, scores: Scores, families: Sequence[str] = tuple(FAMILIES)
+) -> None:
+    """Accuracy and consistency, upright and under families of rotations, by suffix."""
     test = subject.sides.test
     truth, people = subject.codes(test), test.person
     z = subject.upright
@@ -137,8 +139,8 @@ def measure_classes(subject: Measured, scores: Scores) -> None:
     scores.add("f1", _macro_f1(guess, truth, len(subject.classes)))
     _add(scores, "accuracy_full", full == truth, people)
     right = guess == truth
-    for suffix, family in FAMILIES.items():
-        views = _turned(subject, family) if suffix else subject.turned
+    for suffix in families:
+        views = _turned(subject, FAMILIES[suffix]) if suffix else subject.turned
         turned = np.stack([subject.invariant(each) for each in views])
         same = turned == guess
         _add(scores, f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)

@@ -32,7 +32,8 @@ def tune(prepared: ImuData, methods: Sequence[str], out: Path, progress: Progres
             progress=lambda text: None,
         )
         found = Scores()
-        measure_classes(measured(model, watched, prepared.classes, method in FROZEN), found)
+        subject = measured(model, watched, prepared.classes, method in FROZEN)
+        measure_classes(subject, found, families=("",))
         names = ("accuracy_full", "accuracy_rotated", "consistency")
         return {name: found.metrics[name] for name in names}
 
