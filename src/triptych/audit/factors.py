@@ -116,7 +116,8 @@ def knowledge(box: GlassBox | None) -> list[Table]:
     if box is None:
         return []
     blocks, factors, scores = box.table()
-    p = {(cell.block, cell.factor): cell.p for cell in box.cells}
+    # A score below 0 may be far above that of permuted truths; it is no knowledge all the same.
+    p = {(cell.block, cell.factor): cell.p for cell in box.cells if cell.score > 0}
     rows = [
         (
             Value(block),
@@ -138,8 +139,9 @@ def knowledge(box: GlassBox | None) -> list[Table]:
             rows.append((Value(said), *(Value(number(held.get(name))) for name in factors)))
     note = (
         "Accuracy above chance, or R²: 0 chance, 1 all known; bold: the block meant for the "
-        "factor; p: by permuted truths. Purity: score in that block − best in another that "
-        "declares a relation. Leakage: score of θ in a block that declares to be invariant to it."
+        "factor; p: by permuted truths, where the score is above 0. Purity: score in that block − "
+        "best in another that declares a relation. Leakage: score of θ in a block that declares to "
+        "be invariant to it."
     )
     return [Table(("block", *factors), tuple(rows), note=note)]
 
