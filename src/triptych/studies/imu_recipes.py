@@ -86,10 +86,10 @@ CHANGES: dict[str, dict[str, Any]] = {
         "objective": {
             "name": "scl",
             "reference": "original",
-            "weights": {"invariance": 0.3, "alignment": 3.0, "variation": 1.0},
+            "weights": {"invariance": 0.1, "alignment": 0.3, "variation": 0.5},
             "supervised": True,
         },
-        "weights": {"structure": 1.0, "consistency": 8.0},
+        "weights": {"invariant_head": 3.0, "full_head": 0.5, "consistency": 2.0},
         "latent": [
             {"name": "activity", "size": 64, "invariant_to": ["rotation", "phase_shift"]},
             {
@@ -130,8 +130,8 @@ _STRUCTURE = [
         "weights": {"consistency": consistency},
         "objective": {"weights": {"alignment": alignment, "invariance": invariance}},
     }
-    for consistency in (4.0, 8.0)
-    for alignment in (1.0, 3.0)
+    for consistency in (2.0, 8.0)
+    for alignment in (0.3, 1.0)
     for invariance in (0.1, 0.3)
 ]
 _TAUGHT = [
