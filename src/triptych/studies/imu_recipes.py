@@ -170,8 +170,10 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "isolation=all": {"objective": {"stop_gradient": ["alignment", "variation", "independence"]}},
     "blocks=32+12+96": _sizes(32, 96),
     "blocks=96+12+32": _sizes(96, 32),
-    "invariance=0.3": {"objective": {"weights": {"invariance": 0.3}}},
-    "alignment=0": {"objective": {"weights": {"alignment": 0.0}}},
+    **{  # the recipe has no NT-Xent, so it has no temperature either
+        f"temperature={t:g}": {"objective": {"weights": {"invariance": 0.3}, "temperature": t}}
+        for t in (0.1, 0.5)
+    },
     "consistency=0": {"weights": {"consistency": 0.0}},
     "teacher=none": {"weights": {"teacher": 0.0, "invariant_head": 1.0 + TEACHER}},
     "heads=equal": {"weights": {"full_head": 1.0 + TEACHER, "original": 1.0}},
