@@ -17,6 +17,11 @@ INFO: dict[str, Any] = {
         "weights": {"reconstruction": 1.0, "kl": 0.001},
         "training": {"epochs": 30},
         "trials": 8,
+        "teacher": {
+            "name": "exact",
+            "objective": {"name": "plain"},
+            "encoder": {"front_end": "canonical_phase"},
+        },
     },
     "data": {
         "title": "simulated ECG of 4 virtual people",
@@ -55,6 +60,7 @@ def test_everything_that_a_model_holds_is_said() -> None:
     assert facts["people"] == "3 for training (60 windows), 1 for validation (20 windows)"
     assert facts["training"] == "12 epochs of at most 30, the weights of epoch 9 were kept"
     assert facts["trials"] == "8 recipes tried on validation people, this one chosen"
+    assert facts["taught by"] == "'exact' (plain, front-end canonical_phase), trained first"
     assert facts["objective"] == "scl (weights (alignment 1))"
     assert facts["notes"] == "all is simulated"
     assert "decoder" not in facts

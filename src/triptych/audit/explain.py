@@ -90,6 +90,7 @@ def explain(model: Model, box: GlassBox | None = None, measured: str = "") -> Ex
         "transforms": _named(recipe.get("transforms")),
         "objective": _named([recipe["objective"]]) if "objective" in recipe else None,
         "weights of the loss": _settings(_mapping(recipe, "weights")),
+        "taught by": _teacher(_mapping(recipe, "teacher")),
         "training": _training(_mapping(info, "training"), _mapping(recipe, "training")),
         "trials": _trials(recipe),
         "made with": _settings(_mapping(info, "versions")),
@@ -164,6 +165,16 @@ def _training(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     epochs, most = training.get("epochs"), settings.get("epochs")
     of = f" of at most {most}" if most and most != epochs else ""
     return f"{epochs} epochs{of}, the weights of epoch {training.get('best_epoch')} were kept"
+
+
+def _teacher(recipe: Mapping[str, Any]) -> str:
+    """The recipe whose predictions were learned, which the model does not need any more."""
+    if not recipe:
+        return ""
+    objective, encoder = _mapping(recipe, "objective"), _mapping(recipe, "encoder")
+    chosen = encoder.get("front_end")
+    told = _named([chosen if isinstance(chosen, Mapping) else {"name": chosen}])
+    return f"{recipe.get('name')!r} ({objective.get('name')}, front-end {told}), trained first"
 
 
 def _trials(recipe: Mapping[str, Any]) -> str:

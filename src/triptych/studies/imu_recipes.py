@@ -86,10 +86,10 @@ CHANGES: dict[str, dict[str, Any]] = {
         "objective": {
             "name": "scl",
             "reference": "original",
-            "weights": {"invariance": 0.1, "alignment": 0.3, "variation": 0.5},
+            "weights": {"invariance": 0.3, "alignment": 0.5, "variation": 0.5},
             "supervised": True,
         },
-        "weights": {"invariant_head": 3.0, "full_head": 0.5, "consistency": 2.0},
+        "weights": {"full_head": 0.5, "consistency": 4.0, "teacher": 3.0},
         "latent": [
             {"name": "activity", "size": 64, "invariant_to": ["rotation", "phase_shift"]},
             {
