@@ -38,6 +38,7 @@ class GatedContrast(Study[GatedData]):
     baseline: ClassVar[str] = "ncl"
     headline: ClassVar[tuple[str, ...]] = (
         "semantic_consistency",
+        "classes_told",
         "active",
         "coverage",
         "linear_probe",
@@ -47,6 +48,7 @@ class GatedContrast(Study[GatedData]):
     directions: ClassVar[Mapping[str, Direction]] = {
         "semantic_consistency": "higher",
         "semantic_consistency_raw": "higher",
+        "classes_told": "higher",
         "semantic_entropy": "lower",
         "linear_probe": "higher",
         "knn": "higher",
@@ -59,6 +61,9 @@ class GatedContrast(Study[GatedData]):
         "among the test windows that open a dimension, classes of equal weight, mean over active "
         f"dimensions; open: |z| > {EPSILONS['']:g} after scaling z to norm 1; z is the layer "
         f"{_LAYER}. Without signs to close them, all dimensions of random, simclr and scl are open",
+        "classes_told": "classes that are the majority (half or more, classes of equal weight) "
+        "among the windows that open some dimension of max(z, 0): c′ is also high where every "
+        "dimension tells one and the same class",
         "active": "dimensions that any test window opens",
         "coverage": "share of test windows that open any dimension",
         "linear_probe": "balanced accuracy of logistic regression on the trunk's features (before "
@@ -164,13 +169,15 @@ class GatedContrast(Study[GatedData]):
             before, after = (mean(m, "semantic_consistency") for m in ("ncl", "bayesncl-ste"))
             active, coverage = (mean("bayesncl-ste", m) for m in ("active", "coverage"))
             probe = mean("bayesncl-ste", "linear_probe") - mean("simclr", "linear_probe")
+            told = [mean(m, "classes_told") for m in ("ncl", "bayesncl-ste")]
             enough = active >= ENOUGH and coverage >= COVERED
             said.append(
                 f"Straight-through gates take c′ from {before:.3f} (NCL) to {after:.3f}, "
                 f"{100 * (after - before) / (1 - before):.0f} % of the distance to 1, with "
                 f"{active:.0f} active dimensions and coverage {coverage:.3f}"
-                f"{'' if enough else ' (too few for the figure to mean much)'}; the linear probe "
-                f"is {100 * probe:+.1f} points from SimCLR's."
+                f"{'' if enough else ' (too few for the figure to mean much)'}; classes told: "
+                f"{told[1]:.0f} (NCL: {told[0]:.0f}). The linear probe is "
+                f"{100 * probe:+.1f} points from SimCLR's."
             )
         if {"scl", "scl+gate"} <= set(found):
             c, fair = (f"semantic_consistency{suffix}" for suffix in ("", "@positive"))

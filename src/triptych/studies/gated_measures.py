@@ -86,6 +86,10 @@ def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
     positive = np.maximum(z, 0)
     found = consistency(positive, label)
     scores.add("semantic_consistency@positive", found.corrected)
+    opened = found.shares[(positive > 0).any(axis=0)]
+    scores.add(
+        "classes_told", float(len({int(row.argmax()) for row in opened if row.max() >= 0.5}))
+    )
     chance = 1 / len(found.classes)
     common = (positive > 0).mean(axis=0) >= SUPPORT
     if common.any():
