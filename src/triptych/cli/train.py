@@ -57,7 +57,8 @@ def train(
     say(
         f"Training {plan.name}: {plan.objective.name} on {prepared.title}, "
         f"{_count(train)} for training and {_count(validation)} for validation, at most "
-        f"{plan.training.epochs} epochs."
+        f"{plan.training.epochs} epochs"
+        f"{f'; its teacher, {plan.teacher.name}, comes first' if plan.teacher else ''}."
     )
     try:
         fitted = fit(
