@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,10 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
     assert "measured on own" in str(explain(tiny.model(), box, "own"))
     text = knowledge(box)[0].to_markdown()
     assert "| leakage | 0.200 | – |" in text
+    assert "0.800 p 0.01" in text.replace("**", "")
+    worse = known("class", "timing", "", -0.3, 0.005)  # far above permuted truths, and no knowledge
+    below = knowledge(replace(box, cells=(*cells[:2], worse, cells[3])))[0].to_markdown()
+    assert "0.005" not in below
     result = audit_model(tiny.model(), windows(), Gain(), grid=np.array([3.0]), glass=True)
     page = result.save(tmp_path).read_text()
     assert "What each block knows" in page

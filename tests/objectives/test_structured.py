@@ -186,6 +186,12 @@ def test_rotation_vectors_turn_with_the_sensor():
             ),
             "multiple of 3",
         ),
+        (
+            lambda: StructuredContrastive(
+                LatentSchema(Block("a", 3, variant_to="phase_shift")), [SHIFT], one_sided=True
+            ),
+            "declare one or leave one_sided out",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said(build, message):

@@ -99,10 +99,19 @@ def test_pure_dimensions_and_perfect_features_score_one(digits: GatedData) -> No
     for name in ("semantic_consistency", "linear_probe", "linear_probe@contrasted", "knn"):
         assert figures[name] == pytest.approx(1.0)
         assert [own[name] for own in scores.subjects.values()] == pytest.approx([1.0] * 5)
-    assert (figures["active"], figures["coverage"]) == (3, 1)
+    assert (figures["active"], figures["coverage"], figures["classes_told"]) == (3, 1, 3)
     assert figures["semantic_entropy"] == pytest.approx(0)
     assert figures["semantic_consistency@shuffled"] < 0.3
     assert {each["speaks_for"] for each in scores.artifacts["excited"]} == {"walk", "sit", "lie"}
+
+
+def test_dimensions_that_all_tell_one_class_are_consistent_and_tell_one() -> None:
+    test = windows(["walk", "sit", "lie"] * 20, [f"p{i // 12}" for i in range(60)])
+    z = np.repeat((test.label[:, None] == "walk").astype(np.float32), 4, axis=1)
+    scores = Scores()
+    measure_dimensions(z, test, scores)
+    assert scores.metrics["semantic_consistency"] == pytest.approx(1.0)
+    assert (scores.metrics["active"], scores.metrics["classes_told"]) == (4, 1)
 
 
 def test_a_small_run_on_digits_is_whole(tmp_path: Path) -> None:

@@ -281,7 +281,10 @@ class StructuredContrastive(nn.Module):
         if self.supervised and self.sharpness:
             raise InputError("supervised and sharpness both choose invariance's positives; use one")
         if self.one_sided and not self.schema.invariant_to_all:
-            raise InputError("one_sided needs a block that is invariant to every transform")
+            raise InputError(
+                "one_sided moves only blocks that are invariant to every transform, and the schema "
+                "has none; declare one or leave one_sided out"
+            )
         related = [block for block in self.schema.blocks if not block.free]
         if self.independence is not None and len(related) < 2:
             raise InputError("independence needs at least two blocks that declare a relation")

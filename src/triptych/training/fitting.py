@@ -50,7 +50,7 @@ class Fitted:
     epochs, best_epoch
         Epochs run, and the one whose weights were kept.
     seconds
-        Of training and validation, over all parts of a resumed training.
+        Of training and validation, over all parts of a resumed training; without a teacher's.
     best_validation
         Validation loss of that epoch; NaN without validation.
     objective
