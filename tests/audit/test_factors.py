@@ -132,4 +132,21 @@ def test_salient_dimensions_say_which_class_they_carry() -> None:
     assert second[0].text == "ill 2"
     assert 0.3 < float(second[1].text) < 0.7
     assert salient_dimensions(model, windows(label=False)) == []
+    size = np.round(given.signals[:, 0, given.context + 20].numpy().astype(float), 3)
+    size[::3] = np.nan
+    told = {
+        "size": np.where(np.isnan(size), "", size.astype(str)),
+        "kind": np.where(given.label == "V", "broad", ""),  # one word: nothing to tell apart
+        "side": np.where(given.label == "V", "left", "right"),
+        "none": np.full(len(given), ""),
+    }
+    classes, side, ranks = salient_dimensions(model, replace(given, attributes=told))
+    assert classes == table
+    assert side.header == ("salient dimension", "left", "right")
+    assert [value.text for value in side.rows[0]] == ["ill 1", "1.000", "0.000"]
+    assert ranks.header == ("salient dimension", "size")
+    assert float(ranks.rows[1][1].text) > 0.99
+    assert abs(float(ranks.rows[0][1].text.replace("−", "-"))) < 0.5
+    quiet = replace(given, signals=torch.zeros_like(given.signals), attributes=told)
+    assert salient_dimensions(model, quiet)[2].rows[1][1].text == "0.000"  # a constant has no rank
     assert salient_dimensions(tiny.model(), given) == []

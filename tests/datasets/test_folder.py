@@ -160,6 +160,12 @@ def test_the_manifest_speaks_for_files(tmp_path: Path) -> None:
     assert [each.label for each in read.recordings] == ["x", "y", None]
     assert read.people == ("p", "b", "c")
     assert any(note.startswith("2 of 3 files do not state a person") for note in read.notes)
+    manifest.write_text("file,label,severity, side\na.npy,x,3.5,left\nb.npy,y,,right,more\nc.npy\n")
+    known = [each.attributes for each in folder.load(tmp_path, rate=20).recordings]
+    assert known[:2] == [{"severity": "3.5", "side": "left"}, {"severity": "", "side": "right"}]
+    assert known[2] == {"severity": "", "side": ""}
+    cut = datasets.cut(folder.load(tmp_path, rate=20), 0.5)
+    assert set(cut.attributes["side"][cut.record == "a"]) == {"left"}
     manifest.write_text("file,person\na.npy,p\n")
     assert "recordings.csv does not name 2 of 3 files" in folder.load(tmp_path, rate=20).notes
     for text, said in (

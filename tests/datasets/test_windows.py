@@ -154,6 +154,10 @@ def test_take_and_concat_are_inverse() -> None:
     mask = windows.record == "b"
     assert len(windows.take(mask)) == 10
     assert len(windows.take([])) == 0
+    told = replace(first, attributes={"side": np.full(7, "left")})
+    assert told.take([0, 2]).attributes["side"].tolist() == ["left", "left"]
+    joined = Windows.concat([told, second])
+    assert joined.attributes["side"].tolist() == ["left"] * 7 + [""] * 13
 
 
 def test_context_is_rounded_up_as_crops_do() -> None:

@@ -8,19 +8,23 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
+import numpy as np
 import pytest
 import torch
 from tests.training import toys
 from torch import Tensor
 
+from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.model import Model
 from triptych.objectives import SimCLR
+from triptych.objectives.separation import Kind
 from triptych.training import (
     Fitted,
     NonFiniteLossError,
@@ -29,6 +33,7 @@ from triptych.training import (
     fit,
     fit_module,
 )
+from triptych.training.attributes import labels_with_attributes
 from triptych.training.settings import Training
 from triptych.transforms.images import ImageTone
 
@@ -328,6 +333,58 @@ def test_two_populations_are_separated_saved_and_loaded(tmp_path: Path, two: boo
     assert float(size[slow].mean()) < 0.8 * float(size[~slow].mean())
     with pytest.raises(InputError, match=r"name some of them in objective\.background"):
         run(recipe.replace({"objective.background": ["still"]}))
+
+
+def test_attributes_of_the_recordings_supervise_salient_blocks(tmp_path: Path) -> None:
+    def given(n: int, seed: int) -> Windows:
+        made = toys.windows(n, seed)
+        size = np.random.default_rng(seed).uniform(size=n).astype(str)
+        return replace(made, attributes={"size": np.where(made.label == "fast", size, "")})
+
+    recipe = toys.recipe(
+        latent=[
+            {"name": "shared", "size": 4, "role": "common"},
+            {"name": "size", "size": 1, "role": "salient", "invariant_to": "phase_shift"},
+        ],
+        objective={
+            "name": "separation",
+            "background": ["slow"],
+            "attributes": {"size": "continuous"},
+        },
+        decoder=False,
+    )
+    fitted = fit(recipe, given(48, 0), given(24, 1), device="cpu", out=tmp_path / "m")
+    terms = [epoch["train/salient/size"] for epoch in fitted.history]
+    assert terms[-1] < terms[0]
+    assert Model.load(tmp_path / "m").schema["size"].role == "salient"
+    with pytest.raises(InputError, match=r"0 value\(s\) of attribute 'size'.*windows: none"):
+        run(recipe)
+    train = toys.windows(48)
+    for words, said in ((("big", "big"), "1 value"), (("big", "small"), "expected a number")):
+        wrong = np.where(np.arange(48) % 3, *words)
+        with pytest.raises(InputError, match=said):
+            fit(recipe, replace(train, attributes={"size": wrong}), None, device="cpu")
+
+
+def test_labels_with_attributes_are_indices_and_shares_of_the_training_range() -> None:
+    def side(*rows: tuple[str, str, str]) -> tuple[Windows, torch.Tensor]:
+        label, kind, size = (np.array(each) for each in zip(*rows, strict=True))
+        made = replace(
+            toys.windows(len(rows)), label=label, attributes={"kind": kind, "size": size}
+        )
+        return made, torch.as_tensor((label == "ill").astype(int))
+
+    train = side(("ill", "b", "2"), ("ill", "a", "6"), ("ill", "", "4"), ("well", "c", "100"))
+    other = side(("ill", "c", "8"), ("ill", "b", ""), ("well", "", "2"))
+    sides, targets = zip(train, other, strict=True)
+    kinds: dict[str, Kind] = {"kind": "discrete", "size": "continuous"}
+    first, second = labels_with_attributes(sides, targets, kinds)
+    nan = float("nan")
+    for found, expected in (
+        (first, [[1, 1, 0], [1, 0, 1], [1, nan, 0.5], [0, nan, 24.5]]),
+        (second, [[1, nan, 1.5], [1, 1, nan], [0, nan, 0]]),
+    ):
+        torch.testing.assert_close(found, torch.tensor(expected), equal_nan=True)
 
 
 def test_a_module_of_ones_own_is_trained_in_place() -> None:

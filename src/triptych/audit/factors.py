@@ -147,27 +147,77 @@ def knowledge(box: GlassBox | None) -> list[Table]:
 
 
 def salient_dimensions(model: Model, windows: Windows) -> list[Table]:
-    """Which class each salient dimension carries; nothing without salient blocks or two classes.
+    """Which class and which attribute each salient dimension carries.
 
-    AUROC of the single dimension, one class against the rest: 0.5 is chance, 1 tells the class by
-    large values and 0 by small ones.
+    A table for the label and for each attribute in words (AUROC of the single dimension, one class
+    against the rest: 0.5 is chance, 1 tells the class by large values and 0 by small ones), and
+    one for all attributes in numbers (Spearman's rank correlation). Windows that have none do not
+    count; nothing is said without salient blocks or two values.
     """
-    rows = np.flatnonzero(windows.label != "")
-    labels = np.unique(windows.label[rows])
-    if not model.schema.salient or not 2 <= len(labels) <= MOST:
+    if not model.schema.salient:
         return []
-    found = model.embed(windows.take(rows).centred)
-    own = [windows.label[rows] == label for label in labels]
+    words: dict[str, NDArray[Any]] = {"class": windows.label}
+    numbers: dict[str, NDArray[Any]] = {}
+    for name, values in windows.attributes.items():
+        try:
+            numbers[name] = np.array([float(each or "nan") for each in values])
+        except ValueError:
+            words[name] = values
+    numbers = {
+        name: values
+        for name, values in numbers.items()
+        if len(np.unique(values[np.isfinite(values)])) > 1
+    }
+    words = {
+        name: values
+        for name, values in words.items()
+        if 2 <= len(np.unique(values[values != ""])) <= MOST
+    }
+    if not words and not numbers:
+        return []
+    found = model.embed(windows.centred)
+    dimensions = {
+        f"{block.name} {place}" if block.size > 1 else block.name: column
+        for block in model.schema.salient
+        for place, column in enumerate(found[block.name].numpy().T, start=1)
+    }
+    tables = [_told(dimensions, name, values) for name, values in words.items()]
+    return [*tables, *([_ranked(dimensions, numbers)] if numbers else [])]
+
+
+def _told(dimensions: dict[str, NDArray[Any]], what: str, values: NDArray[Any]) -> Table:
+    """AUROC of every dimension for every class of `values`."""
+    known = values != ""
+    own = {str(label): values[known] == label for label in np.unique(values[known])}
     lines: list[tuple[Value, ...]] = []
-    for block in model.schema.salient:
-        for place, column in enumerate(found[block.name].numpy().T, start=1):
-            areas = [separation(column[is_it], column[~is_it]) for is_it in own]
-            clear = max(areas, key=lambda area: abs(area - 0.5))
-            name = f"{block.name} {place}" if block.size > 1 else block.name
-            cells = [Value(number(area), strong=area == clear) for area in areas]
-            lines.append((Value(name), *cells))
-    note = "AUROC of one class against the rest: 0.5 chance; bold: the class it tells best."
-    return [Table(("salient dimension", *map(str, labels)), tuple(lines), note=note)]
+    for name, column in dimensions.items():
+        column = column[known]
+        areas = [separation(column[is_it], column[~is_it]) for is_it in own.values()]
+        clear = max(areas, key=lambda area: abs(area - 0.5))
+        cells = [Value(number(area), strong=area == clear) for area in areas]
+        lines.append((Value(name), *cells))
+    note = f"AUROC of one {what} against the rest: 0.5 chance; bold: the {what} it tells best."
+    return Table(("salient dimension", *own), tuple(lines), note=note)
+
+
+def _ranked(dimensions: dict[str, NDArray[Any]], attributes: dict[str, NDArray[Any]]) -> Table:
+    """Rank correlation of every dimension with every attribute."""
+    stats: Any = importlib.import_module("scipy.stats")  # costly to import
+
+    def rank(column: NDArray[Any], values: NDArray[Any]) -> float:
+        known = np.isfinite(values)
+        column = column[known]
+        constant = np.ptp(column) == 0  # it has no ranks
+        return 0.0 if constant else float(stats.spearmanr(column, values[known]).statistic)
+
+    lines: list[tuple[Value, ...]] = []
+    for name, column in dimensions.items():
+        found = [rank(column, values) for values in attributes.values()]
+        clear = max(found, key=abs)
+        cells = [Value(number(each), strong=each == clear) for each in found]
+        lines.append((Value(name), *cells))
+    note = "Rank correlation (Spearman) over windows: 0 none; bold: the attribute it carries best."
+    return Table(("salient dimension", *attributes), tuple(lines), note=note)
 
 
 def as_read(transform: Transform, theta: Tensor) -> NDArray[Any]:

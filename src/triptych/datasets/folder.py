@@ -16,6 +16,7 @@ from triptych.datasets.recordings import Dataset, Recording
 from triptych.errors import InputError
 
 MANIFEST = "recordings.csv"
+_COLUMNS = ("file", "rate", "label", "person")
 
 
 def load(
@@ -35,7 +36,8 @@ def load(
       ``label``, ``person`` and ``time`` or ``timestamp`` (s); where person or label changes, a
       new recording begins.
     - ``recordings.csv`` (optional): columns ``file`` and any of ``rate``, ``label``, ``person``;
-      it overrides what a file says of label and person.
+      it overrides what a file says of label and person. Every further column is an attribute of
+      the recordings (a word or a number; an empty cell: not known).
 
     Stamped samples that are irregular, or not at the rate that is asked for, are resampled, and
     cut where more than 10 samples are missing. A person who is not stated is taken from the
@@ -180,9 +182,7 @@ def _manifest(source: Path, root: Path, files: list[Path]) -> dict[Path, Said]:
         )
     for line, row in enumerate(rows, start=2):
         # A short row has None for what is missing; an empty cell says nothing either.
-        cell = {
-            key: (row.get(key) or "").strip() or None for key in ("file", "rate", "label", "person")
-        }
+        cell = {key: (row.get(key) or "").strip() or None for key in _COLUMNS}
         file = by_name.get(cell["file"] or "")
         if file is None or file in said:
             fault = "twice" if file else "which is not a recording in this folder"
@@ -193,7 +193,11 @@ def _manifest(source: Path, root: Path, files: list[Path]) -> dict[Path, Said]:
             raise InputError(
                 f"line {line} of {place} has rate {cell['rate']!r}, expected a number of Hz"
             ) from error
-        said[file] = Said(rate, cell["label"], cell["person"])
+        further = {  # cells behind the last title have the key None
+            key.strip(): (row[key] or "").strip() for key in row if key and key not in _COLUMNS
+        }
+        further.pop("", None)
+        said[file] = Said(rate, cell["label"], cell["person"], further)
     return said
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class Said:
     rate: float | None = None
     label: str | None = None
     person: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def reason(error: Exception) -> str:
@@ -69,6 +71,7 @@ def finish(
         units=piece.units,
         events=piece.events,
         label=said.label or piece.label,
+        attributes=said.attributes,
     )
     if wanted is not None:
         recording = pick(recording, wanted, where)

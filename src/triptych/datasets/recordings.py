@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,8 @@ class Recording:
     """One continuous recording of one person.
 
     `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz; `label` is one
-    class for all of it (an activity), `events` are classes at points in time (beats).
+    class for all of it (an activity), `events` are classes at points in time (beats), `attributes`
+    what else is known of all of it (name → word or number, as text).
     """
 
     name: str
@@ -48,6 +49,7 @@ class Recording:
     units: tuple[str, ...] = ()
     events: Events | None = None
     label: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         if self.signal.ndim != 2 or self.signal.shape[0] != len(self.channels):

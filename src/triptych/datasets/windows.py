@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ class Windows:
     event_offset
         ``(n,)`` s from the window's centre to that event, positive if the event is later;
         NaN where there is none. The centre is start + length / 2.
+    attributes
+        Name → ``(n,)`` words or numbers (as text) of the recording; "" where it has none.
     """
 
     signals: torch.Tensor
@@ -45,6 +47,7 @@ class Windows:
     start: NDArray[np.float64]
     label: Strings
     event_offset: NDArray[np.float64]
+    attributes: Mapping[str, Strings] = field(default_factory=dict[str, Strings])
 
     def __len__(self) -> int:
         return self.signals.shape[0]
@@ -66,6 +69,7 @@ class Windows:
             self.start[rows],
             self.label[rows],
             self.event_offset[rows],
+            {name: values[rows] for name, values in self.attributes.items()},
         )
 
     @staticmethod
@@ -83,6 +87,8 @@ class Windows:
         def join(name: str) -> Any:
             return np.concatenate([getattr(part, name) for part in parts])
 
+        named = dict.fromkeys(name for part in parts for name in part.attributes)
+
         return Windows(
             torch.cat([part.signals for part in parts]),
             parts[0].rate,
@@ -92,6 +98,12 @@ class Windows:
             join("start"),
             join("label"),
             join("event_offset"),
+            {
+                name: np.concatenate(
+                    [part.attributes.get(name, np.full(len(part), "")) for part in parts]
+                )
+                for name in named
+            },
         )
 
 
@@ -135,6 +147,7 @@ def _cut_one(recording: Recording, starts: Ints, length_s: float, context_s: flo
         starts / recording.rate,
         label,
         offset,
+        {name: np.full(n, value) for name, value in recording.attributes.items()},
     )
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from triptych.datasets.windows import Windows
 from triptych.model import Model
+from triptych.training.attributes import labels_with_attributes
 from triptych.training.batches import (
     Batches,
     fingerprint,
@@ -125,6 +126,9 @@ def fit(
         if each is not None
     ]
     origin = {**flat(recipe.to_dict()), "the windows' checksum": fingerprint(signals)}
+    if kinds := recipe.objective.settings.get("attributes"):
+        sides = [each for each in (train, validation) if each is not None]
+        targets = labels_with_attributes(sides, targets, kinds)
     settings = recipe.training
     keeper = Keeper(folder, origin, settings.patience, settings.minutes)
     checkpoint = find_checkpoint(folder, keeper, resume)

@@ -101,10 +101,10 @@ class Recipe(Settings):
                 "separation needs objective.background, the labels of the background (all others "
                 "are targets), and no other objective has it"
             )
-        if self.objective.background and (self.classes or "attributes" in self.objective.settings):
+        if self.objective.background and self.classes:
             raise InputError(
-                "in a recipe separation learns from background and targets alone; leave classes "
-                "and objective.attributes out (from Python, Separation takes attributes)"
+                "separation learns from background and targets, and from objective.attributes; "
+                "leave classes out"
             )
         schema = self.schema_of_latent
         if self.encoder.two and not (schema.common and schema.salient):

@@ -1,0 +1,83 @@
+"""What supervises salient blocks: the attributes of targets, as columns of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from triptych.datasets.windows import Windows
+from triptych.errors import InputError
+from triptych.objectives.separation import Kind
+
+
+def labels_with_attributes(
+    sides: Sequence[Windows], targets: Sequence[Tensor], kinds: Mapping[str, Kind]
+) -> list[Tensor]:
+    """Labels ``(n, 1 + a)`` as `Separation` takes them, for every side.
+
+    The first column is 1 for targets. Then the attributes: a discrete one as the index of its word
+    among the training targets', a continuous one from 0 to 1 over their range; NaN where a window
+    has none, or a word that no training target has.
+
+    Parameters
+    ----------
+    sides
+        Windows to train on, then others (validation).
+    targets
+        Of every side, 1 for targets and 0 for the background ``(n,)``.
+    kinds
+        Name of the attribute (and of its block) → its kind.
+
+    Raises
+    ------
+    InputError
+        If the training targets have fewer than two values of an attribute, or a continuous one is
+        no number.
+    """
+    columns: list[list[Tensor]] = [[target.float()] for target in targets]
+    for name, kind in kinds.items():
+        words = [_words(each, name) for each in sides]
+        seen = words[0][(targets[0] > 0).numpy() & (words[0] != "")]
+        values = np.unique(seen)
+        if len(values) < 2:
+            known = ", ".join(sorted(sides[0].attributes)) or "none"
+            raise InputError(
+                f"the training targets have {len(values)} value(s) of attribute {name!r}, expected "
+                f"2 or more; attributes of the windows: {known} (further columns of "
+                "recordings.csv)"
+            )
+        if kind == "discrete":
+            index = {str(value): float(k) for k, value in enumerate(values)}
+            numbers = [np.array([index.get(str(w), np.nan) for w in each]) for each in words]
+        else:
+            numbers = [_numbers(each, name) for each in words]
+            span = _numbers(values, name)
+            low, high = float(span.min()), float(span.max())
+            numbers = [(each - low) / (high - low) for each in numbers]
+        for column, number in zip(columns, numbers, strict=True):
+            column.append(torch.as_tensor(number.astype(np.float32)))
+    return [torch.stack(each, dim=1) for each in columns]
+
+
+def _words(windows: Windows, name: str) -> NDArray[np.str_]:
+    return np.asarray(windows.attributes.get(name, np.full(len(windows), "")))
+
+
+def _numbers(words: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Words as numbers, NaN where there is none."""
+    distinct, place = np.unique(words, return_inverse=True)
+    values = np.full(len(distinct), np.nan)
+    for k, word in enumerate(distinct):
+        try:
+            values[k] = float(word) if word else np.nan
+        except ValueError as error:
+            raise InputError(
+                f"attribute {name!r} is {str(word)!r} in a recording, expected a number; correct "
+                "recordings.csv, or call the attribute discrete"
+            ) from error
+    return values[place]
