@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -148,3 +150,30 @@ def test_a_linear_head_reads_its_blocks_only() -> None:
 def test_impossible_heads_are_refused(blocks: list[str], classes: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         LinearHead(SCHEMA, blocks, classes)
+
+
+def test_a_null_radius_shortens_salient_latents_and_silences_short_ones() -> None:
+    schema = LatentSchema(
+        Block("shared", 2, role="common"), Block("own", 2, role="salient", null_radius=1.0)
+    )
+    assert str(schema["own"]) == "own: 2 dimensions, salient, null below length 1"
+    assert LatentSchema.from_dict(schema.to_dict()) == schema
+    encoder = BlockHeads(nn.Identity(), schema, features=4)
+    for name, first in (("shared", 0), ("own", 2)):
+        head = cast(nn.Linear, encoder.heads[name])
+        head.weight.data = torch.eye(4)[first : first + 2]
+        head.bias.data.zero_()
+    x = torch.tensor([[0.1, 0.0, 3.0, 4.0], [0.1, 0.0, 0.6, 0.0], [0.1, 0.0, 0.0, 0.0]])
+    x.requires_grad_()
+    z = encoder(x)
+    expected = torch.tensor([[0.1, 0.0, 2.4, 3.2], [0.1, 0.0, 0.0, 0.0], [0.1, 0.0, 0.0, 0.0]])
+    torch.testing.assert_close(z, expected)
+    z.sum().backward()
+    assert x.grad is not None
+    assert torch.isfinite(x.grad).all()
+    assert (x.grad[1:, 2:] == 0).all()
+    for settings in ({"role": "common"}, {"role": "salient", "gate": {}}):
+        with pytest.raises(InputError, match="has a null radius, which is for"):
+            Block("own", 2, null_radius=0.5, **settings)
+    with pytest.raises(InputError, match="expected at least 0"):
+        Block("own", 2, role="salient", null_radius=-1.0)

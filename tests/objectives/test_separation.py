@@ -267,3 +267,20 @@ def test_salient_latents_are_aligned_with_targets_blended_with_background() -> N
         objective.views(x)
     with pytest.raises(InputError, match="mix is 1"):
         Separation(SCHEMA, [still], mix=1.0)
+
+
+def test_groups_are_the_labels_last_column() -> None:
+    objective = Separation(SCHEMA, [SHIFT], grouped=True, null_pairs=False)
+    (x, z), groups = batch(), torch.arange(8) // 4
+    views = objective.views(x)
+    expected = objective(z, views, target=TARGET, groups=groups)
+    labels = torch.stack([TARGET.float(), groups.float()], dim=1)
+    found = objective(z, replace(views, labels=labels))
+    assert found.total.item() == pytest.approx(expected.total.item())
+    alone = Separation(SCHEMA, [SHIFT], null_pairs=False)(z, views, target=TARGET)
+    for name in ("common/alignment", "salient/uniformity"):
+        assert found.terms[name].item() != pytest.approx(alone.terms[name].item())
+    for name in ("common/uniformity", "salient/alignment", "independence"):
+        assert found.terms[name].item() == pytest.approx(alone.terms[name].item())
+    with pytest.raises(InputError, match=r"groups have shape None, expected \(8,\)"):
+        objective(z, views, target=TARGET)

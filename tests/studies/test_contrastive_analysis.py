@@ -89,8 +89,12 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path, dataset, method
 def test_the_ablation_is_a_study_of_its_own():
     ablation = study("contrastive-ablation")
     prepared = ablation.prepare(None, Options("smoke", ablation.methods, dataset="digits"))
-    keys = [json.dumps(ablation.key(prepared, cell)) for cell in ablation.cells(prepared)]
-    assert len(set(keys)) == len(keys) == len(ABLATIONS)
+    cells = ablation.cells(prepared)
+    keys = [json.dumps(ablation.key(prepared, cell)) for cell in cells]
+    assert len(set(keys)) == len(keys)
+    # what this data set's recipe does not have cannot be taken away
+    missing = set(ABLATIONS) - {cell.method for cell in cells}
+    assert missing == {"groups not told", "no null radius"}
 
 
 @pytest.mark.data
@@ -98,6 +102,15 @@ def test_heartbeats_divide_into_populations(data_root: Path):
     study = ContrastiveAnalysis()
     prepared = study.prepare(data_root, Options("smoke", ("random",), dataset="mitdb"))
     assert not prepared.simulated
+    cell = Cell("sepclr", "mitdb", "subject", 0, 0)
+    parts = parts_of(recipe_of(CHANGES["sepclr"], prepared), prepared, 0)
+    assert parts.objective.grouped
+    assert parts.schema["salient"].null_radius > 0
+    found = study.compute(prepared, cell, lambda stage: None)
+    assert 0 <= found.metrics["error_sum"] <= 4
+    published = parts_of(recipe_of(CHANGES["sepclr-published"], prepared), prepared, 0)
+    assert not published.objective.grouped
+    assert not published.schema["salient"].null_radius
     assert set(prepared.test.own[prepared.test.target]) <= {"S", "V", "F"}
     assert not prepared.shared_fit.target.any()
     assert not set(prepared.train.group) & set(prepared.test.group)

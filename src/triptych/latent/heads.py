@@ -57,6 +57,8 @@ class BlockHeads(nn.Module):
     A block with a gate is the ReLU of its last layer times the gates; its head and its gate read
     the same features. A sample can open dimensions that are 0 anyway; if the whole block is 0, it
     gives no gradient for that sample.
+
+    A salient block with a null radius is made shorter by it (`beyond`).
     """
 
     def __init__(
@@ -125,6 +127,8 @@ class BlockHeads(nn.Module):
             if name in noise:
                 opened, probabilities[name] = self.gates[name](seen, noise[name])
                 part = without_silent(non_negative(part) * opened)
+            if radius := self.schema[name].null_radius:
+                part = beyond(part, radius)
             parts.append(part)
         return torch.cat(parts, dim=1), probabilities
 
@@ -137,6 +141,12 @@ class BlockHeads(nn.Module):
                 "its output"
             )
         return features
+
+
+def beyond(z: Tensor, radius: float) -> Tensor:
+    """Rows of ``z (n, d)`` made shorter by `radius`; shorter rows become 0, without gradient."""
+    length = z.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    return z * (1 - radius / length).clamp_min(0)
 
 
 def _reads(trunk: nn.Module, schema: LatentSchema, block: Block) -> slice:

@@ -39,12 +39,17 @@ class Block:
     gate
         Makes the block non-negative and lets each sample open some of its dimensions only; the
         gate or its settings as plain data.
+    null_radius
+        Of a salient block: latents shorter than this *are* the null vector s' = 0, all others are
+        as much shorter (a soft threshold on the length). What is a little off the null vector
+        would still tell one background from another. 0: no threshold.
 
     Raises
     ------
     InputError
         For a name that is no identifier, a size below 1, two relations to one transform, an
-        unknown role, or a gate on an equivariant block.
+        unknown role, a gate on an equivariant block, or a null radius that is negative or not a
+        salient block's.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Block:
     equivariant_to: str | tuple[str, ...] = ()
     role: Role | None = None
     gate: BernoulliGate | None = None
+    null_radius: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -69,6 +75,15 @@ class Block:
             )
         if self.gate is not None:
             object.__setattr__(self, "gate", BernoulliGate.of(self.gate))
+        if not 0 <= self.null_radius < float("inf"):
+            raise InputError(
+                f"block {self.name!r} has null_radius {self.null_radius}, expected at least 0"
+            )
+        if self.null_radius and (self.role != "salient" or self.gate is not None):
+            raise InputError(
+                f"block {self.name!r} has a null radius, which is for a block with role='salient' "
+                "and without a gate; leave it out"
+            )
         declared: list[str] = []
         for relation in RELATIONS:
             names = _names(getattr(self, f"{relation}_to"))
@@ -101,7 +116,7 @@ class Block:
         return not self.relations and self.role is None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON and recipes; relations, role and gate that are empty are left out."""
+        """Plain data for JSON and recipes; what is empty is left out."""
         content: dict[str, Any] = {"name": self.name, "size": self.size}
         for relation in RELATIONS:
             names = cast(tuple[str, ...], getattr(self, f"{relation}_to"))
@@ -111,6 +126,8 @@ class Block:
             content["role"] = self.role
         if self.gate:
             content["gate"] = asdict(self.gate)
+        if self.null_radius:
+            content["null_radius"] = self.null_radius
         return content
 
     def __str__(self) -> str:
@@ -119,6 +136,8 @@ class Block:
         words = words or ["free"]
         if self.gate:
             words.append(f"non-negative, gated (open with prior probability {self.gate.prior:g})")
+        if self.null_radius:
+            words.append(f"null below length {self.null_radius:g}")
         return f"{self.name}: {self.size} dimensions, {', '.join(words)}"
 
 
@@ -278,7 +297,7 @@ class LatentSchema:
             except TypeError as error:
                 raise InputError(
                     f"schema entry {settings!r} is not a block ({error}); allowed are name, "
-                    "size, invariant_to, variant_to, equivariant_to, role and gate"
+                    "size, invariant_to, variant_to, equivariant_to, role, gate and null_radius"
                 ) from error
         return cls(*blocks)
 

@@ -63,6 +63,12 @@ class Separation(nn.Module):
         Above 0: the salient latents are aligned with those of a third view, in which every target
         is blended with a background sample of the batch, whose share is uniform from half of
         `mix` to `mix` (below 1). They then agree in nothing of the background. Not in the paper.
+    grouped
+        Whether samples come in groups (people, records) that differ by more than what is salient:
+        the last column of the labels is then the group's number. Salient latents spread within
+        each group, so that they gain nothing by telling groups apart; common latents are aligned
+        with those of a background sample of the same group, so that they agree in nothing
+        salient. Not in the paper.
 
     Raises
     ------
@@ -83,6 +89,7 @@ class Separation(nn.Module):
         null_pairs: bool = True,
         spread_targets: bool = True,
         mix: float = 0.0,
+        grouped: bool = False,
     ) -> None:
         super().__init__()
         self.schema = schema
@@ -92,7 +99,7 @@ class Separation(nn.Module):
         self.uniformity = uniformity
         self.independence: Independence | None = independence
         self.bandwidth = bandwidth
-        self.mix = mix
+        self.mix, self.grouped = mix, grouped
         self.null_pairs, self.spread_targets = null_pairs, spread_targets
         self._check()
 
@@ -124,6 +131,7 @@ class Separation(nn.Module):
         *,
         target: Tensor | None = None,
         attributes: Tensor | None = None,
+        groups: Tensor | None = None,
     ) -> LossTerms:
         """Loss terms of latents ``z (v·n, size)`` of `views`.
 
@@ -139,10 +147,12 @@ class Separation(nn.Module):
         target
             Bool ``(n,)``: True for targets, False for background. Left out, ``views.labels``
             says it: above 0 is a target; of ``(n, 1 + a)`` labels the first column says it and
-            the others are the attributes.
+            the others are the attributes, behind them the group if `grouped`.
         attributes
             Float ``(n, a)``, one column for each of `attributes` in their order; class indices,
             or values scaled to about 0 to 1. NaN: not known. Background rows are not read.
+        groups
+            ``(n,)`` numbers of the samples' groups, if `grouped`.
 
         Raises
         ------
@@ -153,7 +163,10 @@ class Separation(nn.Module):
         if target is None and views.labels is not None:
             labels = views.labels if views.labels.ndim == 2 else views.labels[:, None]
             target, attributes = labels[:, 0] > 0, labels[:, 1:]
+            if self.grouped:
+                attributes, groups = labels[:, 1:-1], labels[:, -1]
         target = self._check_labels(z, views, target, attributes)
+        groups = self._check_groups(views, groups)
         target = gather(target.to(torch.float32)) > 0  # not every backend gathers bool
         attributes = None if attributes is None else gather(attributes)
         pairs = {(name,): views.sides(z, name) for name in views.pairs}
@@ -162,7 +175,9 @@ class Separation(nn.Module):
         found: dict[str, Tensor] = {}
         with torch.autocast(z.device.type, enabled=False):
             for moved, sides in pairs.items():
-                each = self._terms([gather(side) for side in sides], target, attributes, moved)
+                each = self._terms(
+                    [gather(side) for side in sides], target, attributes, moved, groups
+                )
                 for name, value in each.items():
                     found[name] = found.get(name, 0.0) + value / len(pairs)
         total = z.new_zeros((), dtype=torch.float32)
@@ -177,6 +192,7 @@ class Separation(nn.Module):
         target: Tensor,
         attributes: Tensor | None,
         moved: tuple[str, ...],
+        groups: Tensor | None,
     ) -> dict[str, Tensor]:
         first = views[0]
 
@@ -188,14 +204,16 @@ class Separation(nn.Module):
         found: dict[str, Tensor] = {}
         common, salient = sides(self.schema.common), sides(self.schema.salient)
         still = _still(self.schema.common, moved, first)
+        spreading = slice(None) if self.spread_targets else ~target
+        partner = None if groups is None else separation_terms.partners(target, groups)
         found["common/alignment"], found["common/uniformity"] = separation_terms.common_term(
-            *common, self.bandwidth, still, slice(None) if self.spread_targets else ~target
+            *common, self.bandwidth, still, spreading, partner
         )
         learned = [b for b in self.schema.salient if b.name not in self.attributes]
         if learned:
             pair, still = sides(learned), _still(learned, moved, first)
             found["salient/alignment"], found["salient/uniformity"] = separation_terms.salient_term(
-                *pair, target, self.bandwidth, still, self.null_pairs
+                *pair, target, self.bandwidth, still, self.null_pairs, groups
             )
             found["background"] = separation_terms.background_term(*pair, target, self.bandwidth)
         for column, (name, kind) in enumerate(self.attributes.items()):
@@ -251,6 +269,17 @@ class Separation(nn.Module):
                 f"{', '.join(self.attributes)}"
             )
         return target
+
+    def _check_groups(self, views: Views, groups: Tensor | None) -> Tensor | None:
+        if not self.grouped:
+            return None
+        if groups is None or groups.shape != (views.n,):
+            shape = None if groups is None else tuple(groups.shape)
+            raise InputError(
+                f"groups have shape {shape}, expected ({views.n},): the number of each sample's "
+                "group, as the labels' last column or as groups; or leave grouped out"
+            )
+        return gather(groups)
 
     def _check(self) -> None:
         if not (self.schema.common and self.schema.salient):

@@ -181,6 +181,15 @@ class ContrastiveAblation(ContrastiveAnalysis):
     methods: ClassVar[tuple[str, ...]] = tuple(ABLATIONS)
     changes: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
 
+    def cells(self, prepared: Populations) -> Sequence[Cell]:
+        """Without the rows that take away what the data set's recipe does not have."""
+        whole = recipe_of(self.changes[self.focus], prepared)
+        return [
+            cell
+            for cell in super().cells(prepared)
+            if cell.method == self.focus or recipe_of(self.changes[cell.method], prepared) != whole
+        ]
+
 
 def _trained(
     parts: Parts, prepared: Populations, cell: Cell, progress: Progress
@@ -196,6 +205,9 @@ def _trained(
         labels = train.labels
         if cell.method in UNDIVIDED:
             labels = labels[:, 0].long()
+        elif getattr(parts.objective, "grouped", False):
+            _, group = np.unique(train.group, return_inverse=True)
+            labels = torch.cat([labels, torch.as_tensor(group).float()[:, None]], dim=1)
         fit_module(module, train.x, labels, device=prepared.options.device)
 
     def embed(x: Tensor) -> Tensor:

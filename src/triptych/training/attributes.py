@@ -64,6 +64,13 @@ def labels_with_attributes(
     return [torch.stack(each, dim=1) for each in columns]
 
 
+def with_people(windows: Windows, labels: Tensor) -> Tensor:
+    """Labels with one more column, the number of each window's person, as `Separation` takes it."""
+    _, person = np.unique(windows.person, return_inverse=True)
+    held = labels.float().reshape(len(labels), -1)
+    return torch.cat([held, torch.as_tensor(person).float()[:, None]], dim=1)
+
+
 def _words(windows: Windows, name: str) -> NDArray[np.str_]:
     return np.asarray(windows.attributes.get(name, np.full(len(windows), "")))
 

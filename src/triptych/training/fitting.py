@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from triptych.datasets.windows import Windows
 from triptych.model import Model
-from triptych.training.attributes import labels_with_attributes
+from triptych.training.attributes import labels_with_attributes, with_people
 from triptych.training.batches import (
     Batches,
     fingerprint,
@@ -129,6 +129,9 @@ def fit(
     if kinds := recipe.objective.settings.get("attributes"):
         sides = [each for each in (train, validation) if each is not None]
         targets = labels_with_attributes(sides, targets, kinds)
+    if recipe.objective.settings.get("grouped"):
+        sides = [each for each in (train, validation) if each is not None]
+        targets = [with_people(each, t) for each, t in zip(sides, targets, strict=True)]
     settings = recipe.training
     keeper = Keeper(folder, origin, settings.patience, settings.minutes)
     checkpoint = find_checkpoint(folder, keeper, resume)
