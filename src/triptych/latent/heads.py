@@ -145,7 +145,7 @@ class BlockHeads(nn.Module):
 
 def beyond(z: Tensor, radius: float) -> Tensor:
     """Rows of ``z (n, d)`` made shorter by `radius`; shorter rows become 0, without gradient."""
-    length = z.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    length = z.square().sum(dim=1, keepdim=True).clamp_min(1e-24).sqrt()
     return z * (1 - radius / length).clamp_min(0)
 
 

@@ -67,7 +67,8 @@ def partners(target: Tensor, groups: Tensor) -> Tensor:
     in batches of random order random ones, and the same on every process.
     """
     found = torch.arange(len(target), device=target.device)
-    for group in groups.unique():
+    each: Tensor = cast(Any, groups).unique()  # torch has no types for it
+    for group in each:
         own = groups == group
         background = (own & ~target).nonzero()[:, 0]
         if len(background):
