@@ -155,3 +155,16 @@ def test_beats_are_trained_on_without_their_classes() -> None:
     assert set(data.test.label) == set(data.classes) == {"N", "S", "V"}
     people = [set(each.person) for each in (data.train, data.validation, data.test)]
     assert sum(map(len, people)) == len(set.union(*people))
+
+
+def test_the_ablation_says_which_change_matters_most():
+    rows = [
+        {"method": name, "metrics": {"semantic_consistency": {"mean": value}}}
+        for name, value in {"ncl": 0.68, "bayesncl-ste": 0.67, "soft": 0.65, "depth-3": 0.7}.items()
+    ]
+    said = GatedAblation().conclude({"summary": rows})
+    assert said == (
+        "With straight-through gates c′ is 0.670, without gates (NCL) 0.680. Of 2 changes of one "
+        "choice, depth-3 has the highest (0.700) and soft the lowest (0.650)."
+    )
+    assert not GatedAblation().conclude({"summary": rows[:2]})

@@ -32,6 +32,7 @@ from triptych.studies.contrastive_recipes import (
     parts_of,
     recipe_of,
 )
+from triptych.studies.results import means_of
 
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 
@@ -180,6 +181,19 @@ class ContrastiveAblation(ContrastiveAnalysis):
     title: ClassVar[str] = "Contrastive analysis: what each term does"
     methods: ClassVar[tuple[str, ...]] = tuple(ABLATIONS)
     changes: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
+
+    def conclude(self, results: Mapping[str, Any]) -> str:
+        """Say which change has the lowest and which the highest sum of errors."""
+        found = means_of(results, "error_sum")
+        changes = {name: value for name, value in found.items() if name != self.focus}
+        if not changes or self.focus not in found:
+            return ""
+        low, high = (pick(changes, key=lambda name: changes[name]) for pick in (min, max))
+        return (
+            f"The four errors of {self.focus} are together {found[self.focus]:.2f}. Of "
+            f"{len(changes)} changes, {low!r} has the lowest sum ({changes[low]:.2f}) and {high!r} "
+            f"the highest ({changes[high]:.2f})."
+        )
 
     def cells(self, prepared: Populations) -> Sequence[Cell]:
         """Without the rows that take away what the data set's recipe does not have."""

@@ -21,6 +21,7 @@ from triptych.studies.fitted import fitted_model
 from triptych.studies.gated_measures import DRAWS, EPSILONS, NEIGHBOURS, SUPPORT
 from triptych.studies.gated_recipes import ABLATIONS, HEADLINE, METHODS, SIZE, recipe_of
 from triptych.studies.gated_windows import GatedData, prepare
+from triptych.studies.results import means_of
 from triptych.studies.scores import Scores
 
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
@@ -204,3 +205,16 @@ class GatedAblation(GatedContrast):
     name: ClassVar[str] = "gated-ablation"
     title: ClassVar[str] = "What the gate of BayesNCL needs"
     methods: ClassVar[tuple[str, ...]] = ("ncl", "bayesncl-ste", *ABLATIONS)
+
+    def conclude(self, results: Mapping[str, Any]) -> str:
+        """Say which change of one choice has the highest and which the lowest c′."""
+        found = means_of(results, "semantic_consistency")
+        changes = {name: value for name, value in found.items() if name in ABLATIONS}
+        if not (changes and {"ncl", "bayesncl-ste"} <= set(found)):
+            return ""
+        high, low = (pick(changes, key=lambda name: changes[name]) for pick in (max, min))
+        return (
+            f"With straight-through gates c′ is {found['bayesncl-ste']:.3f}, without gates (NCL) "
+            f"{found['ncl']:.3f}. Of {len(changes)} changes of one choice, {high} has the highest "
+            f"({changes[high]:.3f}) and {low} the lowest ({changes[low]:.3f})."
+        )

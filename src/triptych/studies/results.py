@@ -68,6 +68,15 @@ def summary_of(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
+def means_of(results: Mapping[str, Any], metric: str) -> dict[str, float]:
+    """Method → mean of a metric, of the methods that have it."""
+    return {
+        row["method"]: row["metrics"][metric]["mean"]
+        for row in results["summary"]
+        if metric in row["metrics"]
+    }
+
+
 def _interval(rows: Sequence[Row], metric: str) -> dict[str, Any]:
     """Mean of the rows; bootstrap interval over seeds x test subjects, or over seeds alone.
 
