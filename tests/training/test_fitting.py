@@ -33,7 +33,7 @@ from triptych.training import (
     fit,
     fit_module,
 )
-from triptych.training.attributes import labels_with_attributes
+from triptych.training.labels import labels_with_attributes
 from triptych.training.settings import Training
 from triptych.transforms.images import ImageTone
 

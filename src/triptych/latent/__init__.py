@@ -1,9 +1,10 @@
 """The latent vector: named blocks, their relations to transforms, and heads that make them."""
 
+from triptych.latent.block import Block, Relation
 from triptych.latent.gates import BernoulliGate
 from triptych.latent.heads import BlockHeads
 from triptych.latent.linear_head import LinearHead
-from triptych.latent.schema import Block, LatentSchema, Relation
+from triptych.latent.schema import LatentSchema
 from triptych.latent.two_encoders import TwoEncoders
 
 __all__ = [

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
+from triptych.latent.block import Block
 from triptych.latent.gates import GateNetwork, non_negative, without_silent
-from triptych.latent.schema import Block, LatentSchema
+from triptych.latent.schema import LatentSchema
 from triptych.latent.two_encoders import TwoEncoders
 
 

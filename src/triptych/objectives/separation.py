@@ -13,6 +13,7 @@ from triptych.latent import Block, LatentSchema
 from triptych.objectives import separation_terms, terms
 from triptych.objectives.base import LossTerms
 from triptych.objectives.gather import gather
+from triptych.objectives.separation_labels import Known, known_of
 from triptych.objectives.views import Views, two_views
 from triptych.transforms import Transform
 
@@ -160,24 +161,19 @@ class Separation(nn.Module):
             If shapes do not fit.
         """
         self.schema.check(z, source="the encoder's latents")
-        if target is None and views.labels is not None:
-            labels = views.labels if views.labels.ndim == 2 else views.labels[:, None]
-            target, attributes = labels[:, 0] > 0, labels[:, 1:]
-            if self.grouped:
-                attributes, groups = labels[:, 1:-1], labels[:, -1]
-        target = self._check_labels(z, views, target, attributes)
-        groups = self._check_groups(views, groups)
-        target = gather(target.to(torch.float32)) > 0  # not every backend gathers bool
-        attributes = None if attributes is None else gather(attributes)
+        known = known_of(views, len(z), (target, attributes, groups), self.attributes, self.grouped)
+        known = Known(
+            gather(known.target),
+            None if known.attributes is None else gather(known.attributes),
+            None if known.groups is None else gather(known.groups),
+        )
         pairs = {(name,): views.sides(z, name) for name in views.pairs}
         if not pairs:
             pairs = {tuple(t.name for t in self.transforms): z.chunk(len(z) // views.n)}
         found: dict[str, Tensor] = {}
         with torch.autocast(z.device.type, enabled=False):
             for moved, sides in pairs.items():
-                each = self._terms(
-                    [gather(side) for side in sides], target, attributes, moved, groups
-                )
+                each = self._terms([gather(side) for side in sides], known, moved)
                 for name, value in each.items():
                     found[name] = found.get(name, 0.0) + value / len(pairs)
         total = z.new_zeros((), dtype=torch.float32)
@@ -189,12 +185,11 @@ class Separation(nn.Module):
     def _terms(
         self,
         views: Sequence[Tensor],
-        target: Tensor,
-        attributes: Tensor | None,
+        known: Known,
         moved: tuple[str, ...],
-        groups: Tensor | None,
     ) -> dict[str, Tensor]:
-        first = views[0]
+        first, attributes, groups = views[0], known.attributes, known.groups
+        target = known.target > 0
 
         def sides(blocks: Sequence[Block]) -> tuple[Tensor, Tensor]:
             second = views[1] if blocks[0].role == "common" else views[-1]
@@ -217,7 +212,7 @@ class Separation(nn.Module):
             )
             found["background"] = separation_terms.background_term(*pair, target, self.bandwidth)
         for column, (name, kind) in enumerate(self.attributes.items()):
-            assert attributes is not None  # _check_labels
+            assert attributes is not None  # known_of
             term = separation_terms.supervised_term(
                 *sides([self.schema[name]]),
                 target,
@@ -243,43 +238,6 @@ class Separation(nn.Module):
         if self.independence in ESTIMATORS:
             return ESTIMATORS[self.independence](common, salient)
         return separation_terms.joint_entropy(common, salient, self.bandwidth)
-
-    def _check_labels(
-        self, z: Tensor, views: Views, target: Tensor | None, attributes: Tensor | None
-    ) -> Tensor:
-        if len(z) != len(views.signals):
-            raise InputError(
-                f"{len(z)} latents for {len(views.signals)} views; encode views.signals as a whole"
-            )
-        if target is None:
-            raise InputError(
-                "separation has to know the targets from the background: pass target, or set "
-                "views = dataclasses.replace(views, labels=target.long())"
-            )
-        if target.dtype != torch.bool or target.shape != (views.n,):
-            raise InputError(
-                f"target is {target.dtype} of shape {tuple(target.shape)}, expected bool "
-                f"({views.n},): True for each sample of the target population"
-            )
-        expected = (views.n, len(self.attributes))
-        if self.attributes and (attributes is None or attributes.shape != expected):
-            shape = None if attributes is None else tuple(attributes.shape)
-            raise InputError(
-                f"attributes have shape {shape}, expected {expected}: one column each for "
-                f"{', '.join(self.attributes)}"
-            )
-        return target
-
-    def _check_groups(self, views: Views, groups: Tensor | None) -> Tensor | None:
-        if not self.grouped:
-            return None
-        if groups is None or groups.shape != (views.n,):
-            shape = None if groups is None else tuple(groups.shape)
-            raise InputError(
-                f"groups have shape {shape}, expected ({views.n},): the number of each sample's "
-                "group, as the labels' last column or as groups; or leave grouped out"
-            )
-        return gather(groups)
 
     def _check(self) -> None:
         if not (self.schema.common and self.schema.salient):

@@ -179,7 +179,7 @@ def require_fit(
         )
 
 
-def fingerprint(signals: Sequence[Tensor]) -> str:
-    """Shapes and checksums of the signals: a training is resumed on the same data only."""
-    parts = [f"{tuple(x.shape)} {zlib.crc32(x.numpy().tobytes()):08x}" for x in signals]
+def fingerprint(data: Sequence[Tensor]) -> str:
+    """Shapes and checksums: a training is resumed on the same signals and labels only."""
+    parts = [f"{tuple(x.shape)} {zlib.crc32(x.numpy().tobytes()):08x}" for x in data]
     return ", ".join(parts)

@@ -15,18 +15,16 @@ from torch import Tensor, nn
 
 from triptych.datasets.windows import Windows
 from triptych.model import Model
-from triptych.training.attributes import labels_with_attributes, with_people
 from triptych.training.batches import (
     Batches,
     fingerprint,
-    populations_of,
     require_fit,
-    targets_of,
     trimmed,
 )
 from triptych.training.build import build, build_model, build_module
 from triptych.training.checkpoints import TEACHER, find_checkpoint
 from triptych.training.keeper import Keeper
+from triptych.training.labels import labels_of
 from triptych.training.module import NonFiniteLossError, StructuredModule
 from triptych.training.progress import ProgressLine
 from triptych.training.recipe import Recipe
@@ -119,19 +117,12 @@ def fit(
     require_fit(recipe, train, validation, shared_people)
     context = max([context_of(each) for each in recipe.make_transforms()], default=0)
     signals = [trimmed(each, context) for each in (train, validation) if each is not None]
-    background = recipe.objective.background
-    targets = [
-        populations_of(each, background) if background else targets_of(each, recipe.classes)
-        for each in (train, validation)
-        if each is not None
-    ]
-    origin = {**flat(recipe.to_dict()), "the windows' checksum": fingerprint(signals)}
-    if kinds := recipe.objective.settings.get("attributes"):
-        sides = [each for each in (train, validation) if each is not None]
-        targets = labels_with_attributes(sides, targets, kinds)
-    if recipe.objective.settings.get("grouped"):
-        sides = [each for each in (train, validation) if each is not None]
-        targets = [with_people(each, t) for each, t in zip(sides, targets, strict=True)]
+    targets = labels_of(recipe, [each for each in (train, validation) if each is not None])
+    origin = {
+        **flat(recipe.to_dict()),
+        "the windows' checksum": fingerprint(signals),
+        "the labels' checksum": fingerprint(targets),
+    }
     settings = recipe.training
     keeper = Keeper(folder, origin, settings.patience, settings.minutes)
     checkpoint = find_checkpoint(folder, keeper, resume)

@@ -1,4 +1,4 @@
-"""What supervises salient blocks: the attributes of targets, as columns of numbers."""
+"""What a training learns from beside the signals: classes, populations, attributes, people."""
 
 from __future__ import annotations
 
@@ -13,6 +13,30 @@ from torch import Tensor
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.objectives.separation import Kind
+from triptych.training.batches import populations_of, targets_of
+from triptych.training.recipe import Recipe
+
+
+def labels_of(recipe: Recipe, sides: Sequence[Windows]) -> list[Tensor]:
+    """Labels of every side (to train on, to validate on) as the recipe's loss takes them.
+
+    Class indices ``(n,)``; for separation 1 for targets and 0 for the background, with columns for
+    `objective.attributes` and, if `objective.grouped`, for the person ``(n, 1 + a + 1)``.
+
+    Raises
+    ------
+    InputError
+        If a class, a population or an attribute has no windows.
+    """
+    background, settings = recipe.objective.background, recipe.objective.settings
+    if not background:
+        return [targets_of(each, recipe.classes) for each in sides]
+    labels = [populations_of(each, background) for each in sides]
+    if kinds := settings.get("attributes"):
+        labels = labels_with_attributes(sides, labels, kinds)
+    if settings.get("grouped"):
+        labels = [with_people(each, own) for each, own in zip(sides, labels, strict=True)]
+    return labels
 
 
 def labels_with_attributes(
