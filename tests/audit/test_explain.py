@@ -103,3 +103,10 @@ def test_relations_in_words() -> None:
         "stays the same under phase shift (invariant), changes with rotation by a known rule "
         "(equivariant)"
     )
+
+
+def test_a_null_radius_in_words() -> None:
+    assert in_words(Block("ill", 2, role="salient", null_radius=0.5)) == (
+        "holds what only target samples have (salient), is exactly null for windows within 0.5 of "
+        "the null vector"
+    )

@@ -111,6 +111,8 @@ def in_words(block: Block) -> str:
     said = said or ["is left to the task (free)"]
     if block.gate:
         said.append("is non-negative and opened in part by each window (gated)")
+    if block.null_radius:
+        said.append(f"is exactly null for windows within {block.null_radius:g} of the null vector")
     return ", ".join(said)
 
 
