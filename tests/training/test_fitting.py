@@ -361,7 +361,11 @@ def test_attributes_of_the_recordings_supervise_salient_blocks(tmp_path: Path) -
     with pytest.raises(InputError, match=r"0 value\(s\) of attribute 'size'.*windows: none"):
         run(recipe)
     train = toys.windows(48)
-    for words, said in ((("big", "big"), "1 value"), (("big", "small"), "expected a number")):
+    for words, said in (
+        (("big", "big"), "1 value"),
+        (("big", "small"), "'big' in a recording, expected a number"),
+        (("inf", "1"), "'inf' in a recording, expected a number"),
+    ):
         wrong = np.where(np.arange(48) % 3, *words)
         with pytest.raises(InputError, match=said):
             fit(recipe, replace(train, attributes={"size": wrong}), None, device="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,13 +103,18 @@ def _words(windows: Windows, name: str) -> NDArray[np.str_]:
 def _numbers(words: NDArray[Any], name: str) -> NDArray[np.float64]:
     """Words as numbers, NaN where there is none."""
     distinct, place = np.unique(words, return_inverse=True)
-    values = np.full(len(distinct), np.nan)
-    for k, word in enumerate(distinct):
-        try:
-            values[k] = float(word) if word else np.nan
-        except ValueError as error:
-            raise InputError(
-                f"attribute {name!r} is {str(word)!r} in a recording, expected a number; correct "
-                "recordings.csv, or call the attribute discrete"
-            ) from error
+    values = np.array([_number(str(word), name) if word else np.nan for word in distinct])
     return values[place]
+
+
+def _number(word: str, name: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(
+            f"attribute {name!r} is {word!r} in a recording, expected a number; correct "
+            "recordings.csv (an empty cell: not known), or call the attribute discrete"
+        )
+    return value
