@@ -362,7 +362,8 @@ def test_attributes_of_the_recordings_supervise_salient_blocks(tmp_path: Path) -
         run(recipe)
     train = toys.windows(48)
     for words, said in (
-        (("big", "big"), "1 value"),
+        (("1", "1.0"), "1 value"),
+        (("big", "big"), "'big' in a recording, expected a number"),
         (("big", "small"), "'big' in a recording, expected a number"),
         (("inf", "1"), "'inf' in a recording, expected a number"),
     ):

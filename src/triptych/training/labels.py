@@ -67,8 +67,9 @@ def labels_with_attributes(
     columns: list[list[Tensor]] = [[target.float()] for target in targets]
     for name, kind in kinds.items():
         words = [_words(each, name) for each in sides]
-        seen = words[0][(targets[0] > 0).numpy() & (words[0] != "")]
-        values = np.unique(seen)
+        seen = np.unique(words[0][(targets[0] > 0).numpy() & (words[0] != "")])
+        continuous = kind == "continuous"
+        values = np.unique(_numbers(seen, name)) if continuous else seen
         if len(values) < 2:
             known = ", ".join(sorted(sides[0].attributes)) or "none"
             raise InputError(
@@ -76,14 +77,12 @@ def labels_with_attributes(
                 f"2 or more; attributes of the windows: {known} (further columns of "
                 "recordings.csv)"
             )
-        if kind == "discrete":
+        if continuous:
+            low, high = values[0], values[-1]
+            numbers = [(_numbers(each, name) - low) / (high - low) for each in words]
+        else:
             index = {str(value): float(k) for k, value in enumerate(values)}
             numbers = [np.array([index.get(str(w), np.nan) for w in each]) for each in words]
-        else:
-            numbers = [_numbers(each, name) for each in words]
-            span = _numbers(values, name)
-            low, high = float(span.min()), float(span.max())
-            numbers = [(each - low) / (high - low) for each in numbers]
         for column, number in zip(columns, numbers, strict=True):
             column.append(torch.as_tensor(number.astype(np.float32)))
     return [torch.stack(each, dim=1) for each in columns]
