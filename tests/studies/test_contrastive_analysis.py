@@ -134,3 +134,19 @@ def test_the_ablation_says_which_change_matters_most():
         "sum (0.65) and 'no common term' the highest (1.90)."
     )
     assert not study("contrastive-ablation").conclude({"summary": rows[:1]})
+
+
+def test_a_better_form_of_the_method_is_named_beside_the_best_rival():
+    names = ("target_salient", "target_common", "shared_common", "shared_salient")
+    flat = {name: {"mean": 0.5} for name in (*names, "target_chance", "shared_chance")}
+    sums = {"sepclr": 1.4, "sepclr-published": 1.0, "sepvae": 1.3}
+    rows = [
+        {"method": name, "metrics": flat | {"error_sum": {"mean": value}}}
+        for name, value in sums.items()
+    ]
+    said = ContrastiveAnalysis().conclude({"summary": rows})
+    assert said.endswith(
+        "together 1.40; the best rival, sepvae, has 1.30, and sepclr-published, another form of "
+        "it, 1.00."
+    )
+    assert ContrastiveAnalysis().conclude({"summary": rows[::2]}).endswith("sepvae, has 1.30.")

@@ -149,13 +149,13 @@ class ContrastiveAnalysis(Study[Populations]):
         if self.focus not in found:
             return ""
         own = {name: figures["mean"] for name, figures in found[self.focus].items()}
-        rivals = {
-            name: metrics["error_sum"]["mean"]
-            for name, metrics in found.items()
-            if not name.startswith(self.focus)
-        }
+        sums = means_of(results, "error_sum")
+        rivals = {name: value for name, value in sums.items() if not name.startswith(self.focus)}
         best = min(rivals, key=lambda name: rivals[name]) if rivals else None
         beside = f"; the best rival, {best}, has {rivals[best]:.2f}" if best else ""
+        first = min(sums, key=lambda name: sums[name])
+        if first not in (best, self.focus) and sums[first] < sums[self.focus]:
+            beside += f", and {first}, another form of it, {sums[first]:.2f}"
         return (
             f"{self.focus} reads the target's class with {own['target_salient']:.2f} from the "
             f"salient block and {own['target_common']:.2f} from the common one (chance "
