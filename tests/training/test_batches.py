@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.training import toys
 
 from triptych.errors import InputError
-from triptych.training.batches import IGNORED, Batches, targets_of, trimmed
+from triptych.training.batches import Batches, trimmed
 
 
 def batches(n: int, size: int, *, seed: int = 0, training: bool = True, **rank: int) -> Batches:
@@ -72,15 +72,6 @@ def test_two_processes_share_the_single_process_batches() -> None:
 def test_batches_that_cannot_be_shared(n: int, size: int, world: int) -> None:
     with pytest.raises(InputError, match=f"{n} windows in batches of {size} cannot be shared"):
         batches(n, size, world=world)
-
-
-def test_targets_are_class_indices() -> None:
-    windows = toys.windows()
-    targets = targets_of(windows, ["fast"])
-    assert ((targets == 0).numpy() == (windows.label == "fast")).all()
-    assert set(targets.tolist()) == {0, IGNORED}
-    with pytest.raises(InputError, match="no window is labelled 'fsat'; the labels there are"):
-        targets_of(windows, ["fsat"])
 
 
 def test_surplus_context_is_cut_off() -> None:

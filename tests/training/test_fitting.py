@@ -24,7 +24,6 @@ from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.model import Model
 from triptych.objectives import SimCLR
-from triptych.objectives.separation import Kind
 from triptych.training import (
     Fitted,
     NonFiniteLossError,
@@ -33,7 +32,6 @@ from triptych.training import (
     fit,
     fit_module,
 )
-from triptych.training.labels import labels_with_attributes
 from triptych.training.settings import Training
 from triptych.transforms.images import ImageTone
 
@@ -370,27 +368,6 @@ def test_attributes_of_the_recordings_supervise_salient_blocks(tmp_path: Path) -
         wrong = np.where(np.arange(48) % 3, *words)
         with pytest.raises(InputError, match=said):
             fit(recipe, replace(train, attributes={"size": wrong}), None, device="cpu")
-
-
-def test_labels_with_attributes_are_indices_and_shares_of_the_training_range() -> None:
-    def side(*rows: tuple[str, str, str]) -> tuple[Windows, torch.Tensor]:
-        label, kind, size = (np.array(each) for each in zip(*rows, strict=True))
-        made = replace(
-            toys.windows(len(rows)), label=label, attributes={"kind": kind, "size": size}
-        )
-        return made, torch.as_tensor((label == "ill").astype(int))
-
-    train = side(("ill", "b", "2"), ("ill", "a", "6"), ("ill", "", "4"), ("well", "c", "100"))
-    other = side(("ill", "c", "8"), ("ill", "b", ""), ("well", "", "2"))
-    sides, targets = zip(train, other, strict=True)
-    kinds: dict[str, Kind] = {"kind": "discrete", "size": "continuous"}
-    first, second = labels_with_attributes(sides, targets, kinds)
-    nan = float("nan")
-    for found, expected in (
-        (first, [[1, 1, 0], [1, 0, 1], [1, nan, 0.5], [0, nan, 24.5]]),
-        (second, [[1, nan, 1.5], [1, 1, nan], [0, nan, 0]]),
-    ):
-        torch.testing.assert_close(found, torch.tensor(expected), equal_nan=True)
 
 
 def test_a_module_of_ones_own_is_trained_in_place() -> None:

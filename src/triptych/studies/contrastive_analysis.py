@@ -188,7 +188,7 @@ class ContrastiveAblation(ContrastiveAnalysis):
         changes = {name: value for name, value in found.items() if name != self.focus}
         if not changes or self.focus not in found:
             return ""
-        low, high = (pick(changes, key=lambda name: changes[name]) for pick in (min, max))
+        low, high = (sorted(changes, key=changes.__getitem__)[end] for end in (0, -1))
         return (
             f"The four errors of {self.focus} are together {found[self.focus]:.2f}. Of "
             f"{len(changes)} changes, {low!r} has the lowest sum ({changes[low]:.2f}) and {high!r} "
@@ -209,6 +209,7 @@ def _trained(
     parts: Parts, prepared: Populations, cell: Cell, progress: Progress
 ) -> Callable[[Tensor], Tensor]:
     from triptych.training import StructuredModule, fit_module
+    from triptych.training.labels import with_groups
 
     if cell.method != "random":
         progress("training")
@@ -220,8 +221,7 @@ def _trained(
         if cell.method in UNDIVIDED:
             labels = labels[:, 0].long()
         elif getattr(parts.objective, "grouped", False):
-            _, group = np.unique(train.group, return_inverse=True)
-            labels = torch.cat([labels, torch.as_tensor(group).float()[:, None]], dim=1)
+            labels = with_groups(labels, train.group)
         fit_module(module, train.x, labels, device=prepared.options.device)
 
     def embed(x: Tensor) -> Tensor:

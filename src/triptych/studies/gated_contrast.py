@@ -212,7 +212,7 @@ class GatedAblation(GatedContrast):
         changes = {name: value for name, value in found.items() if name in ABLATIONS}
         if not (changes and {"ncl", "bayesncl-ste"} <= set(found)):
             return ""
-        high, low = (pick(changes, key=lambda name: changes[name]) for pick in (max, min))
+        low, high = (sorted(changes, key=changes.__getitem__)[end] for end in (0, -1))
         return (
             f"With straight-through gates c′ is {found['bayesncl-ste']:.3f}, without gates (NCL) "
             f"{found['ncl']:.3f}. Of {len(changes)} changes of one choice, {high} has the highest "

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,9 +14,6 @@ from triptych.errors import InputError
 from triptych.training.recipe import Recipe
 from triptych.training.seeds import ORDER, VALIDATION, generator_of
 
-IGNORED = -1
-"""Target of a window whose label is none of the classes."""
-
 
 class Batches:
     """Signals and targets in batches, as `Trainer.fit` takes them.
@@ -25,7 +21,7 @@ class Batches:
     Parameters
     ----------
     signals, targets
-        ``(n, channels, time)`` and ``(n,)`` class indices or `IGNORED`.
+        ``(n, channels, time)`` and ``(n,)`` class indices or `labels.IGNORED`.
     size
         Samples a batch over all processes.
     seed
@@ -89,43 +85,6 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in self.rows():
             yield self.signals.index_select(0, rows), self.targets.index_select(0, rows)
-
-
-def targets_of(windows: Windows, classes: Sequence[str] | None) -> Tensor:
-    """Class indices ``(n,)`` of the windows' labels; `IGNORED` where a label is no class.
-
-    Raises
-    ------
-    InputError
-        If a class has no window at all.
-    """
-    targets = np.full(len(windows), IGNORED)
-    for index, label in enumerate(classes or ()):
-        rows = windows.label == label
-        if not rows.any():
-            known = ", ".join(repr(str(each)) for each in np.unique(windows.label)[:12])
-            raise InputError(f"no window is labelled {label!r}; the labels there are {known}")
-        targets[rows] = index
-    return torch.as_tensor(targets)
-
-
-def populations_of(windows: Windows, background: Sequence[str]) -> Tensor:
-    """1 for targets and 0 for windows with a label of the background, ``(n,)``.
-
-    Raises
-    ------
-    InputError
-        If there are no windows of one of both.
-    """
-    target = ~np.isin(windows.label, np.array(background))
-    if target.all() or not target.any():
-        known = ", ".join(repr(str(each)) for each in np.unique(windows.label)[:12])
-        raise InputError(
-            f"{int(target.sum())} of {len(target)} windows are targets with background "
-            f"{', '.join(background)}; the labels there are {known}, so name some of them in "
-            "objective.background"
-        )
-    return torch.as_tensor(target.astype(np.int64))
 
 
 def trimmed(windows: Windows, context: int) -> Tensor:

@@ -14,8 +14,10 @@ from torch import Tensor
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.objectives.separation import Kind
-from triptych.training.batches import populations_of, targets_of
 from triptych.training.recipe import Recipe
+
+IGNORED = -1
+"""Target of a window whose label is none of the classes."""
 
 
 def labels_of(recipe: Recipe, sides: Sequence[Windows]) -> list[Tensor]:
@@ -36,8 +38,45 @@ def labels_of(recipe: Recipe, sides: Sequence[Windows]) -> list[Tensor]:
     if kinds := settings.get("attributes"):
         labels = labels_with_attributes(sides, labels, kinds)
     if settings.get("grouped"):
-        labels = [with_people(each, own) for each, own in zip(sides, labels, strict=True)]
+        labels = [with_groups(own, each.person) for each, own in zip(sides, labels, strict=True)]
     return labels
+
+
+def targets_of(windows: Windows, classes: Sequence[str] | None) -> Tensor:
+    """Class indices ``(n,)`` of the windows' labels; `IGNORED` where a label is no class.
+
+    Raises
+    ------
+    InputError
+        If a class has no window at all.
+    """
+    targets = np.full(len(windows), IGNORED)
+    for index, label in enumerate(classes or ()):
+        rows = windows.label == label
+        if not rows.any():
+            known = ", ".join(repr(str(each)) for each in np.unique(windows.label)[:12])
+            raise InputError(f"no window is labelled {label!r}; the labels there are {known}")
+        targets[rows] = index
+    return torch.as_tensor(targets)
+
+
+def populations_of(windows: Windows, background: Sequence[str]) -> Tensor:
+    """1 for targets and 0 for windows with a label of the background, ``(n,)``.
+
+    Raises
+    ------
+    InputError
+        If there are no windows of one of both.
+    """
+    target = ~np.isin(windows.label, np.array(background))
+    if target.all() or not target.any():
+        known = ", ".join(repr(str(each)) for each in np.unique(windows.label)[:12])
+        raise InputError(
+            f"{int(target.sum())} of {len(target)} windows are targets with background "
+            f"{', '.join(background)}; the labels there are {known}, so name some of them in "
+            "objective.background"
+        )
+    return torch.as_tensor(target.astype(np.int64))
 
 
 def labels_with_attributes(
@@ -88,11 +127,14 @@ def labels_with_attributes(
     return [torch.stack(each, dim=1) for each in columns]
 
 
-def with_people(windows: Windows, labels: Tensor) -> Tensor:
-    """Labels with one more column, the number of each window's person, as `Separation` takes it."""
-    _, person = np.unique(windows.person, return_inverse=True)
+def with_groups(labels: Tensor, groups: NDArray[np.str_]) -> Tensor:
+    """Labels ``(n,)`` or ``(n, 1 + a)`` with one more column: the number of each sample's group.
+
+    `groups` has the groups' names ``(n,)``; `Separation` takes such labels if it is grouped.
+    """
+    _, number = np.unique(groups, return_inverse=True)
     held = labels.float().reshape(len(labels), -1)
-    return torch.cat([held, torch.as_tensor(person).float()[:, None]], dim=1)
+    return torch.cat([held, torch.as_tensor(number).float()[:, None]], dim=1)
 
 
 def _words(windows: Windows, name: str) -> NDArray[np.str_]:

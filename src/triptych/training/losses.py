@@ -15,8 +15,8 @@ from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
 from triptych.latent.heads import Outputs
 from triptych.networks import SignalVAE, kl_divergence
 from triptych.objectives import Objective, Views
-from triptych.training.batches import IGNORED
 from triptych.training.heads import TaskHeads
+from triptych.training.labels import IGNORED
 from triptych.training.settings import Weights
 
 Teacher = Callable[[Tensor], Tensor]
