@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.objectives import StructuredContrastive
 from triptych.objectives import separation_terms as sep
+from triptych.objectives.blending import clusters_of
 from triptych.objectives.separation import Separation
 from triptych.objectives.views import Views
 from triptych.transforms import PhaseShift
@@ -194,19 +199,23 @@ def explained(z: Tensor, y: Tensor) -> float:
     return 1 - float(rest.square().sum() / (y - y.mean(dim=0)).square().sum())
 
 
-def test_every_row_is_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("options", [{}, {"mix": 0.5, "sharing": 3}])
+def test_every_row_is_gathered(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:
     """Two processes with half a batch each compute the single process's loss."""
-    objective = Separation(SCHEMA, [SHIFT])
+    objective = Separation(SCHEMA, [SHIFT], **options)
     _, z = batch()
     target = torch.tensor([True, True, True, False, False, True, False, False])
     expected = objective(z, flat_views(8), target=target)
     halves = [z.view(2, 8, -1)[:, half].flatten(0, 1) for half in (slice(4), slice(4, 8))]
     sent: list[Tensor] = []
-    monkeypatch.setattr("triptych.objectives.separation.gather", lambda x: sent.append(x) or x)
+
+    def stand_in(gather: Callable[[Tensor], Tensor]) -> None:
+        for module in ("separation", "separation_labels"):
+            monkeypatch.setattr(f"triptych.objectives.{module}.gather", gather)
+
+    stand_in(lambda x: sent.append(x) or x)
     objective(halves[1], flat_views(4), target=target[4:])
-    monkeypatch.setattr(
-        "triptych.objectives.separation.gather", lambda x: torch.cat([x, sent.pop(0)])
-    )
+    stand_in(lambda x: torch.cat([x, sent.pop(0)]))
     found = objective(halves[0], flat_views(4), target=target[:4])
     assert not sent
     for name, value in expected.terms.items():
@@ -267,6 +276,71 @@ def test_salient_latents_are_aligned_with_targets_blended_with_background() -> N
         objective.views(x)
     with pytest.raises(InputError, match="mix is 1"):
         Separation(SCHEMA, [still], mix=1.0)
+
+
+def test_targets_that_share_a_background_are_spread_among_themselves() -> None:
+    still = PhaseShift(rate=100.0, max_shift=0.0, mode="circular")
+    objective = Separation(SCHEMA, [still], mix=0.5, sharing=3, null_pairs=False)
+    n, target = 16, torch.arange(16) % 2 == 0
+    x = torch.where(target, 0.0, torch.arange(n))[:, None, None].expand(n, 2, 50)
+    views = objective.views(x, torch.Generator().manual_seed(0), target.long())
+    first, second, *blends = views.signals.chunk(4)
+    clusters = clusters_of(target, 3)
+    assert [len(set(clusters[target][k : k + 3].tolist())) for k in (0, 3, 6)] == [1, 1, 1]
+    assert len(set(clusters[target].tolist())) == 3
+    for each in (first, second, *blends):
+        assert torch.allclose(each[~target], x[~target], atol=1e-4)
+    shares = [each[target].mean(dim=(1, 2)) for each in blends]
+    for each in shares:
+        assert torch.allclose(each[:3], each[0].expand(3), atol=1e-4)
+        assert not torch.isclose(each[2], each[3])
+    assert not torch.isclose(shares[0][0], shares[1][0])
+    z = torch.randn(4 * n, 14)
+    found = objective(z, views, target=target).terms
+    own = z[:, 4:7].chunk(4)
+    alignment, even = sep.salient_term(*own[2:], target, 0.5, groups=clusters)
+    assert float(found["salient/alignment"]) == pytest.approx(float(alignment))
+    assert float(found["salient/uniformity"]) == pytest.approx(float(even))
+    background = sep.background_term(own[0], own[3], target, 0.5)
+    assert float(found["background"]) == pytest.approx(float(background))
+    for options in ({"sharing": 3}, {"mix": 0.5, "sharing": -1}):
+        with pytest.raises(InputError, match="sharing is"):
+            Separation(SCHEMA, [still], **options)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=40),
+    st.integers(1, 9),
+)
+def test_clusters_are_of_one_group_and_no_larger_than_asked(
+    rows: list[tuple[bool, int]], size: int
+) -> None:
+    target = torch.tensor([row[0] for row in rows])
+    groups = torch.tensor([row[1] for row in rows])
+    clusters = clusters_of(target, size, groups)
+    assert (clusters >= 0).all()
+    assert (clusters < len(rows)).all()
+    for group in range(4):
+        own = clusters[target & (groups == group)]
+        counts = own.unique_consecutive(return_counts=True)[1]
+        assert len(counts) == len(own.unique())  # consecutive
+        assert (counts[:-1] == size).all()
+        assert (counts[-1:] <= size).all()
+        assert not set(own.tolist()) & set(clusters[target & (groups != group)].tolist())
+
+
+def test_targets_of_a_group_share_a_background() -> None:
+    still = PhaseShift(rate=100.0, max_shift=0.0, mode="circular")
+    objective = Separation(SCHEMA, [still], mix=0.5, sharing=8, grouped=True)
+    n, target = 16, torch.arange(16) % 2 == 0
+    groups = torch.arange(n) // 2 % 2
+    x = torch.where(target, 0.0, torch.arange(n))[:, None, None].expand(n, 2, 50)
+    views = objective.views(x, labels=torch.stack([target, groups], dim=1).float())
+    blend = views.signals.chunk(4)[-1][target].mean(dim=(1, 2))
+    for group in (0, 1):
+        own = blend[groups[target] == group]
+        assert torch.allclose(own, own[0].expand(4), atol=1e-4)
+    assert objective(torch.randn(64, 14), replace(views, labels=None), target=target, groups=groups)
 
 
 def test_groups_are_the_labels_last_column() -> None:

@@ -12,6 +12,7 @@ from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.objectives import separation_terms, terms
 from triptych.objectives.base import LossTerms
+from triptych.objectives.blending import blended, clusters_of
 from triptych.objectives.gather import gather
 from triptych.objectives.separation_labels import Known, known_of
 from triptych.objectives.views import Views, two_views
@@ -64,6 +65,11 @@ class Separation(nn.Module):
         Above 0: the salient latents are aligned with those of a third view, in which every target
         is blended with a background sample of the batch, whose share is uniform from half of
         `mix` to `mix` (below 1). They then agree in nothing of the background. Not in the paper.
+    sharing
+        Above 0, with `mix`: that many targets (of one group) are blended with the same background
+        sample, there are two blended views, each with other ones, and the salient latents are
+        aligned between these and spread among the targets that share one. The background then
+        neither helps to find a target nor to tell it from others. Not in the paper.
     grouped
         Whether samples come in groups (people, records) that differ by more than what is salient:
         the last column of the labels is then the group's number. Salient latents spread within
@@ -90,6 +96,7 @@ class Separation(nn.Module):
         null_pairs: bool = True,
         spread_targets: bool = True,
         mix: float = 0.0,
+        sharing: int = 0,
         grouped: bool = False,
     ) -> None:
         super().__init__()
@@ -100,7 +107,7 @@ class Separation(nn.Module):
         self.uniformity = uniformity
         self.independence: Independence | None = independence
         self.bandwidth = bandwidth
-        self.mix, self.grouped = mix, grouped
+        self.mix, self.sharing, self.grouped = mix, sharing, grouped
         self.null_pairs, self.spread_targets = null_pairs, spread_targets
         self._check()
 
@@ -109,20 +116,22 @@ class Separation(nn.Module):
     ) -> Views:
         """Two views a sample of ``x (n, channels, ...)``, each under its own draw of everything.
 
-        With `mix` there is a third one, and the `labels` are needed, as in ``views.labels``.
+        With `mix` there is a third one, with `sharing` a fourth, and the `labels` are needed, as
+        in ``views.labels``.
         """
         if not self.mix:
             return two_views(x, self.transforms, generator)
         if labels is None:
             raise InputError(f"mix {self.mix:g} blends targets: pass labels, above 0 for targets")
-        target = labels.reshape(len(x), -1)[:, 0] > 0
-        blended, others = x.clone(), x[~target]
-        if len(others) and bool(target.any()):
-            n = int(target.sum())
-            partner = others[torch.randint(len(others), (n,), generator=generator)]
-            share = self.mix * (1 + torch.rand(n, *[1] * (x.ndim - 1), generator=generator)) / 2
-            blended[target] = torch.lerp(x[target], partner, share.to(x.device, x.dtype))
-        return two_views(x, self.transforms, generator, blended)
+        labels = labels.reshape(len(x), -1)
+        target, clusters = labels[:, 0] > 0, None
+        if self.sharing:
+            clusters = clusters_of(target, self.sharing, labels[:, -1] if self.grouped else None)
+        blends = [
+            blended(x, target, self.mix, generator, clusters)
+            for _ in range(2 if self.sharing else 1)
+        ]
+        return two_views(x, self.transforms, generator, *blends)
 
     def forward(
         self,
@@ -162,11 +171,7 @@ class Separation(nn.Module):
         """
         self.schema.check(z, source="the encoder's latents")
         known = known_of(views, len(z), (target, attributes, groups), self.attributes, self.grouped)
-        known = Known(
-            gather(known.target),
-            None if known.attributes is None else gather(known.attributes),
-            None if known.groups is None else gather(known.groups),
-        )
+        known = known.everywhere(self.sharing if not views.pairs else 0)
         pairs = {(name,): views.sides(z, name) for name in views.pairs}
         if not pairs:
             pairs = {tuple(t.name for t in self.transforms): z.chunk(len(z) // views.n)}
@@ -188,17 +193,20 @@ class Separation(nn.Module):
         known: Known,
         moved: tuple[str, ...],
     ) -> dict[str, Tensor]:
-        first, attributes, groups = views[0], known.attributes, known.groups
-        target = known.target > 0
+        target, attributes, groups = known.target > 0, known.attributes, known.groups
+        # spread and aligned between the blended views, if there are two
+        within, learners = (
+            (groups, (0, -1)) if known.clusters is None else (known.clusters, (-2, -1))
+        )
 
-        def sides(blocks: Sequence[Block]) -> tuple[Tensor, Tensor]:
-            second = views[1] if blocks[0].role == "common" else views[-1]
+        def sides(blocks: Sequence[Block], of: tuple[int, int] = (0, -1)) -> tuple[Tensor, Tensor]:
             names = tuple(block.name for block in blocks)
-            return self.schema.select(first, names), self.schema.select(second, names)
+            first, second = (self.schema.select(views[at], names) for at in of)
+            return first, second
 
         found: dict[str, Tensor] = {}
-        common, salient = sides(self.schema.common), sides(self.schema.salient)
-        still = _still(self.schema.common, moved, first)
+        common, salient = sides(self.schema.common, (0, 1)), sides(self.schema.salient)
+        still = _still(self.schema.common, moved, target)
         spreading = slice(None) if self.spread_targets else ~target
         partner = None if groups is None else separation_terms.partners(target, groups)
         found["common/alignment"], found["common/uniformity"] = separation_terms.common_term(
@@ -206,11 +214,13 @@ class Separation(nn.Module):
         )
         learned = [b for b in self.schema.salient if b.name not in self.attributes]
         if learned:
-            pair, still = sides(learned), _still(learned, moved, first)
+            pair, still = sides(learned, learners), _still(learned, moved, target)
             found["salient/alignment"], found["salient/uniformity"] = separation_terms.salient_term(
-                *pair, target, self.bandwidth, still, self.null_pairs, groups
+                *pair, target, self.bandwidth, still, self.null_pairs, within
             )
-            found["background"] = separation_terms.background_term(*pair, target, self.bandwidth)
+            found["background"] = separation_terms.background_term(
+                *sides(learned), target, self.bandwidth
+            )
         for column, (name, kind) in enumerate(self.attributes.items()):
             assert attributes is not None  # known_of
             term = separation_terms.supervised_term(
@@ -261,15 +271,20 @@ class Separation(nn.Module):
                     )
         if not 0 <= self.mix < 1:
             raise InputError(f"mix is {self.mix}; expected at least 0 and below 1")
+        if self.sharing < 0 or (self.sharing and not self.mix):
+            raise InputError(
+                f"sharing is {self.sharing} with mix {self.mix:g}; expected 0, or with mix the "
+                "number of targets that are blended with the same background sample"
+            )
         if self.bandwidth <= 0:
             raise InputError(f"bandwidth is {self.bandwidth}; it must be above 0")
 
 
-def _still(blocks: Sequence[Block], moved: Sequence[str], z: Tensor) -> Tensor:
+def _still(blocks: Sequence[Block], moved: Sequence[str], like: Tensor) -> Tensor:
     """Columns of `blocks` that shall not follow the transforms in which two views differ."""
     kept = [
         all(block.relations.get(name, "invariant") == "invariant" for name in moved)
         for block in blocks
         for _ in range(block.size)
     ]
-    return torch.tensor(kept, device=z.device)
+    return torch.tensor(kept, device=like.device)

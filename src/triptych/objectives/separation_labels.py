@@ -9,15 +9,38 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.objectives.blending import clusters_of
+from triptych.objectives.gather import gather
 from triptych.objectives.views import Views
 
 
 class Known(NamedTuple):
-    """Of n samples: `target` ``(n,)``, 1 or 0 (not every backend gathers bool); others or None."""
+    """Of n samples: `target` ``(n,)``, 1 or 0 (not every backend gathers bool); others or None.
+
+    `clusters` are the targets that share the background blended into them (`clusters_of`).
+    """
 
     target: Tensor
     attributes: Tensor | None
     groups: Tensor | None
+    clusters: Tensor | None = None
+
+    def everywhere(self, sharing: int) -> Known:
+        """Of the samples of every process; with clusters of `sharing` targets, if above 0."""
+        target, attributes, groups = (
+            None if each is None else gather(each)
+            for each in (self.target, self.attributes, self.groups)
+        )
+        clusters = None
+        if sharing:
+            own = clusters_of(self.target > 0, sharing, self.groups)
+            clusters = gather(own)
+            # no cluster reaches over processes: each counts on from the one before
+            clusters = clusters + torch.arange(len(clusters), device=own.device) // len(own) * len(
+                own
+            )
+        assert target is not None
+        return Known(target, attributes, groups, clusters)
 
 
 def known_of(

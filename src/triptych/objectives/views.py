@@ -129,15 +129,15 @@ def two_views(
     x: Tensor,
     transforms: Sequence[Transform],
     generator: Generator | None = None,
-    other: Tensor | None = None,
+    *others: Tensor,
 ) -> Views:
     """Two views of every sample, each under its own draw of every transform; no pairs.
 
-    A third view is of the samples `other`, where they are given.
+    Further views are of the samples `others`, one each.
     """
     views = [
         single_view(each, transforms, identity=False, generator=generator)
-        for each in ((x, x) if other is None else (x, x, other))
+        for each in (x, x, *others)
     ]
     params = {name: torch.cat([view.params[name] for view in views]) for name in views[0].params}
     return Views(torch.cat([view.signals for view in views]), params, {})
