@@ -29,6 +29,7 @@ def loss(**changes: Any) -> CombinedLoss:
         decoder=parts.decoder,
         heads=parts.heads,
         weights=made.weights,
+        augment=made.make_augment(),
     )
 
 
@@ -175,6 +176,28 @@ def test_a_teacher_gives_both_sides_one_soft_target() -> None:
     soft = torch.cat([target, 1 - target], dim=1).repeat(2, 1)
     torch.testing.assert_close(found["teacher"], -(soft * log).sum(dim=1).mean())
     torch.testing.assert_close(found["total"], before["total"] + 2 * found["teacher"])
+
+
+def test_training_samples_are_under_what_augments_them_and_validation_is_not() -> None:
+    plain = loss(objective__name="plain")
+    louder = loss(objective__name="plain", augment=[{"name": "gain", "max_gain": 20.0}])
+    assert [each.name for each in louder.augment] == ["gain"]
+    seen: list[Tensor] = []
+
+    def note(_module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        seen.append(given[0])
+
+    for each in (plain, louder):
+        each.front_end = nn.Identity()  # a standardised window would hide the gain
+        each.front_end.register_forward_pre_hook(note)
+        for mode in (True, False):
+            each.train(mode)(*batch(), generator())
+    before, untouched, after, validation = seen
+    assert torch.equal(before, untouched)
+    assert torch.equal(before, validation)
+    ratio = after.std(dim=(1, 2)) / before.std(dim=(1, 2))
+    assert ratio.log().std() > 0.1  # each sample its own gain
+    assert (ratio.log10().abs() <= 1.001).all()
 
 
 def test_the_invariant_head_reads_what_is_invariant_to_everything() -> None:

@@ -73,6 +73,15 @@ def test_what_learns_from_labels_needs_classes(changes: dict[str, Any]) -> None:
     toys.recipe(**changes, classes=["slow", "fast"])
 
 
+def test_what_augments_samples_needs_no_context() -> None:
+    circular = {"name": "phase_shift", "mode": "circular", "max_shift": 0.1}
+    made = toys.recipe(augment=[circular])
+    assert Recipe.of(made.to_dict()) == made
+    assert made.context_s == toys.recipe().context_s
+    with pytest.raises(InputError, match="augment: phase_shift needs context"):
+        toys.recipe(augment=[{"name": "phase_shift", "max_shift": 0.1}])
+
+
 def test_a_teacher_has_the_same_classes_and_windows() -> None:
     classes = ["slow", "fast"]
     teacher = toys.recipe(classes=classes, objective__name="plain").to_dict()

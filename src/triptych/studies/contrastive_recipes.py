@@ -40,7 +40,7 @@ SEPCLR: dict[str, Any] = {
 OFF: dict[str, Any] = {"grouped": False, "null_radius": 0.0, "sharing": 0}
 SEPCLR_OF_DATA: dict[str, dict[str, Any]] = {
     # A quarter of a batch's targets share the background blended into them (docs/lab-notes.md).
-    "digits": {"independence": "hsic", "sharing": 24},
+    "digits": {"independence": "hsic", "mix": 0.6, "sharing": 24},
     # The paper's own form and weights for supervised attributes: canonical correlation empties a
     # dimension that is slow to learn, here the orientation's (docs/lab-notes.md).
     "sprites": {

@@ -92,6 +92,7 @@ def build_module(recipe: Recipe, parts: Parts, teacher: Model | None = None) -> 
         decoder=parts.decoder,
         heads=parts.heads,
         weights=recipe.weights,
+        augment=recipe.make_augment(),
         teacher=_predictions(teacher) if teacher is not None else None,
         schedule=recipe.schedule,
         settings=recipe.training,

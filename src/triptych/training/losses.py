@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from triptych.objectives import Objective, Views
 from triptych.training.heads import TaskHeads
 from triptych.training.labels import IGNORED
 from triptych.training.settings import Weights
+from triptych.transforms import Transform
 
 Teacher = Callable[[Tensor], Tensor]
 
@@ -43,6 +44,10 @@ class CombinedLoss(nn.Module):
         Classifiers on the latents.
     weights
         As in a recipe.
+    augment
+        Transforms without context that every training sample is under before the objective makes
+        its views of it, e.g. small turns; what the model learns then holds a little beside the
+        training people. Not in validation.
     teacher
         Signals of view 0 ``(n, channels, time)`` → probabilities ``(n, classes)``, which the
         invariant head learns on all views. It is not a part of this module: nothing trains it.
@@ -58,6 +63,7 @@ class CombinedLoss(nn.Module):
         decoder: nn.Module | None = None,
         heads: TaskHeads | None = None,
         weights: Weights | None = None,
+        augment: Sequence[Transform] = (),
         teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
@@ -72,6 +78,7 @@ class CombinedLoss(nn.Module):
         self.objective = objective
         self.heads = heads
         self.weights = weights or Weights()
+        self.augment = tuple(augment)
         self.teacher = teacher
         self._isolates = bool(getattr(objective, "stop_gradient", ()))
         if self._isolates and not hasattr(encoder, "both"):
@@ -119,6 +126,9 @@ class CombinedLoss(nn.Module):
         parts
             Whether structure and task (reconstruction, KL, heads) are wanted.
         """
+        if self.training:
+            for each in self.augment:
+                x = each.apply(x, each.sample(len(x), generator).to(x.device))
         objective = cast(Objective, self.objective)
         blends = getattr(objective, "mix", 0)  # views that depend on who is a target
         drawn = cast(Any, objective).views(x, generator, *[targets] if blends else [])

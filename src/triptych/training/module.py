@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as L
@@ -14,6 +15,7 @@ from triptych.training.heads import TaskHeads
 from triptych.training.losses import CombinedLoss, Teacher
 from triptych.training.seeds import STEP, VALIDATION, generator_of, seed_all
 from triptych.training.settings import Schedule, Training, Weights
+from triptych.transforms import Transform
 
 
 class NonFiniteLossError(InputError):
@@ -30,7 +32,7 @@ class StructuredModule(L.LightningModule):
 
     Parameters
     ----------
-    encoder, objective, schema, front_end, decoder, heads, weights, teacher
+    encoder, objective, schema, front_end, decoder, heads, weights, augment, teacher
         See `CombinedLoss`.
     schedule, settings
         As in a recipe; of `settings` the optimiser's numbers, the epochs and the seed are used.
@@ -53,6 +55,7 @@ class StructuredModule(L.LightningModule):
         weights: Weights | None = None,
         schedule: Schedule = "joint",
         settings: Training | None = None,
+        augment: Sequence[Transform] = (),
         teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
@@ -64,6 +67,7 @@ class StructuredModule(L.LightningModule):
             decoder=decoder,
             heads=heads,
             weights=weights,
+            augment=augment,
             teacher=teacher,
         )
         self.schema = self.loss.schema

@@ -46,6 +46,9 @@ class Recipe(Settings):
     transforms
         ``{name: phase_shift, ...settings}`` each; a crop first. `rate` is the data's if the
         transform has such a setting and it is left out.
+    augment
+        Transforms as above, but none that needs context, that every training sample is under first,
+        before its views are made: what nobody has to be told, such as small turns of a watch.
     latent
         The blocks of the schema, as `Block` takes them.
     decoder
@@ -70,6 +73,7 @@ class Recipe(Settings):
     name: str = Field(min_length=1)
     data: Data
     transforms: tuple[Named, ...] = ()
+    augment: tuple[Named, ...] = ()
     latent: tuple[dict[str, Any], ...]
     encoder: Encoder = Encoder()
     decoder: bool = True
@@ -85,6 +89,11 @@ class Recipe(Settings):
     def _fits(self) -> Self:
         with same_random_state():
             self.make_objective()
+        if needing := [each.name for each in self.make_augment() if context_of(each)]:
+            raise InputError(
+                f"augment: {needing[0]} needs context on both sides of a window; choose a setting "
+                "without (mode: circular), or put it among transforms"
+            )
         if self.classes and len(set(self.classes)) < len(self.classes):
             raise InputError(f"classes names a label twice: {', '.join(self.classes)}")
         if (
@@ -153,6 +162,10 @@ class Recipe(Settings):
     def make_transforms(self) -> tuple[Transform, ...]:
         """Build the transforms, at the data's rate."""
         return tuple(self._transform(each.name, each.settings) for each in self.transforms)
+
+    def make_augment(self) -> tuple[Transform, ...]:
+        """Build what training samples are under first."""
+        return tuple(self._transform(each.name, each.settings) for each in self.augment)
 
     def make_objective(self) -> nn.Module:
         """Build the objective (an `Objective`); its heads start from torch's global state."""
