@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,6 +99,24 @@ def test_every_row_has_a_recipe(data: ImuData, method: str) -> None:
     recipe = Recipe.of(recipe_of(method, data, seed=0)[0])
     assert recipe.length == data.test.signals.shape[-1]
     assert recipe.encoder.settings["widths"] == [48, 64, 96, 96]  # the same terms for all
+
+
+def test_what_is_augmented_has_controls_and_an_augmented_teacher(data: ImuData) -> None:
+    def names(recipe: dict[str, Any]) -> list[str]:
+        return [each["name"] for each in recipe.get("augment", [])]
+
+    found = {method: recipe_of(method, data, seed=0)[0] for method in METHODS}
+    for method, recipe in found.items():
+        assert bool(names(recipe)) == ("augment" in method.split("+") or "scl" in method)
+    assert names(found["exact+augment"]) == ["phase_shift"]  # it cannot see a tilt
+    assert names(found["plain+augment"]) == ["rotation", "phase_shift"]
+    for control in ("plain", "exact"):
+        assert {**found[f"{control}+augment"], "augment": 0, "name": 0} == {
+            **found[control],
+            "augment": 0,
+            "name": 0,
+        }
+    assert found["scl"]["teacher"] == found["exact+augment"]
 
 
 def subject(data: ImuData, test: Windows) -> Measured:

@@ -12,8 +12,10 @@ from triptych.studies.trials import chosen_trials
 METHODS = (
     "random",
     "plain",
+    "plain+augment",
     "augmentation",
     "exact",
+    "exact+augment",
     "canonical",
     "simclr",
     "supcon",
@@ -23,6 +25,10 @@ METHODS = (
     "scl",
     "exact+scl",
 )
+# Training windows of these rows begin anywhere and, where the row can see it, are tilted a little,
+# as watches are worn: nobody has to be told. The two rows that do nothing else are the controls.
+AUGMENTED = ("plain+augment", "exact+augment", *(name for name in METHODS if "scl" in name))
+TILTED = {"name": "rotation", "kind": "tilt", "max_angle": 30.0}
 FROZEN = ("random", "simclr", "supcon")  # heads are fitted on their frozen latents
 # So many that a cell trains within the budget on two idle cores; no clock cuts a training short.
 EPOCHS = {"smoke": 1, "quick": 3, "full": 15}
@@ -69,8 +75,10 @@ def _scl(variation: str, **settings: Any) -> dict[str, Any]:
 CHANGES: dict[str, dict[str, Any]] = {
     "random": {},
     "plain": {},
+    "plain+augment": {},
     "augmentation": {"objective": {"name": "augmentation"}},
     "exact": {"encoder": {"front_end": "rotation_invariants"}},
+    "exact+augment": {"encoder": {"front_end": "rotation_invariants"}},
     "canonical": {"encoder": {"front_end": "gravity_aligned"}},
     "simclr": {"objective": {"name": "simclr", "temperature": 0.1}, "classes": None},
     "supcon": {"objective": {"name": "supcon", "temperature": 0.1}, "weights": {"task": 0.0}},
@@ -105,15 +113,6 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-def _sized(channels: int, length_s: float) -> dict[str, Any]:
-    """What of `exact+scl` depends on the windows: any circular shift, and second-order channels."""
-    shift = {"name": "phase_shift", "mode": "circular", "max_shift": length_s / 2}
-    return {
-        "encoder": {"raw": 18 * channels},
-        "transforms": [shift, {"name": "rotation"}],
-    }
-
-
 _PACE = [
     {"training": {"learning_rate": rate, "weight_decay": decay}, "encoder": {"dropout": dropout}}
     for rate in (2e-3, 5e-3)
@@ -146,7 +145,9 @@ _TAUGHT = [
 
 # Eight trials of each method's own weights, on validation people.
 TRIALS: dict[str, list[dict[str, Any]]] = {
-    **dict.fromkeys(("plain", "augmentation", "exact", "canonical"), _PACE),
+    **dict.fromkeys(
+        ("plain", "plain+augment", "augmentation", "exact", "exact+augment", "canonical"), _PACE
+    ),
     **dict.fromkeys(("simclr", "supcon"), _CONTRAST),
     **dict.fromkeys(("scl-repel", "scl-predict", "scl-equivariant", "scl"), _TAUGHT),
     "exact+scl": _STRUCTURE,
@@ -227,7 +228,13 @@ def recipe_of(
         trial = int(outcome["trial"])
     recipe = changed(base, method, CHANGES, TRIALS, ABLATIONS, trial)
     if recipe.get("weights", {}).get("teacher"):
-        recipe["teacher"], _ = recipe_of("exact", prepared, seed)
+        recipe["teacher"], _ = recipe_of("exact+augment", prepared, seed)
+    shift = {"name": "phase_shift", "mode": "circular", "max_shift": base["data"]["length_s"] / 2}
+    row = method.partition("/")[0]
+    if row in AUGMENTED:
+        recipe["augment"] = [shift] if row == "exact+augment" else [TILTED, shift]
     if method == "exact+scl":
-        recipe = merged(recipe, _sized(windows.signals.shape[1], base["data"]["length_s"]))
+        # what depends on the windows: second-order channels, and any circular shift
+        encoder: dict[str, Any] = {"raw": 18 * windows.signals.shape[1]}
+        recipe = merged(recipe, {"encoder": encoder, "transforms": [shift, {"name": "rotation"}]})
     return recipe, int(outcome["trials"]) if outcome else 0
