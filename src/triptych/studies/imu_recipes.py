@@ -57,16 +57,16 @@ def _scl(variation: str, **settings: Any) -> dict[str, Any]:
     objective = {
         "name": "scl",
         "reference": "original",
-        "weights": {"invariance": 0.0, "alignment": 1.5, "variation": 0.5},
+        "weights": {"invariance": 0.0, "alignment": 1.5, "variation": 1.0},
         **chosen,
     }
     return {
         "latent": _blocks("equivariant" if equivariant else "variant"),
         "objective": objective | settings,
         "weights": {
-            "full_head": 0.5,
+            "full_head": 4.0,
             "original": 0.3,
-            "consistency": 16.0,
+            "consistency": 44.0,
             "teacher": TEACHER,
         },
     }
@@ -88,7 +88,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     # Developed on training people of the first fold (docs/lab-notes.md).
     "scl": merged(
         _scl("equivariant", independence="canonical_correlation", one_sided=True),
-        {"objective": {"weights": {"independence": 3.0}}},
+        {"objective": {"weights": {"independence": 5.0}}},
     ),
     "exact+scl": {
         "objective": {
@@ -138,8 +138,8 @@ _TAUGHT = [
         "weights": {"consistency": consistency, "full_head": full},
         "objective": {"weights": {"alignment": alignment}},
     }
-    for consistency in (8.0, 16.0)
-    for full in (0.3, 0.8)
+    for consistency in (22.0, 44.0)
+    for full in (2.0, 6.0)
     for alignment in (0.5, 1.5)
 ]
 
