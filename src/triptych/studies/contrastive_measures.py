@@ -13,7 +13,8 @@ from torch import Tensor
 from triptych.audit.disentanglement import disentanglement
 from triptych.audit.maps import embedding_map
 from triptych.audit.probes import linear_probe
-from triptych.audit.retrieval import top_k
+from triptych.audit.retrieval import top_k_of
+from triptych.audit.similarity import cosine
 from triptych.audit.statistics import per_subject
 from triptych.studies.contrastive_data import Populations, Samples
 from triptych.studies.scores import Scores
@@ -172,11 +173,21 @@ def _pictures(spaces: tuple[Space, Space], z: Tensor, test: Samples, scores: Sco
         entry: dict[str, Any] = {"query": _drawn(test, int(query))}
         for space in spaces:
             latents = space.of(z)
-            own = np.arange(len(latents))[None] == query
-            found, _ = top_k(latents[query : query + 1], latents, SHOWN, own)
+            near = _nearness(space, latents[query : query + 1], latents)
+            found, _ = top_k_of(near, SHOWN, np.arange(len(latents))[None] == query)
             entry[space.name] = [_drawn(test, int(row)) for row in found[0]]
         shown.append(entry)
     scores.artifacts["neighbours"] = shown
+
+
+def _nearness(space: Space, query: NDArray[Any], latents: NDArray[Any]) -> NDArray[Any]:
+    """Nearness of latents ``(n, d)`` to one query ``(1, d)``, as ``(1, n)``.
+
+    Cosine in the common space, minus the distance in the salient one, where null is a place.
+    """
+    if space.name == "common":
+        return cosine(np.broadcast_to(query, latents.shape), latents)[None]
+    return -np.linalg.norm(latents - query, axis=1)[None]
 
 
 def _drawn(test: Samples, row: int) -> dict[str, Any]:
