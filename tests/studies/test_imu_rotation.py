@@ -107,7 +107,7 @@ def test_what_is_augmented_has_controls_and_an_augmented_teacher(data: ImuData) 
 
     found = {method: recipe_of(method, data, seed=0)[0] for method in METHODS}
     for method, recipe in found.items():
-        assert bool(names(recipe)) == ("augment" in method.split("+") or "scl" in method)
+        assert bool(names(recipe)) == ("augment" in method.split("+") or method == "exact+scl")
     assert names(found["exact+augment"]) == ["phase_shift"]  # it cannot see a tilt
     assert names(found["plain+augment"]) == ["rotation", "phase_shift"]
     for control in ("plain", "exact"):
@@ -116,7 +116,8 @@ def test_what_is_augmented_has_controls_and_an_augmented_teacher(data: ImuData) 
             "augment": 0,
             "name": 0,
         }
-    assert found["scl"]["teacher"] == found["exact+augment"]
+    assert found["scl"]["teacher"] == found["exact"]
+    assert found["exact+scl"]["teacher"] == found["exact+augment"]
 
 
 def subject(data: ImuData, test: Windows) -> Measured:
