@@ -303,7 +303,7 @@ def test_targets_that_share_a_background_are_spread_among_themselves() -> None:
     assert float(found["salient/uniformity"]) == pytest.approx(float(even))
     background = sep.background_term(own[0], own[3], target, 0.5)
     assert float(found["background"]) == pytest.approx(float(background))
-    for options in ({"sharing": 3}, {"mix": 0.5, "sharing": -1}):
+    for options in ({"sharing": 3}, {"mix": 0.5, "sharing": -1}, {"mix": 0.5, "sharing": 2.5}):
         with pytest.raises(InputError, match="sharing is"):
             Separation(SCHEMA, [still], **options)
 

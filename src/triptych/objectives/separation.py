@@ -271,10 +271,10 @@ class Separation(nn.Module):
                     )
         if not 0 <= self.mix < 1:
             raise InputError(f"mix is {self.mix}; expected at least 0 and below 1")
-        if self.sharing < 0 or (self.sharing and not self.mix):
+        if self.sharing < 0 or self.sharing % 1 or (self.sharing and not self.mix):
             raise InputError(
-                f"sharing is {self.sharing} with mix {self.mix:g}; expected 0, or with mix the "
-                "number of targets that are blended with the same background sample"
+                f"sharing is {self.sharing} with mix {self.mix:g}; expected 0, or with mix above 0 "
+                "the whole number of targets that are blended with the same background sample"
             )
         if self.bandwidth <= 0:
             raise InputError(f"bandwidth is {self.bandwidth}; it must be above 0")

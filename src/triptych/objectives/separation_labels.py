@@ -33,12 +33,10 @@ class Known(NamedTuple):
         )
         clusters = None
         if sharing:
-            own = clusters_of(self.target > 0, sharing, self.groups)
-            clusters = gather(own)
+            clusters = gather(clusters_of(self.target > 0, sharing, self.groups))
             # no cluster reaches over processes: each counts on from the one before
-            clusters = clusters + torch.arange(len(clusters), device=own.device) // len(own) * len(
-                own
-            )
+            n, rows = len(self.target), torch.arange(len(clusters), device=clusters.device)
+            clusters = clusters + rows // n * n
         assert target is not None
         return Known(target, attributes, groups, clusters)
 
