@@ -14,7 +14,7 @@ from triptych.studies import study
 from triptych.studies.base import Cell, Options
 from triptych.studies.contrastive_analysis import ContrastiveAnalysis, contrastive_pca
 from triptych.studies.contrastive_data import populations
-from triptych.studies.contrastive_measures import dependence
+from triptych.studies.contrastive_measures import Space, dependence, nearness
 from triptych.studies.contrastive_recipes import ABLATIONS, CHANGES, METHODS, parts_of, recipe_of
 from triptych.studies.runner import run
 
@@ -48,6 +48,15 @@ def test_dependence_is_0_of_independent_latents_and_1_of_a_function():
     c, other = rng.normal(size=(800, 3)), rng.normal(size=(800, 3))
     assert dependence(c, other) < 0.05
     assert dependence(c, np.stack([np.sin(c[:, 0]), c[:, 1] * c[:, 2]], axis=1)) > 0.8
+
+
+def test_the_null_vector_is_a_place_of_the_salient_space_alone():
+    query, null, other = [3.0, 0.0], [0.01, 0.0], [2.5, 1.0]
+    z = np.array([query, null, other])
+    for name, nearest in (("common", 1), ("salient", 2)):
+        near = nearness(Space(name, slice(None)), z[:1], z)
+        assert near.shape == (1, 3)
+        assert near[0, 1:].argmax() + 1 == nearest
 
 
 def test_contrastive_pca_finds_what_only_targets_vary_in():

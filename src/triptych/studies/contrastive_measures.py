@@ -173,14 +173,14 @@ def _pictures(spaces: tuple[Space, Space], z: Tensor, test: Samples, scores: Sco
         entry: dict[str, Any] = {"query": _drawn(test, int(query))}
         for space in spaces:
             latents = space.of(z)
-            near = _nearness(space, latents[query : query + 1], latents)
+            near = nearness(space, latents[query : query + 1], latents)
             found, _ = top_k_of(near, SHOWN, np.arange(len(latents))[None] == query)
             entry[space.name] = [_drawn(test, int(row)) for row in found[0]]
         shown.append(entry)
     scores.artifacts["neighbours"] = shown
 
 
-def _nearness(space: Space, query: NDArray[Any], latents: NDArray[Any]) -> NDArray[Any]:
+def nearness(space: Space, query: NDArray[Any], latents: NDArray[Any]) -> NDArray[Any]:
     """Nearness of latents ``(n, d)`` to one query ``(1, d)``, as ``(1, n)``.
 
     Cosine in the common space, minus the distance in the salient one, where null is a place.
