@@ -57,7 +57,8 @@ class Separation(nn.Module):
         τ of all kernels.
     null_pairs
         Whether the salient uniformity is the paper's, with pairs of two background rows; without
-        them the targets spread sooner (see `separation_terms.salient_term`).
+        them the targets spread sooner (see `separation_terms.salient_term`). With `sharing` or
+        `grouped` targets spread among themselves, without any background.
     spread_targets
         Whether the common uniformity is over all samples, as in the paper, or over the background
         alone (see `separation_terms.common_term`).
