@@ -340,7 +340,11 @@ def test_targets_of_a_group_share_a_background() -> None:
     for group in (0, 1):
         own = blend[groups[target] == group]
         assert torch.allclose(own, own[0].expand(4), atol=1e-4)
-    assert objective(torch.randn(64, 14), replace(views, labels=None), target=target, groups=groups)
+    z = torch.randn(64, 14)
+    found = objective(z, views, target=target, groups=groups).terms
+    clusters = clusters_of(target, 8, groups)  # one a group
+    _, even = sep.salient_term(*z[:, 4:7].chunk(4)[2:], target, 0.5, groups=clusters)
+    assert found["salient/uniformity"].item() == pytest.approx(even.item())
 
 
 def test_groups_are_the_labels_last_column() -> None:

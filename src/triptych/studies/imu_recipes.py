@@ -227,12 +227,12 @@ def recipe_of(
     outcome = chosen_trials("imu").get(method.partition("/")[0])
     if trial is None and outcome:
         trial = int(outcome["trial"])
+    row = method.partition("/")[0]
     recipe = changed(base, method, CHANGES, TRIALS, ABLATIONS, trial)
     if recipe.get("weights", {}).get("teacher"):
-        teacher = "exact+augment" if method.partition("/")[0] in AUGMENTED else "exact"
+        teacher = "exact+augment" if row in AUGMENTED else "exact"
         recipe["teacher"], _ = recipe_of(teacher, prepared, seed)
     shift = {"name": "phase_shift", "mode": "circular", "max_shift": base["data"]["length_s"] / 2}
-    row = method.partition("/")[0]
     if row in AUGMENTED:
         recipe["augment"] = [shift] if row == "exact+augment" else [TILTED, shift]
     if method == "exact+scl":
