@@ -40,7 +40,9 @@ class Block:
     null_radius
         Of a salient block: latents shorter than this *are* the null vector s' = 0, all others are
         as much shorter (a soft threshold on the length). What is a little off the null vector
-        would still tell one background from another. 0: no threshold.
+        would still tell one background from another. 0: no threshold. Keep it well below the
+        length that untrained latents have: a null vector has no gradient, so a block that is null
+        everywhere stays so.
 
     Raises
     ------

@@ -109,9 +109,10 @@ class ContrastiveAnalysis(Study[Populations]):
         ]
 
     def key(self, prepared: Populations, cell: Cell) -> Mapping[str, Any]:
-        """The recipe and the numbers of samples."""
+        """The recipe, the numbers of samples, and how long signals are."""
         recipe = recipe_of(self.changes[cell.method], prepared)
-        return {"recipe": recipe, "samples": [len(prepared.train.x), len(prepared.test.x)]}
+        key = {"recipe": recipe, "samples": [len(prepared.train.x), len(prepared.test.x)]}
+        return key | ({"length": prepared.train.x.shape[-1]} if prepared.rate else {})
 
     def compute(self, prepared: Populations, cell: Cell, progress: Progress) -> CellResult:
         """Train one method and measure both of its spaces."""
@@ -197,12 +198,19 @@ class ContrastiveAblation(ContrastiveAnalysis):
 
     def cells(self, prepared: Populations) -> Sequence[Cell]:
         """Without the rows that take away what the data set's recipe does not have."""
-        whole = recipe_of(self.changes[self.focus], prepared)
+        whole = _acting(recipe_of(self.changes[self.focus], prepared))
         return [
             cell
             for cell in super().cells(prepared)
-            if cell.method == self.focus or recipe_of(self.changes[cell.method], prepared) != whole
+            if cell.method == self.focus
+            or _acting(recipe_of(self.changes[cell.method], prepared)) != whole
         ]
+
+
+def _acting(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's settings but those without effect: null pairs where targets spread alone."""
+    idle = ("null_pairs",) if recipe.get("sharing") or recipe.get("grouped") else ()
+    return {name: value for name, value in recipe.items() if name not in idle}
 
 
 def _trained(

@@ -31,7 +31,8 @@ DATASETS = ("digits", "mitdb", "sprites")
 IMAGES = {"smoke": (300, 300), "quick": (4000, 2000), "full": (6000, 4000)}  # train, test
 BEATS = {"smoke": (10, 10), "quick": (150, 60), "full": (300, 100)}  # a class a record: N, others
 GROUPS = 20  # of test images, in place of people
-RATE, LENGTH_S, CONTEXT_S, GAP_S = 200.0, 1.0, 0.1, 30.0
+# Two seconds, so that a window shows how soon its beat comes after the one before.
+RATE, LENGTH_S, CONTEXT_S, GAP_S = 200.0, 2.0, 0.1, 30.0
 CLASSES = ("S", "V", "F")
 SPRITES: dict[str, Kind] = {
     name: "discrete" if name == "shape" else "continuous" for name in sprites.ATTRIBUTES
