@@ -22,6 +22,7 @@ INFO: dict[str, Any] = {
             "objective": {"name": "plain"},
             "encoder": {"front_end": "canonical_phase"},
         },
+        "full_teacher": {"name": "tilted", "objective": {"name": "plain"}},
     },
     "data": {
         "title": "simulated ECG of 4 virtual people",
@@ -61,6 +62,7 @@ def test_everything_that_a_model_holds_is_said() -> None:
     assert facts["training"] == "12 epochs of at most 30, the weights of epoch 9 were kept"
     assert facts["trials"] == "8 recipes tried on validation people, this one chosen"
     assert facts["taught by"] == "'exact' (plain, front-end canonical_phase), trained first"
+    assert facts["full head taught by"] == "'tilted' (plain), trained first"
     assert facts["objective"] == "scl (weights (alignment 1))"
     assert facts["notes"] == "all is simulated"
     assert "decoder" not in facts

@@ -117,7 +117,9 @@ def test_what_is_augmented_has_controls_and_an_augmented_teacher(data: ImuData) 
             "name": 0,
         }
     assert found["scl"]["teacher"] == found["exact"]
-    assert found["exact+scl"]["teacher"] == found["exact+augment"]
+    for method in ("scl+augment", "exact+scl"):
+        assert found[method]["teacher"] == found["exact+augment"]
+    assert found["scl+augment"]["full_teacher"] == found["plain+augment"]
 
 
 def subject(data: ImuData, test: Windows) -> Measured:

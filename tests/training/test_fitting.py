@@ -121,6 +121,31 @@ def test_a_teacher_is_trained_first_and_resumed(tmp_path: Path) -> None:
     assert equal(Model.load(tmp_path / "b" / "teacher"), run(plain).model)
 
 
+def test_a_training_stopped_in_its_second_teacher_is_resumed(tmp_path: Path) -> None:
+    classes = ["slow", "fast"]
+    plain = toys.recipe(classes=classes, objective__name="plain", decoder=False)
+    other = toys.recipe(classes=classes, objective__name="plain", decoder=False, training__seed=7)
+    taught = toys.recipe(
+        classes=classes,
+        decoder=False,
+        teacher=plain.to_dict(),
+        full_teacher=other.to_dict(),
+        weights__teacher=2.0,
+        weights__full_teacher=2.0,
+    )
+    whole = run(taught)
+    assert {"validation/teacher", "validation/full_teacher"} <= set(whole.history[0])
+
+    def interrupt(module: StructuredModule) -> None:
+        raise KeyboardInterrupt
+
+    run(plain, out=tmp_path / "b" / "teacher")
+    with pytest.raises(KeyboardInterrupt):
+        run(other, out=tmp_path / "b" / "full_teacher", callbacks=[Stop(1, 1, interrupt)])
+    resumed = run(taught, out=tmp_path / "b", resume=True)
+    assert equal(whole.model, resumed.model)
+
+
 def test_what_is_written(tmp_path: Path) -> None:
     fitted = run(toys.recipe(classes=["slow", "fast"]), out=tmp_path, channels=["II"])
     loaded = Model.load(tmp_path)

@@ -178,6 +178,33 @@ def test_a_teacher_gives_both_sides_one_soft_target() -> None:
     torch.testing.assert_close(found["total"], before["total"] + 2 * found["teacher"])
 
 
+@pytest.mark.parametrize("both", [True, False])
+def test_the_full_head_learns_the_mean_of_both_teachers_from_the_original(both: bool) -> None:
+    made = loss(classes=["slow", "fast"], decoder=False)
+    made.weights = Weights(teacher=2.0, full_teacher=3.0)
+    before = made(*batch(), generator())["total"]
+    p, q = torch.rand(2, 8, 1, generator=generator())
+    first, second = (torch.cat([each, 1 - each], dim=1) for each in (p, q))
+    made.teacher = (lambda x: first) if both else None
+    made.full_teacher = lambda x: second
+    found = made(*batch(), generator())
+    views = made.objective.views(batch()[0], generator())
+    assert made.heads is not None
+    z = made.latents(views.signals[:8])
+    log = made.heads.full(z).log_softmax(dim=1)
+    soft = (first + second) / 2 if both else second
+    torch.testing.assert_close(found["full_teacher"], -(soft * log).sum(dim=1).mean())
+    rest = 2 * found["teacher"] if both else 0
+    torch.testing.assert_close(found["total"], before + rest + 3 * found["full_teacher"])
+    # as in the full head's own loss, what is invariant is read and not moved
+    z = z.detach().requires_grad_()
+    made.heads.full_taught(z, soft).backward()
+    assert z.grad is not None
+    moved = made.schema.split(z.grad)
+    inside = made.heads.invariant.blocks
+    assert all((moved[name] == 0).all() == (name in inside) for name in made.schema.names)
+
+
 def test_training_samples_are_under_what_augments_them_and_validation_is_not() -> None:
     plain = loss(objective__name="plain")
     louder = loss(objective__name="plain", augment=[{"name": "gain", "max_gain": 20.0}])

@@ -98,6 +98,21 @@ def test_a_teacher_has_the_same_classes_and_windows() -> None:
         toys.recipe(classes=classes, teacher=teacher | {"clases": 1}, weights__teacher=1.0)
 
 
+def test_the_full_head_can_have_a_teacher_of_its_own() -> None:
+    classes = ["slow", "fast"]
+    teacher = toys.recipe(classes=classes, objective__name="plain")
+    taught = {"full_teacher": teacher.to_dict(), "weights__full_teacher": 1.0}
+    alone = toys.recipe(classes=classes, **taught)
+    assert alone.teachers == {"full_teacher": teacher}
+    both = toys.recipe(classes=classes, teacher=teacher.to_dict(), weights__teacher=1.0, **taught)
+    assert list(both.teachers) == ["teacher", "full_teacher"]
+    assert toys.recipe(classes=classes).teachers == {}
+    with pytest.raises(InputError, match=r"full_teacher and weights\.full_teacher above 0 need"):
+        toys.recipe(classes=classes, weights__full_teacher=1.0)
+    with pytest.raises(InputError, match="the same classes in the same order"):
+        toys.recipe(classes=["fast", "slow"], **taught)
+
+
 def test_separation_needs_a_background_and_nothing_else() -> None:
     apart = {"latent": toys.POPULATIONS, "objective__name": "separation"}
     with pytest.raises(InputError, match=r"needs objective\.background"):

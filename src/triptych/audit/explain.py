@@ -91,6 +91,7 @@ def explain(model: Model, box: GlassBox | None = None, measured: str = "") -> Ex
         "objective": _named([recipe["objective"]]) if "objective" in recipe else None,
         "weights of the loss": _settings(_mapping(recipe, "weights")),
         "taught by": _teacher(_mapping(recipe, "teacher")),
+        "full head taught by": _teacher(_mapping(recipe, "full_teacher")),
         "training": _training(_mapping(info, "training"), _mapping(recipe, "training")),
         "trials": _trials(recipe),
         "made with": _settings(_mapping(info, "versions")),
@@ -175,8 +176,9 @@ def _teacher(recipe: Mapping[str, Any]) -> str:
         return ""
     objective, encoder = _mapping(recipe, "objective"), _mapping(recipe, "encoder")
     chosen = encoder.get("front_end")
-    told = _named([chosen if isinstance(chosen, Mapping) else {"name": chosen}])
-    return f"{recipe.get('name')!r} ({objective.get('name')}, front-end {told}), trained first"
+    told = _named([chosen if isinstance(chosen, Mapping) else {"name": chosen}]) if chosen else ""
+    what = f"{objective.get('name')}{told and f', front-end {told}'}"
+    return f"{recipe.get('name')!r} ({what}), trained first"
 
 
 def _trials(recipe: Mapping[str, Any]) -> str:

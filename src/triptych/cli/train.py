@@ -12,7 +12,7 @@ from triptych.cli.options import Device
 from triptych.cli.show import note, say
 
 if TYPE_CHECKING:
-    from triptych.training import Prepared
+    from triptych.training import Prepared, Recipe
 
 
 def register(app: typer.Typer) -> None:
@@ -58,7 +58,7 @@ def train(
         f"Training {plan.name}: {plan.objective.name} on {prepared.title}, "
         f"{_count(train)} for training and {_count(validation)} for validation, at most "
         f"{plan.training.epochs} epochs"
-        f"{f'; its teacher, {plan.teacher.name}, comes first' if plan.teacher else ''}."
+        f"{_taught(plan)}."
     )
     try:
         fitted = fit(
@@ -103,6 +103,12 @@ def _origin(prepared: Prepared) -> dict[str, Any]:
         },
         "versions": {"triptych": __version__, "torch": version("torch")},
     }
+
+
+def _taught(plan: Recipe) -> str:
+    names = " and ".join(each.name for each in plan.teachers.values())
+    words = {0: "", 1: f"; its teacher, {names}, comes first"}
+    return words.get(len(plan.teachers), f"; its teachers, {names}, come first")
 
 
 def _count(windows: Any) -> str:

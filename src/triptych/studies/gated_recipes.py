@@ -98,7 +98,11 @@ def _scl(kind: str, transforms: list[str], gated: bool) -> dict[str, Any]:
     if gated:
         block["gate"] = GATE
     change = {"name": "change", "size": 16, "variant_to": [HEADLINE[kind]]}
-    objective = {"name": "scl", "variation": "predict", "temperature": 0.2}
+    objective: dict[str, Any] = {"name": "scl", "variation": "predict", "temperature": 0.2}
+    if gated:
+        # Cosines of non-negative latents span half of the range: at SCL's own temperature and
+        # alignment windows of one class become alike (docs/lab-notes.md).
+        objective |= {"temperature": 0.07, "weights": {"alignment": 3.0}}
     return {"latent": [block, change], "objective": objective}
 
 

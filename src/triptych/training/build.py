@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +80,10 @@ def _front_end(recipe: Recipe, channels: int, length: int) -> tuple[nn.Sequentia
     return nn.Sequential(*before, front_end), front_end.shape(channels, length)
 
 
-def build_module(recipe: Recipe, parts: Parts, teacher: Model | None = None) -> StructuredModule:
-    """Put the parts into the Lightning module, and the trained model of `recipe.teacher` beside."""
+def build_module(
+    recipe: Recipe, parts: Parts, teachers: Mapping[str, Model] | None = None
+) -> StructuredModule:
+    """Put the parts into the Lightning module, the trained models of `recipe.teachers` beside."""
     from triptych.training.module import StructuredModule
 
     return StructuredModule(
@@ -93,7 +95,7 @@ def build_module(recipe: Recipe, parts: Parts, teacher: Model | None = None) -> 
         heads=parts.heads,
         weights=recipe.weights,
         augment=recipe.make_augment(),
-        teacher=_predictions(teacher) if teacher is not None else None,
+        **{name: _predictions(model) for name, model in (teachers or {}).items()},
         schedule=recipe.schedule,
         settings=recipe.training,
     )

@@ -12,8 +12,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from triptych.errors import InputError
 from triptych.files import write_atomically
 from triptych.training.keeper import CHECKPOINT, Keeper
-
-TEACHER = "teacher"  # the folder, in a training's, of the model that teaches it
+from triptych.training.recipe import TEACHERS
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -43,8 +42,9 @@ def find_checkpoint(folder: Path | None, keeper: Keeper, resume: bool) -> Path |
             raise InputError("resume needs the folder of the training; pass out=...")
         return None
     there = sorted(each.name for each in folder.glob("[!.]*"))
-    if there == [TEACHER] and (folder / TEACHER / CHECKPOINT).exists():
-        there = []  # stopped while the teacher was trained
+    taught = [each for each in TEACHERS if (folder / each / CHECKPOINT).exists()]
+    if set(there) <= set(taught):
+        there = []  # stopped while a teacher was trained
     if there and not {CHECKPOINT, "model.json"} & set(there):
         raise InputError(
             f"{folder} holds {there[0]!r} and no model; choose a folder that is new, empty, or of "

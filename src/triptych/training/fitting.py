@@ -22,7 +22,7 @@ from triptych.training.batches import (
     trimmed,
 )
 from triptych.training.build import build, build_model, build_module
-from triptych.training.checkpoints import TEACHER, find_checkpoint
+from triptych.training.checkpoints import find_checkpoint
 from triptych.training.keeper import Keeper
 from triptych.training.labels import labels_of
 from triptych.training.module import NonFiniteLossError, StructuredModule
@@ -84,14 +84,14 @@ def fit(
     Parameters
     ----------
     recipe
-        What to train and how; its `data` only describes the windows here. Its `teacher` is trained
+        What to train and how; its `data` only describes the windows here. Its teachers are trained
         first.
     train, validation
         Windows at the recipe's rate and length, with at least its transforms' context. Without
         validation the last epoch is kept.
     out
         Folder for the model, ``recipe.yaml``, ``log.csv`` and ``checkpoint.ckpt``, and for the
-        same of a teacher in ``teacher``.
+        same of teachers in ``teacher`` and ``full_teacher``.
     resume
         Continue after the last whole epoch of `out`; start anew where nothing is there.
     device
@@ -126,24 +126,25 @@ def fit(
     settings = recipe.training
     keeper = Keeper(folder, origin, settings.patience, settings.minutes)
     checkpoint = find_checkpoint(folder, keeper, resume)
-    teacher: Model | None = None
-    if recipe.teacher is not None:
-        teacher = fit(
-            recipe.teacher,
+    teachers = {
+        name: fit(
+            each,
             train,
             validation,
-            out=folder / TEACHER if folder is not None else None,
+            out=folder / name if folder is not None else None,
             resume=resume,
             device=device,
             progress=progress,
             channels=channels,
             shared_people=shared_people,
         ).model
+        for name, each in recipe.teachers.items()
+    }
     lines = [ProgressLine(recipe.name)] if progress else []
     with same_random_state(), quiet(), interruptible():
         seed_all(torch.device("cpu"), settings.seed)
         parts = build(recipe, train.signals.shape[1], recipe.length)
-        module = build_module(recipe, parts, teacher)
+        module = build_module(recipe, parts, teachers)
         trainer = make_trainer(
             settings,
             device,

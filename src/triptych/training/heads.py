@@ -61,18 +61,13 @@ class TaskHeads(nn.Module):
         original
             Weight of view 0's rows in the invariant head's mean; the other views' is 1.
         """
-        inside = self.invariant.blocks
-        parts = self.schema.split(z[:n])
-        upright = torch.cat(
-            [part.detach() if name in inside else part for name, part in parts.items()], dim=1
-        )
         repeated = targets.repeat(len(z) // n)
         weight = (repeated != ignored).to(z.dtype)
         weight[:n] *= original if len(z) > n else 1.0  # alone, it is all there is
         return {
             "invariant": _cross_entropy(self.invariant(z), repeated, ignored, weight),
             "full": _cross_entropy(
-                self.full(upright), targets, ignored, (targets != ignored).to(z.dtype)
+                self._full(z, n), targets, ignored, (targets != ignored).to(z.dtype)
             ),
         }
 
@@ -90,6 +85,18 @@ class TaskHeads(nn.Module):
         soft = predicted.repeat(len(z) // len(predicted), 1)
         each = functional.cross_entropy(self.invariant(z), soft, reduction="none")
         return weighted_mean(each, torch.ones_like(each))
+
+    def full_taught(self, z: Tensor, predicted: Tensor) -> Tensor:
+        """Cross-entropy of the full head on view 0 with predictions, otherwise as `taught`."""
+        each = functional.cross_entropy(self._full(z, len(predicted)), predicted, reduction="none")
+        return weighted_mean(each, torch.ones_like(each))
+
+    def _full(self, z: Tensor, n: int) -> Tensor:
+        """Logits of the full head on view 0, whose gradient stops at the invariant blocks."""
+        inside, parts = self.invariant.blocks, self.schema.split(z[:n])
+        return self.full(
+            torch.cat([p.detach() if name in inside else p for name, p in parts.items()], dim=1)
+        )
 
     def consistency(self, z: Tensor, views: Views) -> dict[str, Tensor]:
         """Disagreement of the invariant head's predictions on the two sides of each pair.

@@ -51,6 +51,8 @@ class CombinedLoss(nn.Module):
     teacher
         Signals of view 0 ``(n, channels, time)`` → probabilities ``(n, classes)``, which the
         invariant head learns on all views. It is not a part of this module: nothing trains it.
+    full_teacher
+        The same for the full head, on view 0; beside a `teacher` the mean of both is learned.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class CombinedLoss(nn.Module):
         weights: Weights | None = None,
         augment: Sequence[Transform] = (),
         teacher: Teacher | None = None,
+        full_teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         found = schema or getattr(objective, "schema", None) or getattr(encoder, "schema", None)
@@ -79,7 +82,7 @@ class CombinedLoss(nn.Module):
         self.heads = heads
         self.weights = weights or Weights()
         self.augment = tuple(augment)
-        self.teacher = teacher
+        self.teacher, self.full_teacher = teacher, full_teacher
         self._isolates = bool(getattr(objective, "stop_gradient", ()))
         if self._isolates and not hasattr(encoder, "both"):
             raise InputError(
@@ -178,11 +181,25 @@ class CombinedLoss(nn.Module):
             for name, loss in losses.items():
                 found[f"task/{name}"] = loss
                 total = total + self.weights.task * share[name] * loss
-        if self.heads is not None and self.teacher is not None:
-            found["teacher"] = self.heads.taught(z, self.teacher(views.signals[:n]))
-            total = total + self.weights.teacher * found["teacher"]
+        if self.heads is not None:
+            total = total + self._taught(self.heads, z, views.signals[:n], found)
         if self.heads is not None and self.weights.consistency:
             for name, loss in self.heads.consistency(z, views).items():
                 found[f"consistency/{name}"] = loss
                 total = total + self.weights.consistency * loss
+        return total
+
+    def _taught(
+        self, heads: TaskHeads, z: Tensor, original: Tensor, found: dict[str, Tensor]
+    ) -> Tensor:
+        """What the heads have to learn of their teachers, weighted."""
+        total, known = z.new_zeros(()), list[Tensor]()
+        if self.teacher is not None:
+            known.append(self.teacher(original))
+            found["teacher"] = heads.taught(z, known[0])
+            total = total + self.weights.teacher * found["teacher"]
+        if self.full_teacher is not None:
+            known.append(self.full_teacher(original))
+            found["full_teacher"] = heads.full_taught(z, torch.stack(known).mean(dim=0))
+            total = total + self.weights.full_teacher * found["full_teacher"]
         return total

@@ -32,7 +32,7 @@ class StructuredModule(L.LightningModule):
 
     Parameters
     ----------
-    encoder, objective, schema, front_end, decoder, heads, weights, augment, teacher
+    encoder, objective, schema, front_end, decoder, heads, weights, augment, teacher, full_teacher
         See `CombinedLoss`.
     schedule, settings
         As in a recipe; of `settings` the optimiser's numbers, the epochs and the seed are used.
@@ -57,6 +57,7 @@ class StructuredModule(L.LightningModule):
         settings: Training | None = None,
         augment: Sequence[Transform] = (),
         teacher: Teacher | None = None,
+        full_teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.loss = CombinedLoss(
@@ -69,6 +70,7 @@ class StructuredModule(L.LightningModule):
             weights=weights,
             augment=augment,
             teacher=teacher,
+            full_teacher=full_teacher,
         )
         self.schema = self.loss.schema
         self.schedule: Schedule = schedule

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -30,6 +30,9 @@ from triptych.training.settings import (
     Weights,
 )
 from triptych.transforms import Transform, context_of
+
+# fields that are recipes themselves; a training keeps each in a folder of that name
+TEACHERS = ("teacher", "full_teacher")
 
 
 class Recipe(Settings):
@@ -63,6 +66,10 @@ class Recipe(Settings):
         A recipe that is trained first, on the same windows; its invariant head's probabilities are
         soft targets of this one's (`weights.teacher`). Worth it where a guarantee is robust and a
         network of one's own is not: the exact front-end teaches, and is not needed afterwards.
+    full_teacher
+        The same for the full head, which learns from view 0 (`weights.full_teacher`); beside a
+        `teacher` it learns the mean of what both predict. Teaching pays with several times the
+        epochs (Beyer et al., CVPR 2022, arXiv 2106.05237).
     trials
         How many recipes were tried on validation people before this one was chosen: for the
         record, the model says it; 0: none that anybody wrote down.
@@ -83,6 +90,7 @@ class Recipe(Settings):
     schedule: Schedule = "joint"
     training: Training = Training()
     teacher: Recipe | None = None
+    full_teacher: Recipe | None = None
     trials: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -123,19 +131,23 @@ class Recipe(Settings):
             raise InputError(
                 "supervised contrast and weights.consistency need labels and heads; name classes"
             )
-        self._fits_teacher()
+        for name in TEACHERS:
+            self._fits_teacher(name)
         return self
 
-    def _fits_teacher(self) -> None:
-        if self.teacher is None and not self.weights.teacher:
+    @property
+    def teachers(self) -> dict[str, Recipe]:
+        """The recipes that are trained first, by the names of their fields."""
+        found = {name: cast("Recipe | None", getattr(self, name)) for name in TEACHERS}
+        return {name: each for name, each in found.items() if each is not None}
+
+    def _fits_teacher(self, name: str) -> None:
+        teacher, weight = self.teachers.get(name), getattr(self.weights, name)
+        if teacher is None and not weight:
             return
-        if self.teacher is None or not self.weights.teacher:
-            raise InputError(
-                "teacher and weights.teacher above 0 need each other; set both or none"
-            )
-        wanted, given = (
-            (each.classes, each.length, each.data.rate) for each in (self, self.teacher)
-        )
+        if teacher is None or not weight:
+            raise InputError(f"{name} and weights.{name} above 0 need each other; set both or none")
+        wanted, given = ((each.classes, each.length, each.data.rate) for each in (self, teacher))
         if not self.classes or given != wanted:
             raise InputError(
                 "a teacher needs the same classes in the same order, window length and rate as the "

@@ -87,8 +87,9 @@ class Weights(Settings):
     """Weights of the parts of the loss; *task* is what the heads learn from labels.
 
     *invariant_head* and *full_head* multiply the task's two cross-entropies, *original* the rows of
-    view 0 in the invariant head's: below 1, it looks more at the transformed sides. *teacher* is on
-    the invariant head's cross-entropy with the predictions of the recipe's `teacher`.
+    view 0 in the invariant head's: below 1, it looks more at the transformed sides. *teacher* and
+    *full_teacher* are on the cross-entropy of the invariant and of the full head with what the
+    recipe's `teacher` and `full_teacher` predict.
     *consistency* draws the invariant head's predictions on both sides of a pair together; *gate*
     is on the KL of each gated block's gates to their prior. It is not multiplied by *structure*:
     the prior is the block's, whatever the objective, so λ means the same under every one of them.
@@ -102,6 +103,7 @@ class Weights(Settings):
     full_head: float = Field(default=1.0, ge=0)
     original: float = Field(default=1.0, ge=0)
     teacher: float = Field(default=0.0, ge=0)
+    full_teacher: float = Field(default=0.0, ge=0)
     consistency: float = Field(default=0.0, ge=0)
     gate: float = Field(default=3e-5, ge=0)
 
