@@ -95,12 +95,16 @@ CHANGES: dict[str, dict[str, Any]] = {
         {"objective": {"weights": {"independence": 3.0}}},
     ),
     # Both heads are taught: the invariant one by the row exact+augment, the full one by the mean of
-    # this and plain+augment.
+    # this and plain+augment. NT-Xent leaves the activity block no faint directions for the
+    # orientation to hide in (docs/lab-notes.md, fifth round).
     "scl+augment": merged(
         _scl("equivariant", independence="canonical_correlation", one_sided=True),
         {
-            "objective": {"weights": {"independence": 8.0}},
-            "weights": {"full_head": 1.0, "full_teacher": 8.0, "consistency": 12.0},
+            "objective": {
+                "temperature": 0.1,
+                "weights": {"invariance": 0.3, "independence": 8.0},
+            },
+            "weights": {"full_head": 1.0, "full_teacher": 8.0},
         },
     ),
     "exact+scl": {
