@@ -188,6 +188,27 @@ def test_training_says_what_it_does_and_where_the_model_lies(world: World) -> No
     assert info["data"]["train"] == {"people": 3, "windows": 48}
 
 
+def test_a_training_that_ends_with_a_silent_block_says_so(world: World, run: Run) -> None:
+    recipe = Recipe.read(world.recipe).to_dict()
+    recipe |= {
+        "data": recipe["data"] | {"validation_fraction": 0.5},
+        "latent": [
+            {"name": "shared", "size": 4, "role": "common"},
+            {"name": "own", "size": 2, "role": "salient", "null_radius": 1e6},
+        ],
+        "objective": {"name": "separation", "background": ["well"]},
+        "classes": None,
+        "decoder": False,
+    }
+    path = world.recipe.with_name("silent.yaml")
+    Recipe.of(recipe).write(path)
+    out = world.model.with_name("silent")
+    answer = run("train", str(path), "--data", str(world.own), "--out", str(out))
+    assert answer.code == 0, answer.err
+    assert "note: block 'own' is null for every window" in answer.err
+    assert "lower it" in answer.err
+
+
 def test_a_recipe_to_start_from_is_printed(run: Run, tmp_path: Path) -> None:
     answer = run("train", "--example")
     assert answer.code == 0

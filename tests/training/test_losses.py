@@ -205,6 +205,21 @@ def test_the_full_head_learns_the_mean_of_both_teachers_from_the_original(both: 
     assert all((moved[name] == 0).all() == (name in inside) for name in made.schema.names)
 
 
+def test_what_is_null_is_counted_and_costs_nothing() -> None:
+    blocks = [
+        {"name": "shared", "size": 4, "role": "common"},
+        {"name": "own", "size": 2, "role": "salient", "null_radius": 1e6},
+    ]
+    objective = {"name": "separation", "background": ["slow"], "independence": None}
+    made = loss(latent=blocks, objective=objective, decoder=False)
+    found = made(*batch(), generator())
+    assert found["null/own"] == 1
+    assert "null/shared" not in found
+    total = found["common/alignment"] + 2 * found["common/uniformity"]  # uniformity has weight 2
+    total = total + found["salient/alignment"] + 2 * found["salient/uniformity"]
+    torch.testing.assert_close(found["total"], total + found["background"])
+
+
 def test_training_samples_are_under_what_augments_them_and_validation_is_not() -> None:
     plain = loss(objective__name="plain")
     louder = loss(objective__name="plain", augment=[{"name": "gain", "max_gain": 20.0}])

@@ -12,7 +12,7 @@ from triptych.cli.options import Device
 from triptych.cli.show import note, say
 
 if TYPE_CHECKING:
-    from triptych.training import Prepared, Recipe
+    from triptych.training import Fitted, Prepared, Recipe
 
 
 def register(app: typer.Typer) -> None:
@@ -80,6 +80,7 @@ def train(
         f"{fitted.epochs} epochs in {fitted.seconds:.0f} s; the weights of epoch "
         f"{fitted.best_epoch} are kept (validation loss {fitted.best_validation:.4g})."
     )
+    note(_silent(fitted))
     say(f"The model is in {out}; `triptych explain {out}` says what it is.")
 
 
@@ -103,6 +104,19 @@ def _origin(prepared: Prepared) -> dict[str, Any]:
         },
         "versions": {"triptych": __version__, "torch": version("torch")},
     }
+
+
+def _silent(fitted: Fitted) -> list[str]:
+    """Blocks that ended at their null vector for every window, and what to do about it."""
+    kept = fitted.history[fitted.best_epoch - 1]
+    sides = ("validation/null/", "train/null/")
+    found = {side: [k for k in kept if k.startswith(side)] for side in sides}
+    names = [k.split("/")[-1] for k in found[sides[0]] or found[sides[1]] if kept[k] >= 1]
+    return [
+        f"block {name!r} is null for every window, so it says nothing: its null_radius is more "
+        "than the training can overcome; lower it"
+        for name in names
+    ]
 
 
 def _taught(plan: Recipe) -> str:

@@ -120,6 +120,9 @@ class CombinedLoss(nn.Module):
     ) -> dict[str, Tensor]:
         """Every loss term by name, and their weighted sum as ``total``.
 
+        ``null/…`` beside them is the share of rows at the null vector of a block with a null
+        radius, and in no sum.
+
         Parameters
         ----------
         x, targets
@@ -148,6 +151,10 @@ class CombinedLoss(nn.Module):
         for name, probability in probabilities.items():
             found[f"gate/{name}"] = cast(BernoulliGate, self.schema[name].gate).kl(probability)
             total = total + self.weights.gate * found[f"gate/{name}"]
+        for block in self.schema.blocks:
+            if block.null_radius:  # a figure, not a loss: 1 is a block that says nothing any more
+                silent = (self.schema.select(z, (block.name,)) == 0).all(dim=1)
+                found[f"null/{block.name}"] = silent.to(z.dtype).mean()
         return {**found, "total": total}
 
     def _encode(self, seen: Tensor) -> Outputs:
