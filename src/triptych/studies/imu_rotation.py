@@ -189,16 +189,17 @@ class ImuRotation(Study[ImuData]):
     def conclude(self, results: Mapping[str, Any]) -> str:
         """Say what became of the accuracy when the sensor is turned."""
         found = {row["method"]: row["metrics"] for row in results["summary"]}
-        if not {"plain", "scl"} <= set(found):
+        chosen = next((name for name in ("scl+augment", "scl") if name in found), None)
+        if "plain" not in found or chosen is None:
             return ""
-        plain, scl = found["plain"], found["scl"]
+        plain, scl = found["plain"], found[chosen]
 
         def percent(row: Mapping[str, Any], name: str) -> str:
             return f"{100 * row[name]['mean']:.0f} %"
 
         return (
             f"Turned at random, a plain classifier falls from {percent(plain, 'accuracy')} to "
-            f"{percent(plain, 'accuracy_rotated')}; SCL's invariant head has "
+            f"{percent(plain, 'accuracy_rotated')}; the invariant head of {chosen} has "
             f"{percent(scl, 'accuracy_rotated')} and keeps its answer in "
             f"{percent(scl, 'consistency')} of the rotations, and its full head has "
             f"{percent(scl, 'accuracy_full')} upright."
