@@ -43,7 +43,7 @@ class ImuRotation(Study[ImuData]):
     title: ClassVar[str] = "IMU rotation study"
     methods: ClassVar[tuple[str, ...]] = METHODS
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
-    exact: ClassVar[tuple[str, ...]] = ("exact", "canonical", "exact+scl")
+    exact: ClassVar[tuple[str, ...]] = ("exact", "exact+augment", "canonical", "exact+scl")
     headline: ClassVar[tuple[str, ...]] = (
         "accuracy",
         "accuracy_full",
