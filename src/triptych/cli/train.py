@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,7 +81,7 @@ def train(
         f"{fitted.epochs} epochs in {fitted.seconds:.0f} s; the weights of epoch "
         f"{fitted.best_epoch} are kept (validation loss {fitted.best_validation:.4g})."
     )
-    note(_silent(fitted))
+    note(_silent(fitted, fitted.model.schema.names))
     say(f"The model is in {out}; `triptych explain {out}` says what it is.")
 
 
@@ -106,12 +107,11 @@ def _origin(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _silent(fitted: Fitted) -> list[str]:
+def _silent(fitted: Fitted, blocks: Sequence[str]) -> list[str]:
     """Blocks that ended at their null vector for every window, and what to do about it."""
     kept = fitted.history[fitted.best_epoch - 1]
-    sides = ("validation/null/", "train/null/")
-    found = {side: [k for k in kept if k.startswith(side)] for side in sides}
-    names = [k.split("/")[-1] for k in found[sides[0]] or found[sides[1]] if kept[k] >= 1]
+    side = "validation" if any(name.startswith("validation/") for name in kept) else "train"
+    names = [block for block in blocks if kept.get(f"{side}/null/{block}", 0) >= 1]
     return [
         f"block {name!r} is null for every window, so it says nothing: its null_radius is more "
         "than the training can overcome; lower it"

@@ -33,8 +33,8 @@ TILTED = {"name": "rotation", "kind": "tilt", "max_angle": 30.0}
 FROZEN = ("random", "simclr", "supcon")  # heads are fitted on their frozen latents
 # So many that a cell trains within the budget on two idle cores; no clock cuts a training short.
 EPOCHS = {"smoke": 1, "quick": 3, "full": 15}
-# Distilling pays with patience (docs/lab-notes.md, fifth round); the rows it learns from stop by
-# themselves before their last epoch.
+# Distilling pays with patience; plain+augment gains nothing by as many epochs (docs/lab-notes.md,
+# fifth round).
 LONGER = {"scl+augment": 3}
 LATENT = 140
 TEACHER = 8.0  # weight of the exact row's predictions; the labels have 1
