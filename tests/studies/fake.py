@@ -17,13 +17,12 @@ from triptych.studies.base import (
     Cell,
     CellResult,
     Direction,
-    Figure,
-    Finished,
     Options,
     Prepared,
     Progress,
     Study,
 )
+from triptych.studies.figures import Album
 
 PEOPLE = tuple(str(100 + i) for i in range(8))
 LEVEL = {"plain": 0.3, "exact": 0.95, "scl": 0.9}
@@ -93,17 +92,14 @@ class Fake(Study[FakeData]):
             artifacts={"curve": np.array([1.0, 1 / 3, np.nan]), "names": ("a", "b")},
         )
 
-    def draw(
-        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
-    ) -> list[Figure]:
-        if not self.prepared.figures:
-            return []
-        interval_panels(
-            results["summary"],
-            self.headline,
-            folder / "intervals.png",
-            directions=self.directions,
-            title="Intervals",
-            note=note,
-        )
-        return [Figure("intervals.png", "Intervals", "Means <and> intervals.")]
+    def draw(self, album: Album) -> None:
+        if self.prepared.figures:
+            album.add(
+                "intervals.png",
+                "Intervals",
+                interval_panels,
+                album.results["summary"],
+                self.headline,
+                directions=self.directions,
+                caption="Means <and> intervals.",
+            )

@@ -26,10 +26,14 @@ DRAWN = 10  # and drawn
 
 @dataclass(frozen=True)
 class Spoken:
-    """Gated `blocks` by name and their dimensions (see `dimensions`), found on `windows`."""
+    """Gated `blocks` by name and their dimensions (see `dimensions`), found on `windows`.
+
+    `channels` are the names of the windows' channels.
+    """
 
     blocks: Mapping[str, list[Dimension]]
     windows: Windows
+    channels: tuple[str, ...]
 
     def tables(self) -> list[Table]:
         """One table a block: its open dimensions, those that speak most clearly first."""
@@ -51,7 +55,8 @@ class Spoken:
         ]
         if not columns:
             raise InputError("no gated dimension is open in ten windows; give more data")
-        excited_dimensions(columns, path, title="What excites single dimensions most", note=note)
+        title = "What excites single dimensions most"
+        excited_dimensions(columns, path, title=title, note=note, channels=self.channels)
 
     def _table(self, name: str, found: list[Dimension]) -> Table:
         rows = tuple(
@@ -89,8 +94,9 @@ def spoken(
         they have neither classes nor people nor a transform to tell apart.
     """
     gated = [block.name for block in model.schema.blocks if block.gate]
+    channels = tuple(model.preprocessing.channels)
     if not gated:
-        return Spoken({}, windows)
+        return Spoken({}, windows, channels)
     latents = model.embed(windows.centred)
     views: dict[str, Latents] = {}
     for t in transforms:
@@ -102,4 +108,4 @@ def spoken(
         with suppress(InputError):
             moved = {transform: view[name] for transform, view in views.items()}
             found[name] = dimensions(latents[name], factors, moved)
-    return Spoken(found, windows)
+    return Spoken(found, windows, channels)

@@ -141,7 +141,12 @@ def _trace(axis: Any, signal: Any, rate: float, colour: str, last: bool) -> None
 
 
 def excited_dimensions(
-    found: Sequence[Mapping[str, Any]], path: Path, *, title: str, note: str = ""
+    found: Sequence[Mapping[str, Any]],
+    path: Path,
+    *,
+    title: str,
+    note: str = "",
+    channels: Sequence[str] = (),
 ) -> None:
     """Draw the windows that excite single dimensions most, a column a dimension.
 
@@ -150,11 +155,13 @@ def excited_dimensions(
     found
         ``dimension``, ``speaks_for``, ``share`` and ``open`` (0 to 1), and ``signals``, each
         (channels, time) or an image (height, width), with one of ``labels`` each.
+    channels
+        Their names; numbered where they are not known.
     """
     deep, wide = max(len(each["signals"]) for each in found), len(found)
     with canvas(path, max(1.2 * wide, 4.0), 1.05 * deep + 1.5, title, note) as figure:
         axes = figure.subplots(deep, wide, squeeze=False)
-        channels = 0
+        drawn = 0
         for column, each in enumerate(found):
             for axis, signal, label in zip(
                 axes[:, column], each["signals"], each["labels"], strict=False
@@ -163,9 +170,9 @@ def excited_dimensions(
                 if x.shape[0] == x.shape[1]:
                     axis.imshow(x, cmap="gray_r")
                 else:
-                    channels = min(3, len(x))
+                    drawn = min(3, len(x))
                     for values, colour in zip(x[:3], COLOURS, strict=False):
-                        axis.plot(values, color=colour if channels > 1 else INK, lw=1.0)
+                        axis.plot(values, color=colour if drawn > 1 else INK, lw=1.0)
                 axis.set(xticks=[], yticks=[])
                 axis.grid(visible=False)
                 axis.set_xlabel(str(label)[:18], fontsize=7, labelpad=2)
@@ -175,8 +182,8 @@ def excited_dimensions(
                 fontsize=7,
                 loc="center",
             )
-        if channels > 1:
-            names = [f"channel {k + 1}" for k in range(channels)]
+        if drawn > 1:
+            names = list(channels[:drawn]) or [f"channel {k + 1}" for k in range(drawn)]
             names[-1] += ", each window on its own scale"
             legend(figure, [("line", COLOURS[k], name) for k, name in enumerate(names)])
 

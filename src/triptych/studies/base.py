@@ -9,7 +9,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from triptych.studies.figures import Album
 
 Budget = Literal["smoke", "quick", "full"]
 Direction = Literal["higher", "lower", "none"]
@@ -202,10 +205,8 @@ class Study(ABC, Generic[P]):
         """Train and measure one cell."""
 
     @abstractmethod
-    def draw(
-        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
-    ) -> list[Figure]:
-        """Draw PNGs into `folder`; `note` belongs in every title ("simulated" or empty)."""
+    def draw(self, album: Album) -> None:
+        """Add the figures of the report to the album, as far as the finished cells allow."""
 
     def conclude(self, results: Mapping[str, Any]) -> str:
         """The sentences a reader takes home; empty: the first headline metric is read out."""

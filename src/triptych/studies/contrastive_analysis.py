@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,8 +14,6 @@ from triptych.studies.base import (
     Cell,
     CellResult,
     Direction,
-    Figure,
-    Finished,
     Options,
     Progress,
     Study,
@@ -33,6 +31,9 @@ from triptych.studies.contrastive_recipes import (
     recipe_of,
 )
 from triptych.studies.results import means_of
+
+if TYPE_CHECKING:
+    from triptych.studies.figures import Album
 
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 
@@ -166,13 +167,11 @@ class ContrastiveAnalysis(Study[Populations]):
             f"{own['error_sum']:.2f}{beside}."
         )
 
-    def draw(
-        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
-    ) -> list[Figure]:
+    def draw(self, album: Album) -> None:
         """Draw the figures of the report, from the first seed."""
         from triptych.studies.contrastive_figures import draw
 
-        return draw(self, results, finished, folder, note)
+        draw(album)
 
 
 class ContrastiveAblation(ContrastiveAnalysis):

@@ -10,63 +10,63 @@ import numpy as np
 
 from triptych.audit import plots
 from triptych.audit.canvas import COLOURS, INK, canvas
-from triptych.studies.base import Figure, Finished, Study
-from triptych.studies.figures import first_cells, intervals
+from triptych.studies.figures import Album
 
 SPACES = ("common", "salient")
 
 
-def draw(
-    study: Study[Any],
-    results: Mapping[str, Any],
-    finished: Sequence[Finished],
-    folder: Path,
-    note: str,
-) -> list[Figure]:
+def draw(album: Album) -> None:
     """Draw maps, neighbours and intervals from the first seed of the method under study."""
-    cells = first_cells(study, finished)
-    figures: list[Figure] = []
-    if study.focus in cells:
-        artifacts = cells[study.focus]
-        own, shared = artifacts["names"]
-        title = f"Common and salient space of {study.focus}"
-        maps = {
-            space: {
-                "xy": artifacts[f"map_{space}"]["xy"],
-                own: artifacts[f"map_{space}"]["own"],
-                shared: artifacts[f"map_{space}"]["shared"],
-            }
-            for space in SPACES
-        }
-        plots.embedding_maps(
-            maps, folder / "maps.png", title=title, note=note, colour_by=(own, shared)
+    focus = album.study.focus
+    if focus in album.cells:
+        _inside(album, focus, album.cells[focus])
+    album.add_intervals("seeds")
+
+
+def _inside(album: Album, focus: str, artifacts: Mapping[str, Any]) -> None:
+    """What the two spaces of one method look like."""
+    own, shared = artifacts["names"]
+    spaces = {space: artifacts[f"map_{space}"] for space in SPACES}
+    album.add(
+        "maps.png",
+        f"Common and salient space of {focus}",
+        plots.embedding_maps,
+        {s: {"xy": m["xy"], own: m["own"], shared: m["shared"]} for s, m in spaces.items()},
+        colour_by=(own, shared),
+        caption=f"t-SNE of test samples' latents, by {own} (none: background) and by {shared}; "
+        "the salient map shows targets alone, since the background lies on one point. A picture, "
+        "not evidence: the figures are in the table.",
+        alt="Two-dimensional maps of the common and the salient latents",
+    )
+    album.add(
+        "neighbours.png",
+        f"Nearest neighbours in either space of {focus}",
+        neighbours,
+        artifacts["neighbours"],
+        (own, shared),
+        caption=f"Left: a test target, drawn at random. Right: its five nearest test samples by "
+        f"the common latents, which should share its {shared}, and by the salient ones, which "
+        f"should share its {own}. A frame in colour: they do.",
+        alt="Test samples and their nearest neighbours in the common and the salient space",
+    )
+    if "attributes" in artifacts:
+        names = artifacts["attributes"]["names"]
+        album.add(
+            "attributes.png",
+            "What each salient dimension carries",
+            plots.block_factor_map,
+            [
+                {"block": block, "factor": factor, "score": score, "p": 0.0, "relation": None}
+                for block, row in zip(names, artifacts["attributes"]["spearman"], strict=True)
+                for factor, score in zip(names, row, strict=True)
+            ],
+            meant={name: name for name in names},
+            caption="Size of the rank correlation between each salient dimension (rows) and each "
+            "attribute (columns) on test targets; framed: the attribute that supervises it. The "
+            "shape has three classes without an order: its column is no measure of what is known "
+            "of it.",
+            alt="A table of five dimensions against five attributes, shaded by correlation",
         )
-        figures.append(
-            Figure(
-                "maps.png",
-                title,
-                f"t-SNE of test samples' latents, by {own} (none: background) and by {shared}; "
-                "the salient map shows targets alone, since the background lies on one point. A "
-                "picture, not evidence: the figures are in the table.",
-                "Two-dimensional maps of the common and the salient latents",
-            )
-        )
-        title = f"Nearest neighbours in either space of {study.focus}"
-        neighbours(artifacts["neighbours"], (own, shared), folder / "neighbours.png", title, note)
-        figures.append(
-            Figure(
-                "neighbours.png",
-                title,
-                f"Left: a test target, drawn at random. Right: its five nearest test samples by "
-                f"the common latents, which should share its {shared}, and by the salient ones, "
-                f"which should share its {own}. A frame in colour: they do.",
-                "Test samples and their nearest neighbours in the common and the salient space",
-            )
-        )
-        if "attributes" in artifacts:
-            figures.append(_attributes(artifacts["attributes"], folder, note))
-    figures.append(intervals(study, results, folder, note, "seeds"))
-    return figures
 
 
 def neighbours(
@@ -108,22 +108,3 @@ def _sample(axis: Any, x: Any, colour: str) -> None:
     axis.grid(visible=False)
     for spine in axis.spines.values():
         spine.set(visible=True, color=colour, lw=1.6)
-
-
-def _attributes(content: Mapping[str, Any], folder: Path, note: str) -> Figure:
-    names, title = content["names"], "What each salient dimension carries"
-    cells = [
-        {"block": block, "factor": factor, "score": score, "p": 0.0, "relation": None}
-        for block, row in zip(names, content["spearman"], strict=True)
-        for factor, score in zip(names, row, strict=True)
-    ]
-    meant = {name: name for name in names}
-    plots.block_factor_map(cells, folder / "attributes.png", meant=meant, title=title, note=note)
-    return Figure(
-        "attributes.png",
-        title,
-        "Size of the rank correlation between each salient dimension (rows) and each attribute "
-        "(columns) on test targets; framed: the attribute that supervises it. The shape has three "
-        "classes without an order: its column is no measure of what is known of it.",
-        "A table of five dimensions against five attributes, shaded by correlation",
-    )

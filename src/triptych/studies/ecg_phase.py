@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +23,6 @@ from triptych.studies.base import (
     Cell,
     CellResult,
     Direction,
-    Figure,
-    Finished,
     Options,
     Prepared,
     Progress,
@@ -34,6 +32,9 @@ from triptych.studies.ecg_recipes import ABLATIONS, MAX_SHIFT_S, METHODS, RATE, 
 from triptych.studies.ecg_windows import TEST, MeasuredWindows, measured_windows
 from triptych.studies.fitted import fitted_model
 from triptych.studies.scores import Scores
+
+if TYPE_CHECKING:
+    from triptych.studies.figures import Album
 
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 
@@ -194,13 +195,11 @@ class EcgPhase(Study[EcgData]):
 
         return tune(prepared, methods, out, progress)
 
-    def draw(
-        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
-    ) -> list[Figure]:
+    def draw(self, album: Album) -> None:
         """Draw the figures of the report, from the first seed of every method."""
         from triptych.studies.ecg_figures import draw
 
-        return draw(self, results, finished, folder, note)
+        draw(album)
 
 
 def train(

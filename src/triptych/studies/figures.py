@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +20,63 @@ def first_cells(study: Study[Any], finished: Sequence[Finished]) -> dict[str, di
     return {name: first[name].artifacts for name in study.rows if name in first}
 
 
-def intervals(
-    study: Study[Any], results: Mapping[str, Any], folder: Path, note: str, over: str
-) -> Figure:
-    """Draw every headline metric of every method; `over` says what the intervals are over."""
-    title = "Every method, every headline figure"
-    present = {name for row in results["summary"] for name in row["metrics"]}
-    plots.interval_panels(
-        results["summary"],
-        [name for name in study.headline if name in present],
-        folder / "intervals.png",
-        directions=study.directions,
-        title=title,
-        note=note,
-        exact=study.exact,
-        focus=study.focus,
-    )
-    return Figure(
-        "intervals.png",
-        title,
-        f"Mean and 95 % bootstrap interval over {over} and test people. Squares: invariance by "
-        "construction.",
-        "Dot and whisker of every method, one panel a metric",
-    )
+@dataclass
+class Album:
+    """The figures of one report, drawn one after the other into `folder`.
+
+    `note` belongs in every title: ``"simulated"`` or empty.
+    """
+
+    study: Study[Any]
+    results: Mapping[str, Any]
+    finished: Sequence[Finished]
+    folder: Path
+    note: str
+    figures: list[Figure] = field(default_factory=list[Figure])
+
+    @cached_property
+    def cells(self) -> dict[str, dict[str, Any]]:
+        """Artifacts of each method's first seed and fold."""
+        return first_cells(self.study, self.finished)
+
+    def having(self, artifact: str, methods: Sequence[str] | None = None) -> dict[str, Any]:
+        """One artifact of each method (of these, in their order) that has it."""
+        names = self.cells if methods is None else methods
+        return {n: self.cells[n][artifact] for n in names if artifact in self.cells.get(n, ())}
+
+    def add(
+        self,
+        file: str,
+        title: str,
+        draw: Callable[..., None],
+        *drawn: Any,
+        caption: str,
+        alt: str = "",
+        **how: Any,
+    ) -> None:
+        """Call ``draw(*drawn, path, title=, note=, **how)`` and put the figure into the report.
+
+        Nothing happens where there is nothing to draw: an empty first argument.
+        """
+        if drawn and not drawn[0]:
+            return
+        draw(*drawn, self.folder / file, title=title, note=self.note, **how)
+        self.figures.append(Figure(file, title, caption, alt))
+
+    def add_intervals(self, over: str) -> None:
+        """Every headline metric of every method; `over` says what the intervals are over."""
+        summary = self.results["summary"]
+        present = {name for row in summary for name in row["metrics"]}
+        self.add(
+            "intervals.png",
+            "Every method, every headline figure",
+            plots.interval_panels,
+            summary,
+            [name for name in self.study.headline if name in present],
+            directions=self.study.directions,
+            exact=self.study.exact,
+            focus=self.study.focus,
+            caption=f"Mean and 95 % bootstrap interval over {over} and test people. Squares: "
+            "invariance by construction.",
+            alt="Dot and whisker of every method, one panel a metric",
+        )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from triptych.studies import gated_measures as measures
 from triptych.studies.base import (
     Cell,
     CellResult,
     Direction,
-    Figure,
-    Finished,
     Options,
     Progress,
     Study,
@@ -23,6 +21,9 @@ from triptych.studies.gated_recipes import ABLATIONS, HEADLINE, METHODS, SIZE, r
 from triptych.studies.gated_windows import GatedData, prepare
 from triptych.studies.results import means_of
 from triptych.studies.scores import Scores
+
+if TYPE_CHECKING:
+    from triptych.studies.figures import Album
 
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 ENOUGH, COVERED = 16, 0.95  # active dimensions and coverage, without which c′ is easily had
@@ -190,13 +191,11 @@ class GatedContrast(Study[GatedData]):
             )
         return " ".join(said)
 
-    def draw(
-        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
-    ) -> list[Figure]:
+    def draw(self, album: Album) -> None:
         """Draw the figures of the report, from the first seed of every row."""
         from triptych.studies.gated_figures import draw
 
-        return draw(self, results, finished, folder, note)
+        draw(album)
 
 
 class GatedAblation(GatedContrast):

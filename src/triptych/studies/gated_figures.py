@@ -10,85 +10,57 @@ import numpy as np
 
 from triptych.audit.canvas import canvas, grid_of, legend, styles
 from triptych.audit.pictures import excited_dimensions
-from triptych.studies.base import Figure, Finished, Study
-from triptych.studies.figures import first_cells, intervals
+from triptych.studies.figures import Album
 
 EXCITED = ("bayesncl-ste", "ncl", "scl+gate")
+CONFLICTING = ("ncl", "ncl-topk", "bayesncl-ste", "bayesncl-gumbel")
 METRICS = ("linear_probe", "semantic_consistency@positive")
 
 
-def draw(
-    study: Study[Any],
-    results: Mapping[str, Any],
-    finished: Sequence[Finished],
-    folder: Path,
-    note: str,
-) -> list[Figure]:
+def draw(album: Album) -> None:
     """Draw what the finished cells allow; pictures of dimensions from a row's first seed."""
-    cells = first_cells(study, finished)
-    figures: list[Figure] = []
-
-    title = "Consistency against probe accuracy"
-    _front(results["summary"], folder / "front.png", title, note)
-    figures.append(
-        Figure(
-            "front.png",
-            title,
-            "Chance-corrected semantic consistency c′ of the positive part of what the contrast "
-            "compares, against balanced accuracy of a linear probe on the trunk's features; "
-            "whiskers are 95 % intervals.",
-            "One point a method",
-        )
+    album.add(
+        "front.png",
+        "Consistency against probe accuracy",
+        _front,
+        album.results["summary"],
+        caption="Chance-corrected semantic consistency c′ of the positive part of what the "
+        "contrast compares, against balanced accuracy of a linear probe on the trunk's features; "
+        "whiskers are 95 % intervals.",
+        alt="One point a method",
     )
-
-    title = "Which classes open which dimension"
-    _maps(cells, folder / "dimensions.png", title, note)
-    figures.append(
-        Figure(
-            "dimensions.png",
-            title,
-            "Columns are the active dimensions, sorted by the class that opens them most; dark is "
-            "the share of a class (row) among what opens a dimension. A dimension that means one "
-            "thing is one dark cell.",
-            "Class shares of every active dimension, one panel a method",
-        )
+    album.add(
+        "dimensions.png",
+        "Which classes open which dimension",
+        _maps,
+        album.cells,
+        caption="Columns are the active dimensions, sorted by the class that opens them most; dark "
+        "is the share of a class (row) among what opens a dimension. A dimension that means one "
+        "thing is one dark cell.",
+        alt="Class shares of every active dimension, one panel a method",
     )
-
-    for method in (name for name in EXCITED if cells.get(name, {}).get("excited")):
-        title = f"What excites single dimensions most: {method}"
-        file = f"excited-{method.replace('+', '-')}.png"
-        excited_dimensions(cells[method]["excited"], folder / file, title=title, note=note)
-        figures.append(
-            Figure(
-                file,
-                title,
-                "The ten most consistent dimensions that at least ten test windows open, and the "
-                "three windows that excite each most, with their true classes; the heading says "
-                "the class, its share and the share of windows that open the dimension.",
-                "Ten columns of three windows each",
-            )
+    for method, excited in album.having("excited", EXCITED).items():
+        album.add(
+            f"excited-{method.replace('+', '-')}.png",
+            f"What excites single dimensions most: {method}",
+            excited_dimensions,
+            excited,
+            caption="The ten most consistent dimensions that at least ten test windows open, and "
+            "the three windows that excite each most, with their true classes; the heading says "
+            "the class, its share and the share of windows that open the dimension.",
+            alt="Ten columns of three windows each",
         )
-
-    signs = {name: cell["signs"] for name, cell in cells.items() if "signs" in cell}
-    signs = {
-        n: signs[n] for n in ("ncl", "ncl-topk", "bayesncl-ste", "bayesncl-gumbel") if n in signs
-    }
-    if signs:
-        title = "The optimisation conflict"
-        _signs(signs, folder / "signs.png", title, note)
-        figures.append(
-            Figure(
-                "signs.png",
-                title,
-                "Common dimensions are the tenth that most training samples open. Left: share of "
-                "steps in which the sign of the gradient on such a dimension changes; right: "
-                "share of samples that open it.",
-                "Two panels of curves over epochs, one curve a method",
-            )
-        )
-
-    figures.append(intervals(study, results, folder, note, "seeds"))
-    return figures
+    album.add(
+        "signs.png",
+        "The optimisation conflict",
+        _signs,
+        album.having("signs", CONFLICTING),
+        caption="Common dimensions are the tenth that most training samples open. Left: share of "
+        "steps in which the sign of the gradient on such a dimension changes; right: share of "
+        "samples that open it.",
+        alt="Two panels of curves over epochs, one curve a method",
+    )
+    album.add_intervals("seeds")
 
 
 def _front(summary: Sequence[Mapping[str, Any]], path: Path, title: str, note: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -13,8 +12,8 @@ from triptych.audit.factors import knowledge, readable
 from triptych.audit.glassbox import Factor, GlassBox, Known
 from triptych.audit.tables import Table, Value
 from triptych.latent import LatentSchema
-from triptych.studies.base import Cell, Figure, Finished, Study
-from triptych.studies.figures import first_cells
+from triptych.studies.base import Cell, Finished, Study
+from triptych.studies.figures import Album, first_cells
 from triptych.studies.scores import Scores
 
 ALL = "all blocks"  # beside the blocks of a latent that has several
@@ -79,23 +78,23 @@ def tables(study: Study[Any], finished: Sequence[Finished]) -> list[Table]:
     return [Table(("method: block", *names), tuple(lines), note=" ".join(notes))]
 
 
-def figure(
-    study: Study[Any], finished: Sequence[Finished], folder: Path, note: str
-) -> list[Figure]:
-    """Draw the blocks and factors of the method under study, if it has been measured."""
-    kept = _boxes(study, finished).get(study.focus)
+def draw(album: Album) -> None:
+    """Add the blocks and factors of the method under study, if it has been measured."""
+    focus = album.study.focus
+    kept = album.having("glass_box").get(focus)
     if kept is None:
-        return []
-    title = f"What each block of {study.focus} knows"
-    plots.block_factor_map(
-        kept["cells"], folder / "glass_box.png", meant=kept["meant"], title=title, note=note
+        return
+    album.add(
+        "glass_box.png",
+        f"What each block of {focus} knows",
+        plots.block_factor_map,
+        kept["cells"],
+        meant=kept["meant"],
+        caption="Score of held-out probes that read a factor from a block, on test people: 0 is "
+        "chance, 1 all known. Framed: the block meant for the factor; dashed: a block that "
+        "declares to be invariant to it.",
+        alt="Heat map of blocks and factors",
     )
-    caption = (
-        "Score of held-out probes that read a factor from a block, on test people: 0 is chance, 1 "
-        "all known. Framed: the block meant for the factor; dashed: a block that declares to be "
-        "invariant to it."
-    )
-    return [Figure("glass_box.png", title, caption, "Heat map of blocks and factors")]
 
 
 def _boxes(study: Study[Any], finished: Sequence[Finished]) -> dict[str, Any]:

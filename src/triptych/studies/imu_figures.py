@@ -10,98 +10,77 @@ import numpy as np
 
 from triptych.audit import plots
 from triptych.audit.canvas import COLOURS, GREY, canvas, grid_of, legend
-from triptych.studies.base import Figure, Finished, Study
-from triptych.studies.figures import first_cells, intervals
-
-MAPPED = ("plain", "augmentation", "exact", "scl")
-CONFUSED = ("plain", "scl")
+from triptych.studies.figures import Album
+from triptych.studies.imu_recipes import STRUCTURED
 
 
-def draw(
-    study: Study[Any],
-    results: Mapping[str, Any],
-    finished: Sequence[Finished],
-    folder: Path,
-    note: str,
-) -> list[Figure]:
+def draw(album: Album) -> None:
     """Draw what the finished cells allow; one cell a method (its first fold and seed)."""
-    cells = first_cells(study, finished)
-    figures: list[Figure] = []
-
-    title = "Accuracy and consistency against the angle"
-    _angles(cells, folder / "angles.png", title, note)
-    figures.append(
-        Figure(
-            "angles.png",
-            title,
-            "Invariant head on test windows turned by a given angle about a random axis; mean and "
-            "95 % interval over people. Consistency is the share of predictions that stay as they "
-            "were upright.",
-            "Curves of accuracy and consistency against the angle, one panel a method",
-        )
+    album.add(
+        "angles.png",
+        "Accuracy and consistency against the angle",
+        _angles,
+        album.cells,
+        caption="Invariant head on test windows turned by a given angle about a random axis; mean "
+        "and 95 % interval over people. Consistency is the share of predictions that stay as they "
+        "were upright.",
+        alt="Curves of accuracy and consistency against the angle, one panel a method",
     )
-
-    shown = {name: cells[name]["confusion"] for name in CONFUSED if name in cells}
-    if shown:
-        title = "Which activity is taken for which, upright and rotated"
-        _confusions(shown, folder / "confusion.png", title, note)
-        figures.append(
-            Figure(
-                "confusion.png",
-                title,
-                "Share of each activity's test windows (rows) that the invariant head takes for "
-                "each activity (columns), upright and under Haar-uniform rotations.",
-                "Confusion matrices of two methods, upright and rotated",
-            )
-        )
-
-    drawn = {n: c["directions"] for n, c in cells.items() if "directions" in c}
-    drawn = {name: drawn[name] for name in ("plain", "exact", "scl") if name in drawn}
-    if drawn:
-        title = "Where gravity points, and what the latents say"
-        _directions(drawn, folder / "directions.png", title, note)
-        figures.append(
-            Figure(
-                "directions.png",
-                title,
-                "Test windows turned at random: dots are the true direction of gravity in the "
-                "sensor's frame, seen along its z and its y axis, and lines lead to the direction "
-                "read from the orientation block (whole latent where a method has no blocks).",
-                "True and read directions as points in two discs for each method",
-            )
-        )
-
-    maps = {name: cells[name]["map"] for name in MAPPED if name in cells}
-    if maps:
-        title = "Embedding of test windows"
-        plots.embedding_maps(
-            maps, folder / "map.png", title=title, note=note, colour_by=("activity", "person")
-        )
-        figures.append(
-            Figure(
-                "map.png",
-                title,
-                "t-SNE of the latents of 900 upright test windows (invariant block where there is "
-                "one), coloured by activity and by person. A picture, not evidence: the figures "
-                "are in the table.",
-                "Two-dimensional maps of the latents of several methods",
-            )
-        )
-
-    title = "Person by person"
-    _people(study, results["rows"], folder / "people.png", title, note)
-    figures.append(
-        Figure(
-            "people.png",
-            title,
-            "Accuracy of the invariant head under Haar-uniform rotations, a dot a test person; the "
-            "bar is the median.",
-            "Strips of dots, one a method",
-        )
+    album.add(
+        "confusion.png",
+        "Which activity is taken for which, upright and rotated",
+        _confusions,
+        _beside_scl(album, "confusion", "plain"),
+        caption="Share of each activity's test windows (rows) that the invariant head takes for "
+        "each activity (columns), upright and under Haar-uniform rotations.",
+        alt="Confusion matrices of two methods, upright and rotated",
     )
+    album.add(
+        "directions.png",
+        "Where gravity points, and what the latents say",
+        _directions,
+        _beside_scl(album, "directions", "plain", "exact"),
+        caption="Test windows turned at random: dots are the true direction of gravity in the "
+        "sensor's frame, seen along its z and its y axis, and lines lead to the direction read "
+        "from the orientation block (whole latent where a method has no blocks).",
+        alt="True and read directions as points in two discs for each method",
+    )
+    album.add(
+        "map.png",
+        "Embedding of test windows",
+        plots.embedding_maps,
+        _beside_scl(album, "map", "plain", "augmentation", "exact"),
+        colour_by=("activity", "person"),
+        caption="t-SNE of the latents of 900 upright test windows (invariant block where there is "
+        "one), coloured by activity and by person. A picture, not evidence: the figures are in "
+        "the table.",
+        alt="Two-dimensional maps of the latents of several methods",
+    )
+    album.add(
+        "people.png",
+        "Person by person",
+        _people,
+        _spread(album),
+        caption="Accuracy of the invariant head under Haar-uniform rotations, a dot a test person; "
+        "the bar is the median.",
+        alt="Strips of dots, one a method",
+    )
+    album.add_intervals("folds")
 
-    figures.append(intervals(study, results, folder, note, "folds"))
-    return figures
+
+def _beside_scl(album: Album, artifact: str, *others: str) -> dict[str, Any]:
+    """One artifact of these rows and of the one that stands for SCL, where they have it."""
+    scl = list(album.having(artifact, STRUCTURED))[:1]
+    return album.having(artifact, (*others, *scl))
+
+
+def _spread(album: Album) -> dict[str, list[float]]:
+    """Accuracy under rotations of every test person, by method in the order of the tables."""
+    spread: dict[str, list[float]] = {name: [] for name in album.study.rows}
+    for row in album.results["rows"]:
+        found = (s["metrics"].get("accuracy_rotated") for s in row["subjects"].values())
+        spread[row["method"]].extend(v for v in found if v is not None)
+    return {name: values for name, values in spread.items() if values}
 
 
 def _angles(cells: Mapping[str, Any], path: Path, title: str, note: str) -> None:
@@ -166,14 +145,8 @@ def _directions(drawn: Mapping[str, Any], path: Path, title: str, note: str) -> 
         )
 
 
-def _people(
-    study: Study[Any], rows: Sequence[Mapping[str, Any]], path: Path, title: str, note: str
-) -> None:
-    spread: dict[str, list[float]] = {}
-    for row in rows:
-        found = (s["metrics"].get("accuracy_rotated") for s in row["subjects"].values())
-        spread.setdefault(row["method"], []).extend(v for v in found if v is not None)
-    names = [name for name in study.rows if spread.get(name)]
+def _people(spread: Mapping[str, Sequence[float]], path: Path, title: str, note: str) -> None:
+    names = list(spread)
     with canvas(path, 7.0, 0.36 * len(names) + 1.4, title, note) as figure:
         axis = figure.subplots()
         rng = np.random.default_rng(0)

@@ -30,6 +30,7 @@ METHODS = (
 # as watches are worn: nobody has to be told. Two rows do nothing else, as controls.
 AUGMENTED = ("plain+augment", "exact+augment", "scl+augment", "exact+scl")
 TILTED = {"name": "rotation", "kind": "tilt", "max_angle": 30.0}
+STRUCTURED = ("scl+augment", "scl")  # the first that was run stands for SCL in a figure or sentence
 FROZEN = ("random", "simclr", "supcon")  # heads are fitted on their frozen latents
 # So many that a cell trains within the budget on two idle cores; no clock cuts a training short.
 EPOCHS = {"smoke": 1, "quick": 3, "full": 15}

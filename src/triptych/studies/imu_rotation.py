@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from triptych.errors import InputError
 from triptych.studies import glass
@@ -12,8 +12,6 @@ from triptych.studies.base import (
     Cell,
     CellResult,
     Direction,
-    Figure,
-    Finished,
     Options,
     Progress,
     Study,
@@ -29,9 +27,12 @@ from triptych.studies.imu_measures import (
     measure_orientation,
     measured,
 )
-from triptych.studies.imu_recipes import ABLATIONS, FROZEN, METHODS, recipe_of
+from triptych.studies.imu_recipes import ABLATIONS, FROZEN, METHODS, STRUCTURED, recipe_of
 from triptych.studies.imu_windows import FOLDS, SPLITS, ImuData, prepare, sides
 from triptych.studies.scores import Scores
+
+if TYPE_CHECKING:
+    from triptych.studies.figures import Album
 
 COUNTED = {"smoke": 1, "quick": 1, "full": FOLDS}
 
@@ -189,7 +190,7 @@ class ImuRotation(Study[ImuData]):
     def conclude(self, results: Mapping[str, Any]) -> str:
         """Say what became of the accuracy when the sensor is turned."""
         found = {row["method"]: row["metrics"] for row in results["summary"]}
-        chosen = next((name for name in ("scl+augment", "scl") if name in found), None)
+        chosen = next((name for name in STRUCTURED if name in found), None)
         if "plain" not in found or chosen is None:
             return ""
         plain, scl = found["plain"], found[chosen]
@@ -205,10 +206,8 @@ class ImuRotation(Study[ImuData]):
             f"{percent(scl, 'accuracy_full')} upright."
         )
 
-    def draw(
-        self, results: Mapping[str, Any], finished: Sequence[Finished], folder: Path, note: str
-    ) -> list[Figure]:
+    def draw(self, album: Album) -> None:
         """Draw the figures of the report, from the first cell of every method."""
         from triptych.studies.imu_figures import draw
 
-        return draw(self, results, finished, folder, note)
+        draw(album)

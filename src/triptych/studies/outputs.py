@@ -12,6 +12,7 @@ from triptych.audit.tables import escaped
 from triptych.files import write_atomically, write_json
 from triptych.studies import ablations, glass, wording
 from triptych.studies.base import Figure, Finished, Prepared, Study
+from triptych.studies.figures import Album
 from triptych.studies.results import results_of
 
 FIGURES = "figures"
@@ -73,10 +74,10 @@ def write_figures_and_report(
     """Draw the figures and write report.html; returns its path."""
     note = note_of(prepared)
     (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-    figures = study.draw(results, finished, folder / FIGURES, note)
-    boxes = tuple(glass.tables(study, finished))
-    drawn = glass.figure(study, finished, folder / FIGURES, note)
-    inside = (*boxes, *(_picture(each, folder) for each in drawn))
+    album, within = (Album(study, results, finished, folder / FIGURES, note) for _ in range(2))
+    study.draw(album)
+    glass.draw(within)
+    inside = (*glass.tables(study, finished), *(_picture(each, folder) for each in within.figures))
     sections = [
         Section(
             "",
@@ -87,7 +88,7 @@ def write_figures_and_report(
         ),
         Section("Results", _results(study, results)),
         *(Section("One thing changed", (t,)) for t in ablations.tables(study, results)),
-        *(Section(f.title, (_picture(f, folder),)) for f in figures),
+        *(Section(f.title, (_picture(f, folder),)) for f in album.figures),
         *_further(study, results),
         *([Section("Glass box", inside)] if inside else []),
         Section("Definitions", (Terms(results["definitions"]),)),
