@@ -11,6 +11,7 @@ from tests.audit import tiny
 from triptych.audit.neighbours import search
 from triptych.audit.sources import (
     Source,
+    data_for,
     embed_all,
     fit_to,
     open_data,
@@ -48,6 +49,23 @@ def test_own_recordings_take_the_models_form(own: Path) -> None:
     drawn = random_windows_of(source, FORM, PhaseShift(0.2, 100.0), 7, seed=3)
     assert len(drawn) == 28
     assert drawn.context == 20
+
+
+@pytest.mark.parametrize(("scale", "told"), [(1.0, False), (3.0, False), (9.81, True), (0.1, True)])
+def test_recordings_in_another_unit_are_noticed(own: Path, scale: float, told: bool) -> None:
+    level = [float(np.sqrt(np.mean(r.signal**2))) for r in fitted(own).dataset.recordings]
+    model = tiny.model(info={"level": float(np.median(level)) / scale})
+    notes = [note for note in data_for(model, str(own)).notes if "another unit" in note]
+    assert len(notes) == told
+    if told:
+        assert notes[0].startswith(f"the recordings are {scale:.2g} times as strong as the windows")
+
+
+@pytest.mark.parametrize("level", [None, 0.0, "1", True])
+def test_a_model_that_does_not_say_how_strong_its_data_were_notices_nothing(
+    own: Path, level: Any
+) -> None:
+    assert data_for(tiny.model(info={"level": level}), str(own)).notes == fitted(own).notes
 
 
 def test_words_name_data_sets(tmp_path: Path) -> None:

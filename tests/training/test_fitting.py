@@ -154,6 +154,8 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert set(loaded.predict(x)) == {"invariant", "full"}
     assert loaded.preprocessing.channels == ("II",)
     assert Recipe.of(loaded.info["recipe"]) == Recipe.read(tmp_path / "recipe.yaml")
+    strong = x.double().square().mean((1, 2)).sqrt().median()
+    assert loaded.info["level"] == pytest.approx(float(strong), rel=0.05)  # with context
     with open(tmp_path / "log.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]

@@ -23,6 +23,9 @@ Progress = Callable[[int, int], None]
 """Told how many of how many pieces of work are done."""
 
 
+OTHER_UNIT = 5.0  # times as strong, or as weak
+
+
 @dataclass(frozen=True)
 class Source:
     """Recordings in a model's form, and what a reader should know of how they got there."""
@@ -79,6 +82,37 @@ def _require_own(own: bool, given: Mapping[str, Any], name: str) -> None:
             f"{name} does not take {', '.join(given)}, which describe own recordings; leave them "
             "out"
         )
+
+
+def data_for(model: Model, data: str, options: Mapping[str, Any] | None = None) -> Source:
+    """`open_data` in the form that a model needs, with a note if it looks like another unit.
+
+    Raises
+    ------
+    InputError
+        As `open_data` and `fit_to` say.
+    """
+    source = fit_to(open_data(data, options), model.preprocessing)
+    return replace(source, notes=(*source.notes, *_another_unit(model, source.dataset)))
+
+
+def _another_unit(model: Model, dataset: Dataset) -> tuple[str, ...]:
+    """Note on recordings far stronger or weaker than what the model was trained on.
+
+    People differ by less than this; m/s² and g by 9.8, V and mV by 1,000.
+    """
+    known: Any = model.info.get("level")
+    if not isinstance(known, float) or not known > 0:
+        return ()
+    levels = [np.sqrt(np.mean(np.square(each.signal, dtype=float))) for each in dataset.recordings]
+    times = float(np.median(levels)) / known
+    if OTHER_UNIT > times > 1 / OTHER_UNIT:
+        return ()
+    return (
+        f"the recordings are {times:.2g} times as strong as the windows that the model was trained "
+        f"on (RMS {times * known:.3g}, there {known:.3g}): if they are in another unit, convert "
+        "them first",
+    )
 
 
 def fit_to(source: Source, preprocessing: Preprocessing) -> Source:

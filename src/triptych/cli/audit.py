@@ -208,14 +208,14 @@ def _of_embeddings(
 
 def _of_model(path: Path, cut: Any, named: Any, common: dict[str, Any]) -> AuditResult:
     from triptych.audit.run import audit_model
-    from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
+    from triptych.audit.sources import data_for, random_windows_of, seen_before
     from triptych.audit.sweep import transform_for
     from triptych.model import Model
 
     model = Model.load(path)
     data, given, per_record, seed = cut
     chosen = transform_for(model, *named[:2])
-    source = fit_to(open_data(data, given), model.preprocessing)
+    source = data_for(model, data, given)
     windows = random_windows_of(source, model.preprocessing, chosen, per_record, seed)
     common |= _told(source, seen_before(model, source)) | {"grid": _theta(chosen, *named[2:])}
     with progress("auditing") as show:

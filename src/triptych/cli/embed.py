@@ -43,13 +43,13 @@ def embed(
 ) -> None:
     """Write the latents of recordings, by block, with record, person, start and label."""
     from triptych.audit.embeddings import require_kind, write_latents
-    from triptych.audit.sources import embed_all, fit_to, open_data, windows_of
+    from triptych.audit.sources import data_for, embed_all, windows_of
     from triptych.model import Model
 
     require_kind(out)
     loaded = Model.load(model)
     given = own_options(rate, channels, label_column, person_column)
-    source = fit_to(open_data(data, given), loaded.preprocessing)
+    source = data_for(loaded, data, given)
     note(source.notes)
     windows = windows_of(source, loaded.preprocessing, step)
     with progress("embedding") as show:

@@ -53,7 +53,7 @@ def explain(
     from triptych.audit.explain import explain as explained
     from triptych.audit.factors import glass_box_of, knowledge, salient_dimensions
     from triptych.audit.gated import spoken
-    from triptych.audit.sources import fit_to, open_data, random_windows_of, seen_before
+    from triptych.audit.sources import data_for, random_windows_of, seen_before
     from triptych.audit.swap import block_swap
     from triptych.audit.sweep import transform_for
     from triptych.audit.tables import Table
@@ -70,7 +70,7 @@ def explain(
         )
     if data is not None:
         given = own_options(rate, channels, label_column, person_column)
-        source = fit_to(open_data(data, given), loaded.preprocessing)
+        source = data_for(loaded, data, given)
         transforms = [transform_for(loaded, name) for name in loaded.schema.transforms]
         widest = max(transforms, key=context_of, default=None)
         windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)

@@ -47,12 +47,12 @@ def search(
     Windows of the query's own recording that start within 5 s of it are left out.
     """
     from triptych.audit.neighbours import search as find
-    from triptych.audit.sources import fit_to, open_data
+    from triptych.audit.sources import data_for
     from triptych.model import Model
 
     loaded = Model.load(model)
     given = own_options(rate, channels, label_column, person_column)
-    source = fit_to(open_data(data, given), loaded.preprocessing)
+    source = data_for(loaded, data, given)
     note(source.notes)
     with progress("embedding") as show:
         found = find(loaded, source, query, k, block=block, options=given, progress=show)

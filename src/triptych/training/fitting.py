@@ -163,7 +163,12 @@ def fit(
         raise NonFiniteLossError(f"{fault}; no epoch was finished, so no model was kept")
     module.load_state_dict(keeper.best)
     fitted = Fitted(
-        build_model(recipe, parts, channels, {**(info or {}), "training": _summary(keeper)}),
+        build_model(
+            recipe,
+            parts,
+            channels,
+            {**(info or {}), "training": _summary(keeper), "level": level_of(signals[0])},
+        ),
         tuple(keeper.history),
         len(keeper.history),
         keeper.best_epoch,
@@ -239,6 +244,14 @@ def _save(model: Model, folder: Path) -> None:
             os.replace(part, folder / part.name)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def level_of(signals: Tensor) -> float:
+    """How strong windows ``(n, ...)`` are, in their own unit: the median of their RMS.
+
+    It is kept with a model, so that data in another unit are noticed later.
+    """
+    return float(signals.double().flatten(1).square().mean(1).sqrt().median())
 
 
 def _summary(keeper: Keeper) -> dict[str, Any]:
