@@ -101,6 +101,23 @@ def test_every_row_has_a_recipe(data: ImuData, method: str) -> None:
     assert recipe.encoder.settings["widths"] == [48, 64, 96, 96]  # the same terms for all
 
 
+@pytest.mark.parametrize(
+    ("name", "split", "all_rows", "taught"),
+    [("watch-18", None, 15, 45), ("phone-5", "subject", 15, 135), ("phone-5", "random", 90, 270)],
+)
+def test_rows_of_a_study_are_trained_equally_long_but_for_the_taught_one(
+    data: ImuData, name: str, split: str | None, all_rows: int, taught: int
+) -> None:
+    full = replace(data, data_name=name, options=Options(budget="full", split=split))
+    for method in METHODS:
+        recipe = recipe_of(method, full, seed=0)[0]
+        epochs = taught if method == "scl+augment" else all_rows
+        assert recipe["training"]["epochs"] == epochs
+        assert recipe["training"]["patience"] == epochs * 6 // 15
+        if "teacher" in recipe:
+            assert recipe["teacher"]["training"]["epochs"] == all_rows
+
+
 def test_what_is_augmented_has_controls_and_an_augmented_teacher(data: ImuData) -> None:
     def names(recipe: dict[str, Any]) -> list[str]:
         return [each["name"] for each in recipe.get("augment", [])]

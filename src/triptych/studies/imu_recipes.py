@@ -34,9 +34,11 @@ STRUCTURED = ("scl+augment", "scl")  # the first that was run stands for SCL in 
 FROZEN = ("random", "simclr", "supcon")  # heads are fitted on their frozen latents
 # So many that a cell trains within the budget on two idle cores; no clock cuts a training short.
 EPOCHS = {"smoke": 1, "quick": 3, "full": 15}
-# Distilling pays with patience; plain+augment gains nothing by as many epochs (docs/lab-notes.md,
-# fifth round).
+# Distilling pays with patience, the more so on the fifth of the windows that phone-5 has; where
+# people are known, every row goes on learning (docs/lab-notes.md, fifth and sixth round).
 LONGER = {"scl+augment": 3}
+FEW_WINDOWS = {"phone-5": 3}
+RANDOM = 6
 LATENT = 140
 TEACHER = 8.0  # weight of the exact row's predictions; the labels have 1
 UNSTRUCTURED = [{"name": "latent", "size": LATENT}]
@@ -211,6 +213,10 @@ def recipe_of(
     budget: Budget = prepared.options.budget
     row = method.partition("/")[0]
     longer = LONGER.get(row, 1)
+    if budget == "full" and prepared.options.split == "random":
+        longer *= RANDOM
+    elif budget == "full" and row in LONGER:
+        longer *= FEW_WINDOWS.get(prepared.data_name, 1)
     base: dict[str, Any] = {
         "name": f"imu-rotation {method}",
         "data": {
