@@ -119,6 +119,8 @@ def _confusions(shown: Mapping[str, Any], path: Path, title: str, note: str) -> 
             axis.grid(visible=False)
             axis.set_xticks(range(len(classes)), classes, rotation=90, fontsize=7)
             axis.set_yticks(range(len(classes)), classes, fontsize=7)
+        figure.supxlabel("what it is taken for", fontsize=10)
+        figure.supylabel("true activity", fontsize=10)
         figure.colorbar(image, ax=axes, label="share of the activity's windows", shrink=0.6)
 
 
@@ -158,5 +160,5 @@ def _people(spread: Mapping[str, Sequence[float]], path: Path, title: str, note:
             place = len(names) - 1 - k
             axis.plot([middle, middle], [place - 0.34, place + 0.34], color=COLOURS[1], lw=2)
         axis.set_yticks(range(len(names)), names[::-1])
-        axis.set(xlim=(0, 1), xlabel="accuracy under Haar-uniform rotations, invariant head")
+        axis.set(xlim=(0, 1.015), xlabel="accuracy under Haar-uniform rotations, invariant head")
         axis.grid(axis="y", visible=False)
