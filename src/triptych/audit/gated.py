@@ -94,7 +94,7 @@ def spoken(
         they have neither classes nor people nor a transform to tell apart.
     """
     gated = [block.name for block in model.schema.blocks if block.gate]
-    channels = tuple(model.preprocessing.channels)
+    channels = model.preprocessing.channels
     if not gated:
         return Spoken({}, windows, channels)
     latents = model.embed(windows.centred)

@@ -167,7 +167,7 @@ def fit(
             recipe,
             parts,
             channels,
-            {**(info or {}), "training": _summary(keeper), "level": level_of(signals[0])},
+            {**(info or {}), "training": _summary(keeper), "level": _level(signals[0])},
         ),
         tuple(keeper.history),
         len(keeper.history),
@@ -246,7 +246,7 @@ def _save(model: Model, folder: Path) -> None:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def level_of(signals: Tensor) -> float:
+def _level(signals: Tensor) -> float:
     """How strong windows ``(n, ...)`` are, in their own unit: the median of their RMS.
 
     It is kept with a model, so that data in another unit are noticed later.
