@@ -127,6 +127,18 @@ def test_help_is_fast_because_it_loads_nothing_heavy() -> None:
     assert loaded.isdisjoint({"torch", "numpy", "pydantic", "yaml", "lightning", "pandas"})
 
 
+@pytest.mark.parametrize(
+    ("asked", "spins"),
+    [({}, "30000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_threads_do_not_wait_awake_unless_the_user_says_so(
+    asked: dict[str, str], spins: str | None, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", asked)
+    assert run("--version").code == 0
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
+
+
 def test_the_package_runs_as_a_module() -> None:
     from triptych import __version__
 
