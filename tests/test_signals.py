@@ -268,3 +268,18 @@ def test_random_starts_reach_both_ends_and_repeat_by_seed() -> None:
 def test_a_step_of_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="step of at least 1"):
         signals.regular_starts(100, 10, 0)
+
+
+def test_whole_numbers_are_not_rounded() -> None:
+    counts = np.random.default_rng(0).integers(-9, 9, (1, 400))
+    for change in (
+        lambda x: signals.resample(x, 100, 50),
+        lambda x: signals.bandpass(x, 100, 5, 20),
+    ):
+        assert change(counts.astype(np.int16)).dtype == np.float64
+        np.testing.assert_array_equal(change(counts.astype(np.int16)), change(counts.astype(float)))
+
+
+def test_rates_too_far_apart_are_refused() -> None:
+    with pytest.raises(InputError, match="15000 Hz cannot be resampled to 1 Hz in one step"):
+        signals.resample(np.zeros((1, 30_000)), 15_000, 1)

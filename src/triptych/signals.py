@@ -101,6 +101,11 @@ def validate(
             )
 
 
+def _real(signal: Floats) -> Floats:
+    """Integers as float64: rounded to whole numbers a filtered signal would be another one."""
+    return signal if signal.dtype.kind == "f" else signal.astype(np.float64)
+
+
 def resample(signal: Floats, rate: float, new_rate: float) -> Floats:
     """Resample one recording by a polyphase filter, without edge transients.
 
@@ -109,19 +114,25 @@ def resample(signal: Floats, rate: float, new_rate: float) -> Floats:
     signal
         ``(channels, time)`` (any leading axes), at `rate` Hz.
     rate, new_rate
-        Hz above 0 (else InputError); their ratio as a fraction with denominator to 10,000.
+        Hz above 0 (else InputError), their ratio a fraction with denominator to 10,000 or near.
 
     Returns
     -------
     ndarray
-        ``(channels, round(time * new_rate / rate))``, the input's float type. Sample k lies
-        at k / new_rate s, so the first sample keeps its time.
+        ``(channels, round(time * new_rate / rate))``, the input's float type (of integers
+        float64). Sample k lies at k / new_rate s, so the first sample keeps its time.
     """
     _require_rate(rate, "the signal")
     _require_rate(new_rate, "the resampled signal")
+    signal = _real(signal)
     if rate == new_rate:
         return signal.copy()
     ratio = Fraction(new_rate / rate).limit_denominator(10_000)
+    if abs(float(ratio) * rate / new_rate - 1) > 1e-4:
+        raise InputError(
+            f"{rate:g} Hz cannot be resampled to {new_rate:g} Hz in one step; take rates that are "
+            "nearer to each other, by a rate between them"
+        )
     length = round(signal.shape[-1] * new_rate / rate)
     # Polyphase branches differ slightly in gain at zero frequency: the mean must not pass
     # through them, or a large offset (gravity, electrode potential) would come out as ripple.
@@ -143,26 +154,13 @@ def resample_timestamps(
 
     Samples are sorted by time, repeated stamps dropped (the first one stays), and the
     recording is split where two neighbours are more than `max_gap_s` apart. Each piece is
-    interpolated linearly. Where the rate goes down by more than 1.5 times, the piece is first
-    interpolated onto a multiple of `rate` and then decimated with an anti-alias filter.
+    interpolated linearly; where the rate goes down by more than 1.5 times, onto a multiple of
+    `rate` that is then decimated with an anti-alias filter.
 
-    Parameters
-    ----------
-    times_s, values
-        ``(time,)`` stamps in s, in any order, and ``(time, channels)``.
-    rate, max_gap_s
-        Hz of the result, and the longest step in s that is interpolated over.
-
-    Returns
-    -------
-    list of (start_s, signal)
-        `signal` is float64 ``(channels, time)``, its sample k lies at ``start_s + k / rate``.
-        Pieces of a single sample are dropped.
-
-    Raises
-    ------
-    InputError
-        Shapes that do not fit, values that are not finite, rate or gap not positive.
+    Returns ``[(start_s, signal)]`` of stamps ``(time,)`` in s and values ``(time, channels)``:
+    `signal` is float64 ``(channels, time)``, its sample k lies at ``start_s + k / rate``; pieces
+    of a single sample are dropped. Raises InputError for shapes that do not fit, values that are
+    not finite, a rate or gap that is not positive.
     """
     _require_rate(rate, "the regular grid")
     times = np.asarray(times_s, dtype=np.float64)
@@ -219,10 +217,12 @@ def bandpass(
     Returns
     -------
     ndarray
-        Same shape and float type (computed in float64: single precision cannot hold a 0.5 Hz
-        edge at 400 Hz). Edges other than 0 < low < high < rate / 2 raise InputError.
+        Same shape and float type (of integers float64; computed in float64: single precision
+        cannot hold a 0.5 Hz edge at 400 Hz). Edges other than 0 < low < high < rate / 2 raise
+        InputError.
     """
     _require_rate(rate, "the signal to filter")
+    signal = _real(signal)
     edges = [edge for edge in (low, high) if edge is not None]
     if not edges:
         return signal.copy()
@@ -245,22 +245,9 @@ def bandpass(
 def cut_windows(signal: Floats, starts: ArrayLike, length: int, context: int = 0) -> Floats:
     """Cut windows out of one recording, all at once.
 
-    Parameters
-    ----------
-    signal, starts
-        ``(channels, time)``, and ``(n,)`` first samples of the windows proper.
-    length, context
-        Samples of a window proper, and extra samples on either side of it.
-
-    Returns
-    -------
-    ndarray
-        ``(n, channels, length + 2 * context)``, a copy.
-
-    Raises
-    ------
-    InputError
-        If a window with its context would leave the recording.
+    Returns copies ``(n, channels, length + 2 * context)`` of ``signal (channels, time)``; `starts`
+    ``(n,)`` are the first samples of the windows proper, `context` the samples on either side.
+    Raises InputError if a window with its context would leave the recording.
     """
     first = np.asarray(starts, dtype=np.int64) - context
     width = length + 2 * context

@@ -138,6 +138,19 @@ def test_a_wfdb_record_of_several_segments(tmp_path: Path) -> None:
     np.testing.assert_array_equal(both.signal, np.concatenate(parts, axis=1))
 
 
+def test_the_segments_of_a_record_are_not_read_a_second_time(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        write_record(tmp_path, name, n=1200)
+    (tmp_path / "whole.hea").write_text("whole/2 2 360 2400\n1 1200\n2 1200\n")
+    read = folder.load(tmp_path)
+    assert read.names == ("whole",)
+    assert read.recordings[0].signal.shape == (2, 2400)
+    assert not any("not read" in note for note in read.notes)
+    before = read.fingerprint
+    write_record(tmp_path, "2", n=1200, symbols=("+", "N", "V"))
+    assert folder.load(tmp_path).fingerprint != before
+
+
 @pytest.mark.data
 def test_real_records_are_those_of_mitdb(data_root: Path, tmp_path: Path) -> None:
     for kind in ("hea", "dat", "atr"):
@@ -413,3 +426,101 @@ def test_the_fingerprint_covers_files_and_settings(tmp_path: Path) -> None:
     assert first != folder.load(tmp_path, rate=20).fingerprint
     np.save(tmp_path / "a.npy", noise(1, 30, seed=1))
     assert first != folder.load(tmp_path, rate=10).fingerprint
+
+
+def test_titles_and_words_are_read_without_spaces_and_capitals(tmp_path: Path) -> None:
+    lines = ["x, Label ,PERSON, Time"]
+    lines += [f"{i % 7}, walk, ann, {i / 50}" for i in range(30)]
+    lines += [f"{i % 5}, run , ann , {i / 50}" for i in range(30, 60)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    read = folder.load(tmp_path)
+    assert [each.channels for each in read.recordings] == [("x",)] * 2
+    assert [(each.person, each.label) for each in read.recordings] == [
+        ("ann", "walk"),
+        ("ann", "run"),
+    ]
+    (tmp_path / "recordings.csv").write_text("File, Person ,site\n a.csv, bob , A \n\n")
+    first = folder.load(tmp_path).recordings[0]
+    assert (first.person, first.attributes) == ("bob", {"site": "A"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ecg\n" + "0,13\n-0,17\n" * 9, "decimal point"),
+        ("time;ecg\n" + "0,00;0,13\n" * 9, "decimal point"),
+        ("a,b\n" + "1,2,\n2,1,\n" * 9, "none behind the last"),
+        ("x, x\n" + "1,2\n2,1\n" * 9, None),
+    ],
+)
+def test_more_values_than_titles_are_refused(
+    tmp_path: Path, text: str, message: str | None
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    if message is None:
+        assert folder.load(tmp_path, rate=10).recordings[0].channels == ("x", "x.1")
+        return
+    with pytest.raises(InputError, match=message):
+        folder.load(tmp_path, rate=10)
+
+
+def stamped(path: Path, times: np.ndarray, **others: Any) -> Path:
+    return write_csv(path, time=times.tolist(), x=noise(len(times)).tolist(), **others)
+
+
+def test_a_clock_that_starts_again_begins_a_recording(tmp_path: Path) -> None:
+    session = np.arange(200) / 20
+    for second in (session, session + 0.02):  # the same stamps, and stamps in between
+        stamped(tmp_path / "a.csv", np.concatenate([session, second]))
+        read = folder.load(tmp_path)
+        assert read.names == ("a.0", "a.1")
+        assert [each.signal.shape for each in read.recordings] == [(1, 200)] * 2
+    late = np.concatenate([session[:100], session[125:150], session[100:125], session[150:]])
+    stamped(tmp_path / "a.csv", late)  # out of order only: sorted, not cut
+    assert folder.load(tmp_path).names == ("a",)
+
+
+@pytest.mark.parametrize("rate", [None, 10.0])
+def test_times_that_do_not_place_samples_are_refused(tmp_path: Path, rate: float | None) -> None:
+    stamped(tmp_path / "a.csv", np.arange(600) // 10)
+    with pytest.raises(InputError, match="only 60 different times for 600 samples"):
+        folder.load(tmp_path, rate=10)
+    packets = (np.arange(600) // 10) * 0.1 + (np.arange(600) % 10) * 1e-4
+    stamped(tmp_path / "a.csv", packets)
+    with pytest.raises(InputError, match="in bursts, 10000 samples a second within them and 102"):
+        folder.load(tmp_path, rate=rate)
+
+
+def test_pauses_are_no_bursts(tmp_path: Path) -> None:
+    minute = np.arange(500) / 50  # ten seconds of every minute
+    stamped(tmp_path / "a.csv", np.concatenate([minute + 60 * k for k in range(6)]))
+    assert len(folder.load(tmp_path).recordings) == 6
+
+
+def test_rounded_stamps_of_one_device_are_one_rate(tmp_path: Path) -> None:
+    for k, n in enumerate((2000, 1500, 1700)):
+        stamped(tmp_path / f"{k}.csv", np.round(np.arange(n) / 173.61, 6))
+    assert len({each.rate for each in folder.load(tmp_path).recordings}) == 1
+
+
+def test_stretches_of_a_few_samples_are_left_out(tmp_path: Path) -> None:
+    labels = ["walk"] * 100 + ["fall"] * 3 + ["walk"] * 100
+    stamped(tmp_path / "a.csv", np.arange(203) / 50, label=labels)
+    read = folder.load(tmp_path)
+    assert [each.label for each in read.recordings] == ["walk", "walk"]
+    assert "1 stretches of fewer than 10 samples are left out" in read.notes
+    write_csv(tmp_path / "a.csv", x=list(range(9)), label=["a", "b", "c"] * 3)
+    with pytest.raises(InputError, match="no stretch of 10 samples or more"):
+        folder.load(tmp_path, rate=50)
+
+
+def test_units_of_one_channel_do_not_differ(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        write_record(tmp_path, name)
+    header = tmp_path / "2.hea"
+    text = header.read_text()
+    header.write_text(text.replace("/mV", "/MV"))
+    assert len(folder.load(tmp_path).recordings) == 2
+    header.write_text(text.replace("/mV", "/uV"))
+    with pytest.raises(InputError, match="channel MLII is in mV in 1, but in uV in 2"):
+        folder.load(tmp_path)

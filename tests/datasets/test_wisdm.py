@@ -86,6 +86,28 @@ def test_a_fast_stretch_is_filtered_before_it_is_thinned_out(tmp_path: Path) -> 
     assert np.abs(one.signal[0, 20:580]).max() > 0.28
 
 
+@pytest.mark.parametrize("near", [1_000, 3_300])
+def test_stamps_a_microsecond_apart_do_not_stretch_a_recording(tmp_path: Path, near: int) -> None:
+    content = lines(seconds=20)
+    for place in range(0, len(content), 14):  # every 14th line comes right after its predecessor
+        person, code, stamp, *values = content[place].split(",")
+        content[place] = ",".join([person, code, str(int(stamp) - 50_000_000 + near), *values])
+    write(tmp_path, content[1:])
+    (one,) = wisdm.load(tmp_path).recordings
+    write(tmp_path, lines(seconds=20)[1:])
+    (regular,) = wisdm.load(tmp_path).recordings
+    assert abs(one.signal.shape[1] - regular.signal.shape[1]) <= 1
+    both = slice(20, 360)
+    assert np.abs(one.signal[0, both] - regular.signal[0, both]).max() < 0.06
+
+
+@pytest.mark.parametrize("rate", [0.0, -20.0, float("nan")])
+def test_a_rate_that_is_none_is_refused(tmp_path: Path, rate: float) -> None:
+    write(tmp_path, lines())
+    with pytest.raises(InputError, match="expected a positive number of Hz"):
+        wisdm.load(tmp_path, rate=rate)
+
+
 def test_xz_and_text_are_the_same_data_set(tmp_path: Path) -> None:
     write(tmp_path / "a", lines())
     write(tmp_path / "b", lines(), packed_file=True)

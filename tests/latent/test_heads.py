@@ -91,6 +91,9 @@ def test_the_width_is_read_from_the_trunk_or_from_its_output() -> None:
     lazy = BlockHeads(Recurrent(7), SCHEMA)
     lazy(torch.randn(1, 1, 50))
     assert lazy.heads["detail"].in_features == 7
+    other = Recurrent(7)
+    other.features = nn.Sequential(nn.Identity())  # what other libraries' trunks call so
+    assert BlockHeads(other, SCHEMA)(torch.randn(1, 1, 50)).shape == (1, SCHEMA.size)
 
 
 def test_a_block_trains_its_own_head_and_the_trunk_only() -> None:

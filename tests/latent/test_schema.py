@@ -13,14 +13,15 @@ from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 
 TRANSFORMS = ("phase_shift", "rotation", "gain")
+TAKEN = ("type", "train", "values", "training", "forward")
 RELATIONS = ("invariant", "variant", "equivariant")
 
 
 @st.composite
 def schemas(draw: st.DrawFn) -> LatentSchema:
-    names = draw(
-        st.lists(st.from_regex(r"[a-z]{1,6}", fullmatch=True), unique=True, min_size=1, max_size=5)
-    )
+    word = st.from_regex(r"[a-z]{1,6}", fullmatch=True)
+    free = word.filter(lambda name: not hasattr(torch.nn.ModuleDict(), name))
+    names = draw(st.lists(free, unique=True, min_size=1, max_size=5))
     blocks = []
     for name in names:
         relations: dict[str, list[str]] = {}
@@ -157,6 +158,9 @@ def test_an_unknown_block_is_named(triptych_schema: LatentSchema) -> None:
         (lambda: Block("two words", 3), "not an identifier"),
         (lambda: Block("../weights", 3), "not an identifier"),
         (lambda: Block("a", 0), "at least 1"),
+        (lambda: Block("a", 8.5), "size 8.5, expected a whole number"),  # type: ignore[arg-type]
+        (lambda: Block(False, 3), "name False is not an identifier"),  # type: ignore[arg-type]
+        *((lambda name=name: Block(name, 3), "a word of PyTorch") for name in TAKEN),
         (lambda: Block("a", 3, role="shared"), "expected 'common' or 'salient'"),  # type: ignore[arg-type]
         (lambda: Block("a", 3, invariant_to="gain", variant_to="gain"), "more than one relation"),
         (lambda: Block("a", 3, invariant_to=("gain", "gain")), "more than one relation"),
@@ -173,7 +177,7 @@ def test_an_unknown_block_is_named(triptych_schema: LatentSchema) -> None:
         ),
         (
             lambda: LatentSchema.from_dict({"blocks": [{"name": "a", "size": "x"}]}),
-            "is not a block",
+            "size x, expected a whole number",
         ),
     ],
 )
@@ -181,3 +185,10 @@ def test_what_is_no_schema_is_one_sentence(make: object, message: str) -> None:
     assert callable(make)
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_a_relation_that_a_recipe_leaves_empty_is_none() -> None:
+    entry = {"name": "a", "size": 1, "invariant_to": None, "variant_to": "gain"}
+    assert LatentSchema.from_dict({"blocks": [entry]}) == LatentSchema(
+        Block("a", 1, variant_to="gain")
+    )

@@ -128,3 +128,18 @@ def test_a_constant_channel_becomes_zeros_with_finite_gradient(level: float) -> 
     assert y.abs().max() < 1e-3
     y.sum().backward()
     assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("size", [0.0, 1e-4, 1.0, 2000.0])
+def test_half_precision_holds_what_float32_does(dtype: torch.dtype, size: float) -> None:
+    x = (size * torch.randn(4, 2, 500, generator=torch.Generator().manual_seed(0))).to(dtype)
+    y = Standardize()(x)
+    assert y.dtype == dtype
+    torch.testing.assert_close(y, Standardize()(x.float()).to(dtype))
+    assert torch.isfinite(y).all()
+
+
+def test_even_kernels_are_refused() -> None:
+    with pytest.raises(InputError, match="all must be odd"):
+        ConvEncoder(1, 400, kernels=(16, 8, 4, 4))

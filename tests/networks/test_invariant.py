@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -241,6 +242,42 @@ def test_detected_peaks_are_annotated_beats(data_root: Path) -> None:
 def test_impossible_settings_are_refused(name: str, wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match=name):
         front_end(name, **wrong)
+
+
+@pytest.mark.parametrize("lead", [-1, 2])
+@pytest.mark.parametrize("kind", [CanonicalPhase, lambda lead: AlignedPeak(400.0, lead=lead)])
+def test_a_lead_that_is_not_there_is_refused(kind: Callable[..., FrontEnd], lead: int) -> None:
+    message = f"lead={lead} for signals of 2 channels"
+    with pytest.raises(InputError, match=message):
+        kind(lead=lead)(torch.randn(3, 2, 80))
+    with pytest.raises(InputError, match=message):
+        kind(lead=lead).shape(2, 80)
+    assert kind(lead=1)(torch.randn(3, 2, 80)).shape == (3, 2, 80)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "canonical_phase",
+        "power_spectrum",
+        "rotation_invariants",
+        "gravity_aligned",
+        "second_order",
+        "invariants_beside",
+        "scaled",
+    ],
+)
+def test_an_empty_batch_stays_empty(name: str) -> None:
+    module = front_end(name, **({"rate": 100.0} if name == "power_spectrum" else {}))
+    assert module(torch.empty(0, 6, 80)).shape == (0, *module.shape(6, 80))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
+    x = torch.randn(3, 1, 80, generator=torch.Generator().manual_seed(0)).to(dtype)
+    spectrum = PowerSpectrum(100.0)
+    assert spectrum(x).dtype == dtype
+    torch.testing.assert_close(spectrum(x), spectrum(x.float()).to(dtype))
 
 
 @pytest.mark.parametrize(

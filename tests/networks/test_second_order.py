@@ -54,3 +54,9 @@ def test_blocks_that_must_be_invariant_read_the_guaranteed_features_only() -> No
     assert (a["orientation"] - b["orientation"]).abs().max() > 0.05
     heads(before(x))[:, :8].sum().backward()
     assert not any(p.grad is not None and p.grad.any() for p in trunk.second.parameters())
+
+
+@pytest.mark.parametrize("raw", [0, 4, 7, -1])
+def test_the_guarantee_needs_channels_of_both_kinds(raw: int) -> None:
+    with pytest.raises(InputError, match=f"raw={raw} for 4 channels, expected 1 to 3"):
+        encoder("guaranteed", channels=4, length=50, raw=raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -224,3 +225,16 @@ def test_lead_swap_refuses_other_channels_and_no_permutation() -> None:
         LeadSwap().apply(torch.randn(1, 3, 5), torch.tensor([[1.0, 0.0]]))
     with pytest.raises(InputError, match="no permutation"):
         LeadSwap().apply(torch.randn(1, 2, 5), torch.tensor([[1.0, 1.0]]))
+
+
+@pytest.mark.parametrize(
+    ("make", "setting"),
+    [
+        (lambda: ChannelDropout(max_channels=1.5), "max_channels=1.5"),  # type: ignore[arg-type]
+        (lambda: LeadSwap(channels=2.5), "channels=2.5"),  # type: ignore[arg-type]
+        (lambda: LeadSwap(swaps=0.5), "swaps=0.5"),  # type: ignore[arg-type]
+    ],
+)
+def test_counts_are_whole_numbers(make: Callable[[], object], setting: str) -> None:
+    with pytest.raises(InputError, match=f"{setting}, expected a whole number"):
+        make()

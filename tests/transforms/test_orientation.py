@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation as Reference
 
 from triptych.errors import InputError
-from triptych.transforms import AxisMirror, Rotation
+from triptych.transforms import AxisMirror, Rotation, quaternions
 from triptych.transforms.quaternions import cube
 
 KINDS = ["so3", "cube24", "tilt", "yaw"]
@@ -308,3 +308,22 @@ def test_mirrors_of_chosen_axes_only() -> None:
         AxisMirror(axes=(3,))
     with pytest.raises(InputError, match="other than 1 and -1"):
         AxisMirror().apply(signals(), torch.full((5, 3), 0.5))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rotation_stays_one_in_mixed_precision(kind: str) -> None:
+    turn, x = Rotation(kind=kind), signals().float()
+    params = turn.sample(len(x), generator(0))
+    expected = turn.apply(x, params)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(turn.apply(x, params), expected)
+
+
+def test_a_table_made_in_inference_mode_serves_training() -> None:
+    quaternions._entries.cache_clear()
+    x, yaw = signals(), Rotation(kind="yaw")
+    with torch.inference_mode():
+        yaw.apply(x, yaw.sample(len(x)))
+    x = x.requires_grad_()
+    yaw.apply(x, yaw.sample(len(x))).sum().backward()
+    assert x.grad is not None

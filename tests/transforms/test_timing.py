@@ -58,6 +58,9 @@ def test_crop_rounds_to_the_grid_and_snap_tells() -> None:
     assert torch.equal(shift.apply(x, params), shift.apply(x, shift.snap(params)))
     torch.testing.assert_close(shift.snap(params), torch.tensor([[0.01], [-0.0125], [0.0]]))
     assert (shift.snap(params) - params).abs().max() <= 0.5 / 400
+    halves = (torch.arange(-99, 100) / 800)[:, None]  # half samples, which rounding may take apart
+    ring = torch.randn(1, 1, 40 + 2 * shift.context).expand(199, -1, -1)
+    assert torch.equal(shift.apply(ring, halves), shift.apply(ring, shift.snap(halves)))
 
 
 def test_crop_moves_the_event_to_the_left_by_theta() -> None:

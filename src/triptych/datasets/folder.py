@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from triptych.datasets import download
-from triptych.datasets.folder_arrays import read_npy, read_npz, read_wfdb
-from triptych.datasets.folder_pieces import Piece, Said, finish, pick, reason
+from triptych.datasets.folder_arrays import read_npy, read_npz, read_wfdb, segments_of
+from triptych.datasets.folder_manifest import MANIFEST, read_manifest
+from triptych.datasets.folder_pieces import SHORTEST, Piece, Said, finish, pick
 from triptych.datasets.folder_tables import Columns, read_table
 from triptych.datasets.recordings import Dataset, Recording
 from triptych.errors import InputError
-
-MANIFEST = "recordings.csv"
-_COLUMNS = ("file", "rate", "label", "person")
 
 
 def load(
@@ -39,9 +36,11 @@ def load(
       it overrides what a file says of label and person. Every further column is an attribute of
       the recordings (a word or a number; an empty cell: not known).
 
-    Stamped samples that are irregular, or not at the rate that is asked for, are resampled, and
-    cut where more than 10 samples are missing. A person who is not stated is taken from the
-    file's name, and a note says so.
+    Of a WFDB record in segments the whole is read. Titles of columns are read without regard to
+    capitals and spaces around them. Stamped samples that are irregular, or not at the rate that is
+    asked for, are resampled, and cut where ten samples or more are missing or the clock jumps
+    back. Stretches of a file of fewer than ten samples are left out. A person who is not stated is
+    taken from the file's name. Notes say so.
 
     Parameters
     ----------
@@ -58,7 +57,8 @@ def load(
     ------
     InputError
         Nothing to read; a file that cannot be parsed or would execute code; rate unknown or
-        contradictory; NaN, a constant channel; rates or channels that differ between files.
+        contradictory; times too coarse, or in bursts; NaN, a constant channel; rates, channels or
+        units that differ between files.
     """
     source = Path(path).expanduser()
     if isinstance(signal_columns, str):
@@ -67,19 +67,21 @@ def load(
     columns = Columns(label_column, person_column, wanted)
     files, notes = _files(source)
     root = source if source.is_dir() else source.parent
-    manifest = _manifest(source, root, files)
+    manifest = read_manifest(source, root, files)
     recordings: list[Recording] = []
-    nameless, resampled = 0, 0
+    nameless, resampled, short = 0, 0, 0
     for file in files:
         said = manifest.get(file, Said())
         said = replace(said, rate=said.rate or rate)
-        pieces = _READERS[file.suffix.lower()](file, columns)
+        pieces, left_out = _long(file, _READERS[file.suffix.lower()](file, columns))
+        short += left_out
         stem = file.relative_to(root).with_suffix("").as_posix()
         moved = False
         for piece in pieces:
-            finished, changed = finish(file, stem, piece, said, columns.signal)
-            recordings += finished
-            moved |= changed
+            finished = finish(file, stem, piece, said, columns.signal)
+            recordings += finished.recordings
+            moved |= finished.resampled
+            short += finished.short
         resampled += moved
         nameless += said.person is None and any(piece.person is None for piece in pieces)
     if nameless:
@@ -89,9 +91,13 @@ def load(
         )
     if resampled:
         notes.append(f"{resampled} of {len(files)} files are resampled by their times")
+    if short:
+        notes.append(f"{short} stretches of fewer than {SHORTEST} samples are left out")
+    if not recordings:
+        raise InputError(f"{source} has no stretch of {SHORTEST} samples or more of one person")
     if manifest and len(manifest) < len(files):
         notes.append(f"{MANIFEST} does not name {len(files) - len(manifest)} of {len(files)} files")
-    _require_alike(source, recordings)
+    recordings = _require_alike(source, recordings)
     notes += _other_names(recordings)
     settings = (rate, columns)
     return Dataset(
@@ -101,6 +107,14 @@ def load(
         fingerprint=_fingerprint(files, root / MANIFEST if manifest else None, settings),
         notes=tuple(notes),
     )
+
+
+def _long(file: Path, pieces: list[Piece]) -> tuple[list[Piece], int]:
+    """Without a table's shortest stretches, and how many these are."""
+    if len(pieces) == 1 or file.suffix.lower() not in (".csv", ".parquet"):
+        return pieces, 0
+    long = [each for each in pieces if each.signal.shape[1] >= SHORTEST]
+    return long, len(pieces) - len(long)
 
 
 def check(path: Path) -> download.Report:
@@ -146,7 +160,8 @@ def _files(source: Path) -> tuple[list[Path], list[str]]:
         if each.is_file() and not any(p.startswith(".") for p in each.relative_to(source).parts)
     )
     files = [each for each in every if each.suffix.lower() in _READERS]
-    files = [each for each in files if each != source / MANIFEST]
+    parts = {part for each in files for part in _segments(each)}
+    files = [each for each in files if each != source / MANIFEST and each not in parts]
     if not files:
         raise InputError(f"{source} holds no recordings; expected files of the kinds {kinds}")
     known = {source / MANIFEST, *files, *(other for file in files for other in _beside(file))}
@@ -156,59 +171,31 @@ def _files(source: Path) -> tuple[list[Path], list[str]]:
     return files, [note] if others else []
 
 
+def _segments(file: Path) -> list[Path]:
+    """Headers of the segments of a WFDB record."""
+    return segments_of(file) if file.suffix.lower() == ".hea" else []
+
+
 def _beside(file: Path) -> list[Path]:
-    """Signals and annotations of a WFDB record: the files of the same stem."""
+    """Signals and annotations of a WFDB record: files of the same stem, and all its segments'."""
     if file.suffix.lower() != ".hea":
         return []
     same = [each for each in file.parent.iterdir() if each.stem == file.stem]
-    return sorted(each for each in same if each.is_file() and each.suffix.lower() not in _READERS)
+    own = sorted(each for each in same if each.is_file() and each.suffix.lower() not in _READERS)
+    segments = [each for each in _segments(file) if each.is_file()]
+    return [*own, *(other for each in segments for other in (each, *_beside(each)))]
 
 
-def _manifest(source: Path, root: Path, files: list[Path]) -> dict[Path, Said]:
-    place = root / MANIFEST
-    if not source.is_dir() or not place.is_file():
-        return {}
-    by_name = {file.relative_to(root).with_suffix("").as_posix(): file for file in files}
-    by_name |= {file.relative_to(root).as_posix(): file for file in files}
-    said: dict[Path, Said] = {}
-    try:
-        with open(place, encoding="utf-8-sig", newline="") as handle:
-            rows = list(csv.DictReader(handle, strict=True))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{place} cannot be read as a table ({reason(error)})") from error
-    if rows and "file" not in rows[0]:
-        raise InputError(
-            f"{place} has no column 'file'; expected file and any of rate, label, person"
-        )
-    for line, row in enumerate(rows, start=2):
-        # A short row has None for what is missing; an empty cell says nothing either.
-        cell = {key: (row.get(key) or "").strip() or None for key in _COLUMNS}
-        file = by_name.get(cell["file"] or "")
-        if file is None or file in said:
-            fault = "twice" if file else "which is not a recording in this folder"
-            raise InputError(f"line {line} of {place} names {cell['file']!r} {fault}; correct it")
-        try:
-            rate = float(cell["rate"]) if cell["rate"] else None
-        except ValueError as error:
-            raise InputError(
-                f"line {line} of {place} has rate {cell['rate']!r}, expected a number of Hz"
-            ) from error
-        further = {  # cells behind the last title have the key None
-            key.strip(): (row[key] or "").strip() for key in row if key and key not in _COLUMNS
-        }
-        further.pop("", None)
-        said[file] = Said(rate, cell["label"], cell["person"], further)
-    return said
-
-
-def _require_alike(source: Path, recordings: list[Recording]) -> None:
+def _require_alike(source: Path, recordings: list[Recording]) -> list[Recording]:
+    """Refuse what cannot be one data set; rates that their stamps cannot tell apart become one."""
     first = recordings[0]
     names: set[str] = set()
+    units: dict[str, tuple[str, str]] = {}
     for each in recordings:
         if each.name in names:
             raise InputError(f"{source} holds two recordings called {each.name}; rename one")
         names.add(each.name)
-        if each.rate != first.rate:
+        if abs(each.rate / first.rate - 1) > 1e-3:
             raise InputError(
                 f"{source} mixes rates: {first.name} has {first.rate:g} Hz and {each.name} "
                 f"{each.rate:g} Hz; resample them, or load them one by one (stamped tables are "
@@ -220,6 +207,19 @@ def _require_alike(source: Path, recordings: list[Recording]) -> None:
                 f"({', '.join(first.channels)}) and {each.name} {len(each.channels)} "
                 f"({', '.join(each.channels)}); pass signal_columns with those that all have"
             )
+        for channel, unit in zip(each.channels, each.units, strict=False):
+            known, where = units.setdefault(channel, (unit, each.name))
+            if _same_unit(known) != _same_unit(unit):
+                raise InputError(
+                    f"{source} mixes units: channel {channel} is in {known} in {where}, but in "
+                    f"{unit} in {each.name}; convert one of them"
+                )
+    return [replace(each, rate=first.rate) for each in recordings]
+
+
+def _same_unit(unit: str) -> str:
+    """Two spellings of a unit (uV and µV) are one."""
+    return unit.strip().replace("µ", "u").replace("μ", "u").lower()
 
 
 def _other_names(recordings: list[Recording]) -> list[str]:

@@ -87,6 +87,15 @@ def read_wfdb(path: Path) -> list[Piece]:
         ) from error
 
 
+def segments_of(header: Path) -> list[Path]:
+    """Headers of the segments that a WFDB record is put together from; none for an ordinary one."""
+    text = header.read_text(encoding="utf-8", errors="replace")
+    lines = [each.split() for each in text.splitlines() if each.strip() and each[0] != "#"]
+    if not lines or "/" not in lines[0][0]:
+        return []
+    return [header.with_name(f"{line[0]}.hea") for line in lines[1:] if line[0] != "~"]
+
+
 def _require_whole(path: Path, header: Any) -> None:
     """Refuse signal files that are shorter than the header says: wfdb may repeat what is left."""
     names: list[str] = getattr(header, "file_name", None) or []

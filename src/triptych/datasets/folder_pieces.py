@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from triptych import signals
 from triptych.datasets.recordings import Events, Recording
 from triptych.errors import InputError
 
+SHORTEST = 10  # samples of a stretch, where a file has several
 _MAX_GAP = 10  # periods without a sample, after which a stamped recording is cut in two
+_BURST = 100  # samples: stretches below that between gaps are how a sensor sends, not pauses
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +51,19 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
 
 
+@dataclass
+class Finished:
+    """Recordings made of a piece, whether they were resampled, and how many were too short."""
+
+    recordings: list[Recording] = field(default_factory=list[Recording])
+    resampled: bool = False
+    short: int = 0
+
+
 def finish(
     file: Path, stem: str, piece: Piece, said: Said, wanted: tuple[str, ...] | None
-) -> tuple[list[Recording], bool]:
-    """Check a piece and make recordings of it; also says whether it had to be resampled.
+) -> Finished:
+    """Check a piece and make recordings of it.
 
     Raises
     ------
@@ -89,7 +101,7 @@ def finish(
             "column rate of recordings.csv"
         )
     signals.validate(recording.signal, rate, name=where, channels=recording.channels)
-    return [replace(recording, rate=float(rate))], False
+    return Finished([replace(recording, rate=float(rate))])
 
 
 def pick(recording: Recording, channels: tuple[str, ...], where: str) -> Recording:
@@ -106,10 +118,44 @@ def pick(recording: Recording, channels: tuple[str, ...], where: str) -> Recordi
 
 def _stamped(
     where: str, recording: Recording, times: NDArray[np.float64], asked: float | None
-) -> tuple[list[Recording], bool]:
-    """Take the rate from the stamps; resample if they are irregular or another one is asked."""
+) -> Finished:
+    """Make recordings of every run of the clock."""
     if not np.isfinite(times).all():
         raise InputError(f"{where} has no time in row {int(np.argmin(np.isfinite(times))) + 1}")
+    runs, done = _runs(times), Finished()
+    for number, run in enumerate(runs):
+        part = f".{number}" if len(runs) > 1 else ""
+        if part and run.stop - run.start < SHORTEST:
+            done.short += 1
+            continue
+        one = replace(recording, name=recording.name + part, signal=recording.signal[:, run])
+        made = _one_run(where + part, one, times[run], asked)
+        done.recordings += made.recordings
+        done.resampled |= made.resampled
+        done.short += made.short
+    return done
+
+
+def _runs(times: NDArray[np.float64]) -> list[slice]:
+    """Cut where the clock starts again, so that two sessions have the same times.
+
+    Samples that are only out of order are not cut: sorted by time they fit into each other.
+    """
+    steps = np.diff(times)
+    usual = np.median(np.abs(steps[steps != 0])) if steps.any() else np.inf
+    back = steps < -_MAX_GAP * usual
+    run = np.concatenate([[0], np.cumsum(back)])
+    mixed = np.count_nonzero(np.diff(run[np.argsort(times, kind="stable")]))
+    if 10 * mixed <= len(times):
+        return [slice(0, len(times))]
+    edges = [0, *(np.flatnonzero(back) + 1).tolist(), len(times)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def _one_run(
+    where: str, recording: Recording, times: NDArray[np.float64], asked: float | None
+) -> Finished:
+    """Take the rate from the stamps; resample if they are irregular or another one is asked."""
     own, regular = _rate_of(where, times)
     if own <= 1 and asked is None:
         raise InputError(
@@ -124,17 +170,21 @@ def _stamped(
         )
     signals.validate(recording.signal, own, name=where, channels=recording.channels)
     if regular and abs(rate / own - 1) <= max(1e-3, 1 / len(times)):
-        return [replace(recording, rate=float(rate))], False
+        return Finished([replace(recording, rate=float(rate))])
     pieces = signals.resample_timestamps(times, recording.signal.T, rate, _MAX_GAP / own)
     if not pieces:
         raise InputError(f"{where} has no two samples within {_MAX_GAP / own:g} s of each other")
-    made: list[Recording] = []
+    done = Finished(resampled=True)
     for number, (_, grid) in enumerate(pieces):
         part = f".{number}" if len(pieces) > 1 else ""
+        if part and grid.shape[1] < SHORTEST:
+            done.short += 1
+            continue
         signals.validate(grid, rate, name=where + part, channels=recording.channels)
         signal = grid.astype(np.float32)
-        made.append(replace(recording, name=recording.name + part, signal=signal, rate=float(rate)))
-    return made, True
+        named = recording.name + part
+        done.recordings.append(replace(recording, name=named, signal=signal, rate=float(rate)))
+    return done
 
 
 def _rate_of(where: str, times: NDArray[np.float64]) -> tuple[float, bool]:
@@ -143,6 +193,11 @@ def _rate_of(where: str, times: NDArray[np.float64]) -> tuple[float, bool]:
     if len(distinct) < 2:
         raise InputError(f"{where} has {len(distinct)} different times, expected one per sample")
     n, steps = len(times), np.diff(times)
+    if 2 * len(distinct) < n:
+        raise InputError(
+            f"{where} has only {len(distinct)} different times for {n} samples, which is too "
+            "coarse to say where these are; take the column of times out and pass rate"
+        )
     mean = (distinct[-1] - distinct[0]) / (len(distinct) - 1)
     line = times[0] + mean * np.arange(n)
     regular = bool(
@@ -152,6 +207,14 @@ def _rate_of(where: str, times: NDArray[np.float64]) -> tuple[float, bool]:
         and np.abs(times - line).max() <= 0.5 * mean
     )
     rate = float(1 / (mean if regular else np.median(np.diff(distinct))))
+    gaps = np.diff(distinct) > _MAX_GAP / rate
+    covered = 1 - np.diff(distinct)[gaps].sum() / (distinct[-1] - distinct[0])
+    if gaps.sum() > 2 and n < _BURST * (gaps.sum() + 1) and covered < 0.5:
+        raise InputError(
+            f"{where} has times in bursts, {rate:g} samples a second within them and "
+            f"{1 / mean:.3g} in all, as a device sends them and not as it measures; take the "
+            "column of times out and pass rate"
+        )
     # Stamps are rounded: one sample over the whole length is as well as they know the rate.
     whole = float(round(rate))
     return (whole if whole and abs(whole / rate - 1) <= 1 / n else rate), regular

@@ -29,7 +29,10 @@ class Columns:
 def read_table(path: Path, columns: Columns) -> list[Piece]:
     """Read one table; wherever its person or label changes, a new piece begins."""
     frame = _frame(path, columns)
-    names = [str(each) for each in frame.columns]
+    names = [str(each).strip() for each in frame.columns]
+    twice = [each for each in dict.fromkeys(names) if names.count(each) > 1]
+    if twice:
+        raise InputError(f"{path} has two columns called {twice[0]!r}; rename one")
     frame.columns = names
     if path.suffix.lower() == ".csv" and names and all(map(_is_number, names)):
         raise InputError(f"{path} has no header line: name its columns in the first line")
@@ -37,7 +40,8 @@ def read_table(path: Path, columns: Columns) -> list[Piece]:
         raise InputError(f"{path} has no rows, expected one row per sample")
     label = _column(path, names, columns.label, "label")
     person = _column(path, names, columns.person, "person")
-    rate = "rate" if "rate" in names and "rate" not in (columns.signal or ()) else None
+    rate = _column(path, names, None, "rate")
+    rate = None if rate in (columns.signal or ()) else rate
     time = next((each for each in names if each.lower() in _TIME_COLUMNS), None)
     taken = {label, person, rate, time}
     wanted = columns.signal or tuple(
@@ -80,11 +84,15 @@ def _frame(path: Path, columns: Columns) -> Any:
     pandas: Any = importlib.import_module("pandas")
     try:
         if path.suffix.lower() == ".csv":
+            titles = pandas.read_csv(path, nrows=0, skipinitialspace=True).columns
             words = ("label", "person", columns.label, columns.person)
             # As text, so that person "007" stays "007".
-            types = {each: str for each in words if each is not None}
-            return pandas.read_csv(path, dtype=types, low_memory=False)
-        return pandas.read_parquet(path, engine="pyarrow")
+            types = {
+                each: str for each in titles if {each.strip(), each.strip().lower()} & {*words}
+            }
+            frame = pandas.read_csv(path, dtype=types, low_memory=False, skipinitialspace=True)
+        else:
+            frame = pandas.read_parquet(path, engine="pyarrow")
     except ImportError as error:
         raise InputError(
             f"{path} is a parquet file, which needs pyarrow; install it with "
@@ -95,11 +103,17 @@ def _frame(path: Path, columns: Columns) -> Any:
             f"{path} cannot be read as a {path.suffix.lower()[1:]} table ({reason(error)}); "
             "expected one row per sample under a line of column names"
         ) from error
+    if path.suffix.lower() == ".csv" and not isinstance(frame.index, pandas.RangeIndex):
+        raise InputError(
+            f"{path} has more values in a row than titles in its first line: write numbers with a "
+            "decimal point, one comma between values and none behind the last"
+        )
+    return frame
 
 
 def _column(path: Path, names: Sequence[str], asked: str | None, usual: str) -> str | None:
     if asked is None:
-        return usual if usual in names else None
+        return next((each for each in names if each.lower() == usual), None)
     if asked not in names:
         raise InputError(f"{path} has no column {asked!r}; it has {', '.join(names)}")
     return asked
@@ -127,7 +141,7 @@ def _words(path: Path, frame: Any, name: str | None) -> np.ndarray[Any, np.dtype
             f"column {name!r} of {path} is empty in row {int(missing.argmax()) + 1} "
             f"({int(missing.sum())} such rows); fill it in every row"
         )
-    return np.asarray([str(each) for each in column])
+    return np.asarray([str(each).strip() for each in column])
 
 
 def _only_rate(path: Path, rates: np.ndarray[Any, np.dtype[np.float64]]) -> float:

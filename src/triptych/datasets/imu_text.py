@@ -24,6 +24,7 @@ from triptych.errors import InputError
 STANDARD_GRAVITY = 9.80665  # m/s^2 in a g
 GAP_S = 1.0  # a longer step in time, either way, begins a new piece
 SHORTEST_S = 5.0  # pieces of less are left out
+FASTEST_HZ = 1000.0  # no worn sensor is faster: stamps nearer to each other are the clock's fault
 UNITS = {"acc": "g", "gyro": "rad/s"}
 
 Floats = NDArray[np.float64]
@@ -219,8 +220,10 @@ def to_recordings(
     """Bring pieces to `rate` Hz; notes say which were left out or not sampled at `nominal`.
 
     `names` and `units` are those of the channels. Recordings are called "person activity", and
-    numbered where there are several.
+    numbered where there are several. Raises InputError for a rate that is none.
     """  # fmt: skip
+    if not 0 < rate < float("inf"):
+        raise InputError(f"rate is {rate!r}, expected a positive number of Hz")
     found: list[tuple[str, str, NDArray[np.float32]]] = []
     notes: list[str] = []
     rates: Counter[str] = Counter()
@@ -268,6 +271,7 @@ def _regular(
     times: Floats, values: Floats, rate: float, fastest: float
 ) -> list[NDArray[np.float32]]:
     """Resample to `rate`; the anti-alias filter looks at the fastest stretch, not the median."""
+    fastest = min(fastest, FASTEST_HZ)
     finer = int(np.ceil(fastest / rate)) if fastest > 1.5 * rate else 1
     return [
         signals.resample(signal, rate * finer, rate).astype(np.float32)

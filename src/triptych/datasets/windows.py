@@ -59,7 +59,7 @@ class Windows:
 
     def take(self, indices: NDArray[Any] | Sequence[int] | torch.Tensor | slice) -> Windows:
         """Pick the windows at these positions (whole numbers, a boolean mask or a slice)."""
-        rows = np.arange(len(self))[indices]
+        rows = np.ascontiguousarray(np.arange(len(self))[indices])
         return Windows(
             self.signals[torch.as_tensor(rows)],
             self.rate,

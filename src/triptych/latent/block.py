@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
+from torch import nn
+
 from triptych.errors import InputError
 from triptych.latent.gates import BernoulliGate
 
 Relation = Literal["invariant", "variant", "equivariant"]
 RELATIONS: tuple[Relation, ...] = ("invariant", "variant", "equivariant")
 Role = Literal["common", "salient"]
+_MODULES = nn.ModuleDict()  # `BlockHeads` keeps a layer a block in one: its attributes are taken
 
 
-def names_of(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    """One name or several, as a tuple."""
+def names_of(value: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
+    """One name, several or none, as a tuple."""
+    if value is None:
+        return ()
     return (value,) if isinstance(value, str) else tuple(value)
 
 
@@ -47,9 +52,9 @@ class Block:
     Raises
     ------
     InputError
-        For a name that is no identifier, a size below 1, two relations to one transform, an
-        unknown role, a gate on an equivariant block, or a null radius that is negative or not a
-        salient block's.
+        For a name that is no identifier or an attribute of PyTorch's modules, a size below 1, two
+        relations to one transform, an unknown role, a gate on an equivariant block, or a null
+        radius that is negative or not a salient block's.
     """
 
     name: str
@@ -62,12 +67,18 @@ class Block:
     null_radius: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
+        name: object = self.name  # a recipe may say anything
+        if not isinstance(name, str) or not name.isidentifier():
             raise InputError(
-                f"block name {self.name!r} is not an identifier; use letters, digits and _"
+                f"block name {name!r} is not an identifier; use letters, digits and _ (and quotes, "
+                "where YAML takes a word for something else)"
             )
-        if self.size < 1:
-            raise InputError(f"block {self.name!r} has size {self.size}; it needs at least 1")
+        if hasattr(_MODULES, name):
+            raise InputError(f"block name {name!r} is a word of PyTorch's modules; choose another")
+        if not isinstance(cast(object, self.size), int) or self.size < 1:
+            raise InputError(
+                f"block {self.name!r} has size {self.size}, expected a whole number of at least 1"
+            )
         if self.role not in (None, "common", "salient"):
             raise InputError(
                 f"block {self.name!r} has role {self.role!r}, expected 'common' or 'salient' "

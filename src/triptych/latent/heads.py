@@ -44,7 +44,8 @@ class BlockHeads(nn.Module):
     hidden
         Width of one hidden layer a head; 0 = a single linear layer.
     features
-        f; read from ``trunk.features`` or, at the first forward pass, from its output if absent.
+        f; read from ``trunk.features`` if that is a number, else, at the first forward pass, from
+        the trunk's output.
 
     Notes
     -----
@@ -73,7 +74,8 @@ class BlockHeads(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.schema = schema
-        everything = features if features is not None else getattr(trunk, "features", None)
+        of_trunk: object = getattr(trunk, "features", None)  # elsewhere often a module
+        everything = features or (of_trunk if isinstance(of_trunk, int) else None)
         self.reads = {block.name: _reads(trunk, schema, block) for block in schema.blocks}
         heads: dict[str, nn.Module] = {}
         for block in schema.blocks:

@@ -11,6 +11,7 @@ from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectr
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
+from triptych.networks.second_order import InvariantsBeside
 
 __all__ = [
     "ENCODERS",
@@ -21,6 +22,7 @@ __all__ = [
     "ConvEncoder",
     "FrontEnd",
     "GravityAligned",
+    "InvariantsBeside",
     "PowerSpectrum",
     "Reconstruction",
     "ResNetEncoder",

@@ -46,11 +46,18 @@ class Standardize(FrontEnd):
     def forward(self, x: Tensor) -> Tensor:
         """Standardised signals, shape kept."""
         along = (-1,) if x.ndim < 4 else (-2, -1)
+        given, x = x.dtype, exact(x)  # half precision holds neither the squares nor what is TINY
         centred = x - x.mean(dim=along, keepdim=True)
         centred = centred - centred.mean(dim=along, keepdim=True)  # what rounding left of an offset
         # Relative to the signal's own size, so that its unit does not matter (mV or V).
         least = EPSILON * x.detach().abs().amax(dim=along, keepdim=True) + TINY
-        return centred / (centred.square().mean(dim=along, keepdim=True) + least.square()).sqrt()
+        size = (centred.square().mean(dim=along, keepdim=True) + least.square()).sqrt()
+        return (centred / size).to(given)
+
+
+def exact(x: Tensor) -> Tensor:
+    """`x` in at least single precision."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -92,7 +99,7 @@ class ConvEncoder(nn.Module):
     Raises
     ------
     InputError
-        From `forward`, if a signal's shape is not ``(n, channels, length)``.
+        For an even kernel; from `forward`, if a signal's shape is not ``(n, channels, length)``.
     """
 
     def __init__(
@@ -113,6 +120,8 @@ class ConvEncoder(nn.Module):
             "kernels": list(kernels), "strides": list(strides), "where": where,
             "dropout": dropout,
         }  # fmt: skip
+        if not all(kernel % 2 for kernel in kernels):
+            raise InputError(f"conv got kernels={kernels}; all must be odd, to keep the time axis")
         self.channels, self.length = channels, length
         layers: list[nn.Module] = []
         before, steps = channels, length

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from triptych.errors import InputError
 from triptych.networks.encoder import ConvEncoder
 
 
@@ -22,14 +23,15 @@ class GuaranteedEncoder(nn.Module):
     channels, length
         Shape of what comes in: invariant channels first.
     raw
-        How many channels at the end are the signals as they are.
+        How many channels at the end are not invariant: of `InvariantsBeside` its `raw_channels`.
     **settings
         Of both trunks, as `ConvEncoder` takes them.
 
     Raises
     ------
     InputError
-        From `forward`, if a signal's shape is not ``(n, channels, length)``.
+        Unless 0 < raw < channels; from `forward`, if a signal's shape is not ``(n, channels,
+        length)``.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class GuaranteedEncoder(nn.Module):
         channels: int,
         length: int,
         *,
-        raw: int = 3,
+        raw: int,
         widths: tuple[int, ...] = (32, 48, 64, 96),
         kernels: tuple[int, ...] = (15, 7, 5, 5),
         strides: tuple[int, ...] = (4, 2, 2, 1),
@@ -45,6 +47,11 @@ class GuaranteedEncoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 < raw < channels:
+            raise InputError(
+                f"guaranteed got raw={raw} for {channels} channels, expected 1 to {channels - 1}: "
+                "it needs channels that are invariant, and others beside them"
+            )
         shared: dict[str, Any] = {
             "widths": widths, "kernels": kernels, "strides": strides, "where": where,
             "dropout": dropout,

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.networks.encoder import FrontEnd
+from triptych.networks.encoder import FrontEnd, exact
 
 NEGLIGIBLE = 1e-4
 
@@ -52,12 +52,17 @@ class CanonicalPhase(FrontEnd):
             raise InputError(f"canonical_phase got harmonics={harmonics}, expected at least 1")
         self.harmonics, self.lead = harmonics, lead
 
+    def shape(self, channels: int, length: int) -> tuple[int, int]:
+        """As they go in; raises InputError if they have no such lead."""
+        _require_lead("canonical_phase", self.lead or 0, channels)
+        return channels, length
+
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n c t"]:
         """Signals of any scale in their canonical phase, shape kept."""
-        time = x.shape[-1]
+        time = self.shape(*x.shape[1:])[1]
         # A fault in the phase of harmonic 1 counts k times in harmonic k: float32 is not enough.
-        exact = x.double() if x.device.type != "mps" else x.float()
-        real, imaginary = _rfft(exact, 0, (time + 1) // 2)
+        precise = x.double() if x.device.type != "mps" else x.float()
+        real, imaginary = _rfft(precise, 0, (time + 1) // 2)
         if self.lead is None:
             leader = real.sum(dim=1), imaginary.sum(dim=1)
         else:
@@ -131,10 +136,10 @@ class PowerSpectrum(FrontEnd):
                 f"windows of {x.shape[-1]} samples at {self.rate} Hz have no frequency up to "
                 f"{self.cutoff} Hz; use longer windows or a higher cutoff"
             )
-        real, imaginary = _rfft(x, 1, bins + 1)
+        real, imaginary = _rfft(exact(x), 1, bins + 1)
         # The square root has no gradient at 0.
         amplitude = (real.square() + imaginary.square() + 1e-12).sqrt() * (2 / x.shape[-1])
-        return torch.log1p(self.scale * amplitude)
+        return torch.log1p(self.scale * amplitude).to(x.dtype)
 
 
 class AlignedPeak(FrontEnd):
@@ -156,7 +161,7 @@ class AlignedPeak(FrontEnd):
     -----
     After Pan and Tompkins, IEEE Trans. Biomed. Eng. 32(3):230-236, 1985: band-pass 5 to 30 Hz,
     derivative, square, 150 ms window; here with a threshold of 0.3 of the window's largest energy
-    and 200 ms between peaks. The R peak is the band-passed signal's largest size within 60 ms of
+    and 100 ms between peaks. The R peak is the band-passed signal's largest size within 60 ms of
     the energy's.
     """
 
@@ -174,9 +179,14 @@ class AlignedPeak(FrontEnd):
         self.register_buffer("taps", taps[None, None], persistent=False)
         self.register_buffer("smooth", (smooth / smooth.sum())[None, None], persistent=False)
 
+    def shape(self, channels: int, length: int) -> tuple[int, int]:
+        """As they go in; raises InputError if they have no such lead."""
+        _require_lead("aligned_peak", self.lead, channels)
+        return channels, length
+
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n c t"]:
         """Roll signals, shape kept; differentiable in their values, not in the detection."""
-        time = x.shape[-1]
+        time = self.shape(*x.shape[1:])[1]
         steps = torch.arange(time, device=x.device) - time // 2
         index = (steps + self.detect(x)[:, None]).remainder(time)
         return x.gather(2, index[:, None].expand(-1, x.shape[1], -1))
@@ -204,6 +214,14 @@ class AlignedPeak(FrontEnd):
             return band[:, 0].abs().masked_fill(~close, -1.0).argmax(dim=1)
 
 
+def _require_lead(name: str, lead: int, channels: int) -> None:
+    if not 0 <= lead < channels:
+        raise InputError(
+            f"{name} got lead={lead} for signals of {channels} channels, expected 0 to "
+            f"{channels - 1}"
+        )
+
+
 def _angle(y: Tensor, x: Tensor) -> Tensor:
     if torch.compiler.is_compiling():  # an export: onnxruntime has no arctangent in float64
         return torch.atan2(y.float(), x.float()).to(x.dtype)
@@ -229,6 +247,9 @@ def _rfft(x: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
     if torch.compiler.is_compiling():  # an export: ONNX's own DFT is off by 1e-3 on a CPU
         cosine, sine = _basis(x, first, last)
         return x @ cosine.T, -(x @ sine.T)
+    if not x.numel():  # not every FFT library takes an empty batch
+        empty = x.new_zeros(*x.shape[:-1], last - first)
+        return empty, empty
     spectrum = cast(Tensor, torch.fft.rfft(x))[..., first:last]  # pyright: ignore[reportUnknownMemberType]
     return spectrum.real, spectrum.imag
 
@@ -240,5 +261,7 @@ def _irfft(real: Tensor, imaginary: Tensor, time: int) -> Tensor:
         weight = torch.full_like(cosine[:, :1], 2 / time)
         weight[0] = 1 / time
         return real @ (weight * cosine) - imaginary @ (weight * sine)
+    if not real.numel():
+        return real.new_zeros(*real.shape[:-1], time)
     spectrum = torch.complex(real, imaginary)
     return cast(Tensor, torch.fft.irfft(spectrum, n=time))  # pyright: ignore[reportUnknownMemberType]

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.networks.encoder import FrontEnd
+from triptych.networks.encoder import FrontEnd, exact
 
 TINY = 1e-20  # below what matters of squares, and of squared cubes; gives roots a gradient at 0
 NEGLIGIBLE = 0.02  # a mean this small against the window's size is no direction
@@ -48,7 +48,7 @@ class Scaled(FrontEnd):
                 "channels"
             )
         scales = torch.tensor(self.scales, dtype=x.dtype, device=x.device)
-        return (x.reshape(x.shape[0], given, -1, x.shape[2]) / scales[:, None, None]).flatten(1, 2)
+        return x / scales.repeat_interleave(channels // given)[:, None]
 
     def triads(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k 3 t"]:
         """Scaled sensors one by one, in at least float32; raises InputError for other channels."""
@@ -57,8 +57,8 @@ class Scaled(FrontEnd):
                 f"signals have {x.shape[1]} channels, expected x, y, z of one or more tri-axial "
                 "sensors"
             )
-        exact = x if x.dtype == torch.float64 else x.float()
-        return Scaled.forward(self, exact).reshape(x.shape[0], -1, 3, x.shape[2])
+        sensors = x.shape[1] // 3
+        return Scaled.forward(self, exact(x)).reshape(x.shape[0], sensors, 3, x.shape[2])
 
 
 class RotationInvariants(Scaled):

@@ -55,7 +55,11 @@ class InvariantsBeside(RotationInvariants):
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:
         """Channels of both."""
-        return super().shape(channels, length)[0] + 18 * channels, length
+        return super().shape(channels, length)[0] + self.raw_channels(channels), length
+
+    def raw_channels(self, channels: int) -> int:
+        """How many of the channels that come out, the last ones, are not invariant."""
+        return self.beside.shape(channels, 1)[0]
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k t"]:
         """Invariant channels, then signals and products."""

@@ -53,6 +53,8 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     schema = recipe.schema_of_latent
     front_end, seen = _front_end(recipe, channels, length)
     name, settings = recipe.encoder.name, recipe.encoder.settings
+    if name == "guaranteed":
+        settings = settings | {"raw": _raw(front_end[-1], channels, settings.get("raw"))}
     kinds = {**networks.ENCODERS, **{each: IMAGES[each] for each in ("image", "patches")}}
     shape = ("channels", "size" if name in IMAGES else "length")
     given = dict(zip(shape, seen, strict=True)) | settings
@@ -78,6 +80,22 @@ def _front_end(recipe: Recipe, channels: int, length: int) -> tuple[nn.Sequentia
     front_end = networks.front_end(chosen.name, **settings)
     before = [] if front_end.raw else [networks.Standardize()]
     return nn.Sequential(*before, front_end), front_end.shape(channels, length)
+
+
+def _raw(front_end: nn.Module, channels: int, asked: int | None) -> int:
+    """Channels that `GuaranteedEncoder` must not take for invariant ones."""
+    if not isinstance(front_end, networks.InvariantsBeside):
+        raise InputError(
+            "encoder 'guaranteed' needs channels that are invariant and others beside them; write "
+            "front_end: invariants_beside"
+        )
+    raw = front_end.raw_channels(channels)
+    if asked not in (None, raw):
+        raise InputError(
+            f"encoder 'guaranteed' got raw={asked}, but {raw} channels of the front-end are not "
+            "invariant; leave raw out"
+        )
+    return raw
 
 
 def build_module(

@@ -140,7 +140,8 @@ class BaselineWander(Seeded):
         clock = torch.arange(time, device=x.device, dtype=torch.float32) / self.rate
         # sin(ωt + φ) by the sine and cosine of ωt, which the channels share
         angle = radians[:, :, None] * clock
-        drift = (weight * phase.cos()) @ angle.sin() + (weight * phase.sin()) @ angle.cos()
+        with torch.autocast(x.device.type, enabled=False):
+            drift = (weight * phase.cos()) @ angle.sin() + (weight * phase.sin()) @ angle.cos()
         level = amplitude.to(x.device, working(x))
         return (x + level[:, None, None] * _spread(x) * drift).to(x.dtype)
 
@@ -162,7 +163,7 @@ class ChannelDropout(Seeded):
     unit = "channels"
 
     def __post_init__(self) -> None:
-        _within(self.name, "max_channels", self.max_channels, 0, math.inf)
+        _within(self.name, "max_channels", self.max_channels, 0, math.inf, whole=True)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Whole numbers in [0, max_channels] and any seed, `(n, 2)`."""
@@ -216,8 +217,8 @@ class LeadSwap(Settings):
     unit = "channels"
 
     def __post_init__(self) -> None:
-        _within(self.name, "channels", self.channels, 2, math.inf)
-        _within(self.name, "swaps", self.swaps, 0, math.inf)
+        _within(self.name, "channels", self.channels, 2, math.inf, whole=True)
+        _within(self.name, "swaps", self.swaps, 0, math.inf, whole=True)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Permutations made of `swaps` random exchanges, float32 `(n, channels)`."""
@@ -282,6 +283,10 @@ def _spread(x: Tensor) -> Tensor:
     return variance.masked_fill(constant, 1).sqrt().masked_fill(constant, 0)
 
 
-def _within(name: str, setting: str, value: float, low: float, high: float) -> None:
-    if not (low <= value <= high and math.isfinite(value)):
-        raise InputError(f"{name} got {setting}={value}, expected a number in {low:g} to {high:g}.")
+def _within(
+    name: str, setting: str, value: float, low: float, high: float, *, whole: bool = False
+) -> None:
+    fits = low <= value <= high and math.isfinite(value)
+    if not fits or (whole and not isinstance(value, int)):
+        kind = "a whole number" if whole else "a number"
+        raise InputError(f"{name} got {setting}={value}, expected {kind} in {low:g} to {high:g}.")

@@ -50,9 +50,10 @@ class _ImageTransform(Settings):
 
 @dataclass(frozen=True)
 class ImageCrop(_ImageTransform):
-    """Look at a shifted and zoomed part; θ = (log2 zoom, right, down), shifts in image widths.
+    """Look at a shifted and zoomed part; θ = (log2 zoom, right, down).
 
-    Bilinear; beyond its edges an image is its own reflection.
+    Shifts are shares of the image's width and height. Bilinear; beyond its edges an image is its
+    own reflection.
 
     Parameters
     ----------

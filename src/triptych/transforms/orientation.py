@@ -156,7 +156,8 @@ class Rotation(Settings):
         self._check_norm(params)
         local = self.quaternions(params.to(x.device, working_dtype(x)))
         if self.kind in ("yaw", "tilt"):
-            axis = (self.frames(x) @ local[:, :3, None])[..., 0]
+            with torch.autocast(x.device.type, enabled=False):
+                axis = (self.frames(x) @ local[:, :3, None])[..., 0]
             local = torch.cat([axis, local[:, 3:]], dim=1)
         return to_matrices(local)
 

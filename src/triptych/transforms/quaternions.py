@@ -31,10 +31,12 @@ def conjugate(q: Tensor) -> Tensor:
 def to_matrices(q: Tensor) -> Tensor:
     """Return rotation matrices `(n, 3, 3)`: their entries are sums of products of two of x..w."""
     products = (q[:, :, None] * q[:, None]).flatten(1)
-    return (products @ _entries().to(q)).view(-1, 3, 3)
+    with torch.autocast(q.device.type, enabled=False):
+        return (products @ _entries().to(q)).view(-1, 3, 3)
 
 
 @functools.cache
+@torch.inference_mode(False)  # what is kept serves trainings as well
 def _entries() -> Tensor:
     """Signs and factors of the products of x, y, z, w in each entry of the matrix, `(16, 9)`.
 
@@ -52,6 +54,7 @@ def _entries() -> Tensor:
 
 
 @functools.cache
+@torch.inference_mode(False)
 def cube() -> Tensor:
     """Return the 24 proper rotations that map the axes to the axes, float32 `(24, 4)`."""
     signed = [

@@ -128,7 +128,7 @@ class PhaseShift(Additive):
                 f"{tuple(x.shape)}, but max_shift={self.max_shift:g} s leaves {self.context} "
                 f"samples of context: raise max_shift, or cut windows with more context."
             )
-        steps = (params * self.rate).round()
+        steps = (params.to(exact_dtype(params.device)) * self.rate).round()
         return _crop(x, (steps.long() + self.context).to(x.device), time)
 
 

@@ -56,7 +56,8 @@ def turn(x: Tensor, matrices: Tensor, triads: Triads) -> Tensor:
     index = torch.tensor(flat, device=x.device)
     vectors = (x if everything else x.index_select(1, index)).to(matrices.dtype)
     vectors = vectors.reshape(n, len(triads), 3, time)
-    turned = (matrices[:, None] @ vectors).reshape(n, len(flat), time).to(x.dtype)
+    with torch.autocast(x.device.type, enabled=False):  # in bfloat16 it would be no rotation
+        turned = (matrices[:, None] @ vectors).reshape(n, len(flat), time).to(x.dtype)
     return turned if everything else x.index_copy(1, index, turned)
 
 
