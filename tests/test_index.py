@@ -77,6 +77,17 @@ def test_excluded_rows_are_never_found(
         assert (record[found.rows.numpy()] != "a").all()
 
 
+def test_slices_and_foreign_arrays_are_kept_as_they_are(tmp_path: Path) -> None:
+    whole = np.random.default_rng(0).standard_normal((6, 8)).astype(">f4")
+    table = np.arange(12.0).reshape(6, 2)
+    index = Index(torch.as_tensor(whole.astype("f4"))[:, 2:5], {"a": table[::-1, 0]})
+    index.save(tmp_path / "slice")
+    again = Index.load(tmp_path / "slice")
+    np.testing.assert_array_equal(again.latents.numpy(), whole[:, 2:5])
+    np.testing.assert_array_equal(again.meta["a"], table[::-1, 0])
+    np.testing.assert_array_equal(Index(whole[::-1]).latents.numpy(), whole[::-1])
+
+
 @pytest.mark.parametrize("name", ["gallery.safetensors", "odd name.index"])
 def test_an_index_comes_back_whole(tmp_path: Path, name: str) -> None:
     meta = {

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from triptych.errors import InputError
 from triptych.files import write_atomically
+from triptych.signals import as_tensor
 
 Array = Tensor | NDArray[Any]
 Metric = Literal["cosine", "dot"]
@@ -141,13 +142,13 @@ class Index:
 
     def save(self, path: str | Path) -> None:
         """Write latents and meta as one safetensors file, atomically (else InputError)."""
-        tensors = {"latents": self.latents}
+        tensors = {"latents": self.latents.contiguous()}
         words: dict[str, list[str]] = {}
         for name, values in self.meta.items():
             if values.dtype.kind == "U":
                 words[name] = [str(value) for value in values]
             else:
-                tensors[f"meta/{name}"] = torch.as_tensor(values)
+                tensors[f"meta/{name}"] = as_tensor(values).contiguous()
         kept = {"metric": self.metric, "words": words, "order": list(self.meta)}
         with write_atomically(path, "wb") as handle:
             handle.write(save(tensors, {"triptych-index": json.dumps(kept)}))
@@ -186,7 +187,7 @@ class Index:
 
 
 def _checked(latents: Array, name: str, width: int | None = None) -> Tensor:
-    values = torch.as_tensor(latents).detach().cpu()
+    values = as_tensor(latents).detach().cpu()
     if values.ndim != 2 or 0 in values.shape or width not in (None, values.shape[1]):
         raise InputError(
             f"{name} has shape {tuple(values.shape)}, expected latents "

@@ -37,6 +37,14 @@ def _require_rate(rate: float | None, name: str) -> float:
     )
 
 
+def as_tensor(values: NDArray[Any] | torch.Tensor) -> torch.Tensor:
+    """Make a tensor of any array, reversed, in another byte order or read-only."""
+    if isinstance(values, torch.Tensor):
+        return values
+    array = np.asarray(values)
+    return torch.as_tensor(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
+
+
 def validate(
     signals: Floats | torch.Tensor,
     rate: float | None,

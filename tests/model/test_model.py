@@ -61,6 +61,24 @@ def test_batches_arrays_and_precision_do_not_matter(x: torch.Tensor) -> None:
     torch.testing.assert_close(model.embed(x.double().numpy(), rate=100.0).all, expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_converted_model_embeds(x: torch.Tensor, dtype: torch.dtype) -> None:
+    expected = make().embed(x).all
+    found = make().to(dtype).embed(x).all
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, atol=0.1, rtol=0.1)
+
+
+def test_arrays_in_any_order_and_impossible_batches(x: torch.Tensor) -> None:
+    model = make()
+    back = model.embed(x.numpy()[::-1]).all
+    torch.testing.assert_close(back, model.embed(x).all.flip(0))
+    with pytest.raises(InputError, match="batch is 0, expected at least 1"):
+        model.embed(x, batch=0)
+    with pytest.raises(InputError, match="single precision cannot"):
+        model.embed(x.double() * 1e39)
+
+
 def test_embedding_leaves_every_training_flag_as_it_was(x: torch.Tensor) -> None:
     dropout = nn.Dropout(0.9)
     model = make()

@@ -335,7 +335,7 @@ EDITS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("not describe a model", lambda c: c["heads"].update(beat=3)),
     ("not an identifier", lambda c: c["heads"].update({"../../x": c["heads"].pop("beat")})),
     ("not an identifier", lambda c: c["schema"]["blocks"][0].update(name="../x")),
-    ("not describe a model", lambda c: c["schema"]["blocks"][0].update(name=7)),
+    ("block name 7 is not an identifier", lambda c: c["schema"]["blocks"][0].update(name=7)),
     ("needs|has", lambda c: c["schema"]["blocks"][0].update(size=6)),
     ("needs|cannot|not describe", lambda c: c["schema"]["blocks"][0].update(size=HUGE)),
     ("beyond the network's", lambda c: c.update(decoder=None)),

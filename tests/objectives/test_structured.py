@@ -11,7 +11,7 @@ from torch import nn
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema
 from triptych.objectives import StructuredContrastive, terms
-from triptych.transforms import Gain, PhaseShift, Rotation
+from triptych.transforms import ChannelDropout, Gain, LeadSwap, PhaseShift, Rotation
 
 SHIFT = PhaseShift(max_shift=0.25, rate=40.0)
 SCHEMA = LatentSchema(
@@ -37,6 +37,20 @@ class Flat(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.linear(x.flatten(1))
+
+
+@pytest.mark.parametrize(
+    "transform", [LeadSwap(channels=3), ChannelDropout(), PhaseShift(max_shift=0.0)]
+)
+def test_repulsion_is_finite_for_transforms_that_seldom_do_anything(transform):
+    schema = LatentSchema(Block("a", 3, variant_to=transform.name))
+    scl = StructuredContrastive(schema, [transform], variation="repel")
+    views = scl.views(torch.randn(16, 3, 40), torch.Generator().manual_seed(0))
+    z = torch.randn(32, 3, requires_grad=True)
+    scl(z, views).total.backward()
+    assert torch.isfinite(z.grad).all()
+    moved = (views.params[transform.name][0] != views.params[transform.name][1]).any()
+    assert bool(z.grad.any()) == bool(moved)
 
 
 def test_views_differ_in_the_focus_transform_and_share_the_others():
@@ -174,6 +188,17 @@ def test_rotation_vectors_turn_with_the_sensor():
         (lambda: StructuredContrastive(SCHEMA, [SHIFT], variation="push"), "push"),  # type: ignore[arg-type]
         (lambda: StructuredContrastive(SCHEMA, [SHIFT], weights={"align": 1}), "align"),
         (lambda: StructuredContrastive(SCHEMA, [SHIFT], temperature=0), "above 0"),
+        (lambda: StructuredContrastive(SCHEMA, [SHIFT], temperature=float("nan")), "above 0"),
+        (lambda: StructuredContrastive(SCHEMA, [SHIFT], reference="Original"), "'Original'"),  # type: ignore[arg-type]
+        (lambda: StructuredContrastive(SCHEMA, [SHIFT], weights={"alignment": -1}), "alignment=-1"),
+        (
+            lambda: StructuredContrastive(SCHEMA, [SHIFT], weights={"alignment": "4"}),  # type: ignore[dict-item]
+            "alignment='4', expected a number",
+        ),
+        (
+            lambda: StructuredContrastive(SCHEMA, [SHIFT], limits={"phase_shift": float("nan")}),
+            "phase_shift=nan",
+        ),
         (
             lambda: StructuredContrastive(
                 LatentSchema(Block("a", 3, equivariant_to="phase_shift")), [SHIFT]

@@ -156,6 +156,11 @@ def test_a_recipe_is_frozen() -> None:
         ({"transforms": [{"name": "phase_shift", "rate": 50}]}, "leave the transform's rate out"),
         ({"classes": ["a", "a"]}, "classes names a label twice"),
         ({"objective.name": "plain", "decoder": False}, "nothing to train"),
+        (
+            {"objective.name": "plain", "schedule": "alternate"},
+            "schedule 'alternate' trains by the objective's own loss and by the task",
+        ),
+        ({"decoder": False, "schedule": "pretrain-then-task"}, "one of them is missing"),
         ({"schedule": "both"}, "field 'schedule' is 'both', expected 'joint'"),
         ({"objective.name": "separation"}, "a block with role='common'"),
         ({"objective.background": ["slow"]}, "no other objective has it"),

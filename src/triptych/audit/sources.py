@@ -138,7 +138,7 @@ def fit_to(source: Source, preprocessing: Preprocessing) -> Source:
             rows = list(range(len(needed)))
             by_place += [each] * (each.channels != needed)
         limit = preprocessing.high or 0.0
-        if each.rate < limit:
+        if each.rate / 2 < limit:
             raise InputError(
                 f"recording {each.name} has {each.rate:g} Hz, which holds nothing above "
                 f"{each.rate / 2:g} Hz, but the model was made for a band up to {limit:g} Hz; "

@@ -182,8 +182,8 @@ def audit(
                 raise InputError("--glass-box needs a model with blocks: the folder of one of ours")
             opened = (allow_code, output, model_rate, window)
             result = _of_outside(subject, opened, cut, named, common | {"classifier": classifier})
-    failed = result.below(at_least)
     report = result.save(out, command_of(ctx))
+    failed = result.below(at_least)
     note(result.notes)
     tables = [figure_table(result), *block_tables(result), *knowledge(result.glass)]
     for table in (*tables, *swap_tables(result)):

@@ -37,7 +37,7 @@ PersonColumn = Annotated[
 PerRecord = Annotated[
     int, typer.Option(metavar="N", help="Windows of each recording, at random places.")
 ]
-Seed = Annotated[int, typer.Option(metavar="N", help="Draws those places.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Draws those places.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", show_default=True)]
 
 

@@ -250,10 +250,14 @@ class Model(nn.Module):
             ) from error
 
     def _run(self, module: Any, x: Tensor, batch: int) -> Tensor:
-        device = next((value.device for value in self.parameters()), torch.device("cpu"))
+        if batch < 1:
+            raise InputError(f"batch is {batch}, expected at least 1 window a forward pass")
+        # A model may have been moved, or converted with double() or bfloat16().
+        weights = [each for each in self.parameters() if each.is_floating_point()]
+        like = weights[0] if weights else x
         with _evaluating(self), torch.no_grad():
             parts = [
-                module(x[start : start + batch].to(device)).float().cpu()
+                module(x[start : start + batch].to(like)).float().cpu()
                 for start in range(0, len(x), batch)
             ]
         return torch.cat(parts)

@@ -72,7 +72,7 @@ class Preprocessing:
         """
         rate = self.rate if rate is None else rate
         arrays.validate(signals, rate, name="signals", channels=self.channels, allow_constant=True)
-        x = torch.as_tensor(signals)
+        x = arrays.as_tensor(signals)
         if rate != self.rate:
             values = x.detach().cpu().double().numpy()
             x = torch.as_tensor(arrays.resample(values, rate, self.rate))
@@ -83,7 +83,13 @@ class Preprocessing:
                 f"(n, {len(self.channels)}, {self.length}) of {', '.join(self.channels)} at "
                 f"{self.rate:g} Hz; cut recordings with prepare(signal, rate)"
             )
-        return x.float()
+        single = x.float()
+        if x.dtype == torch.float64 and not torch.isfinite(single).all():
+            raise InputError(
+                f"signals hold values up to {float(x.abs().max()):g}, which single precision "
+                "cannot; convert them to another unit"
+            )
+        return single
 
     def prepare(
         self, signal: NDArray[np.floating[Any]], rate: float, step_s: float | None = None

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.objectives import separation_terms, terms
-from triptych.objectives.base import LossTerms
+from triptych.objectives.base import LossTerms, require_known, require_sizes
 from triptych.objectives.blending import blended, clusters_of
 from triptych.objectives.gather import gather
 from triptych.objectives.separation_labels import Known, known_of
@@ -259,17 +259,11 @@ class Separation(nn.Module):
         if not self.transforms:
             raise InputError("separation needs at least one transform, in which its views differ")
         salient = tuple(block.name for block in self.schema.salient)
-        for option, values, allowed in (
-            ("attributes", tuple(self.attributes), salient),
-            ("attributes", tuple(self.attributes.values()), ("discrete", "continuous")),
-            ("weights", tuple(self.weights), tuple(WEIGHTS)),
-            ("independence", (self.independence,), (None, *get_args(Independence))),
-        ):
-            for value in values:
-                if value not in allowed:
-                    raise InputError(
-                        f"{option} names {value!r}, expected one of {', '.join(map(str, allowed))}"
-                    )
+        require_known("attributes", self.attributes, salient)
+        require_known("attributes", self.attributes.values(), ("discrete", "continuous"))
+        require_known("weights", self.weights, WEIGHTS)
+        require_known("independence", (self.independence,), (None, *get_args(Independence)))
+        require_sizes("weights", self.weights)
         if not 0 <= self.mix < 1:
             raise InputError(f"mix is {self.mix}; expected at least 0 and below 1")
         if self.sharing < 0 or self.sharing % 1 or (self.sharing and not self.mix):
@@ -277,7 +271,7 @@ class Separation(nn.Module):
                 f"sharing is {self.sharing} with mix {self.mix:g}; expected 0, or with mix above 0 "
                 "the whole number of targets that are blended with the same background sample"
             )
-        if self.bandwidth <= 0:
+        if not self.bandwidth > 0:
             raise InputError(f"bandwidth is {self.bandwidth}; it must be above 0")
 
 

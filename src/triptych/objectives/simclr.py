@@ -43,7 +43,7 @@ class SimCLR(nn.Module):
         projection: int = 64,
     ) -> None:
         super().__init__()
-        if temperature <= 0:
+        if not temperature > 0:
             raise InputError(f"temperature is {temperature}; it must be above 0")
         self.transforms = tuple(transforms)
         self.temperature = temperature

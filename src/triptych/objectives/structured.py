@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Generator, Tensor, nn
@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.objectives import terms
-from triptych.objectives.base import LossTerms
+from triptych.objectives.base import LossTerms, require_known, require_sizes
 from triptych.objectives.gather import gather
 from triptych.objectives.orbit import orbit_similarity
 from triptych.objectives.supcon import supervised_contrast
@@ -261,19 +261,15 @@ class StructuredContrastive(nn.Module):
                 f"the schema's blocks name {sorted(named) or 'no transform'}, but the transforms "
                 f"given are {sorted(given) or 'none'}; they must be the same"
             )
-        for option, values, allowed in (
-            ("variation", chosen, ("repel", "predict", "equivariant")),
-            ("weights", tuple(self.weights), tuple(WEIGHTS)),
-            ("stop_gradient", self.stop_gradient, tuple(WEIGHTS)),
-            ("limits", tuple(self.limits), tuple(given)),
-            ("independence", (self.independence,), (None, *INDEPENDENCE)),
-        ):
-            for value in values:
-                if value not in allowed:
-                    raise InputError(
-                        f"{option} names {value!r}, expected one of {', '.join(map(str, allowed))}"
-                    )
-        if self.temperature <= 0 or self.sharpness < 0:
+        require_known("variation", chosen, ("repel", "predict", "equivariant"))
+        require_known("reference", (self.reference,), get_args(Reference))
+        require_known("weights", self.weights, WEIGHTS)
+        require_known("stop_gradient", self.stop_gradient, WEIGHTS)
+        require_known("limits", self.limits, given)
+        require_known("independence", (self.independence,), (None, *INDEPENDENCE))
+        require_sizes("weights", self.weights)
+        require_sizes("limits", self.limits)
+        if not (self.temperature > 0 and self.sharpness >= 0):
             raise InputError(
                 f"temperature is {self.temperature} and sharpness {self.sharpness}; the first must "
                 "be above 0, the second at least 0"

@@ -32,8 +32,9 @@ class Mechanism(nn.Module):
 class Repel(Mechanism):
     """Push the two sides apart, the harder the further apart their parameters are.
 
-    w = 1 − exp(−d/d₀) with d₀ the median distance under sampling, so near-identical views are
-    left alone (arXiv 2511.14920, bounded: see `terms.repulsion`).
+    w = 1 − exp(−d/d₀) with d₀ the median distance under sampling (if that is 0, of the draws that
+    differ), so near-identical views are left alone (arXiv 2511.14920, bounded: see
+    `terms.repulsion`).
     """
 
     def __init__(self, transform: Transform, temperature: float = 0.2) -> None:
@@ -42,7 +43,10 @@ class Repel(Mechanism):
         self.temperature = temperature
         generator = torch.Generator().manual_seed(0)
         a, b = transform.sample(4096, generator), transform.sample(4096, generator)
-        self.scale = float(transform.distance(a, b).median())
+        distance = transform.distance(a, b)
+        # Of two draws of a rare transform (a lead swap) most are equal.
+        median = float(distance.median()) or float(distance[distance > 0].median())
+        self.scale = median if median > 0 else 1.0  # NaN: a transform that never does anything
 
     def forward(
         self, first: Tensor, second: Tensor, delta: Tensor, weight: Tensor, invariant: Tensor

@@ -232,6 +232,8 @@ def _run(
         for place, (each, y) in enumerate(zip(x, labels, strict=True))
     ]
     loaders = cast("list[Any]", [*batches, []])[:2]  # [] says: no validation, on purpose
+    if settings.precision == "64-true":  # before a checkpoint's weights are copied into them
+        module.double()
     trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
 
 

@@ -107,10 +107,10 @@ class Keeper(Checkpoint):
 
     def _judge(self, epoch: int, metrics: dict[str, float], module: StructuredModule) -> None:
         value = metrics.get(MONITOR)
-        if module.in_pretraining(epoch - 1):
-            self.best_epoch = epoch  # patience starts with the task
-        elif value is None or value < self.best_value:
-            self.best_value = float("nan") if value is None else value
+        pretraining = module.in_pretraining(epoch - 1)  # patience starts with the task
+        if pretraining or value is None or value < self.best_value:
+            if not pretraining:
+                self.best_value = float("nan") if value is None else value
             self.best_epoch = epoch
             self.best = {
                 name: each.detach().to("cpu", copy=True)

@@ -113,6 +113,15 @@ class Recipe(Settings):
                 f"objective {self.objective.name!r} has no loss of its own, so there is nothing "
                 "to train; set decoder: true or name classes"
             )
+        idle = self.objective.name in ("plain", "augmentation") or not (
+            self.decoder or self.classes
+        )
+        if self.schedule != "joint" and idle:
+            raise InputError(
+                f"schedule {self.schedule!r} trains by the objective's own loss and by the task in "
+                "turns, and one of them is missing; choose an objective that has a loss, and set "
+                "decoder: true or name classes"
+            )
         if (self.objective.name == "separation") != bool(self.objective.background):
             raise InputError(
                 "separation needs objective.background, the labels of the background (all others "
