@@ -253,7 +253,7 @@ def test_an_interrupted_training_says_how_to_go_on(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"latent": [{"name": "morphology", "size": 0}]}, "it needs at least 1"),
+        ({"latent": [{"name": "morphology", "size": 0}]}, "whole number of at least 1"),
         ({"latent": [{"name": "a", "size": 4, "invariant_to": "speed"}]}, "speed"),
         ({"objective": {"name": "sclx"}}, "'plain', 'augmentation'"),
         ({"encoder": {"name": "transformer"}}, "there is no encoder 'transformer'"),

@@ -204,7 +204,7 @@ def test_regular_times_give_the_rate(tmp_path: Path) -> None:
     assert not any("resampled" in note for note in read.notes)
     slower = folder.load(file, rate=90)
     assert slower.recordings[0].signal.shape == (1, 75)
-    assert "1 of 1 files are resampled by their times" in slower.notes
+    assert "1 of 1 files are resampled by their times to 90 Hz" in slower.notes
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -220,7 +220,7 @@ def test_irregular_times_are_resampled(tmp_path: Path, seed: int, jitter: float)
     grid = time.min() + np.arange(one.signal.shape[1]) / 20
     assert abs(one.signal.shape[1] - 400) <= 2
     assert np.abs(one.signal[0] - np.sin(2 * np.pi * 0.4 * grid)).max() < 0.02
-    assert "1 of 1 files are resampled by their times" in read.notes
+    assert "1 of 1 files are resampled by their times to 20 Hz" in read.notes
 
 
 def test_a_gap_makes_two_recordings(tmp_path: Path) -> None:
@@ -340,7 +340,8 @@ FAULTS: dict[str, tuple[Callable[[Path], None], dict[str, Any], str]] = {
         {"rate": 10, "signal_columns": ["MLII"]},
         r"a\.npy has no channel MLII; it has 0",
     ),
-    "csv empty": (_csv(""), {"rate": 10}, r"a\.csv cannot be read as a csv table"),
+    "csv empty": (_csv(""), {"rate": 10}, r"a\.csv is empty"),
+    "csv of blanks": (_csv("\n\n"), {"rate": 10}, r"a\.csv cannot be read as a csv table"),
     "csv without rows": (_csv("x,y\n"), {"rate": 10}, r"a\.csv has no rows"),
     "csv without header": (_csv("1,2\n3,4\n"), {"rate": 10}, r"a\.csv has no header line"),
     "csv with text": (_csv("x\n1\noops\n"), {"rate": 10}, r"column 'x' of .* holds 'oops'"),
@@ -524,3 +525,39 @@ def test_units_of_one_channel_do_not_differ(tmp_path: Path) -> None:
     header.write_text(text.replace("/mV", "/uV"))
     with pytest.raises(InputError, match="channel MLII is in mV in 1, but in uV in 2"):
         folder.load(tmp_path)
+
+
+def test_check_says_what_is_there_and_what_is_odd(tmp_path: Path) -> None:
+    for k in range(4):
+        person = "Ann" if k else "ann"
+        scale = 9.81 if k == 2 else 1.0
+        stamped(tmp_path / f"{k}.csv", np.arange(900) / 50, person=[person] * 900)
+        path = tmp_path / f"{k}.csv"
+        rows = [line.split(",") for line in path.read_text().splitlines()]
+        scaled = [[t, str(float(x) * scale), who] for t, x, who in rows[1:]]
+        path.write_text("\n".join(map(",".join, [rows[0], *scaled])))
+    (tmp_path / "recordings.csv").write_text("file,age\n0.csv,31\n")
+    report = folder.check(tmp_path)
+    assert report.ok
+    text = str(report)
+    assert "4 of 4 files are sound" in text
+    assert "4 recordings of 2 people, 0.02 hours at 50 Hz of x; no labels" in text
+    assert "Ann and ann are taken for different people" in text
+    assert "2 is 9.8 times as strong as the others are in the middle" in text
+    assert "recordings.csv has attributes of the recordings: age" in text
+
+
+def test_check_counts_files_that_are_sound(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        stamped(tmp_path / f"{name}.csv", np.arange(60) / 50)
+    (tmp_path / "b.csv").write_text("")
+    write_csv(tmp_path / "c.csv", x=["1", "oops", "?", 4])
+    text = str(folder.check(tmp_path))
+    assert "1 of 3 files are sound" in text
+    assert "b.csv is empty" in text
+    assert "holds 'oops' in row 2 (2 such rows), expected numbers" in text
+    write_csv(tmp_path / "b.csv", x=[0.0] * 30, y=[1.0] * 30, time=(np.arange(30) / 50).tolist())
+    (tmp_path / "c.csv").unlink()
+    report = folder.check(tmp_path)
+    assert not report.ok
+    assert "2 of 2 files can be read, but there is a fault" in str(report)

@@ -407,3 +407,8 @@ def test_two_encoders_are_rebuilt(tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     x = torch.randn(4, 1, 60)
     assert torch.equal(Model.load(tmp_path / "m").embed(x).all, model.embed(x).all)
+
+
+def test_a_training_that_has_not_ended_is_told_from_what_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.ckpt").write_bytes(b"")
+    refused(tmp_path, "the training in .* has not ended, .* again with --resume")

@@ -32,7 +32,7 @@ def test_every_recipe_of_the_repository_can_be_built(path: Path) -> None:
     made = Recipe.read(path)
     from triptych.training.build import build
 
-    channels = 3 if made.transforms and made.transforms[0].name == "rotation" else 1
+    channels = 3 if any(each.name == "rotation" for each in made.transforms) else 1
     parts = build(made, channels, made.length)
     latents = parts.encoder(parts.front_end(torch.randn(2, channels, made.length)))
     assert latents.shape == (2, made.schema_of_latent.size)

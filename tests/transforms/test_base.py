@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -308,3 +309,17 @@ def test_wrong_names_and_settings_are_refused() -> None:
         transform("phase_shift", max_shift="a quarter")
     with pytest.raises(InputError, match="needs a 'name'"):
         from_dict({"max_shift": 0.1})
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A transform of one's own with the members that the protocol names, and no more."""
+
+    axis: int = 1
+    name = "sign"
+    unit = "signs"
+    context = 0
+
+
+def test_a_transform_of_ones_own_is_described_by_its_fields() -> None:
+    assert to_dict(Sign(2)) == {"name": "sign", "axis": 2}  # type: ignore[arg-type]

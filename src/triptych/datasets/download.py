@@ -34,21 +34,24 @@ class Report:
     missing: tuple[str, ...] = ()
     different: tuple[str, ...] = ()  # the checksum is not the official one
     unreadable: tuple[str, ...] = ()  # one sentence each
+    faults: tuple[str, ...] = ()  # of a file that can be read, or of all of them together
     notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether every expected file is there, sound and readable."""
-        return not (self.missing or self.different or self.unreadable)
+        return not (self.missing or self.different or self.unreadable or self.faults)
 
     def __str__(self) -> str:
-        sound = self.expected - len(self.missing) - len(self.different)
-        lines = [f"{self.name} in {self.path}: {sound} of {self.expected} files are sound"]
+        bad = len(self.missing) + len(self.different) + len(self.unreadable)
+        said = f"{max(0, self.expected - bad)} of {self.expected} files "
+        said += "can be read, but there is a fault" if self.faults else "are sound"
+        lines = [f"{self.name} in {self.path}: {said}"]
         for what, files in (("missing", self.missing), ("wrong checksum", self.different)):
             if files:
                 more = f" and {len(files) - 8} more" if len(files) > 8 else ""
                 lines.append(f"{what}: {', '.join(files[:8])}{more}")
-        return "\n".join([*lines, *self.unreadable, *self.notes])
+        return "\n".join([*lines, *self.unreadable, *self.faults, *self.notes])
 
 
 def _pooch() -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from triptych.datasets import download
 from triptych.datasets.folder_arrays import read_npy, read_npz, read_wfdb, segments_of
+from triptych.datasets.folder_doubts import doubts, inventory
 from triptych.datasets.folder_manifest import MANIFEST, read_manifest
 from triptych.datasets.folder_pieces import SHORTEST, Piece, Said, finish, pick
 from triptych.datasets.folder_tables import Columns, read_table
@@ -90,15 +91,19 @@ def load(
             "so that splits between people rest on one file = one person"
         )
     if resampled:
-        notes.append(f"{resampled} of {len(files)} files are resampled by their times")
+        rates = f"{recordings[0].rate:g} Hz" if recordings else "one rate"
+        notes.append(f"{resampled} of {len(files)} files are resampled by their times to {rates}")
     if short:
         notes.append(f"{short} stretches of fewer than {SHORTEST} samples are left out")
     if not recordings:
         raise InputError(f"{source} has no stretch of {SHORTEST} samples or more of one person")
+    further = {name for each in manifest.values() for name in each.attributes}
+    if further:
+        notes.append(f"{MANIFEST} has attributes of the recordings: {', '.join(sorted(further))}")
     if manifest and len(manifest) < len(files):
         notes.append(f"{MANIFEST} does not name {len(files) - len(manifest)} of {len(files)} files")
     recordings = _require_alike(source, recordings)
-    notes += _other_names(recordings)
+    notes += doubts(recordings)
     settings = (rate, columns)
     return Dataset(
         name=source.stem or "folder",
@@ -119,20 +124,23 @@ def _long(file: Path, pieces: list[Piece]) -> tuple[list[Piece], int]:
 
 def check(path: Path) -> download.Report:
     """Try to read every file of a folder on its own; those that cannot be are listed."""
-    files, notes = _files(path)
+    files, _ = _files(path)
     unreadable: list[str] = []
     for file in files:
         try:
             _READERS[file.suffix.lower()](file, Columns())
         except InputError as error:
             unreadable.append(str(error))
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if not unreadable:
         try:
-            notes += load(path).notes
+            read = load(path)
+            notes = (inventory(read.recordings), *read.notes)
         except InputError as error:
-            unreadable.append(str(error))
+            faults = (str(error),)
     return download.Report(
-        "folder", path, len(files), unreadable=tuple(unreadable), notes=tuple(dict.fromkeys(notes))
+        "folder", path, len(files), unreadable=tuple(unreadable), faults=faults, notes=notes
     )
 
 
@@ -220,18 +228,6 @@ def _require_alike(source: Path, recordings: list[Recording]) -> list[Recording]
 def _same_unit(unit: str) -> str:
     """Two spellings of a unit (uV and µV) are one."""
     return unit.strip().replace("µ", "u").replace("μ", "u").lower()
-
-
-def _other_names(recordings: list[Recording]) -> list[str]:
-    """Note where channels are as many, but called differently."""
-    first = recordings[0]
-    other = [each for each in recordings if sorted(each.channels) != sorted(first.channels)]
-    if not other:
-        return []
-    return [
-        f"{len(other)} recordings name their channels differently: {first.name} has "
-        f"{', '.join(first.channels)}, {other[0].name} {', '.join(other[0].channels)}"
-    ]
 
 
 def _same_order(channels: tuple[str, ...], recording: Recording) -> Recording:

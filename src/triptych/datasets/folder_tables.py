@@ -28,6 +28,8 @@ class Columns:
 
 def read_table(path: Path, columns: Columns) -> list[Piece]:
     """Read one table; wherever its person or label changes, a new piece begins."""
+    if not path.stat().st_size:
+        raise InputError(f"{path} is empty, expected a line of column names and a row per sample")
     frame = _frame(path, columns)
     names = [str(each).strip() for each in frame.columns]
     twice = [each for each in dict.fromkeys(names) if names.count(each) > 1]
@@ -122,11 +124,16 @@ def _column(path: Path, names: Sequence[str], asked: str | None, usual: str) -> 
 def _numbers(path: Path, frame: Any, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     column = frame[name]
     if column.dtype.kind not in "fiu":
-        text = next((each for each in column if not _is_number(str(each))), column.iloc[0])
+        texts = [row for row, each in enumerate(column) if not _is_number(str(each))] or [0]
+        time = name.lower() in _TIME_COLUMNS
         raise InputError(
-            f"column {name!r} of {path} holds {str(text)!r}, expected numbers"
-            + (" (times in s)" if name.lower() in _TIME_COLUMNS else "")
-            + "; correct it, or choose the channels with signal_columns"
+            f"column {name!r} of {path} holds {str(column.iloc[texts[0]])!r} in row {texts[0] + 1} "
+            f"({len(texts)} such rows), expected numbers"
+            + (
+                " (times in s); correct them"
+                if time
+                else "; correct them, or choose the channels with signal_columns"
+            )
         )
     return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
 

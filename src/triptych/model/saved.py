@@ -122,6 +122,11 @@ def read(folder: str | Path) -> tuple[dict[str, Any], Weights]:
     """
     path = Path(folder).expanduser()
     if not (path / DESCRIPTION).is_file():
+        if (path / "checkpoint.ckpt").is_file():
+            raise InputError(
+                f"the training in {path} has not ended, so there is no model yet; give its command "
+                "again with --resume"
+            )
         raise InputError(f"{path} is not a triptych model: it has no {DESCRIPTION}")
     content = _description(path)
     if content.get("version") != VERSION:

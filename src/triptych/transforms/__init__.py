@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -92,8 +93,15 @@ def transform(name: str, **settings: Any) -> Transform:
 
 
 def to_dict(transform: Transform) -> dict[str, Any]:
-    """Return a transform as plain data: its name and settings; a chain: its parts."""
-    return cast(Any, transform).to_dict()
+    """Return a transform as plain data: its name and settings; a chain: its parts.
+
+    Of a transform of one's own without ``to_dict``: its name, and what a dataclass has as fields.
+    """
+    own: Any = getattr(transform, "to_dict", None)
+    if own is not None:
+        return own()
+    fields = dataclasses.fields(transform) if dataclasses.is_dataclass(transform) else ()
+    return {"name": transform.name, **{each.name: getattr(transform, each.name) for each in fields}}
 
 
 def from_dict(data: Mapping[str, Any]) -> Transform:
