@@ -33,7 +33,13 @@ Blocks = Mapping[str, slice | Sequence[int]]
 
 @dataclass(frozen=True)
 class Disentanglement(Result):
-    """All figures of `disentanglement`; sources, ranges and chance in `glassbox.METRICS`."""
+    """All figures of `disentanglement`: 0 to 1, higher is better, chance 0 (explicitness: 0.5).
+
+    Sources: Eastwood and Williams, ICLR 2018, for the first three, with boosted trees and
+    permutation importances on held-out rows; `mig` Chen et al., NeurIPS 2018, with 20 quantile
+    bins; `sap` Kumar et al., ICLR 2018, with the linear discriminant in place of the SVM; the last
+    two Ridgeway and Mozer, NeurIPS 2018.
+    """
 
     disentanglement: float
     completeness: float

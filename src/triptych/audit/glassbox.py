@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,58 +18,6 @@ from triptych.latent import LatentSchema
 
 GAP_S = 30.0
 """Between the rows that identity is fitted on and those it is scored on."""
-
-
-class Metric(NamedTuple):
-    """Where a figure comes from, its range, whether higher or lower is better, and chance."""
-
-    source: str
-    range: str
-    direction: str
-    chance: str
-
-
-_DCI = "Eastwood and Williams, ICLR 2018; boosted trees, permutation importances on held-out rows"
-_NCL = "Cui et al., BayesNCL, ICML 2026; ε on latents of norm 1"
-METRICS = {
-    "score": Metric("held-out probe; (accuracy − 1/K)/(1 − 1/K), or R²", "≤ 1", "higher", "0"),
-    "p": Metric("permutation of held-out truths, by person", "0 to 1", "lower", "uniform"),
-    "purity": Metric(
-        "score in the block meant for a factor − best other", "−1 to 1", "higher", "0"
-    ),
-    "leakage": Metric("score of θ in a block invariant to its transform", "≤ 1", "lower", "0"),
-    "disentanglement": Metric(_DCI, "0 to 1", "higher", "0"),
-    "completeness": Metric(_DCI, "0 to 1", "higher", "0"),
-    "informativeness": Metric(_DCI + "; score as above", "0 to 1", "higher", "0"),
-    "mig": Metric(
-        "Chen et al., NeurIPS 2018; 20 quantile bins, Miller–Madow", "0 to 1", "higher", "0"
-    ),
-    "sap": Metric(
-        "Kumar et al., ICLR 2018; linear score as above (discriminant in place of the SVM), best "
-        "minus second",
-        "0 to 1",
-        "higher",
-        "0",
-    ),
-    "modularity": Metric("Ridgeway and Mozer, NeurIPS 2018", "0 to 1", "higher", "0"),
-    "explicitness": Metric(
-        "Ridgeway and Mozer, NeurIPS 2018; for floats (1 + Kendall's τ)/2",
-        "0 to 1",
-        "higher",
-        "0.5",
-    ),
-    "raw": Metric(_NCL, "1/K to 1", "higher", "share of the commonest class"),
-    "corrected": Metric(_NCL + "; (c − 1/K)/(1 − 1/K), classes balanced", "0 to 1", "higher", "0"),
-    "entropy": Metric(_NCL + "; nats", "0 to log K", "lower", "log K"),
-    "active": Metric(_NCL, "0 to d", "none", "d"),
-    "coverage": Metric(_NCL, "0 to 1", "higher", "1"),
-    "sparsity": Metric(_NCL, "0 to 1", "none", "0"),
-    "effective_rank": Metric(
-        "Roy and Vetterli, EUSIPCO 2007", "1 to d", "higher", "1 if collapsed"
-    ),
-    "effective_invariance": Metric("Deng et al., 2022", "0 to 1", "higher", "1/K if constant"),
-}
-"""Every figure of the glass box: source, range, direction, chance level."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +61,8 @@ class Factor:
 class Known(Result):
     """One field of the matrix: what `block` knows of `factor`, from `n` scored rows.
 
-    `score` is 1 where all is known and 0 at chance; R² is not clipped, so it may be negative.
+    `score` is 1 where all is known and 0 at chance; R² is not clipped, so it may be negative. `p`
+    is by permutation of the held-out truths, by person: uniform where nothing is known.
     """
 
     factor: str
