@@ -69,11 +69,9 @@ def test_labels_and_people_are_found_where_they_are(factors: dict[str, Factor]) 
 def test_theta_is_read_from_both_views_and_permuted_theta_from_none(
     factors: dict[str, Factor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def quick(
-        pairs: Pairs, y: np.ndarray, groups: object, seed: int
-    ) -> tuple[str, dict, Predictor]:
+    def quick(pairs: Pairs, y: np.ndarray, groups: object, seed: int) -> Predictor:
         read = ridge(pairs, y, (0.1,))
-        return "ridge", {}, lambda unseen: read(unseen)[:, 0]
+        return lambda unseen: read(unseen)[:, 0]
 
     monkeypatch.setattr("triptych.audit.probes.best_regressor", quick)  # no MLP: 36 fits of it
     box = glass_box([factors["phase"], factors["permuted"]], SCHEMA, permutations=19)

@@ -162,11 +162,9 @@ def subject(data: ImuData, test: Windows) -> Measured:
 def ridge_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probes without MLP and boosting, of which a glass box fits dozens."""
 
-    def quick(
-        pairs: Pairs, y: np.ndarray, groups: object, seed: int
-    ) -> tuple[str, dict, Predictor]:
+    def quick(pairs: Pairs, y: np.ndarray, groups: object, seed: int) -> Predictor:
         read = ridge(pairs, y, (0.1,))
-        return "ridge", {}, lambda unseen: read(unseen)[:, 0]
+        return lambda unseen: read(unseen)[:, 0]
 
     monkeypatch.setattr("triptych.audit.probes.best_regressor", quick)
 
