@@ -23,20 +23,16 @@ class DirectionProbe(Result):
 
     Attributes
     ----------
-    degrees
-        Mean angle between the direction read and the true one: 0 is perfect, 90 is a guess.
     r2
         1 − squared error over variance of the vectors' components: at most 1, not clipped.
-    chosen, r2_by_folds
-        The probe that was best in cross-validation over the fitting people, and the R² of each.
-    per_row, predicted
-        (m,) angles and (m, 3) unit vectors of the test rows; not in `to_dict`.
+    per_row
+        (m,) degrees between the direction read and the true one: 0 is perfect, 90 is a guess; not
+        in `to_dict`.
+    predicted
+        (m, 3) unit vectors as read; not in `to_dict`.
     """
 
-    degrees: float
     r2: float
-    chosen: str
-    r2_by_folds: dict[str, float]
     per_row: Floats = field(repr=False, compare=False)
     predicted: Floats = field(repr=False, compare=False)
 
@@ -90,14 +86,13 @@ def direction_probe(
     for held in folds(group, min(3, group.max() + 1), seed):
         for name, fitted in _fits(x[~held], d[~held], seed):
             scores.setdefault(name, []).append(r2(fitted(x[held]), d[held]))
-    by_folds = {name: float(np.mean(each)) for name, each in scores.items()}
-    chosen = max(by_folds, key=by_folds.__getitem__)
+    chosen = max(scores, key=lambda name: float(np.mean(scores[name])))
     _, reader = next(_fits(x, d, seed, chosen))
     read = reader(new)
     length = np.linalg.norm(read, axis=1, keepdims=True)
     unit = read / np.maximum(length, 1e-12)
     angle = np.degrees(np.arccos(np.clip((unit * actual).sum(axis=1), -1, 1)))
-    return DirectionProbe(float(angle.mean()), r2(read, actual), chosen, by_folds, angle, unit)
+    return DirectionProbe(r2(read, actual), angle, unit)
 
 
 def _fits(x: Floats, d: Floats, seed: int, only: str = "") -> Iterator[tuple[str, Predictor]]:
