@@ -211,7 +211,7 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
     assert exact["consistency"] == pytest.approx(1.0, abs=0.01)
     assert exact["cosine_rotated"] == pytest.approx(1.0, abs=0.01)
     assert rows["plain"]["consistency"] < exact["consistency"]
-    unknown = [name for name in exact if name not in ImuRotation.definitions]
+    unknown = [name for name in exact if name not in ImuRotation.metrics]
     assert all("recall" in name for name in unknown)
     assert "simulated" in outcome.table.read_text().splitlines()[0]
     assert "simulated" in outcome.report.read_text()
