@@ -18,7 +18,7 @@ def finished(method: str, fold: int = 0, **artifacts: Any) -> Finished:
 
 
 def album(study: Any, folder: Path, *cells: Finished) -> Album:
-    return Album(study, {"summary": []}, cells, folder, "simulated")
+    return Album(folder, "simulated", study, {"summary": []}, cells)
 
 
 def test_an_album_draws_what_there_is_and_remembers_its_words(tmp_path: Path) -> None:

@@ -118,16 +118,6 @@ class Finished:
     environment: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A drawn file in the study's `figures` folder; `alt` says what it shows to who cannot see."""
-
-    file: str
-    title: str
-    caption: str
-    alt: str = ""
-
-
 P = TypeVar("P", bound=Prepared)
 
 
