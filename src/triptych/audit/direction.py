@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
+from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, centre_and_spread
 from triptych.audit.regressors import folds, r2
 from triptych.audit.result import Result
 from triptych.errors import InputError
@@ -79,8 +79,7 @@ def direction_probe(
         )
     if group.max(initial=0) == 0:
         raise InputError("all fitting rows are of one person: expected at least two")
-    centre, spread = z.mean(axis=0), z.std(axis=0)
-    spread = np.where(spread > 1e-7 * np.abs(z).max(axis=0, initial=0.0), spread, np.inf)
+    centre, spread = centre_and_spread(z)
     x, new = ((each - centre) / spread for each in (z, unseen))
     scores: dict[str, list[float]] = {}
     for held in folds(group, min(3, group.max() + 1), seed):

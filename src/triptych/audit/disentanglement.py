@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.audit.consistency import entropy_of
-from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
-from triptych.audit.probes import linear_probe
+from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, centre_and_spread
+from triptych.audit.probes import above_chance, linear_probe
 from triptych.audit.regressors import folds
 from triptych.audit.result import Result
 from triptych.errors import InputError
@@ -120,10 +120,8 @@ class _Data:
                 raise InputError(f"the factor {name} has one value only: nothing is to be known")
             values.append(one)
         whose = as_labels(cast(Labels, np.arange(n) if groups is None else groups), n, "groups")
-        spread = rows.std(axis=0)
-        dead = spread <= 1e-7 * np.abs(rows).max(axis=0)
-        rows = (rows - rows.mean(axis=0)) / np.where(dead, np.inf, spread)
-        return cls(rows, parts, values, ~next(folds(whose, 2, seed)))
+        centre, spread = centre_and_spread(rows)
+        return cls((rows - centre) / spread, parts, values, ~next(folds(whose, 2, seed)))
 
 
 def _is_float(values: NDArray[Any]) -> bool:
@@ -134,10 +132,7 @@ def _score(guess: NDArray[Any], truth: NDArray[Any]) -> float:
     """R², or balanced accuracy above chance rescaled to 0..1; never below 0."""
     if _is_float(truth):
         return max(0.0, 1 - float(np.square(guess - truth).mean() / truth.var()))
-    present = np.unique(truth)
-    k = max(len(present), 2)
-    recall = np.mean([(guess[truth == label] == label).mean() for label in present])
-    return max(0.0, float((recall - 1 / k) / (1 - 1 / k)))
+    return max(0.0, above_chance(guess, truth))
 
 
 def _gap(scores: Floats) -> Floats:

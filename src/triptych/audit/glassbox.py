@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.audit.inputs import Labels, Rows, as_array, as_labels
-from triptych.audit.probes import linear_probe, phase_probe
+from triptych.audit.probes import above_chance, linear_probe, phase_probe
 from triptych.audit.regressors import folds, r2
 from triptych.audit.result import Result
 from triptych.errors import InputError
@@ -168,7 +168,7 @@ def _known(factor: Factor, name: str, relation: str, permutations: int, seed: in
         found = [linear_probe(z[a], code[a], z[b], code[b]).predicted for a, b in sides]
         rows = np.concatenate([np.flatnonzero(b) for _, b in sides])
         truth, guess, groups = code[rows], np.concatenate(found).astype(np.int64), groups[rows]
-    score: Any = r2 if floats else _above_chance
+    score: Any = r2 if floats else above_chance
     rng = np.random.default_rng(seed)
     own = score(guess, truth)
     shuffled = [score(guess, truth[_shuffle(truth, groups, rng)]) for _ in range(permutations)]
@@ -211,14 +211,6 @@ def _sides(
     if not (first.any() and second.any()):
         raise InputError(f"no record of {factor.name} is longer than the gap of {GAP_S:g} s")
     return [(first, second)]
-
-
-def _above_chance(guess: NDArray[Any], truth: NDArray[Any]) -> float:
-    """Balanced accuracy over the K classes of `truth`, 0 at 1/K and 1 if all are right."""
-    size = np.bincount(truth, minlength=guess.max() + 1)
-    k = max(2, int((size > 0).sum()))
-    hits = np.bincount(truth[guess == truth], minlength=len(size))
-    return float(((hits[size > 0] / size[size > 0]).mean() - 1 / k) / (1 - 1 / k))
 
 
 def _shuffle(

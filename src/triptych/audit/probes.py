@@ -10,7 +10,15 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, same_shape
+from triptych.audit.inputs import (
+    Floats,
+    Labels,
+    Rows,
+    as_array,
+    as_labels,
+    centre_and_spread,
+    same_shape,
+)
 from triptych.audit.regressors import Pairs, best_regressor, folds, r2
 from triptych.audit.result import Result
 from triptych.audit.similarity import separation
@@ -172,8 +180,7 @@ def linear_probe(
     counted = [label for label in wanted if (truth == label).any()]
     if not counted:
         raise InputError(f"no test row is of the classes {wanted}: they are {set(truth)}")
-    centre, spread = fitted.mean(axis=0), fitted.std(axis=0)
-    spread = np.where(spread > 1e-7 * np.abs(fitted).max(axis=0), spread, np.inf)
+    centre, spread = centre_and_spread(fitted)
     model = cast(Any, LogisticRegression)(max_iter=1000, class_weight="balanced")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the scores are of its last step
@@ -203,3 +210,11 @@ def linear_probe(
         auroc=auroc,
         predicted=labels[guess],
     )
+
+
+def above_chance(guess: NDArray[Any], truth: NDArray[Any]) -> float:
+    """Balanced accuracy over the K classes of the codes `truth`: 0 at 1/K, 1 if all are right."""
+    size = np.bincount(truth, minlength=guess.max() + 1)
+    k = max(2, int((size > 0).sum()))
+    hits = np.bincount(truth[guess == truth], minlength=len(size))
+    return float(((hits[size > 0] / size[size > 0]).mean() - 1 / k) / (1 - 1 / k))

@@ -73,12 +73,12 @@ def write_figures_and_report(
 ) -> Path:
     """Draw the figures and write report.html; returns its path."""
     note = note_of(prepared)
-    within = folder / FIGURES
-    within.mkdir(parents=True, exist_ok=True)
-    album, inner = (Album(within, note, study, results, finished) for _ in range(2))
+    figures = folder / FIGURES
+    figures.mkdir(parents=True, exist_ok=True)
+    album, within = (Album(figures, note, study, results, finished) for _ in range(2))
     study.draw(album)
-    glass.draw(inner)
-    inside = (*glass.tables(study, finished), *(each.picture(within) for each in inner.figures))
+    glass.draw(within)
+    inside = (*glass.tables(study, finished), *(each.picture(figures) for each in within.figures))
     sections = [
         Section(
             "",
@@ -89,7 +89,7 @@ def write_figures_and_report(
         ),
         Section("Results", _results(study, results)),
         *(Section("One thing changed", (t,)) for t in ablations.tables(study, results)),
-        *(Section(f.title, (f.picture(within),)) for f in album.figures),
+        *(Section(f.title, (f.picture(figures),)) for f in album.figures),
         *_further(study, results),
         *([Section("Glass box", inside)] if inside else []),
         Section("Definitions", (Terms(results["definitions"]),)),
