@@ -39,7 +39,6 @@ def hand_made(means: np.ndarray, between: float, sizes: tuple[int, ...] = (5, 5)
         theta=distance, distance=distance, mean=np.array(sizes) @ means / sum(sizes), low=empty,
         high=empty, auroc=empty, between=between, group_between=np.full(len(sizes), between),
         groups=tuple("abcdef"[: len(sizes)]), sizes=np.array(sizes), group_means=means,
-        window_mean=empty,
     )  # fmt: skip
 
 
@@ -49,14 +48,10 @@ def test_the_curve_of_a_sine_is_a_cosine() -> None:
     np.testing.assert_allclose(curve.mean, np.cos(2 * np.pi * GRID), atol=1e-5)
     np.testing.assert_allclose(curve.theta, GRID, atol=1e-7)
     np.testing.assert_allclose(curve.distance, np.abs(GRID), atol=1e-7)
-    np.testing.assert_allclose(curve.window_mean, np.cos(2 * np.pi * GRID).mean(), atol=1e-5)
     assert np.all(curve.low <= curve.mean + 1e-9)
     assert np.all(curve.mean <= curve.high + 1e-9)
-    assert curve.at(0.1) == pytest.approx(np.cos(0.2 * np.pi), abs=1e-5)
     assert curve.group_means.shape == (4, 7)
     assert curve.sizes.tolist() == [10] * 4
-    with pytest.raises(InputError, match=r"0\.07"):
-        curve.at(0.07)
 
 
 def test_batches_and_order_of_groups_change_nothing() -> None:
@@ -135,7 +130,6 @@ def test_results_are_plain_data() -> None:
     curve = response_curve(flat, x, SHIFT, GRID, groups)
     data = json.loads(json.dumps(curve.to_dict(), allow_nan=False))
     assert data["groups"] == ["0", "1", "2", "3"]
-    assert "window_mean" not in data
     assert replace(curve, between=np.nan).to_dict()["between"] is None
 
 

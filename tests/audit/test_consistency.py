@@ -6,7 +6,6 @@ import pytest
 from triptych.audit.consistency import (
     consistency,
     corrected_consistency,
-    effective_invariance,
     effective_rank,
 )
 from triptych.errors import InputError
@@ -75,15 +74,6 @@ def test_consistency_is_that_of_a_loop(seed: int) -> None:
 def test_effective_rank_of_equal_directions_counts_them() -> None:
     assert effective_rank(np.vstack([np.eye(5), -np.eye(5)])) == pytest.approx(5)
     assert effective_rank(np.ones((8, 3))) == pytest.approx(1)
-
-
-def test_effective_invariance_needs_agreement_and_confidence() -> None:
-    sure, other, unsure = (np.tile(p, (4, 1)) for p in ([1.0, 0.0], [0.0, 1.0], [0.64, 0.36]))
-    assert effective_invariance(sure, sure) == 1
-    assert effective_invariance(sure, other) == 0
-    assert effective_invariance(sure, unsure) == pytest.approx(0.8)
-    with pytest.raises(InputError, match="probabilities"):
-        effective_invariance(sure * 2, sure)
 
 
 def test_one_class_is_refused() -> None:

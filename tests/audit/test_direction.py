@@ -21,23 +21,21 @@ def test_a_linear_image_of_the_direction_is_read_exactly() -> None:
     mix = np.random.default_rng(0).standard_normal((3, 7))
     d, new = unit(600, 1), unit(100, 2)
     found = direction_probe(d @ mix, d, PEOPLE, new @ mix, new)
-    assert found.degrees < 0.1
+    assert found.per_row.mean() < 0.1
     assert found.r2 > 0.999
-    assert found.chosen.startswith("ridge")
 
 
 def test_a_bent_image_is_left_to_boosting() -> None:
     d, new = unit(600, 1), unit(100, 2)
     found = direction_probe(d**3, d, PEOPLE, new**3, new)
-    assert found.chosen == "boosting"
-    assert found.degrees < 20
+    assert found.per_row.mean() < 5  # ridge is 18 off
 
 
 def test_noise_reads_as_a_guess() -> None:
     rng = np.random.default_rng(5)
     z, new = rng.standard_normal((600, 5)), rng.standard_normal((400, 5))
     found = direction_probe(z, unit(600, 1), PEOPLE, new, unit(400, 2))
-    assert found.degrees == pytest.approx(90, abs=6)
+    assert found.per_row.mean() == pytest.approx(90, abs=6)
     assert found.r2 <= 0.02
 
 

@@ -103,7 +103,9 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
     assert words_of(box, "morphology") == "knows class 0.80; phase shift leaks in: 0.20"
     assert words_of(box, "timing") == "knows phase_shift 0.90"
     assert words_of(box, "detail") == "knows none of the factors"
-    assert "measured on own" in str(explain(tiny.model(), box, "own"))
+    said = explain(tiny.model(), box, "own")
+    assert said.known["timing"] == "knows phase_shift 0.90"
+    assert said.measured == "own"
     text = knowledge(box)[0].to_markdown()
     assert "| leakage | 0.200 | – |" in text
     assert "0.800 p 0.01" in text.replace("**", "")

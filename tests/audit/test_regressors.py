@@ -83,7 +83,8 @@ def test_the_best_is_chosen_for_what_it_reads() -> None:
     train, test = pairs(600), pairs(300, seed=1)
     groups = np.arange(600) % 6
     product = train.z1[:, 0].astype(np.float64) * train.z2[:, 1]
-    name, scores, predict = best_regressor(train, product, groups, 0)
-    assert name == max(scores, key=scores.__getitem__)
-    assert scores["ridge"] > 0.5
+    predict = best_regressor(train, product, groups, 0)
     assert r2(predict(test), test.z1[:, 0] * test.z2[:, 1]) > 0.5
+    kink = np.abs(train.z1[:, 0]).astype(np.float64)  # the products read it only in part
+    predict = best_regressor(train, kink, groups, 0)
+    assert r2(predict(test), np.abs(test.z1[:, 0])) > 0.8

@@ -19,7 +19,6 @@ from triptych.latent.gates import (
     bernoulli_kl,
     largest,
     non_negative,
-    open_shares,
     straight_through,
     without_silent,
 )
@@ -231,11 +230,7 @@ def test_a_gated_block_is_relu_of_its_head_times_the_gates() -> None:
     assert found.isolated is None
     assert torch.equal(found.probabilities["activity"], probability)
     assert torch.equal(encoder(x), encoder(x))
-    shares = open_shares(GATED, encoder(x))
-    assert list(shares) == ["activity"]
-    expected = (z["activity"] > 0).float().mean(dim=0)
-    assert torch.equal(shares["activity"], expected)
-    assert 0 < expected.mean() < 1
+    assert 0 < (z["activity"] > 0).float().mean() < 1
 
 
 @pytest.mark.parametrize("detach", [True, False])

@@ -16,7 +16,6 @@ from triptych.errors import InputError
 from triptych.studies.base import (
     Cell,
     CellResult,
-    Direction,
     Options,
     Prepared,
     Progress,
@@ -45,14 +44,13 @@ class Fake(Study[FakeData]):
 
     name: ClassVar[str] = "fake"
     title: ClassVar[str] = "Fake study"
-    definitions: ClassVar[Mapping[str, str]] = {
-        "cosine": "mean cosine <of windows> & so on",
+    metrics: ClassVar[Mapping[str, str]] = {
+        "cosine": "↑ mean cosine <of windows> & so on",
         "level": "between-sample level",
-        "error": "smaller is better",
+        "error": "↓ smaller is better",
     }
     methods: ClassVar[tuple[str, ...]] = ("plain", "exact", "scl")
     headline: ClassVar[tuple[str, ...]] = ("cosine", "level")
-    directions: ClassVar[Mapping[str, Direction]] = {"cosine": "higher", "error": "lower"}
     exact: ClassVar[tuple[str, ...]] = ("exact",)
     sources: ClassVar[tuple[str, ...]] = ("latent/*.py",)
 

@@ -122,7 +122,7 @@ def test_a_small_run_on_digits_is_whole(tmp_path: Path) -> None:
     assert rows["ncl-topk"]["sparsity"] >= 1 - 8 / SIZE - 1e-9
     assert all(rows[name]["coverage"] > 0.95 for name in ("bayesncl-ste", "scl+gate"))
     assert 0 <= rows["bayesncl-ste"]["sign_flips"] <= 1
-    assert set().union(*rows.values()) <= set(GatedContrast.definitions)
+    assert set().union(*rows.values()) <= set(GatedContrast.metrics)
     drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
     assert {"front", "dimensions", "signs", "intervals", "excited-bayesncl-ste"} <= drawn
 
@@ -152,7 +152,7 @@ def test_beats_are_trained_on_without_their_classes() -> None:
         pytest.skip(f"no MIT-BIH recordings in {MITDB}")
     data = prepare("mitdb", MITDB, Options(budget="smoke"))
     assert set(data.train.label) == {"beat"}
-    assert set(data.test.label) == set(data.classes) == {"N", "S", "V"}
+    assert set(data.test.label) == {"N", "S", "V"}
     people = [set(each.person) for each in (data.train, data.validation, data.test)]
     assert sum(map(len, people)) == len(set.union(*people))
 

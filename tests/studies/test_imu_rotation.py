@@ -162,11 +162,9 @@ def subject(data: ImuData, test: Windows) -> Measured:
 def ridge_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probes without MLP and boosting, of which a glass box fits dozens."""
 
-    def quick(
-        pairs: Pairs, y: np.ndarray, groups: object, seed: int
-    ) -> tuple[str, dict, Predictor]:
+    def quick(pairs: Pairs, y: np.ndarray, groups: object, seed: int) -> Predictor:
         read = ridge(pairs, y, (0.1,))
-        return "ridge", {}, lambda unseen: read(unseen)[:, 0]
+        return lambda unseen: read(unseen)[:, 0]
 
     monkeypatch.setattr("triptych.audit.probes.best_regressor", quick)
 
@@ -213,7 +211,7 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
     assert exact["consistency"] == pytest.approx(1.0, abs=0.01)
     assert exact["cosine_rotated"] == pytest.approx(1.0, abs=0.01)
     assert rows["plain"]["consistency"] < exact["consistency"]
-    unknown = [name for name in exact if name not in ImuRotation.definitions]
+    unknown = [name for name in exact if name not in ImuRotation.metrics]
     assert all("recall" in name for name in unknown)
     assert "simulated" in outcome.table.read_text().splitlines()[0]
     assert "simulated" in outcome.report.read_text()

@@ -24,6 +24,7 @@ from triptych.studies import cache as cache_module
 from triptych.studies import fingerprint, runner
 from triptych.studies.base import Cell, Options
 from triptych.studies.cache import Cache
+from triptych.studies.wording import direction
 from triptych.studies.work import work_in_parallel
 
 
@@ -61,6 +62,17 @@ def computed(folder: Path) -> list[str]:
 
 
 EVERYTHING = sorted(f"{m} {s}" for m in Fake.methods for s in (0, 1))
+
+
+def test_an_arrow_before_a_metric_says_which_way_is_better() -> None:
+    assert Fake().directions == {"cosine": "higher", "error": "lower"}
+    assert Fake().definitions == {
+        "cosine": "mean cosine <of windows> & so on",
+        "level": "between-sample level",
+        "error": "smaller is better",
+    }
+    assert direction(Fake(), "cosine@yaw") == "higher"
+    assert direction(Fake(), "level") == "none"
 
 
 def test_results_have_the_binding_format(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
-from triptych.latent.gates import GateNetwork, open_shares
+from triptych.latent.gates import GateNetwork
 from triptych.model import Model
 from triptych.objectives import NonNegative, Plain
 from triptych.training import CombinedLoss, Recipe, fit
@@ -52,9 +52,7 @@ def test_scl_with_a_gated_block_trains_and_is_saved_with_its_gates(tmp_path: Pat
     assert torch.equal(loaded.embed(x).all, z.all)
     assert (z["morphology"] >= 0).all()
     assert (z["timing"] < 0).any()
-    shares = open_shares(model.schema, z.all)["morphology"]
-    assert shares.shape == (8,)
-    assert 0 < shares.mean() < 1
+    assert 0 < (z["morphology"] > 0).float().mean() < 1
     names = [name for name, _ in loaded.named_parameters()]
     assert any("gates.morphology" in name for name in names)
 

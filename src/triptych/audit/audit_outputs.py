@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from triptych.audit import plots
 from triptych.audit.audit_result import CLASSES, EMBEDDING, AuditResult, interval, shown
 from triptych.audit.canvas import COLOURS, canvas, titled
+from triptych.audit.drawings import Drawings, Figure
 from triptych.audit.factors import knowledge
 from triptych.audit.pictures import swaps
-from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
+from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import Table, Value, number
 from triptych.files import write_atomically, write_json
 
 RELATION_WORDS = {"free": "free", "none": "declares nothing to it"}
-
-
-class Drawn(NamedTuple):
-    """A figure's file, heading, caption and description."""
-
-    file: str
-    title: str
-    caption: str
-    alt: str
 
 
 def write(result: AuditResult, folder: Path, command: str = "") -> Path:
@@ -50,101 +41,79 @@ def write(result: AuditResult, folder: Path, command: str = "") -> Path:
     return write_report(folder / "report.html", title, _sections(result, drawn, folder, command))
 
 
-def draw(result: AuditResult, folder: Path) -> list[Drawn]:
+def draw(result: AuditResult, folder: Path) -> list[Figure]:
     """Draw what the audit found."""
     folder.mkdir(parents=True, exist_ok=True)
-    parameter, note = _words(result), _note(result)
-    own = _block(result.headline)
+    drawings = Drawings(folder, _note(result))
+    parameter, own = _words(result), _block(result.headline)
     measure = f"Cosine of the latents ({own}) of a window and of the same window under {parameter}"
     if result.headline == CLASSES:
         measure = f"Share of windows whose highest class is the same under {parameter}"
-    drawn = [
-        Drawn(
-            "similarity.png",
-            f"{result.measure.replace('cosine', 'similarity').capitalize()} under {parameter}",
-            f"{measure}, with its 95 % interval over {result.groups}. Dashed: the same between "
-            f"windows of different {result.groups}, a stranger's level. What the transform does "
-            "not disturb stays near 1, far above the dashed line.",
-            f"Curve of the {result.measure} against the {parameter}",
-        )
-    ]
-    _draw_curve(result, folder / drawn[0].file, drawn[0].title, note)
+    drawings.add(
+        "similarity.png",
+        f"{result.measure.replace('cosine', 'similarity').capitalize()} under {parameter}",
+        _draw_curve,
+        result,
+        caption=f"{measure}, with its 95 % interval over {result.groups}. Dashed: the same between "
+        f"windows of different {result.groups}, a stranger's level. What the transform does "
+        "not disturb stays near 1, far above the dashed line.",
+        alt=f"Curve of the {result.measure} against the {parameter}",
+    )
     blocks = {
         f"{name} ({RELATION_WORDS.get(relation, relation)})": result.curves[name].to_dict()
         for name, relation in result.relations.items()
     }
-    if len(blocks) > 1:
-        drawn.append(
-            Drawn(
-                "blocks.png",
-                "What each block does",
-                "Distance (1 − cosine) of each block between a window and the same window under "
-                f"{parameter}; dashed: its distance between windows of different {result.groups}. "
-                "An invariant block stays near 0, a variant one rises.",
-                f"Curves of the distance of every block against the size of the {parameter}",
-            )
-        )
-        plots.block_responses(
-            blocks,
-            folder / drawn[-1].file,
-            parameter=parameter,
-            unit=result.unit,
-            title=drawn[-1].title,
-            note=note,
-            groups=result.groups,
-        )
+    drawings.add(
+        "blocks.png",
+        "What each block does",
+        plots.block_responses,
+        blocks if len(blocks) > 1 else {},
+        parameter=parameter,
+        unit=result.unit,
+        groups=result.groups,
+        caption="Distance (1 − cosine) of each block between a window and the same window under "
+        f"{parameter}; dashed: its distance between windows of different {result.groups}. "
+        "An invariant block stays near 0, a variant one rises.",
+        alt=f"Curves of the distance of every block against the size of the {parameter}",
+    )
     if result.glass is not None:
-        drawn.append(
-            Drawn(
-                "glass_box.png",
-                "What each block knows",
-                "Score of held-out probes that read a factor from a block: 0 is chance, 1 all "
-                "known. Framed: the block meant for the factor; dashed: a block that declares to "
-                "be invariant to it.",
-                "Heat map of blocks and factors",
-            )
-        )
-        plots.block_factor_map(
+        drawings.add(
+            "glass_box.png",
+            "What each block knows",
+            plots.block_factor_map,
             result.glass.rows(),
-            folder / drawn[-1].file,
             meant=result.glass.meant,
-            title=drawn[-1].title,
-            note=note,
+            caption="Score of held-out probes that read a factor from a block: 0 is chance, 1 all "
+            "known. Framed: the block meant for the factor; dashed: a block that declares to "
+            "be invariant to it.",
+            alt="Heat map of blocks and factors",
         )
-    if result.swap is not None:
-        drawn.append(
-            Drawn(
-                "swap.png",
-                "What the decoder makes of each block",
-                "Decoded windows with one block of x among the other blocks of y, beside the "
-                "decoded x and y themselves; the number is the share of the way from y to x. A "
-                "fixed rule chose the pairs: those whose decoded windows are at the median "
-                "distance.",
-                "Decoded signals, one panel a block",
-            )
-        )
-        swaps(result.swap, folder / drawn[-1].file, title=drawn[-1].title, note=note)
+    drawings.add(
+        "swap.png",
+        "What the decoder makes of each block",
+        swaps,
+        result.swap,
+        caption="Decoded windows with one block of x among the other blocks of y, beside the "
+        "decoded x and y themselves; the number is the share of the way from y to x. A "
+        "fixed rule chose the pairs: those whose decoded windows are at the median "
+        "distance.",
+        alt="Decoded signals, one panel a block",
+    )
     if result.example is not None:
-        drawn.append(
-            Drawn(
-                "gallery.png",
-                "A query and what it finds",
-                "Left: a window under the transform. Right: its five nearest untransformed "
-                f"windows by {own}, windows within 5 s of it left out. A fixed rule chose "
-                "the query: of those with the median share of right answers, the one that was "
-                "transformed most.",
-                "A query and its nearest windows, drawn as signals",
-            )
-        )
-        plots.gallery(
+        drawings.add(
+            "gallery.png",
+            "A query and what it finds",
+            plots.gallery,
             result.example["query"],
             {own: result.example["matches"]},
-            folder / drawn[-1].file,
             rate=result.example["rate"],
-            title=drawn[-1].title,
-            note=note,
+            caption="Left: a window under the transform. Right: its five nearest untransformed "
+            f"windows by {own}, windows within 5 s of it left out. A fixed rule chose "
+            "the query: of those with the median share of right answers, the one that was "
+            "transformed most.",
+            alt="A query and its nearest windows, drawn as signals",
         )
-    return drawn
+    return drawings.figures
 
 
 def _draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
@@ -243,10 +212,9 @@ def sweep_table(result: AuditResult) -> Table:
     return Table(header, rows, note=f"A stranger's {result.measure} is {number(curve.between)}.")
 
 
-def _sections(result: AuditResult, drawn: list[Drawn], folder: Path, command: str) -> list[Section]:
-    pictures = {
-        each.file: Picture(folder / "figures" / each.file, each.caption, each.alt) for each in drawn
-    }
+def _sections(
+    result: AuditResult, drawn: list[Figure], folder: Path, command: str
+) -> list[Section]:
     tables = {
         "blocks.png": block_tables(result),
         "glass_box.png": knowledge(result.glass),
@@ -268,7 +236,10 @@ def _sections(result: AuditResult, drawn: list[Drawn], folder: Path, command: st
     lead = (Text(result.verdict, lead=True), Text(_what(result)), figure_table(result))
     return [
         Section("", lead),
-        *(Section(each.title, (pictures[each.file], *tables.get(each.file, ()))) for each in drawn),
+        *(
+            Section(each.title, (each.picture(folder / "figures"), *tables.get(each.file, ())))
+            for each in drawn
+        ),
         Section("Definitions", (Terms(result.definitions),)),
         Section("What was run", tuple(run)),
         Section("The sweep in figures", (sweep_table(result),)),

@@ -6,7 +6,7 @@ Every similarity stands beside its between-sample level: a collapsed encoder sco
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,6 @@ class ResponseCurve(Result):
         each group (g,).
     groups, sizes, group_means
         (g,) names, (g,) windows, (g, m) mean cosines.
-    window_mean
-        (n,) mean cosine of every window over the sweep; not in `to_dict`.
     """
 
     theta: Floats
@@ -55,14 +53,6 @@ class ResponseCurve(Result):
     groups: tuple[str, ...]
     sizes: NDArray[np.int64]
     group_means: Floats
-    window_mean: Floats = field(repr=False, compare=False)
-
-    def at(self, distance: float) -> float:
-        """Mean cosine over the swept θ of this distance, e.g. both signs of a shift."""
-        near = np.isclose(self.distance, distance, rtol=1e-4, atol=1e-9)
-        if not near.any():
-            raise InputError(f"no θ of distance {distance} was swept: {sorted(self.distance)}")
-        return float(self.mean[near].mean())
 
 
 def response_curve(
@@ -151,7 +141,7 @@ def curves(
 ) -> dict[str, ResponseCurve]:
     """Response curve of every block over one sweep, embedding each view once.
 
-    Memory holds two sets of latents and one number a window, however long the grid is.
+    Memory holds two sets of latents, however long the grid is.
 
     Parameters
     ----------
@@ -184,7 +174,7 @@ def curves(
 
 
 class _Tally:
-    """What is kept of one block while the sweep goes on: one number a window and θ's means."""
+    """What is kept of one block while the sweep goes on: the means of every θ."""
 
     def __init__(
         self,
@@ -202,11 +192,9 @@ class _Tally:
         self.group_between = total / np.maximum(np.bincount(touched, minlength=g), 1)
         self.means: list[Floats] = []
         self.auroc: list[float] = []
-        self.window_sum = np.zeros(len(reference))
 
     def add(self, view: NDArray[Any]) -> None:
         similarity = cosine(self.reference, view)
-        self.window_sum += similarity
         self.means.append(np.bincount(self.group, similarity, len(self.sizes)) / self.sizes)
         self.auroc.append(separation(similarity, self.pair_cosines))
 
@@ -229,7 +217,6 @@ class _Tally:
             groups=groups,
             sizes=self.sizes,
             group_means=means,
-            window_mean=self.window_sum / len(theta),
         )
 
 

@@ -1,4 +1,4 @@
-"""Whether latents mean one thing each: BayesNCL's set of figures, and label-free invariance."""
+"""Whether latents mean one thing each: BayesNCL's set of figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, same_shape, unit_rows
+from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, unit_rows
 from triptych.audit.result import Result
 from triptych.errors import InputError
 
@@ -17,15 +17,16 @@ EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class Consistency(Result):
-    """Figures of `consistency`; sources and ranges in `glassbox.METRICS`.
+    """Figures of `consistency`, of K classes and d dimensions.
 
     Attributes
     ----------
     raw, corrected
         c: share of the commonest class among the samples that open a dimension, mean over active
-        dimensions. c′ = (c − 1/K)/(1 − 1/K), with classes of equal weight in c.
+        dimensions, 1/K to 1. c′ = (c − 1/K)/(1 − 1/K), with classes of equal weight in c: 0 chance.
     entropy
-        Of the (equally weighted) classes that open a dimension, mean over active ones, in nats.
+        Of the (equally weighted) classes that open a dimension, mean over active ones, in nats: 0
+        to log K, which is chance; lower is better.
     active, coverage
         Dimensions that any sample opens; share of samples that open any.
     sparsity
@@ -119,24 +120,6 @@ def effective_rank(z: Rows) -> float:
     strength = np.linalg.svd(as_array(z, "z").astype(np.float64), compute_uv=False)
     total = strength.sum()
     return float(np.exp(entropy_of(strength / total))) if total > 0 else 0.0
-
-
-def effective_invariance(p1: Rows, p2: Rows) -> float:
-    """Mean over samples of √(p̂₁ p̂₂) where both views are given the same class, else 0.
-
-    `p1`, `p2`: class probabilities (n, K) of both views. Needs no labels. Raises InputError where
-    shapes differ or rows are no probabilities.
-
-    Source: Deng et al., "On the strong correlation between model invariance and generalization"
-    (2022), equation 3.
-    """
-    a, b = as_array(p1, "p1"), as_array(p2, "p2")
-    same_shape(a, b, "p1 and p2")
-    for each in (a, b):
-        if each.min() < 0 or np.abs(each.sum(axis=1) - 1).max() > 1e-3:
-            raise InputError("p1 and p2 must be probabilities: rows >= 0 that sum to 1")
-    same = a.argmax(axis=1) == b.argmax(axis=1)
-    return float((np.sqrt(a.max(axis=1) * b.max(axis=1)) * same).mean())
 
 
 def entropy_of(p: Floats) -> Floats:

@@ -12,6 +12,9 @@ from triptych.audit.inputs import Labels, Rows, as_array
 from triptych.audit.result import Result
 from triptych.errors import InputError
 
+TOP = 3  # samples of each dimension that are named
+FEWEST = 10  # samples open it: with a handful of them every dimension speaks for something
+
 
 @dataclass(frozen=True)
 class Dimension(Result):
@@ -44,11 +47,8 @@ def dimensions(
     z: Rows,
     factors: Mapping[str, Labels],
     views: Mapping[str, Rows] | None = None,
-    *,
-    top: int = 3,
-    fewest: int = 10,
 ) -> list[Dimension]:
-    """Say what each dimension speaks for, best first.
+    """Say what each dimension that `FEWEST` samples open speaks for, best first.
 
     Parameters
     ----------
@@ -59,11 +59,6 @@ def dimensions(
         said.
     views
         Transform → latents (n, d) of the same samples under a draw of it.
-    top
-        Samples of each dimension that are named.
-    fewest
-        Dimensions that fewer samples open are left out: with a handful of samples every dimension
-        speaks for something.
 
     Raises
     ------
@@ -91,9 +86,9 @@ def dimensions(
     scores = np.stack([each[3] for each in spoken])
     order = np.argsort(-scores.max(axis=0), kind="stable")
     said: list[Dimension] = []
-    for d in (int(d) for d in order if opened[d] >= fewest):
+    for d in (int(d) for d in order if opened[d] >= FEWEST):
         name, value, share, score = spoken[int(scores[:, d].argmax())]
-        rising = tuple(np.argsort(-rows[:, d], kind="stable")[:top].tolist())
+        rising = tuple(np.argsort(-rows[:, d], kind="stable")[:TOP].tolist())
         much = float(opened[d] / len(rows))
         numbers = float(share[d]), float(score[d])
         said.append(Dimension(d, much, name, str(value[d]), *numbers, rising))

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
+from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, centre_and_spread
 from triptych.audit.regressors import folds, r2
 from triptych.audit.result import Result
 from triptych.errors import InputError
@@ -23,20 +23,16 @@ class DirectionProbe(Result):
 
     Attributes
     ----------
-    degrees
-        Mean angle between the direction read and the true one: 0 is perfect, 90 is a guess.
     r2
         1 − squared error over variance of the vectors' components: at most 1, not clipped.
-    chosen, r2_by_folds
-        The probe that was best in cross-validation over the fitting people, and the R² of each.
-    per_row, predicted
-        (m,) angles and (m, 3) unit vectors of the test rows; not in `to_dict`.
+    per_row
+        (m,) degrees between the direction read and the true one: 0 is perfect, 90 is a guess; not
+        in `to_dict`.
+    predicted
+        (m, 3) unit vectors as read; not in `to_dict`.
     """
 
-    degrees: float
     r2: float
-    chosen: str
-    r2_by_folds: dict[str, float]
     per_row: Floats = field(repr=False, compare=False)
     predicted: Floats = field(repr=False, compare=False)
 
@@ -83,21 +79,19 @@ def direction_probe(
         )
     if group.max(initial=0) == 0:
         raise InputError("all fitting rows are of one person: expected at least two")
-    centre, spread = z.mean(axis=0), z.std(axis=0)
-    spread = np.where(spread > 1e-7 * np.abs(z).max(axis=0, initial=0.0), spread, np.inf)
+    centre, spread = centre_and_spread(z)
     x, new = ((each - centre) / spread for each in (z, unseen))
     scores: dict[str, list[float]] = {}
     for held in folds(group, min(3, group.max() + 1), seed):
         for name, fitted in _fits(x[~held], d[~held], seed):
             scores.setdefault(name, []).append(r2(fitted(x[held]), d[held]))
-    by_folds = {name: float(np.mean(each)) for name, each in scores.items()}
-    chosen = max(by_folds, key=by_folds.__getitem__)
+    chosen = max(scores, key=lambda name: float(np.mean(scores[name])))
     _, reader = next(_fits(x, d, seed, chosen))
     read = reader(new)
     length = np.linalg.norm(read, axis=1, keepdims=True)
     unit = read / np.maximum(length, 1e-12)
     angle = np.degrees(np.arccos(np.clip((unit * actual).sum(axis=1), -1, 1)))
-    return DirectionProbe(float(angle.mean()), r2(read, actual), chosen, by_folds, angle, unit)
+    return DirectionProbe(r2(read, actual), angle, unit)
 
 
 def _fits(x: Floats, d: Floats, seed: int, only: str = "") -> Iterator[tuple[str, Predictor]]:

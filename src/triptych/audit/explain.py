@@ -50,16 +50,6 @@ class Explanation:
     known: Mapping[str, str] = field(default_factory=dict[str, str])
     measured: str = ""
 
-    def __str__(self) -> str:
-        lines = [self.sentence, ""]
-        lines += [f"{name} ({size} dimensions) {words}" for name, size, words in self.blocks]
-        lines += [
-            f"{name} {words}, measured on {self.measured}" for name, words in self.known.items()
-        ]
-        lines += ["", *(f"{name}: {text}" for name, text in self.facts.items())]
-        lines += [f"{name}: {value:.4g}" for name, value in self.figures.items()]
-        return "\n".join(lines)
-
 
 def explain(model: Model, box: GlassBox | None = None, measured: str = "") -> Explanation:
     """Explain a model from what it holds; entries of its `info` that are missing are left out.

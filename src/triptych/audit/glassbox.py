@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.audit.inputs import Labels, Rows, as_array, as_labels
-from triptych.audit.probes import linear_probe, phase_probe
+from triptych.audit.probes import above_chance, linear_probe, phase_probe
 from triptych.audit.regressors import folds, r2
 from triptych.audit.result import Result
 from triptych.errors import InputError
@@ -18,58 +18,6 @@ from triptych.latent import LatentSchema
 
 GAP_S = 30.0
 """Between the rows that identity is fitted on and those it is scored on."""
-
-
-class Metric(NamedTuple):
-    """Where a figure comes from, its range, whether higher or lower is better, and chance."""
-
-    source: str
-    range: str
-    direction: str
-    chance: str
-
-
-_DCI = "Eastwood and Williams, ICLR 2018; boosted trees, permutation importances on held-out rows"
-_NCL = "Cui et al., BayesNCL, ICML 2026; ε on latents of norm 1"
-METRICS = {
-    "score": Metric("held-out probe; (accuracy − 1/K)/(1 − 1/K), or R²", "≤ 1", "higher", "0"),
-    "p": Metric("permutation of held-out truths, by person", "0 to 1", "lower", "uniform"),
-    "purity": Metric(
-        "score in the block meant for a factor − best other", "−1 to 1", "higher", "0"
-    ),
-    "leakage": Metric("score of θ in a block invariant to its transform", "≤ 1", "lower", "0"),
-    "disentanglement": Metric(_DCI, "0 to 1", "higher", "0"),
-    "completeness": Metric(_DCI, "0 to 1", "higher", "0"),
-    "informativeness": Metric(_DCI + "; score as above", "0 to 1", "higher", "0"),
-    "mig": Metric(
-        "Chen et al., NeurIPS 2018; 20 quantile bins, Miller–Madow", "0 to 1", "higher", "0"
-    ),
-    "sap": Metric(
-        "Kumar et al., ICLR 2018; linear score as above (discriminant in place of the SVM), best "
-        "minus second",
-        "0 to 1",
-        "higher",
-        "0",
-    ),
-    "modularity": Metric("Ridgeway and Mozer, NeurIPS 2018", "0 to 1", "higher", "0"),
-    "explicitness": Metric(
-        "Ridgeway and Mozer, NeurIPS 2018; for floats (1 + Kendall's τ)/2",
-        "0 to 1",
-        "higher",
-        "0.5",
-    ),
-    "raw": Metric(_NCL, "1/K to 1", "higher", "share of the commonest class"),
-    "corrected": Metric(_NCL + "; (c − 1/K)/(1 − 1/K), classes balanced", "0 to 1", "higher", "0"),
-    "entropy": Metric(_NCL + "; nats", "0 to log K", "lower", "log K"),
-    "active": Metric(_NCL, "0 to d", "none", "d"),
-    "coverage": Metric(_NCL, "0 to 1", "higher", "1"),
-    "sparsity": Metric(_NCL, "0 to 1", "none", "0"),
-    "effective_rank": Metric(
-        "Roy and Vetterli, EUSIPCO 2007", "1 to d", "higher", "1 if collapsed"
-    ),
-    "effective_invariance": Metric("Deng et al., 2022", "0 to 1", "higher", "1/K if constant"),
-}
-"""Every figure of the glass box: source, range, direction, chance level."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +61,8 @@ class Factor:
 class Known(Result):
     """One field of the matrix: what `block` knows of `factor`, from `n` scored rows.
 
-    `score` is 1 where all is known and 0 at chance; R² is not clipped, so it may be negative.
+    `score` is 1 where all is known and 0 at chance; R² is not clipped, so it may be negative. `p`
+    is by permutation of the held-out truths, by person: uniform where nothing is known.
     """
 
     factor: str
@@ -219,7 +168,7 @@ def _known(factor: Factor, name: str, relation: str, permutations: int, seed: in
         found = [linear_probe(z[a], code[a], z[b], code[b]).predicted for a, b in sides]
         rows = np.concatenate([np.flatnonzero(b) for _, b in sides])
         truth, guess, groups = code[rows], np.concatenate(found).astype(np.int64), groups[rows]
-    score: Any = r2 if floats else _above_chance
+    score: Any = r2 if floats else above_chance
     rng = np.random.default_rng(seed)
     own = score(guess, truth)
     shuffled = [score(guess, truth[_shuffle(truth, groups, rng)]) for _ in range(permutations)]
@@ -262,14 +211,6 @@ def _sides(
     if not (first.any() and second.any()):
         raise InputError(f"no record of {factor.name} is longer than the gap of {GAP_S:g} s")
     return [(first, second)]
-
-
-def _above_chance(guess: NDArray[Any], truth: NDArray[Any]) -> float:
-    """Balanced accuracy over the K classes of `truth`, 0 at 1/K and 1 if all are right."""
-    size = np.bincount(truth, minlength=guess.max() + 1)
-    k = max(2, int((size > 0).sum()))
-    hits = np.bincount(truth[guess == truth], minlength=len(size))
-    return float(((hits[size > 0] / size[size > 0]).mean() - 1 / k) / (1 - 1 / k))
 
 
 def _shuffle(

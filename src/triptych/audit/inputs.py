@@ -71,3 +71,12 @@ def unit_rows(z: NDArray[Any]) -> NDArray[Any]:
     """Scale every row of (n, d) to norm 1; a row of zeros stays zero, so its cosines are 0."""
     norm = np.sqrt(np.einsum("ij,ij->i", z, z))[:, None]
     return z / np.where(norm > 0, norm, 1)
+
+
+def centre_and_spread(z: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Mean and standard deviation (d,) of the columns of (n, d), by which rows are standardised.
+
+    The spread of a column that is constant up to rounding is infinite, so that it comes out as 0.
+    """
+    centre, spread = z.mean(axis=0), z.std(axis=0)
+    return centre, np.where(spread > 1e-7 * np.abs(z).max(axis=0), spread, np.inf)

@@ -10,20 +10,21 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, same_shape
+from triptych.audit.inputs import (
+    Floats,
+    Labels,
+    Rows,
+    as_array,
+    as_labels,
+    centre_and_spread,
+    same_shape,
+)
 from triptych.audit.regressors import Pairs, best_regressor, folds, r2
 from triptych.audit.result import Result
 from triptych.audit.similarity import separation
 from triptych.errors import InputError
 
-
-@dataclass(frozen=True)
-class Half(Result):
-    """What was fitted on one half of the records."""
-
-    chosen: str
-    r2_by_folds: dict[str, float]
-    pairs: int
+WITHIN = 0.020  # in the unit of θ: of a shift 20 ms
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,7 @@ class PhaseProbe(Result):
         1 − squared error / variance of θ over all pairs: at most 1, negative if worse than a
         constant; not clipped.
     within
-        Share of pairs whose error is at most `tolerance` (in the unit of θ).
-    halves
-        For each half of the records as the fitting one: the regressor chosen, the cross-validated
-        R² of every candidate, and the number of pairs fitted on.
+        Share of pairs whose error is at most `WITHIN` (in the unit of θ).
     per_record
         Record → ``n``, ``r2``, ``within``.
     predicted
@@ -48,8 +46,6 @@ class PhaseProbe(Result):
 
     r2: float
     within: float
-    tolerance: float
-    halves: tuple[Half, ...]
     per_record: dict[str, dict[str, float]]
     predicted: Floats = field(repr=False, compare=False)
 
@@ -60,7 +56,6 @@ def phase_probe(
     theta: Rows,
     records: Labels,
     *,
-    tolerance: float = 0.020,
     seed: int = 0,
 ) -> PhaseProbe:
     """Read θ from z(x) and z(T_θ x) with the fixed probes of the protocol.
@@ -100,16 +95,12 @@ def phase_probe(
             "folds of them, so give pairs of at least four"
         )
     predicted = np.empty(len(a))
-    halves: list[Half] = []
     for scored in folds(record, 2, seed):
         fitted = ~scored
         pairs = Pairs.standardised(a, b, fitted)
-        best, scores, predictor = best_regressor(
-            pairs.take(fitted), target[fitted], record[fitted], seed
-        )
-        predicted[scored] = predictor(pairs.take(scored))
-        halves.append(Half(best, scores, int(fitted.sum())))
-    near = np.abs(predicted - target) <= tolerance
+        best = best_regressor(pairs.take(fitted), target[fitted], record[fitted], seed)
+        predicted[scored] = best(pairs.take(scored))
+    near = np.abs(predicted - target) <= WITHIN
     per_record = {
         str(name): {
             "n": int((own := record == index).sum()),
@@ -121,8 +112,6 @@ def phase_probe(
     return PhaseProbe(
         r2=r2(predicted, target),
         within=float(near.mean()),
-        tolerance=tolerance,
-        halves=tuple(halves),
         per_record=per_record,
         predicted=predicted,
     )
@@ -134,30 +123,19 @@ class LinearProbe(Result):
 
     Attributes
     ----------
-    macro_f1, macro_auroc, balanced_accuracy
+    macro_auroc, balanced_accuracy
         Means over those of `classes` that occur in the test rows; AUROC is one against the rest.
-    accuracy
-        Share of all test rows.
     f1, auroc
         Class → score, of every class of the training or test rows; NaN where the test rows hold
         none of it (or, for AUROC, nothing else).
-    labels, confusion
-        All classes, and counts with true classes in rows and predicted ones in columns.
-    converged
-        False if the solver ran out of iterations: the scores are then of its last step.
     predicted
         (n,) class of every test row; not in `to_dict`.
     """
 
-    macro_f1: float
     macro_auroc: float
     balanced_accuracy: float
-    accuracy: float
     f1: dict[str, float]
     auroc: dict[str, float]
-    labels: tuple[str, ...]
-    confusion: NDArray[np.int64]
-    converged: bool
     predicted: NDArray[Any] = field(repr=False, compare=False)
 
 
@@ -167,10 +145,10 @@ def linear_probe(
     z_test: Rows,
     y_test: Labels,
     classes: Sequence[Any] | None = None,
-    balanced: bool = True,
-    max_iter: int = 1000,
 ) -> LinearProbe:
     """Fit multinomial logistic regression (L2, C = 1) on standardised frozen latents.
+
+    Classes weigh the same in the fit, however many rows they have.
 
     Parameters
     ----------
@@ -180,8 +158,6 @@ def linear_probe(
         Their labels.
     classes
         Classes of the macro means; all of them by default.
-    balanced
-        Weigh classes equally in the fit.
 
     Raises
     ------
@@ -204,13 +180,10 @@ def linear_probe(
     counted = [label for label in wanted if (truth == label).any()]
     if not counted:
         raise InputError(f"no test row is of the classes {wanted}: they are {set(truth)}")
-    centre, spread = fitted.mean(axis=0), fitted.std(axis=0)
-    spread = np.where(spread > 1e-7 * np.abs(fitted).max(axis=0), spread, np.inf)
-    model = cast(Any, LogisticRegression)(
-        max_iter=max_iter, class_weight="balanced" if balanced else None
-    )
+    centre, spread = centre_and_spread(fitted)
+    model = cast(Any, LogisticRegression)(max_iter=1000, class_weight="balanced")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # reported as `converged`
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the scores are of its last step
         model.fit((fitted - centre) / spread, y)
     chance = np.zeros((len(unseen), len(labels)))
     chance[:, np.isin(labels, known)] = model.predict_proba((unseen - centre) / spread)
@@ -231,14 +204,17 @@ def linear_probe(
     auroc = {str(label): float(area) for label, area in zip(labels, areas, strict=True)}
     at = np.searchsorted(labels, counted)
     return LinearProbe(
-        macro_f1=float(scores[at].mean()),
         macro_auroc=float(np.mean([auroc[label] for label in counted])),
         balanced_accuracy=float(recall[at].mean()),
-        accuracy=float(hit.sum() / len(truth)),
         f1=f1,
         auroc=auroc,
-        labels=tuple(map(str, labels)),
-        confusion=confusion,
-        converged=bool(np.max(model.n_iter_) < max_iter),
         predicted=labels[guess],
     )
+
+
+def above_chance(guess: NDArray[Any], truth: NDArray[Any]) -> float:
+    """Balanced accuracy over the K classes of the codes `truth`: 0 at 1/K, 1 if all are right."""
+    size = np.bincount(truth, minlength=guess.max() + 1)
+    k = max(2, int((size > 0).sum()))
+    hits = np.bincount(truth[guess == truth], minlength=len(size))
+    return float(((hits[size > 0] / size[size > 0]).mean() - 1 / k) / (1 - 1 / k))

@@ -17,6 +17,8 @@ from triptych.errors import InputError
 Rule: TypeAlias = Callable[[slice], NDArray[np.bool_]]
 """Rows of queries → (rows, g), True where that gallery window may not be a neighbour."""
 
+NEAR_S = 5.0  # windows of one record that start no further apart show the same beats or steps
+FINDABLE = 50  # windows of its class that a query must be able to find, in a macro mean
 _CHUNK = 1024  # queries at a time: 1,024 × 6,000 similarities are 24 MB
 # Transforms that stay in the cache are three times faster than large batches: 1.6 MB of float32.
 _CHUNK_FLOATS = 400_000
@@ -27,15 +29,14 @@ def near_in_time(
     query_start: Labels,
     gallery_record: Labels,
     gallery_start: Labels,
-    within_s: float = 5.0,
 ) -> Rule:
-    """Rule that removes gallery windows of the query's record that start within `within_s` s."""
+    """Rule that removes gallery windows of the query's record that start within 5 s of it."""
     q, g = _codes(query_record, gallery_record)
     at = np.asarray(query_start, np.float64)
     there = np.asarray(gallery_start, np.float64)
 
     def rule(rows: slice) -> NDArray[np.bool_]:
-        return (q[rows, None] == g) & (np.abs(at[rows, None] - there) <= within_s)
+        return (q[rows, None] == g) & (np.abs(at[rows, None] - there) <= NEAR_S)
 
     return rule
 
@@ -88,28 +89,20 @@ def top_k_of(
 
 @dataclass(frozen=True)
 class Retrieval(Result):
-    """Precision at k.
+    """Precision at 10.
 
     Attributes
     ----------
     precision
         Mean over queries, or with ``macro`` over the classes of `per_class`; NaN if none is left.
-    k
-        Neighbours looked at.
-    per_class, queries
-        Class → precision and number of queries, of the classes that count.
-    left_out
-        Class → fewest gallery windows of that class that one of its queries could have found;
-        with ``macro``, classes with too few are left out and named here.
+    per_class
+        Class → precision, of the classes that count.
     per_query
         (q,) share of right neighbours of every query; not in `to_dict`.
     """
 
     precision: float
-    k: int
     per_class: dict[str, float]
-    queries: dict[str, int]
-    left_out: dict[str, int]
     per_query: Floats = field(repr=False, compare=False)
 
 
@@ -119,37 +112,28 @@ def precision_at_k(
     query_labels: Labels,
     gallery_labels: Labels,
     excluded: Rule | NDArray[np.bool_] | None = None,
-    k: int = 10,
     macro: bool = False,
-    min_gallery: int = 50,
 ) -> Retrieval:
-    """Share of the `k` nearest gallery windows that carry the query's label.
+    """Share of the 10 nearest gallery windows that carry the query's label.
 
     With `macro` the mean is over classes, and a class counts if each of its queries could find at
-    least `min_gallery` admissible windows of it (in other records, under `same_group`).
+    least `FINDABLE` admissible windows of it (in other records, under `same_group`).
     Parameters and errors are those of `top_k`.
     """
-    index, _ = top_k(query, gallery, k, excluded)
+    index, _ = top_k(query, gallery, 10, excluded)
     wanted = as_labels(query_labels, len(query), "query_labels")
     q, g = _codes(wanted, as_labels(gallery_labels, len(gallery), "gallery_labels"))
     per_query = (g[index] == q[:, None]).mean(axis=1)
     findable = np.concatenate(
         [((g[None] == q[rows, None]) & ~_barred(excluded, rows)).sum(1) for rows in _cuts(len(q))]
     )
-    scores: dict[str, float] = {}
-    queries: dict[str, int] = {}
-    left_out: dict[str, int] = {}
-    for label in np.unique(wanted):
-        own = wanted == label
-        if macro and findable[own].min() < min_gallery:
-            left_out[str(label)] = int(findable[own].min())
-            continue
-        scores[str(label)] = float(per_query[own].mean())
-        queries[str(label)] = int(own.sum())
+    scores = {
+        str(label): float(per_query[own].mean())
+        for label in np.unique(wanted)
+        if findable[own := wanted == label].min() >= FINDABLE or not macro
+    }
     mean = float(np.mean(list(scores.values()))) if scores else np.nan
-    return Retrieval(
-        mean if macro else float(per_query.mean()), k, scores, queries, left_out, per_query
-    )
+    return Retrieval(mean if macro else float(per_query.mean()), scores, per_query)
 
 
 def neighbour_overlap(ranked_a: NDArray[Any], ranked_b: NDArray[Any]) -> Floats:

@@ -33,12 +33,9 @@ def cosine(a: Rows, b: Rows) -> Floats:
 
 
 def different_pairs(
-    groups: Labels, pairs: int, seed: int, labels: Labels | None = None
+    groups: Labels, pairs: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw `pairs` ordered pairs of rows from different groups, all such pairs equally likely.
-
-    With `labels`, the two rows also differ in their label.
-    """
+    """Draw `pairs` ordered pairs of rows from different groups, all such pairs equally likely."""
     n = len(groups)
     _, group = np.unique(as_labels(groups, n, "groups"), return_inverse=True)
     size = np.bincount(group)
@@ -49,40 +46,21 @@ def different_pairs(
         )
     order = np.argsort(group, kind="stable")
     first = np.concatenate([[0], np.cumsum(size)[:-1]])
-    label = None if labels is None else as_labels(labels, n, "labels")
     rng = np.random.default_rng(seed)
     others = (n - size[group]).astype(np.float64)
-    chosen: list[NDArray[np.int64]] = []
-    found = 0
-    for _ in range(200):  # without labels the first round fills it
-        i = rng.choice(n, pairs, p=others / others.sum())
-        u = rng.integers(0, n - size[group[i]])
-        # the u-th row outside the group of i: skip over that group's stretch in the sorted order
-        j = order[u + np.where(u >= first[group[i]], size[group[i]], 0)]
-        drawn = np.stack([i, j])
-        if label is not None:
-            drawn = drawn[:, label[i] != label[j]]
-        chosen.append(drawn)
-        found += drawn.shape[1]
-        if found >= pairs:
-            both = np.concatenate(chosen, axis=1)[:, :pairs]
-            return both[0], both[1]
-    raise InputError(
-        f"only {found} of {pairs} random pairs from different groups also differ in label: "
-        "give windows with at least two labels in more than one group"
-    )
+    i = rng.choice(n, pairs, p=others / others.sum())
+    u = rng.integers(0, n - size[group[i]])
+    # the u-th row outside the group of i: skip over that group's stretch in the sorted order
+    return i, order[u + np.where(u >= first[group[i]], size[group[i]], 0)]
 
 
-def between_groups(
-    z: Rows, groups: Labels, pairs: int = 20_000, seed: int = 0, labels: Labels | None = None
-) -> Floats:
+def between_groups(z: Rows, groups: Labels, pairs: int = 20_000, seed: int = 0) -> Floats:
     """Cosines (pairs,) of random pairs of rows of `z` (n, d) from different groups.
 
-    With `labels`, the rows of a pair differ in their label too. Raises InputError if there are
-    fewer than two groups.
+    Raises InputError if there are fewer than two groups.
     """
     rows = as_array(z, "z")
-    i, j = different_pairs(as_labels(groups, len(rows), "groups"), pairs, seed, labels)
+    i, j = different_pairs(as_labels(groups, len(rows), "groups"), pairs, seed)
     return cosine(rows[i], rows[j])
 
 

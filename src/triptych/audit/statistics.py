@@ -87,14 +87,11 @@ def jackknife_per_subject(
     }
 
 
-def stack_subjects(rows: Sequence[Mapping[str, float | None]]) -> tuple[Floats, tuple[str, ...]]:
-    """Table (seeds, subjects) from one mapping subject → figure a seed or fold.
-
-    Subjects that a row lacks, or holds as None, become NaN. Returns the table and the names.
-    """
+def stack_subjects(rows: Sequence[Mapping[str, float]]) -> Floats:
+    """Table (seeds, subjects) from one mapping subject → figure a seed or fold; else NaN."""
     names = sorted({name for row in rows for name in row})
-    table = [[np.nan if (v := row.get(name)) is None else v for name in names] for row in rows]
-    return np.array(table, np.float64).reshape(len(rows), len(names)), tuple(names)
+    table = [[row.get(name, np.nan) for name in names] for row in rows]
+    return np.array(table, np.float64).reshape(len(rows), len(names))
 
 
 def bootstrap_interval(
@@ -158,34 +155,31 @@ def paired_difference(
 ) -> Difference:
     """Compare two methods on the same subjects: mean of a − b, its interval and a verdict.
 
-    Figures of several seeds are averaged for every subject first; subjects are then drawn with
-    replacement. A difference is claimed if the 95 % interval leaves 0 out and at least six
-    subjects were compared.
+    Subjects are drawn with replacement. A difference is claimed if the 95 % interval leaves 0 out
+    and at least six subjects were compared.
 
     Parameters
     ----------
     a, b
-        (subjects,) or (seeds, subjects), columns aligned; NaN where a seed did not test a subject.
-        Subjects that only one side tested do not count.
+        (subjects,) figures of both, in the same order.
     scale, unit
         How the verdict words a difference of 1.0.
 
     Raises
     ------
     InputError
-        If the subjects differ in number, or fewer than two are on both sides.
+        If the subjects differ in number, or are fewer than two.
     """
-    left, right = _subject_means(_table(a, "a")), _subject_means(_table(b, "b"))
+    left, right = (as_array(np.asarray(v, np.float64), n, 1) for v, n in ((a, "a"), (b, "b")))
     if left.shape != right.shape:
         raise InputError(
             f"a has {len(left)} subjects and b has {len(right)}: expected the same test subjects "
             "in the same order"
         )
     gap = left - right
-    gap = gap[np.isfinite(gap)]
     n = len(gap)
     if n < 2:
-        raise InputError(f"{n} subject(s) on both sides: a paired comparison needs at least two")
+        raise InputError(f"{n} subject(s): a paired comparison needs at least two")
     drawn = _draws(n, resamples, np.random.default_rng(seed)) @ gap / n
     mean = float(gap.mean())
     low, high = (float(edge) for edge in np.quantile(drawn, [0.025, 0.975]))
@@ -209,14 +203,6 @@ def _table(values: ArrayLike, name: str) -> Floats:
             f"{name} has the shape {table.shape}: expected (seeds, subjects) or (subjects,)"
         )
     return table
-
-
-def _subject_means(table: Floats) -> Floats:
-    """Mean over seeds of every subject, NaN where no seed has a figure."""
-    held = np.isfinite(table)
-    count = held.sum(axis=0)
-    total = np.where(held, table, 0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _draws(n: int, resamples: int, rng: np.random.Generator) -> NDArray[Any]:

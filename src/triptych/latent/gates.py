@@ -8,16 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from triptych.errors import InputError
-
-if TYPE_CHECKING:
-    from triptych.latent.schema import LatentSchema
 
 Mode = Literal["ste", "gumbel", "soft"]
 NonNegativity = Literal["relu", "rep_relu"]
@@ -196,21 +193,3 @@ def without_silent(z: Tensor) -> Tensor:
     Such a row has no direction: normalising it would multiply its gradient by 10¹².
     """
     return torch.where((z != 0).any(dim=1, keepdim=True), z, z.detach())
-
-
-def open_shares(schema: LatentSchema, z: Tensor) -> dict[str, Tensor]:
-    """For each gated block, the share of samples in which each of its dimensions is open.
-
-    Open: the latent is above 0, so the gate lets something through.
-
-    Returns
-    -------
-    dict
-        Block name → ``(block size,)``, 0 to 1, of latents ``z (n, schema.size)``.
-    """
-    parts = schema.split(z)
-    return {
-        block.name: (parts[block.name] > 0).to(z.dtype).mean(dim=0)
-        for block in schema.blocks
-        if block.gate
-    }

@@ -5,6 +5,7 @@ A new study is one file with one subclass of `Study`, and one line in this folde
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from triptych.studies.figures import Album
 
 Budget = Literal["smoke", "quick", "full"]
-Direction = Literal["higher", "lower", "none"]
+Direction = Literal["higher", "lower"]
 Progress = Callable[[str], None]  # a few words on where the cell is: "trial 3/8, epoch 12/60"
+
+SEEDS = {"smoke": 1, "quick": 1, "full": 3}
+WAYS: dict[str, Direction] = {"↑": "higher", "↓": "lower"}
 
 # Source files that every study's figures may depend on. A study that names fewer in `sources`
 # keeps its finished cells when other files change.
@@ -63,7 +67,8 @@ class Cell:
 class Prepared:
     """The study's data, read once; a study subclasses it (kw_only) and adds its windows.
 
-    It must pickle, because parallel processes get a copy.
+    It must pickle, because parallel processes get a copy. `split` says what training and test do
+    not share.
     """
 
     data_name: str
@@ -71,6 +76,7 @@ class Prepared:
     simulated: bool = False
     notes: tuple[str, ...] = ()
     options: Options = Options()
+    split: str = "subject"
 
 
 @dataclass(frozen=True)
@@ -112,16 +118,6 @@ class Finished:
     environment: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A drawn file in the study's `figures` folder; `alt` says what it shows to who cannot see."""
-
-    file: str
-    title: str
-    caption: str
-    alt: str = ""
-
-
 P = TypeVar("P", bound=Prepared)
 
 
@@ -132,13 +128,12 @@ class Study(ABC, Generic[P]):
     ----------
     name, title
         ``"ecg-phase"`` and what stands over tables and reports.
-    definitions
-        Metric to one line, in the order of the tables.
+    metrics
+        Metric to one line, in the order of the tables; ``"↑ "`` in front says that more is better,
+        ``"↓ "`` that less is. Of ``a@b`` with neither, `a` says it.
     methods, headline
         All rows, in the order of the tables; the metrics of the first table and of the paired
         statements.
-    directions
-        Metric to which way is better; a metric without an entry is ``"none"``.
     focus, baseline
         The method that the paired statements are about, and the one to name beside it.
     exact
@@ -151,6 +146,8 @@ class Study(ABC, Generic[P]):
         Version of the code that makes the figures: raise it with every change that moves them, and
         all cells are computed anew. A refactor leaves it alone, so that a study may run for days;
         the hash of the sources is kept in every cell's environment all the same.
+    figures
+        Module of this folder that draws the figures, imported when it does.
     sources
         Globs of files in the package that the figures depend on. The study's own file, and the
         files of this folder that it imports at its top, always count; comments and docstrings
@@ -161,16 +158,26 @@ class Study(ABC, Generic[P]):
     title: ClassVar[str]
     protocol: ClassVar[str] = "1"
     revision: ClassVar[int] = 1
-    definitions: ClassVar[Mapping[str, str]]
+    metrics: ClassVar[Mapping[str, str]]
     methods: ClassVar[tuple[str, ...]]
     headline: ClassVar[tuple[str, ...]]
-    directions: ClassVar[Mapping[str, Direction]]
     focus: ClassVar[str] = "scl"
     baseline: ClassVar[str] = "plain"
     exact: ClassVar[tuple[str, ...]] = ()
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     units: ClassVar[Mapping[str, tuple[float, str]]] = {}
+    figures: ClassVar[str]
     sources: ClassVar[tuple[str, ...]] = SOURCES
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Metric to one line, in the order of the tables."""
+        return {name: text.lstrip("↑↓ ") for name, text in self.metrics.items()}
+
+    @property
+    def directions(self) -> dict[str, Direction]:
+        """Metric to which way is better, of those that have a better way."""
+        return {name: WAYS[text[0]] for name, text in self.metrics.items() if text[0] in WAYS}
 
     @property
     def ablated(self) -> tuple[str, ...]:
@@ -186,12 +193,18 @@ class Study(ABC, Generic[P]):
     def prepare(self, data: Path | None, options: Options) -> P:
         """Read the data (InputError if it cannot); the same arguments give the same data."""
 
-    @abstractmethod
     def cells(self, prepared: P) -> Sequence[Cell]:
         """Cells in the order of computing; `prepared.options` says methods, seeds, budget.
 
-        The runner has checked the methods' names and filled in all of them where none was named.
+        Seed by seed, so that an interrupted study has whole tables. The runner has checked the
+        methods' names and filled in all of them where none was named.
         """
+        options = prepared.options
+        return [
+            Cell(method, prepared.data_name, prepared.split, 0, seed)
+            for seed in range(options.seeds or SEEDS[options.budget])
+            for method in options.methods
+        ]
 
     @abstractmethod
     def key(self, prepared: P, cell: Cell) -> Mapping[str, Any]:
@@ -204,9 +217,9 @@ class Study(ABC, Generic[P]):
     def compute(self, prepared: P, cell: Cell, progress: Progress) -> CellResult:
         """Train and measure one cell."""
 
-    @abstractmethod
     def draw(self, album: Album) -> None:
         """Add the figures of the report to the album, as far as the finished cells allow."""
+        importlib.import_module(f"triptych.studies.{self.figures}").draw(album)
 
     def conclude(self, results: Mapping[str, Any]) -> str:
         """The sentences a reader takes home; empty: the first headline metric is read out."""

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from triptych.studies.base import (
-    Cell,
-    CellResult,
-    Direction,
-    Options,
-    Progress,
-    Study,
-)
+from triptych.studies.base import Cell, CellResult, Options, Progress, Study
 from triptych.studies.contrastive_data import Populations, populations
 from triptych.studies.contrastive_measures import Space, measure, measure_attributes
 from triptych.studies.contrastive_recipes import (
@@ -32,17 +25,13 @@ from triptych.studies.contrastive_recipes import (
 )
 from triptych.studies.results import means_of
 
-if TYPE_CHECKING:
-    from triptych.studies.figures import Album
-
-SEEDS = {"smoke": 1, "quick": 1, "full": 3}
-
 
 class ContrastiveAnalysis(Study[Populations]):
     """SepCLR and its rivals on digits over textures, on heartbeats, and on supervised sprites."""
 
     name: ClassVar[str] = "contrastive-analysis"
     title: ClassVar[str] = "Contrastive analysis: common and salient"
+    figures: ClassVar[str] = "contrastive_figures"
     methods: ClassVar[tuple[str, ...]] = METHODS
     changes: ClassVar[Mapping[str, Mapping[str, Any]]] = CHANGES
     focus: ClassVar[str] = "sepclr"
@@ -59,37 +48,25 @@ class ContrastiveAnalysis(Study[Populations]):
         "spearman_other",
         "dci",
     )
-    directions: ClassVar[Mapping[str, Direction]] = {
-        "target_salient": "higher",
-        "target_common": "lower",
-        "shared_common": "higher",
-        "shared_salient": "lower",
-        "error_sum": "lower",
-        "background_norm": "lower",
-        "dependence": "lower",
-        "spearman_own": "higher",
-        "spearman_other": "lower",
-        "dci": "higher",
-    }
-    definitions: ClassVar[Mapping[str, str]] = {
-        "target_salient": "class of the target (digit; beat S, V or F; shape) read from the "
+    metrics: ClassVar[Mapping[str, str]] = {
+        "target_salient": "↑ class of the target (digit; beat S, V or F; shape) read from the "
         "salient block by logistic regression, fitted on training targets: balanced accuracy on "
         "test targets",
-        "target_common": "the same, read from the common block",
-        "shared_common": "what both populations share (texture or digit of the grid, on targets; "
+        "target_common": "↓ the same, read from the common block",
+        "shared_common": "↑ what both populations share (texture or digit of the grid, on targets; "
         "record, on background windows, fitted on the first half in time of each test record and "
         "scored on the second, 30 s apart) read from the common block: balanced accuracy",
-        "shared_salient": "the same, read from the salient block",
-        "error_sum": "sum of the four errors: 1 − target_salient, 1 − shared_common, and what "
+        "shared_salient": "↓ the same, read from the salient block",
+        "error_sum": "↓ sum of the four errors: 1 − target_salient, 1 − shared_common, and what "
         "target_common and shared_salient have above chance",
-        "background_norm": "mean length of the background's salient latents over the targets'",
-        "dependence": "share of the variance of the targets' salient latents that kernel ridge "
+        "background_norm": "↓ mean length of the background's salient latents over the targets'",
+        "dependence": "↓ share of the variance of the targets' salient latents that kernel ridge "
         "reads from their common ones (half of the test targets fitted, half scored)",
-        "spearman_own": "the smallest rank correlation between a continuous attribute and the "
+        "spearman_own": "↑ the smallest rank correlation between a continuous attribute and the "
         "salient dimension that it supervises, on test targets",
-        "spearman_other": "the largest rank correlation between a continuous attribute and another "
-        "salient dimension",
-        "dci": "DCI disentanglement of the salient dimensions and the attributes",
+        "spearman_other": "↓ the largest rank correlation between a continuous attribute and "
+        "another salient dimension",
+        "dci": "↑ DCI disentanglement of the salient dimensions and the attributes",
         "target_chance": "chance of the first two: 1 / number of classes",
         "shared_chance": "chance of the next two",
     }
@@ -97,17 +74,6 @@ class ContrastiveAnalysis(Study[Populations]):
     def prepare(self, data: Path | None, options: Options) -> Populations:
         """Generate or read both populations."""
         return populations(data, options)
-
-    def cells(self, prepared: Populations) -> Sequence[Cell]:
-        """Seed by seed, so that an interrupted study has whole tables."""
-        options = prepared.options
-        seeds = options.seeds or SEEDS[options.budget]
-        split = "subject" if prepared.rate else "handwriting"
-        return [
-            Cell(method, prepared.data_name, split, 0, seed)
-            for seed in range(seeds)
-            for method in options.methods
-        ]
 
     def key(self, prepared: Populations, cell: Cell) -> Mapping[str, Any]:
         """The recipe, the numbers of samples, and how long signals are."""
@@ -166,12 +132,6 @@ class ContrastiveAnalysis(Study[Populations]):
             f"from the salient one (chance {own['shared_chance']:.2f}): four errors of together "
             f"{own['error_sum']:.2f}{beside}."
         )
-
-    def draw(self, album: Album) -> None:
-        """Draw the figures of the report, from the first seed."""
-        from triptych.studies.contrastive_figures import draw
-
-        draw(album)
 
 
 class ContrastiveAblation(ContrastiveAnalysis):

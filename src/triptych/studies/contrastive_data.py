@@ -129,6 +129,7 @@ def populations(data: Path | None, options: Options) -> Populations:
         fingerprint=" ".join(each.fingerprint for each in images),
         simulated=True,
         options=options,
+        split="handwriting",
         train=train,
         test=test,
         shared_fit=train.take(train.target),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,25 +18,11 @@ from triptych.errors import InputError
 from triptych.model import Model
 from triptych.studies import ecg_measures as measures
 from triptych.studies import glass
-from triptych.studies.base import (
-    Budget,
-    Cell,
-    CellResult,
-    Direction,
-    Options,
-    Prepared,
-    Progress,
-    Study,
-)
+from triptych.studies.base import Budget, Cell, CellResult, Options, Prepared, Progress, Study
 from triptych.studies.ecg_recipes import ABLATIONS, MAX_SHIFT_S, METHODS, RATE, WINDOWS, recipe_of
 from triptych.studies.ecg_windows import TEST, MeasuredWindows, measured_windows
 from triptych.studies.fitted import fitted_model
 from triptych.studies.scores import Scores
-
-if TYPE_CHECKING:
-    from triptych.studies.figures import Album
-
-SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +40,7 @@ class EcgPhase(Study[EcgData]):
 
     name: ClassVar[str] = "ecg-phase"
     title: ClassVar[str] = "ECG phase study"
+    figures: ClassVar[str] = "ecg_figures"
     methods: ClassVar[tuple[str, ...]] = METHODS
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
     exact: ClassVar[tuple[str, ...]] = ("exact", "aligned")
@@ -71,58 +58,40 @@ class EcgPhase(Study[EcgData]):
         "beat_f1",
     )
     units: ClassVar[Mapping[str, tuple[float, str]]] = {"mse": (1000.0, "thousandths")}
-    directions: ClassVar[Mapping[str, Direction]] = {
-        "cosine_75ms": "higher",
-        "cosine_mean": "higher",
-        "cosine_random": "lower",
-        "separation": "higher",
-        "record_p10": "higher",
-        "class_p10": "higher",
-        "sbd_recall10": "higher",
-        "phase_r2_variant": "higher",
-        "phase_within_20ms": "higher",
-        "phase_r2_invariant": "lower",
-        "mse": "lower",
-        "beat_f1": "higher",
-        "beat_auroc": "higher",
-        "purity@phase": "higher",
-        "leakage@phase": "lower",
-        "record_gap": "higher",
-    }
-    definitions: ClassVar[Mapping[str, str]] = {
-        "cosine_75ms": "mean cos(z(x), z(x shifted by ±75 ms)) over test windows",
-        "cosine_mean": "the same, mean over shifts of ±12.5, ±25, … ±250 ms",
-        "cosine_random": "mean cosine between windows of different people",
-        "separation": "AUROC of cosine: (x, shifted x) against pairs from different people; "
+    metrics: ClassVar[Mapping[str, str]] = {
+        "cosine_75ms": "↑ mean cos(z(x), z(x shifted by ±75 ms)) over test windows",
+        "cosine_mean": "↑ the same, mean over shifts of ±12.5, ±25, … ±250 ms",
+        "cosine_random": "↓ mean cosine between windows of different people",
+        "separation": "↑ AUROC of cosine: (x, shifted x) against pairs from different people; "
         "shift uniform within ±250 ms",
-        "record_p10": "shifted query against the unshifted gallery: share of the same record among "
-        "the 10 nearest, windows within 5 s of the query removed",
-        "class_p10": "the same for the AAMI class of the nearest beat, the query's own record "
+        "record_p10": "↑ shifted query against the unshifted gallery: share of the same record "
+        "among the 10 nearest, windows within 5 s of the query removed",
+        "class_p10": "↑ the same for the AAMI class of the nearest beat, the query's own record "
         "removed; macro over classes with at least 50 gallery windows in other records",
-        "sbd_recall10": "overlap of the 10 nearest latents with the 10 nearest windows by "
+        "sbd_recall10": "↑ overlap of the 10 nearest latents with the 10 nearest windows by "
         "shape-based distance, unshifted queries",
-        "phase_r2_variant": "R² of the shift read by fixed probes from the variant block of both "
+        "phase_r2_variant": "↑ R² of the shift read by fixed probes from the variant block of both "
         "windows, on records that the probe has not seen",
-        "phase_within_20ms": "share of pairs whose shift is so read to within 20 ms",
-        "phase_r2_invariant": "R² of the shift so read from the invariant block (whole latent "
+        "phase_within_20ms": "↑ share of pairs whose shift is so read to within 20 ms",
+        "phase_r2_invariant": "↓ R² of the shift so read from the invariant block (whole latent "
         "where a method has no blocks); at most 0 means that nothing is read",
         "phase_abs_r2_invariant": "R² of the size of the shift, read from the same latents",
-        "mse": "reconstruction error of unshifted standardised test windows (exact rows: of their "
-        "front-end's output)",
-        "beat_f1": "linear probe on frozen latents (all blocks), trained on training people: macro "
-        "F1 over N, S, V",
+        "mse": "↓ reconstruction error of unshifted standardised test windows (exact rows: of "
+        "their front-end's output)",
+        "beat_f1": "↑ linear probe on frozen latents (all blocks), trained on training people: "
+        "macro F1 over N, S, V",
         "beat_f1:F": "the same probe's F1 on fusion beats (nearly one person)",
-        "beat_auroc": "its one-against-rest AUROC, macro over N, S, V",
-        **glass.definitions("phase", "the shift"),
+        "beat_auroc": "↑ its one-against-rest AUROC, macro over N, S, V",
+        **glass.metrics("phase", "the shift"),
         "glass box, phase": "R² of the shift, as in phase_r2_variant, block by block",
         "glass box, class": "N, S or V, on the test windows of beat_f1: linear probe fitted on "
         "half of the test people, scored on the others",
         "glass box, identity": "the record, as in record_gap, on the gallery",
         "glass box, heart rate": "R² of beats a minute, from the annotated beats within 5 s of "
         f"the window's centre, on {measures.TIMED:,} gallery windows",
-        "record_gap": "how well the record is told (balanced accuracy above chance, 0 to 1: linear "
-        "probe fitted on the first half in time of each test record, scored on the second, 30 s "
-        "gap) from the invariant block, minus the same from the variant block",
+        "record_gap": "↑ how well the record is told (balanced accuracy above chance, 0 to 1: "
+        "linear probe fitted on the first half in time of each test record, scored on the second, "
+        "30 s gap) from the invariant block, minus the same from the variant block",
         "cosine_mean@circular": "cosine under circular shifts, where exact rows are exact",
         "record_p10@projector": "record_p10 of SimCLR's latents after its projector",
         "cosine_75ms@projector": "cosine_75ms of SimCLR's latents after its projector",
@@ -149,16 +118,6 @@ class EcgPhase(Study[EcgData]):
             test=measured_windows(train, validation, test, budget),
             channels=("ECG",),
         )
-
-    def cells(self, prepared: EcgData) -> Sequence[Cell]:
-        """Seed by seed, so that an interrupted study has whole tables."""
-        options = prepared.options
-        seeds = options.seeds or SEEDS[options.budget]
-        return [
-            Cell(method, prepared.data_name, "subject", 0, seed)
-            for seed in range(seeds)
-            for method in options.methods
-        ]
 
     def key(self, prepared: EcgData, cell: Cell) -> Mapping[str, Any]:
         """The recipe and the numbers of test windows."""
@@ -194,12 +153,6 @@ class EcgPhase(Study[EcgData]):
         from triptych.studies.ecg_trials import tune
 
         return tune(prepared, methods, out, progress)
-
-    def draw(self, album: Album) -> None:
-        """Draw the figures of the report, from the first seed of every method."""
-        from triptych.studies.ecg_figures import draw
-
-        draw(album)
 
 
 def train(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from triptych.audit import plots
-from triptych.studies.base import Figure, Finished, Study
+from triptych.audit.drawings import Drawings
+from triptych.studies.base import Finished, Study
 
 
 def first_cells(study: Study[Any], finished: Sequence[Finished]) -> dict[str, dict[str, Any]]:
@@ -21,18 +21,12 @@ def first_cells(study: Study[Any], finished: Sequence[Finished]) -> dict[str, di
 
 
 @dataclass
-class Album:
-    """The figures of one report, drawn one after the other into `folder`.
-
-    `note` belongs in every title: ``"simulated"`` or empty.
-    """
+class Album(Drawings):
+    """The figures of a study's report."""
 
     study: Study[Any]
     results: Mapping[str, Any]
     finished: Sequence[Finished]
-    folder: Path
-    note: str
-    figures: list[Figure] = field(default_factory=list[Figure])
 
     @cached_property
     def cells(self) -> dict[str, dict[str, Any]]:
@@ -43,25 +37,6 @@ class Album:
         """One artifact of each method (of these, in their order) that has it."""
         names = self.cells if methods is None else methods
         return {n: self.cells[n][artifact] for n in names if artifact in self.cells.get(n, ())}
-
-    def add(
-        self,
-        file: str,
-        title: str,
-        draw: Callable[..., None],
-        *drawn: Any,
-        caption: str,
-        alt: str = "",
-        **how: Any,
-    ) -> None:
-        """Call ``draw(*drawn, path, title=, note=, **how)`` and put the figure into the report.
-
-        Nothing happens where there is nothing to draw: an empty first argument.
-        """
-        if drawn and not drawn[0]:
-            return
-        draw(*drawn, self.folder / file, title=title, note=self.note, **how)
-        self.figures.append(Figure(file, title, caption, alt))
 
     def add_intervals(self, over: str) -> None:
         """Every headline metric of every method; `over` says what the intervals are over."""

@@ -21,6 +21,7 @@ PACKAGE = Path(__file__).parents[1]
 SPEECHLESS = {
     "canvas.py",
     "download.py",
+    "drawings.py",
     "explain.py",
     "maps.py",
     "pictures.py",

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from triptych.studies import gated_measures as measures
-from triptych.studies.base import (
-    Cell,
-    CellResult,
-    Direction,
-    Options,
-    Progress,
-    Study,
-)
+from triptych.studies.base import Cell, CellResult, Options, Progress, Study
 from triptych.studies.fitted import fitted_model
 from triptych.studies.gated_measures import DRAWS, EPSILONS, NEIGHBOURS, SUPPORT
 from triptych.studies.gated_recipes import ABLATIONS, HEADLINE, METHODS, SIZE, recipe_of
@@ -22,10 +15,6 @@ from triptych.studies.gated_windows import GatedData, prepare
 from triptych.studies.results import means_of
 from triptych.studies.scores import Scores
 
-if TYPE_CHECKING:
-    from triptych.studies.figures import Album
-
-SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 ENOUGH, COVERED = 16, 0.95  # active dimensions and coverage, without which c′ is easily had
 _LAYER = "of what the contrast compares (non-negative rows: after ReLU, top-k and gates)"
 
@@ -35,6 +24,7 @@ class GatedContrast(Study[GatedData]):
 
     name: ClassVar[str] = "gated-contrast"
     title: ClassVar[str] = "Gated-contrast study"
+    figures: ClassVar[str] = "gated_figures"
     methods: ClassVar[tuple[str, ...]] = METHODS
     focus: ClassVar[str] = "bayesncl-ste"
     baseline: ClassVar[str] = "ncl"
@@ -47,35 +37,24 @@ class GatedContrast(Study[GatedData]):
         "cosine_transformed",
         "cosine_random",
     )
-    directions: ClassVar[Mapping[str, Direction]] = {
-        "semantic_consistency": "higher",
-        "semantic_consistency_raw": "higher",
-        "classes_told": "higher",
-        "semantic_entropy": "lower",
-        "linear_probe": "higher",
-        "knn": "higher",
-        "cosine_transformed": "higher",
-        "cosine_random": "lower",
-        "separation": "higher",
-    }
-    definitions: ClassVar[Mapping[str, str]] = {
-        "semantic_consistency": "c′ = (c − 1/K)/(1 − 1/K): c is the share of the commonest class "
+    metrics: ClassVar[Mapping[str, str]] = {
+        "semantic_consistency": "↑ c′ = (c − 1/K)/(1 − 1/K): c is the share of the commonest class "
         "among the test windows that open a dimension, classes of equal weight, mean over active "
         f"dimensions; open: |z| > {EPSILONS['']:g} after scaling z to norm 1; z is the layer "
         f"{_LAYER}. Without signs to close them, all dimensions of random, simclr and scl are open",
-        "classes_told": "classes that are the majority (half or more, classes of equal weight) "
+        "classes_told": "↑ classes that are the majority (half or more, classes of equal weight) "
         "among the windows that open some dimension of max(z, 0): c′ is also high where every "
         "dimension tells one and the same class",
         "active": "dimensions that any test window opens",
         "coverage": "share of test windows that open any dimension",
-        "linear_probe": "balanced accuracy of logistic regression on the trunk's features (before "
-        "the head), fitted on training people",
-        "cosine_transformed": f"mean cosine of z and z of the window under the data set's "
+        "linear_probe": "↑ balanced accuracy of logistic regression on the trunk's features "
+        "(before the head), fitted on training people",
+        "cosine_transformed": f"↑ mean cosine of z and z of the window under the data set's "
         f"transform ({', '.join(HEADLINE.values())}), {DRAWS} draws a window",
-        "cosine_random": "mean cosine of z between windows of different people and classes; at "
+        "cosine_random": "↓ mean cosine of z between windows of different people and classes; at "
         "least 0 where z is non-negative",
-        "semantic_consistency_raw": "c as the paper prints it: classes weighted as they come, not "
-        "corrected for chance",
+        "semantic_consistency_raw": "↑ c as the paper prints it: classes weighted as they come, "
+        "not corrected for chance",
         "semantic_consistency@positive": "c′ of max(z, 0): the fair comparison for signed rows",
         "semantic_consistency@shuffled": "c′ of max(z, 0) with the labels shuffled: what is had "
         "because a dimension is opened by few windows",
@@ -89,11 +68,11 @@ class GatedContrast(Study[GatedData]):
             if suffix
         },
         "sparsity": "share of entries of z that are closed",
-        "semantic_entropy": "entropy of the classes that open a dimension, mean, in nats",
+        "semantic_entropy": "↓ entropy of the classes that open a dimension, mean, in nats",
         "effective_rank": "exp of the entropy of z's normalised singular values",
-        "separation": "AUROC of cosine: transformed windows against strangers",
+        "separation": "↑ AUROC of cosine: transformed windows against strangers",
         "linear_probe@contrasted": "the same probe on z",
-        "knn": f"balanced accuracy of the {NEIGHBOURS} nearest training windows by cosine of "
+        "knn": f"↑ balanced accuracy of the {NEIGHBOURS} nearest training windows by cosine of "
         "centred features",
         "sign_flips": "share of training steps in which the sign of the gradient on a common "
         "dimension changes (the tenth that most samples open), mean over the last half",
@@ -103,15 +82,6 @@ class GatedContrast(Study[GatedData]):
     def prepare(self, data: Path | None, options: Options) -> GatedData:
         """Read the data set and cut its windows."""
         return prepare(options.dataset or "watch-18", data, options)
-
-    def cells(self, prepared: GatedData) -> Sequence[Cell]:
-        """Seed by seed, so that an interrupted study has whole tables."""
-        options = prepared.options
-        return [
-            Cell(method, prepared.data_name, "subject", 0, seed)
-            for seed in range(options.seeds or SEEDS[options.budget])
-            for method in options.methods
-        ]
 
     def key(self, prepared: GatedData, cell: Cell) -> Mapping[str, Any]:
         """The recipe, and how much is measured."""
@@ -190,12 +160,6 @@ class GatedContrast(Study[GatedData]):
                 f"the cosine under the transform from {same[0]:.3f} to {same[1]:.3f}."
             )
         return " ".join(said)
-
-    def draw(self, album: Album) -> None:
-        """Draw the figures of the report, from the first seed of every row."""
-        from triptych.studies.gated_figures import draw
-
-        draw(album)
 
 
 class GatedAblation(GatedContrast):

@@ -28,15 +28,14 @@ GROUPS = 20  # of the digits' test images, whose writers are not recorded
 class GatedData(Prepared):
     """Windows of three sides that share nobody.
 
-    `fitted` are training windows that the probes are fitted on, `test` those that are measured;
-    both hold labels of `classes` only. `kind` is ``imu``, ``ecg`` or ``image``.
+    `fitted` are training windows that the probes are fitted on, `test` those that are measured.
+    `kind` is ``imu``, ``ecg`` or ``image``.
     """
 
     train: Windows
     validation: Windows
     fitted: Windows
     test: Windows
-    classes: tuple[str, ...]
     channels: tuple[str, ...]
     kind: str
 
@@ -73,7 +72,6 @@ def _activities(name: str, data: Path | None, options: Options) -> GatedData:
         validation=sides.validation,
         fitted=sides.train,
         test=sides.test,
-        classes=found.classes,
         channels=found.channels,
         kind="imu",
     )
@@ -93,7 +91,6 @@ def _beats(name: str, data: Path | None, options: Options) -> GatedData:
         validation=event_windows(validation, BEATS, 100, *cut, seed=2),
         fitted=event_windows(train, BEATS, 100, *cut, seed=3),
         test=event_windows(test, BEATS, 100, *cut, seed=4),
-        classes=BEATS,
         channels=("ECG",),
         kind="ecg",
     )
@@ -122,7 +119,6 @@ def _digits(name: str, data: Path | None, options: Options) -> GatedData:
         validation=validation,
         fitted=train,
         test=test,
-        classes=tuple(map(str, range(10))),
         channels=("grey",),
         kind="image",
     )

@@ -19,14 +19,14 @@ from triptych.studies.scores import Scores
 ALL = "all blocks"  # beside the blocks of a latent that has several
 
 
-def definitions(factor: str, words: str) -> dict[str, str]:
-    """Lines for ``purity@…`` and ``leakage@…`` of a study's `definitions`."""
+def metrics(factor: str, words: str) -> dict[str, str]:
+    """Lines for ``purity@…`` and ``leakage@…`` of a study's `metrics`."""
     return {
-        f"purity@{factor}": f"score of {words} (R², other people than the probe was fitted on; "
+        f"purity@{factor}": f"↑ score of {words} (R², other people than the probe was fitted on; "
         "below 0 counts as 0) in the block that is meant for it, minus the best score in another "
         "block that declares a relation; glass box, first seed and fold",
-        f"leakage@{factor}": f"score of {words} in the blocks that declare to be invariant to the "
-        "transform (the best of them); glass box, first seed and fold",
+        f"leakage@{factor}": f"↓ score of {words} in the blocks that declare to be invariant to "
+        "the transform (the best of them); glass box, first seed and fold",
     }
 
 

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from triptych.errors import InputError
 from triptych.studies import glass
-from triptych.studies.base import (
-    Cell,
-    CellResult,
-    Direction,
-    Options,
-    Progress,
-    Study,
-)
+from triptych.studies.base import Cell, CellResult, Options, Progress, Study
 from triptych.studies.fitted import fitted_model
 from triptych.studies.imu_glass import ROWS, THETA_ROWS, measure_glass_box
 from triptych.studies.imu_measures import (
     DRAWS,
-    FAMILIES,
     measure_angles,
     measure_classes,
     measure_latents,
@@ -31,9 +23,6 @@ from triptych.studies.imu_recipes import ABLATIONS, FROZEN, METHODS, STRUCTURED,
 from triptych.studies.imu_windows import FOLDS, SPLITS, ImuData, prepare, sides
 from triptych.studies.scores import Scores
 
-if TYPE_CHECKING:
-    from triptych.studies.figures import Album
-
 COUNTED = {"smoke": 1, "quick": 1, "full": FOLDS}
 
 
@@ -42,6 +31,7 @@ class ImuRotation(Study[ImuData]):
 
     name: ClassVar[str] = "imu-rotation"
     title: ClassVar[str] = "IMU rotation study"
+    figures: ClassVar[str] = "imu_figures"
     methods: ClassVar[tuple[str, ...]] = METHODS
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
     exact: ClassVar[tuple[str, ...]] = ("exact", "exact+augment", "canonical", "exact+scl")
@@ -56,46 +46,27 @@ class ImuRotation(Study[ImuData]):
         "orientation_r2_invariant",
     )
     units: ClassVar[Mapping[str, tuple[float, str]]] = {"orientation_error": (1.0, "degrees")}
-    directions: ClassVar[Mapping[str, Direction]] = {
-        **{
-            f"{name}{suffix}": "higher"
-            for name in ("accuracy_rotated", "consistency")
-            for suffix in FAMILIES
-        },
-        "accuracy": "higher",
-        "f1": "higher",
-        "accuracy_full": "higher",
-        "consistency_pair": "higher",
-        "consistency_correct": "higher",
-        "recall_gait@so3": "higher",
-        "cosine_rotated": "higher",
-        "cosine_random": "lower",
-        "orientation_error": "lower",
-        "orientation_r2_invariant": "lower",
-        "purity@gravity": "higher",
-        "leakage@gravity": "lower",
-        "activity_share": "higher",
-    }
-    definitions: ClassVar[Mapping[str, str]] = {
-        "accuracy": "upright test windows, invariant head",
-        "f1": "macro F1 of the same",
-        "accuracy_full": "upright test windows, full head",
-        "accuracy_rotated": f"mean over {DRAWS} Haar-uniform rotations a window, invariant head",
-        "consistency": f"share of {DRAWS} Haar draws a window whose prediction is the upright one",
-        "consistency_pair": "share of pairs of draws that agree with each other",
-        "consistency_correct": "consistency over windows that are right upright",
-        "recall_gait@so3": "mean recall of walking, upstairs and downstairs under Haar rotations",
-        "cosine_rotated": "mean cosine of a window's latents upright and rotated (invariant block "
-        "where there is one)",
-        "cosine_random": "mean cosine of windows of different people and different activities",
-        "orientation_error": "mean angle between the true direction of gravity in a rotated window "
-        "and the one read from the variant or equivariant block (whole latent where a method has "
-        "none) by a probe fitted on training people: a guess has 90 degrees, the window's own mean "
-        "0",
-        "orientation_r2_invariant": "R² of that direction read from the invariant block (whole "
+    metrics: ClassVar[Mapping[str, str]] = {
+        "accuracy": "↑ upright test windows, invariant head",
+        "f1": "↑ macro F1 of the same",
+        "accuracy_full": "↑ upright test windows, full head",
+        "accuracy_rotated": f"↑ mean over {DRAWS} Haar-uniform rotations a window, invariant head",
+        "consistency": f"↑ share of {DRAWS} Haar draws a window whose prediction is the upright "
+        "one",
+        "consistency_pair": "↑ share of pairs of draws that agree with each other",
+        "consistency_correct": "↑ consistency over windows that are right upright",
+        "recall_gait@so3": "↑ mean recall of walking, upstairs and downstairs under Haar rotations",
+        "cosine_rotated": "↑ mean cosine of a window's latents upright and rotated (invariant "
+        "block where there is one)",
+        "cosine_random": "↓ mean cosine of windows of different people and different activities",
+        "orientation_error": "↓ mean angle between the true direction of gravity in a rotated "
+        "window and the one read from the variant or equivariant block (whole latent where a "
+        "method has none) by a probe fitted on training people: a guess has 90 degrees, the "
+        "window's own mean 0",
+        "orientation_r2_invariant": "↓ R² of that direction read from the invariant block (whole "
         "latent where there is none)",
         **{
-            f"{name}{suffix}": f"{name} under {words}"
+            f"{name}{suffix}": f"↑ {name} under {words}"
             for name in ("accuracy_rotated", "consistency")
             for suffix, words in (
                 ("@yaw", "turns about the vertical"),
@@ -103,7 +74,7 @@ class ImuRotation(Study[ImuData]):
                 ("@cube24", "the 24 rotations that map axes to axes"),
             )
         },
-        **glass.definitions("gravity", "its direction in a rotated window"),
+        **glass.metrics("gravity", "its direction in a rotated window"),
         "glass box, angle": f"R² of a Haar draw's angle, read from {THETA_ROWS} test windows "
         "upright and turned",
         "glass box, gravity": f"R² of its direction in {ROWS:,} test windows turned by a Haar draw",
@@ -113,9 +84,9 @@ class ImuRotation(Study[ImuData]):
         "first half in time of each recording, scored on the second, 30 s gap",
         "glass box, cadence": "R² of the dominant frequency of the acceleration's norm, 0.5 to 5 "
         "Hz, in upright test windows where the norm deviates by 0.05 g or more",
-        "activity_share": "how well the activity is told (balanced accuracy above chance, 0 to 1: "
-        "linear probe fitted on half of the test people, scored on the others) from the invariant "
-        "block, over the same from all blocks; glass box, first seed and fold",
+        "activity_share": "↑ how well the activity is told (balanced accuracy above chance, 0 to "
+        "1: linear probe fitted on half of the test people, scored on the others) from the "
+        "invariant block, over the same from all blocks; glass box, first seed and fold",
         "recall:sitting": "share of sitting windows that are recognised upright",
         "recall_rotated:sitting": "the same under Haar rotations",
         "recall:standing": "share of standing windows that are recognised upright",
@@ -205,9 +176,3 @@ class ImuRotation(Study[ImuData]):
             f"{percent(scl, 'consistency')} of the rotations, and its full head has "
             f"{percent(scl, 'accuracy_full')} upright."
         )
-
-    def draw(self, album: Album) -> None:
-        """Draw the figures of the report, from the first cell of every method."""
-        from triptych.studies.imu_figures import draw
-
-        draw(album)

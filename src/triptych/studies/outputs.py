@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from triptych.audit.canvas import titled
-from triptych.audit.report import Code, Part, Picture, Points, Section, Terms, Text, write_report
+from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import escaped
 from triptych.files import write_atomically, write_json
 from triptych.studies import ablations, glass, wording
-from triptych.studies.base import Figure, Finished, Prepared, Study
+from triptych.studies.base import Finished, Prepared, Study
 from triptych.studies.figures import Album
 from triptych.studies.results import results_of
 
@@ -73,11 +73,12 @@ def write_figures_and_report(
 ) -> Path:
     """Draw the figures and write report.html; returns its path."""
     note = note_of(prepared)
-    (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-    album, within = (Album(study, results, finished, folder / FIGURES, note) for _ in range(2))
+    figures = folder / FIGURES
+    figures.mkdir(parents=True, exist_ok=True)
+    album, within = (Album(figures, note, study, results, finished) for _ in range(2))
     study.draw(album)
     glass.draw(within)
-    inside = (*glass.tables(study, finished), *(_picture(each, folder) for each in within.figures))
+    inside = (*glass.tables(study, finished), *(each.picture(figures) for each in within.figures))
     sections = [
         Section(
             "",
@@ -88,7 +89,7 @@ def write_figures_and_report(
         ),
         Section("Results", _results(study, results)),
         *(Section("One thing changed", (t,)) for t in ablations.tables(study, results)),
-        *(Section(f.title, (_picture(f, folder),)) for f in album.figures),
+        *(Section(f.title, (f.picture(figures),)) for f in album.figures),
         *_further(study, results),
         *([Section("Glass box", inside)] if inside else []),
         Section("Definitions", (Terms(results["definitions"]),)),
@@ -108,11 +109,6 @@ def _results(study: Study[Any], results: Mapping[str, Any]) -> tuple[Part, ...]:
 def _further(study: Study[Any], results: Mapping[str, Any]) -> list[Section]:
     tables = wording.metric_tables(study, results, headline=False)
     return [Section("Further metrics", tuple(tables))] if tables else []
-
-
-def _picture(figure: Figure, folder: Path) -> Picture:
-    alt = figure.alt or f"{figure.title}. {figure.caption}"
-    return Picture(folder / FIGURES / figure.file, figure.caption, alt)
 
 
 def _provenance(prepared: Prepared, results: Mapping[str, Any], command: str) -> tuple[Part, ...]:

@@ -86,9 +86,9 @@ def _interval(rows: Sequence[Row], metric: str) -> dict[str, Any]:
     held = [row for row in rows if metric in row["metrics"]]
     figures = [float(row["metrics"][metric]) for row in held]
     mean = float(np.mean(figures))
-    table, _ = stack_subjects([_per_subject(row, metric) for row in held])
+    table = stack_subjects([_per_subject(row, metric) for row in held])
     if np.isfinite(table).any():
-        counts, _ = stack_subjects(
+        counts = stack_subjects(
             [{s: row["subjects"][s]["n"] for s in _per_subject(row, metric)} for row in held]
         )
         interval = bootstrap_interval(table, np.nan_to_num(counts))
