@@ -79,7 +79,10 @@ def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
     )
     alone = [n for n in study.headline if n in without_people(results["rows"])]
     if alone:
-        text += f" Of {', '.join(alone)} there are no figures of people: intervals over runs alone, which are few."
+        text += (
+            f" Of {', '.join(alone)} there are no figures of people: intervals over runs alone, "
+            "which are few."
+        )
     return text + (" † the best of the exact methods." if study.exact else "")
 
 
