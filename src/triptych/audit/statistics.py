@@ -14,7 +14,8 @@ from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
 from triptych.audit.result import Result
 from triptych.errors import InputError
 
-RESAMPLES = 5000
+# Of few figures the ends lie far out: at 0.24 % of the draws with six.
+RESAMPLES, FEW, RESAMPLES_OF_FEW = 5_000, 10, 50_000
 # With five pairs even five equal signs have a two-sided chance of 1/16 under no difference.
 FEWEST_PAIRS = 6
 
@@ -100,7 +101,7 @@ def bootstrap_interval(
     values: ArrayLike,
     counts: ArrayLike | None = None,
     *,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Interval:
     """Mean and 95 % bootstrap interval over seeds × test subjects.
@@ -139,6 +140,7 @@ def bootstrap_interval(
     if seeds * subjects == 1:
         return Interval(mean, np.nan, np.nan, seeds, subjects)
     rng = np.random.default_rng(seed)
+    resamples = resamples or _enough(subjects)
     nested = seeds > 1 and int(np.isfinite(used).sum()) == subjects
     a = np.ones((resamples, seeds)) if nested else _draws(seeds, resamples, rng)
     b = _draws(subjects, resamples, rng)
@@ -156,7 +158,7 @@ def paired_difference(
     names: tuple[str, str] = ("A", "B"),
     scale: float = 100.0,
     unit: str = "points",
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Difference:
     """Compare two methods on the same subjects: mean of a − b, its interval and a verdict.
@@ -186,7 +188,7 @@ def paired_difference(
     n = len(gap)
     if n < 2:
         raise InputError(f"{n} subject(s): a paired comparison needs at least two")
-    drawn = _draws(n, resamples, np.random.default_rng(seed)) @ gap / n
+    drawn = _draws(n, resamples or _enough(n), np.random.default_rng(seed)) @ gap / n
     mean = float(gap.mean())
     tail = _tail(n)
     low, high = (float(edge) for edge in np.quantile(drawn, [tail, 1 - tail]))
@@ -210,6 +212,10 @@ def _table(values: ArrayLike, name: str) -> Floats:
             f"{name} has the shape {table.shape}: expected (seeds, subjects) or (subjects,)"
         )
     return table
+
+
+def _enough(n: int) -> int:
+    return RESAMPLES if n > FEW else RESAMPLES_OF_FEW
 
 
 def _tail(n: int) -> float:
