@@ -20,7 +20,6 @@ from triptych.audit.similarity import cosine, different_pairs, separation
 from triptych.errors import InputError
 from triptych.transforms import Transform
 
-
 _SAME = 1e-5  # relative difference of distances up to which they are the same
 
 
