@@ -49,6 +49,15 @@ def test_a_dimension_that_only_a_transform_moves_speaks_for_it() -> None:
     assert found[1].score > 0.3
 
 
+def test_samples_without_a_label_are_no_class() -> None:
+    labels = np.where(CLASS == "sit", "", CLASS)
+    labels[:2] = "sit"
+    for each in dimensions(latents(), {"class": labels}):
+        assert each.value != ""
+    with pytest.raises(InputError, match="nothing to say"):
+        dimensions(latents(), {"class": np.where(CLASS == "sit", "", "walk")})
+
+
 def test_one_class_and_no_views_say_nothing() -> None:
     with pytest.raises(InputError, match="nothing to say"):
         dimensions(latents(), {"class": np.full(60, "walk")})

@@ -106,6 +106,9 @@ def test_views_are_read_with_who_they_belong_to(tmp_path: Path) -> None:
     one = read_views(tmp_path / "one.npz")
     assert one.transformed.shape == (1, 6, 4)
     assert one.of == "rows"
+    several = np.repeat(["a", "b"], 3)
+    np.savez(tmp_path / "me.npz", **arrays(person=np.full(6, "me"), record=several))
+    assert read_views(tmp_path / "me.npz").of == "records"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +119,10 @@ def test_views_are_read_with_who_they_belong_to(tmp_path: Path) -> None:
         ({"theta": np.array([0.1])}, "1 θ need"),
         ({"person": np.array(["p"])}, r"person has the shape \(1,\)"),
         ({"original": np.full((6, 4), np.nan)}, "NaN"),
+        ({"theta": np.array([0.1, np.nan])}, "theta holds NaN"),
+        ({"theta": np.array(["a", "b"])}, "theta holds <U1 values, expected real numbers"),
+        ({"start": np.array(list("abcdef"))}, "start holds <U1 values, expected seconds"),
+        ({"original": np.ones((6, 4), dtype=complex)}, "original holds complex128 values"),
         ({"original": np.array([{"a": 1}], dtype=object)}, "cannot be read as embeddings"),
     ],
 )

@@ -11,7 +11,13 @@ from tests.audit import tiny
 from triptych.audit import glassbox
 from triptych.audit.audit_outputs import knowledge
 from triptych.audit.explain import explain
-from triptych.audit.factors import as_read, glass_box_of, salient_dimensions, words_of
+from triptych.audit.factors import (
+    as_read,
+    broken,
+    glass_box_of,
+    salient_dimensions,
+    words_of,
+)
 from triptych.audit.glassbox import GlassBox, Known
 from triptych.audit.run import audit_model
 from triptych.datasets import Windows
@@ -103,9 +109,19 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
     assert words_of(box, "morphology") == "knows class 0.80; phase shift leaks in: 0.20"
     assert words_of(box, "timing") == "knows phase_shift 0.90"
     assert words_of(box, "detail") == "knows none of the factors"
-    said = explain(tiny.model(), box, "own")
-    assert said.known["timing"] == "knows phase_shift 0.90"
-    assert said.measured == "own"
+    assert explain(tiny.model(), box).known["timing"] == "knows phase_shift 0.90"
+    assert broken(box) == [
+        "block morphology declares to be invariant to phase shift, but 0.20 of it can be read there"
+    ]
+    unlearned = GlassBox((known("rotation", "turn", "equivariant", -0.1, 0.6),), {}, {}, {}, {})
+    assert words_of(unlearned, "turn") == (
+        "knows none of the factors; does not carry rotation, which it declares: 0.00"
+    )
+    assert broken(unlearned) == [
+        "block turn declares to carry rotation, but nothing of it can be read there (0.00): it was "
+        "not learned"
+    ]
+    assert broken(None) == []
     text = knowledge(box)[0].to_markdown()
     assert "| leakage | 0.200 | – |" in text
     assert "0.800 p 0.01" in text.replace("**", "")

@@ -157,6 +157,8 @@ def test_records_are_strangers_where_there_is_one_person() -> None:
         ({"grid": np.array([0.3])}, "max_shift"),
         ({"transform": Chain(CROP, Gain())}, r"chain needs \(m, 2\)"),
         ({"classifier": True, "embed": lambda x: x[:, 0, :1]}, "two classes or more"),
+        ({"classifier": True, "embed": lambda x: {"a": x[:, 0]}}, "one array of class scores"),
+        ({"headline": "other"}, "headline is 'other', expected one of embedding"),
         ({"embed": lambda x: torch.full((len(x), 3), torch.nan)}, "NaN"),
     ],
 )
@@ -400,6 +402,12 @@ def test_a_classifier_is_held_to_its_class() -> None:
     same = audit(lambda x: torch.tensor([[1.0, 0]]).repeat(len(x), 1), own, CROP, grid=GRID,
                  classifier=True)  # fmt: skip
     assert "means nothing" in same.verdict
+
+
+def test_a_block_called_classes_is_no_classifier() -> None:
+    result = audit(lambda x: {"classes": raw(x)}, windows(), CROP, grid=GRID)
+    assert "cosine_mean" in result.figures
+    assert "the class stays" not in result.verdict
 
 
 def test_a_grid_needs_a_step() -> None:

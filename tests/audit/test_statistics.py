@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,13 +16,20 @@ from triptych.audit.statistics import (
 from triptych.errors import InputError
 
 
+def ends(means: list[float], n: int) -> tuple[float, float]:
+    """Expanded percentiles (Hesterberg 2015, 3.1) of drawn means of n figures."""
+    tail = scipy.stats.norm.cdf(np.sqrt(n / (n - 1)) * scipy.stats.t.ppf(0.025, n - 1))
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
 def test_one_seed_draws_subjects_only_and_matches_a_loop() -> None:
     values = np.random.default_rng(0).normal(0.8, 0.1, 21)
     rng = np.random.default_rng(1)
     means = [rng.choice(values, 21).mean() for _ in range(20_000)]
     got = bootstrap_interval(values, resamples=20_000)
     assert got.mean == pytest.approx(values.mean())
-    assert (got.low, got.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=2e-3)
+    assert (got.low, got.high) == pytest.approx(ends(means, 21), abs=2e-3)
     assert (got.seeds, got.subjects) == (1, 21)
 
 
@@ -35,7 +43,7 @@ def test_seeds_and_subjects_are_both_drawn_and_match_a_loop() -> None:
         means.append((values[drawn] * counts[drawn]).sum() / counts[drawn].sum())
     got = bootstrap_interval(values, counts, resamples=20_000)
     assert got.mean == pytest.approx((values * counts).sum() / counts.sum())
-    assert (got.low, got.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=0.06)
+    assert (got.low, got.high) == pytest.approx(ends(means, 12), abs=0.06)
     only_subjects = bootstrap_interval(values.mean(axis=0))
     assert got.high - got.low > only_subjects.high - only_subjects.low
 
@@ -56,6 +64,9 @@ def test_folds_that_test_different_people_are_one_table() -> None:
     assert got.mean == pytest.approx(0.7)
     assert (got.seeds, got.subjects) == (2, 3)
     assert 0.5 <= got.low <= got.mean <= got.high <= 0.9
+    # people are in one fold each, so there is nothing to cross
+    alone = bootstrap_interval([0.5, 0.7, 0.9])
+    assert (got.low, got.high) == (alone.low, alone.high)
 
 
 def test_intervals_are_deterministic_and_a_single_figure_has_none() -> None:
@@ -65,6 +76,16 @@ def test_intervals_are_deterministic_and_a_single_figure_has_none() -> None:
     lone = bootstrap_interval([0.5])
     assert lone.mean == 0.5
     assert lone.to_dict() == {"mean": 0.5, "low": None, "high": None, "seeds": 1, "subjects": 1}
+
+
+@pytest.mark.parametrize("n", [6, 10, 30])
+def test_few_people_do_not_make_an_interval_too_narrow(n: int) -> None:
+    rng = np.random.default_rng(0)
+    inside = 0
+    for trial in range(600):
+        got = bootstrap_interval(rng.normal(size=n), resamples=1000, seed=trial)
+        inside += got.low <= 0 <= got.high
+    assert 0.92 <= inside / 600 <= 0.98  # of 2.5 % percentiles: 0.88, 0.90, 0.93
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12), st.floats(-10, 10))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from triptych.audit import plots, response
-from triptych.audit.audit_result import CLASSES, EMBEDDING, AuditResult, interval, shown
+from triptych.audit.audit_result import EMBEDDING, AuditResult, interval, shown
 from triptych.audit.canvas import titled
 from triptych.audit.drawings import Drawings, Figure
 from triptych.audit.factors import knowledge
@@ -46,9 +46,9 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
     """Draw what the audit found."""
     folder.mkdir(parents=True, exist_ok=True)
     drawings = Drawings(folder, _note(result))
-    parameter, own = _words(result), _block(result.headline)
+    parameter, own = _words(result), _block(result)
     measure = f"Cosine of the latents ({own}) of a window and of the same window under {parameter}"
-    if result.headline == CLASSES:
+    if result.classifier:
         measure = f"Share of windows whose highest class is the same under {parameter}"
     drawings.add(
         "similarity.png",
@@ -124,13 +124,13 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
 
 def _hits(result: AuditResult) -> tuple[str, str, str]:
     """By what an example's windows are near, what makes one a hit, and that in words."""
-    if result.headline == CLASSES:
+    if result.classifier:
         if result.example is not None and result.example["query"]["label"]:
             words = "✓: a window whose label is that of the query, ✗: another label; who is drawn, "
             return "class scores", "label", f"{words}and from which record, does not count."
         by, why = "class scores", "of whatever class: the windows have no labels."
     else:
-        by, why = _block(result.headline), "also where its class is the same."
+        by, why = _block(result), "also where its class is the same."
     words = "✓: a window of the query's own record, as record_p10 counts; ✗: of another record, "
     return by, "record", words + why
 
@@ -163,7 +163,7 @@ def figure_table(result: AuditResult) -> Table:
             text, ends = interval(result.half_lives[result.headline], result.unit)
         rows.append((Value(name), Value(text), Value(ends)))
     return Table(
-        ("figure", _block(result.headline), "95 % interval"),
+        ("figure", _block(result), "95 % interval"),
         tuple(rows),
         note=f"Intervals are bootstrap intervals over {len(result.curve.groups)} {result.groups}.",
     )
@@ -240,8 +240,10 @@ def _words(result: AuditResult) -> str:
     return str(result.transform["name"]).replace("_", " ")
 
 
-def _block(headline: str) -> str:
-    return {EMBEDDING: "the embedding", CLASSES: "the class"}.get(headline, headline)
+def _block(result: AuditResult) -> str:
+    if result.classifier:
+        return "the class"
+    return "the embedding" if result.headline == EMBEDDING else result.headline
 
 
 def _note(result: AuditResult) -> str:

@@ -109,9 +109,14 @@ class AuditResult(Result):
         return self.curves[self.headline]
 
     @property
+    def classifier(self) -> bool:
+        """Whether the highest class was audited; a block may be called "classes" as well."""
+        return self.headline == CLASSES and SCORES in self.curves
+
+    @property
     def verdict(self) -> str:
         """What the audit showed, in one sentence."""
-        if self.headline == CLASSES:
+        if self.classifier:
             return class_verdict(self.curve, self.unit, self.groups)
         subject = "the embedding"
         if self.headline != EMBEDDING:
@@ -127,7 +132,7 @@ class AuditResult(Result):
     @property
     def measure(self) -> str:
         """What the headline's curve shows: ``"cosine"``, of a classifier ``"consistency"``."""
-        return "consistency" if self.headline == CLASSES else "cosine"
+        return "consistency" if self.classifier else "cosine"
 
     def value(self, name: str) -> float:
         """Figure by name, or ``cosine@DISTANCE``; a half-life that is not reached is infinite.

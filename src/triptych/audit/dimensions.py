@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from triptych.audit.consistency import consistency
-from triptych.audit.inputs import Labels, Rows, as_array
+from triptych.audit.inputs import Labels, Rows, as_array, as_labels
 from triptych.audit.result import Result
 from triptych.errors import InputError
 
@@ -55,8 +55,8 @@ def dimensions(
     z
         Non-negative latents (n, d).
     factors
-        Name → one label a sample, e.g. class and person; of those with one value only nothing is
-        said.
+        Name → one label a sample, e.g. class and person; ``""`` where it is not known. Of those
+        with one value only nothing is said.
     views
         Transform → latents (n, d) of the same samples under a draw of it.
 
@@ -69,9 +69,11 @@ def dimensions(
     opened = (rows > 0).sum(axis=0)
     spoken: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = []
     for name, labels in factors.items():
-        if len(np.unique(np.asarray(labels))) < 2:
+        values = as_labels(labels, len(rows), name)
+        known = values.astype(str) != ""
+        if len(np.unique(values[known])) < 2:
             continue
-        found = consistency(rows, labels)
+        found = consistency(rows[known], values[known])
         k, best = len(found.classes), found.shares.argmax(axis=1)
         share = found.shares.max(axis=1)
         spoken.append((name, np.array(found.classes)[best], share, (share - 1 / k) / (1 - 1 / k)))

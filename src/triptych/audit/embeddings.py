@@ -52,7 +52,7 @@ def write_latents(
         be written; what stood there stays.
     """
     require_kind(path)
-    clash = [name for name in latents if name in (*COLUMNS, "about")]
+    clash = [name for name in latents if name in (*COLUMNS, "about", "file", "allow_pickle")]
     if clash:
         raise InputError(
             f"block {clash[0]!r} is called like a column of the file; rename the block"
@@ -145,7 +145,7 @@ def read_views(path: str | Path) -> Views:
         )
     original = as_array(held["original"], "original")
     theta = np.atleast_1d(held["theta"])
-    theta = theta[:, None] if theta.ndim == 1 else theta
+    theta = as_array(theta[:, None] if theta.ndim == 1 else theta, "theta")
     transformed = held["transformed"]
     transformed = transformed[None] if transformed.ndim == 2 else transformed
     if transformed.shape != (len(theta), *original.shape):
@@ -160,7 +160,10 @@ def read_views(path: str | Path) -> Views:
         for name in ("person", "record", "start")
         if name in held
     }
-    of = next((name for name in ("person", "record") if name in side), "row")
+    if "start" in side and side["start"].dtype.kind not in "fiu":
+        raise InputError(f"start holds {side['start'].dtype} values, expected seconds")
+    several = [name for name in ("person", "record") if len(np.unique(side.get(name, ()))) > 1]
+    of = next((name for name in (*several, "person", "record") if name in side), "row")
     words = {"person": "people", "record": "records", "row": "rows"}
     return Views(
         original,

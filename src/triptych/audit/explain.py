@@ -39,8 +39,7 @@ class Explanation:
     figures
         Figures that were stored with the model.
     known
-        Block → what it knows and what leaks into it, where that was measured, and `measured` on
-        which data.
+        Block → what it knows and what leaks into it, where that was measured.
     """
 
     sentence: str
@@ -48,14 +47,12 @@ class Explanation:
     facts: Mapping[str, str]
     figures: Mapping[str, float] = field(default_factory=dict[str, float])
     known: Mapping[str, str] = field(default_factory=dict[str, str])
-    measured: str = ""
 
 
-def explain(model: Model, box: GlassBox | None = None, measured: str = "") -> Explanation:
+def explain(model: Model, box: GlassBox | None = None) -> Explanation:
     """Explain a model from what it holds; entries of its `info` that are missing are left out.
 
-    With the `box` that `factors.glass_box_of` measured on the data called `measured`, what each
-    block knows is said too.
+    With the `box` that `factors.glass_box_of` measured, what each block knows is said too.
     """
     schema, info = model.schema, model.info
     recipe, data = _mapping(info, "recipe"), _mapping(info, "data")
@@ -89,7 +86,7 @@ def explain(model: Model, box: GlassBox | None = None, measured: str = "") -> Ex
     }
     said = {key: str(text) for key, text in facts.items() if text}
     known = {} if box is None else {name: words_of(box, name) for name in schema.names}
-    return Explanation(sentence, blocks, said, _figures(info), known, measured)
+    return Explanation(sentence, blocks, said, _figures(info), known)
 
 
 def in_words(block: Block) -> str:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.glassbox import Factor, GlassBox, glass_box
+from triptych.audit.glassbox import Factor, GlassBox, Known, glass_box
 from triptych.audit.similarity import separation
 from triptych.audit.sweep import around
 from triptych.audit.tables import Table, Value, number
@@ -23,6 +23,8 @@ from triptych.transforms import Chain, Rotation, Transform
 from triptych.transforms.seeded import Seeded
 
 MOST = 20  # classes in a table of dimensions
+LEAK = 0.1  # of θ in an invariant block: less is said, but not held against it
+CARRYING = ("variant", "equivariant")
 ROWS = 600
 """Windows of which θ is read: the probes are fitted 18 times a block and parameter."""
 
@@ -98,17 +100,44 @@ def readable(
 
 
 def words_of(box: GlassBox, block: str) -> str:
-    """What a block knows and what leaks into it, in words."""
+    """What a block knows, what it should know and does not, and what leaks into it, in words."""
     cells = [cell for cell in box.cells if cell.block == block]
-    sure = [cell for cell in cells if cell.p < 0.05 and cell.score >= 0.01]
+    sure = [cell for cell in cells if _sure(cell)]
     known = [f"{c.factor} {c.score:.2f}" for c in sure if c.relation != "invariant"]
+    lacking = [
+        f"does not carry {c.factor.replace('_', ' ')}, which it declares: {max(0.0, c.score):.2f}"
+        for c in cells
+        if c.relation in CARRYING and c not in sure
+    ]
     leaks = [
         f"{c.factor.replace('_', ' ')} {'leaks in: ' if c in sure else 'does not leak in: '}"
         f"{max(0.0, c.score):.2f}"
         for c in cells
         if c.relation == "invariant"
     ]
-    return "; ".join([f"knows {', '.join(known) or 'none of the factors'}", *leaks])
+    return "; ".join([f"knows {', '.join(known) or 'none of the factors'}", *lacking, *leaks])
+
+
+def broken(box: GlassBox | None) -> list[str]:
+    """What blocks declare to a transform and do not keep, a sentence each."""
+    said: list[str] = []
+    for cell in box.cells if box is not None else ():
+        name, score = cell.factor.replace("_", " "), max(0.0, cell.score)
+        if cell.relation in CARRYING and not _sure(cell):
+            said.append(
+                f"block {cell.block} declares to carry {name}, but nothing of it can be read there "
+                f"({score:.2f}): it was not learned"
+            )
+        elif cell.relation == "invariant" and _sure(cell) and score >= LEAK:
+            said.append(
+                f"block {cell.block} declares to be invariant to {name}, but {score:.2f} of it can "
+                "be read there"
+            )
+    return said
+
+
+def _sure(cell: Known) -> bool:
+    return cell.p < 0.05 and cell.score >= 0.01
 
 
 def knowledge(box: GlassBox | None) -> list[Table]:

@@ -31,6 +31,8 @@ def as_array(values: Rows, name: str, dims: int = 2) -> NDArray[np.floating[Any]
         array = np.asarray(held.float().cpu() if held.dtype.itemsize < 4 else held.cpu())
     else:
         array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name} holds {array.dtype} values, expected real numbers")
     if array.dtype.name not in ("float32", "float64"):
         array = array.astype(np.float64)
     if array.ndim != dims or array.shape[0] == 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.audit.audit_result import CLASSES, AuditResult, shown
+from triptych.audit.audit_result import AuditResult, shown
 from triptych.audit.brittleness import equal_distances
 from triptych.audit.canvas import COLOURS, MARKERS, canvas, legend, lowest_of
 from triptych.audit.inputs import Floats
@@ -111,7 +111,7 @@ def draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
         margin = 0.04 * (1 - max(found.floor, 0.0))
         axis.set_ylim(found.floor - margin, 1 + margin)
         axis.set_xlabel(f"{_words(result)}, {_unit(result)}")
-        measure = "share of the same class" if result.headline == CLASSES else "cosine similarity"
+        measure = "share of the same class" if result.classifier else "cosine similarity"
         begins = f"\n(axis from {found.floor:g}, not 0)" if found.floor > 0 else ""
         axis.set_ylabel(measure + begins)
         legend(figure, kinds)

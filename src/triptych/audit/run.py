@@ -114,6 +114,8 @@ def audit(
 
     reference = view(transform.identity(1))
     chosen = headline or next(iter(reference))
+    if chosen not in reference:
+        raise InputError(f"headline is {chosen!r}, expected one of {', '.join(reference)}")
     views = (view(step[None]) for step in steps)
     found = curves(reference, views, steps, transform, whose.groups, seed=seed)
     theta = transform.sample(len(x), torch.Generator().manual_seed(seed))
@@ -246,6 +248,11 @@ def _named(z: Rows | Mapping[str, Rows], classifier: bool) -> Mapping[str, Rows]
     The cosine of two such vectors is 1 where the classes agree, else 0: its mean is consistency.
     """
     if isinstance(z, Mapping):
+        if classifier:
+            raise InputError(
+                f"a classifier gives one array of class scores (n, K), not {', '.join(z)}; let "
+                "embed return that"
+            )
         return z
     if not classifier:
         return {EMBEDDING: z}
@@ -265,7 +272,7 @@ def _result(
     **words: Any,
 ) -> AuditResult:
     halves = {name: half_life(curve) for name, curve in found.items()}
-    if headline == CLASSES:
+    if headline == CLASSES and SCORES in found:
         renamed = {"cosine_mean": "consistency", "cosine_lowest": "consistency_lowest"}
         renamed["cosine_random"] = "consistency_random"
         figures = {renamed.get(name, name): figure for name, figure in figures.items()}

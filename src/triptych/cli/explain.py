@@ -51,7 +51,7 @@ def explain(
 ) -> None:
     """Say what each block of a model is and knows, and how the model was made."""
     from triptych.audit.explain import explain as explained
-    from triptych.audit.factors import glass_box_of, knowledge, salient_dimensions
+    from triptych.audit.factors import broken, glass_box_of, knowledge, salient_dimensions
     from triptych.audit.gated import spoken
     from triptych.audit.sources import data_for, random_windows_of, seen_before
     from triptych.audit.swap import block_swap
@@ -82,8 +82,8 @@ def explain(
             further += [swapped.table()] if swapped else []
             left_out += unswapped
         title = source.dataset.title
-        note([*source.notes, *seen_before(loaded, source), *left_out])
-    said = explained(loaded, box, title)
+        note([*source.notes, *seen_before(loaded, source), *left_out, *broken(box)])
+    said = explained(loaded, box)
     say(said.sentence)
     rows = [(name, str(size), words) for name, size, words in said.blocks]
     show_rows(("block", "dimensions", "what it does"), rows, right=(1,))

@@ -76,7 +76,42 @@ def as_map(x: Tensor) -> Tensor:
     return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 
-class ConvEncoder(nn.Module):
+class WhatAndWhere(nn.Module):
+    """An encoder that reads the maps of its `stack` two ways.
+
+    Features are the mean and the maximum over the map (what) beside a flattened map of fewer
+    channels (where).
+    """
+
+    def __init__(
+        self, stack: nn.Sequential, channels: int, places: int, where: int, outputs: int,
+        dropout: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.stack = stack
+        self.where = nn.Conv2d(channels, where, 1)
+        self.dropout = nn.Dropout(dropout)
+        features = 2 * channels + where * places
+        self.last = nn.Linear(features, outputs) if outputs else nn.Identity()
+        self.features = outputs or features  # what comes out, as `BlockHeads` reads it
+
+    def read(self, x: Tensor) -> Tensor:
+        """Features, or latents if there are outputs, ``(n, features)``, of channels-last maps."""
+        maps = self.stack(x)
+        what = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
+        return self.last(self.dropout(torch.cat([what, self.where(maps).flatten(1)], dim=1)))
+
+
+def require_windows(x: Tensor, channels: int, length: int) -> None:
+    """Refuse signals of another shape than an encoder was built for, with InputError."""
+    if x.ndim != 3 or x.shape[1:] != (channels, length):
+        raise InputError(
+            f"signals have shape {tuple(x.shape)}, but this encoder was built for "
+            f"(n, {channels}, {length}); cut or resample the windows to that shape"
+        )
+
+
+class ConvEncoder(WhatAndWhere):
     """A strided convolutional stack that sees *what* is in a window and *where* it is.
 
     Its features are the mean and the maximum over time (what) beside a flattened map of fewer
@@ -114,15 +149,8 @@ class ConvEncoder(nn.Module):
         where: int = 8,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.settings: dict[str, Any] = {
-            "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
-            "kernels": list(kernels), "strides": list(strides), "where": where,
-            "dropout": dropout,
-        }  # fmt: skip
         if not all(kernel % 2 for kernel in kernels):
             raise InputError(f"conv got kernels={kernels}; all must be odd, to keep the time axis")
-        self.channels, self.length = channels, length
         layers: list[nn.Module] = []
         before, steps = channels, length
         for width, kernel, stride in zip(widths, kernels, strides, strict=True):
@@ -132,20 +160,15 @@ class ConvEncoder(nn.Module):
                 nn.GELU(),
             ]
             before, steps = width, -(-steps // stride)
-        self.stack = nn.Sequential(*layers)
-        self.where = nn.Conv2d(before, where, 1)
-        self.dropout = nn.Dropout(dropout)
-        features = 2 * before + where * steps
-        self.last = nn.Linear(features, outputs) if outputs else nn.Identity()
-        self.features = outputs or features  # what comes out, as `BlockHeads` reads it
+        super().__init__(nn.Sequential(*layers), before, steps, where, outputs, dropout)
+        self.channels, self.length = channels, length
+        self.settings: dict[str, Any] = {
+            "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
+            "kernels": list(kernels), "strides": list(strides), "where": where,
+            "dropout": dropout,
+        }  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
-        if x.ndim != 3 or x.shape[1:] != (self.channels, self.length):
-            raise InputError(
-                f"signals have shape {tuple(x.shape)}, but this encoder was built for "
-                f"(n, {self.channels}, {self.length}); cut or resample the windows to that shape"
-            )
-        maps = self.stack(as_map(x))
-        what = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
-        return self.last(self.dropout(torch.cat([what, self.where(maps).flatten(1)], dim=1)))
+        require_windows(x, self.channels, self.length)
+        return self.read(as_map(x))

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from triptych.errors import InputError
+from triptych.networks.encoder import WhatAndWhere
 
 
-class ImageEncoder(nn.Module):
+class ImageEncoder(WhatAndWhere):
     """Strided convolutions; features are the maps' mean and maximum beside a flattened map.
 
     Parameters
@@ -44,32 +45,26 @@ class ImageEncoder(nn.Module):
         widths: tuple[int, ...] = (32, 64, 96),
         where: int = 16,
     ) -> None:
-        super().__init__()
-        self.settings: dict[str, Any] = {
-            "channels": channels, "size": size, "outputs": outputs, "widths": list(widths),
-            "where": where,
-        }  # fmt: skip
-        self.channels, self.size = channels, size
         layers: list[nn.Module] = []
+        across = size
         for before, width in pairwise((channels, *widths)):
             layers += [
                 nn.Conv2d(before, width, 3, stride=2, padding=1, bias=False),
                 nn.GroupNorm(8, width),
                 nn.GELU(),
             ]
-            size = -(-size // 2)
-        self.stack = nn.Sequential(*layers)
-        self.where = nn.Conv2d(widths[-1], where, 1)
-        features = 2 * widths[-1] + where * size**2
-        self.last = nn.Linear(features, outputs) if outputs else nn.Identity()
-        self.features = outputs or features  # what comes out, as `BlockHeads` reads it
+            across = -(-across // 2)
+        super().__init__(nn.Sequential(*layers), widths[-1], across**2, where, outputs)
+        self.settings: dict[str, Any] = {
+            "channels": channels, "size": size, "outputs": outputs, "widths": list(widths),
+            "where": where,
+        }  # fmt: skip
+        self.channels, self.size = channels, size
 
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
         _require(x, self.channels, self.size)
-        maps = self.stack(x.contiguous(memory_format=torch.channels_last))  # quicker on a CPU
-        what = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
-        return self.last(torch.cat([what, self.where(maps).flatten(1)], dim=1))
+        return self.read(x.contiguous(memory_format=torch.channels_last))  # quicker on a CPU
 
 
 class PatchEncoder(nn.Module):

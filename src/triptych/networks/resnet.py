@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.networks.encoder import as_map, convolution
+from triptych.networks.encoder import WhatAndWhere, as_map, convolution, require_windows
 
 
 class ResidualBlock(nn.Module):
@@ -31,7 +30,7 @@ class ResidualBlock(nn.Module):
         return functional.gelu(self.second_norm(self.second(y)) + self.shortcut(x))
 
 
-class ResNetEncoder(nn.Module):
+class ResNetEncoder(WhatAndWhere):
     """A residual stack with the features of `ConvEncoder`: pooled mean and maximum, flattened map.
 
     Parameters
@@ -71,14 +70,8 @@ class ResNetEncoder(nn.Module):
         kernel: int = 7,
         where: int = 8,
     ) -> None:
-        super().__init__()
         if kernel % 2 == 0:
             raise InputError(f"resnet got kernel={kernel}; it must be odd, to keep the time axis")
-        self.channels, self.length = channels, length
-        self.settings = {
-            "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
-            "blocks": blocks, "kernel": kernel, "where": where,
-        }  # fmt: skip
         before, steps = widths[0], -(-length // 4)
         layers: list[nn.Module] = [
             convolution(channels, before, 15, 4), nn.GroupNorm(8, before), nn.GELU()
@@ -88,19 +81,14 @@ class ResNetEncoder(nn.Module):
                 stride = 2 if stage and not block else 1
                 layers.append(ResidualBlock(before, width, kernel, stride))
                 before, steps = width, -(-steps // stride)
-        self.stack = nn.Sequential(*layers)
-        self.where = nn.Conv2d(before, where, 1)
-        features = 2 * before + where * steps
-        self.last = nn.Linear(features, outputs) if outputs else nn.Identity()
-        self.features = outputs or features  # what comes out, as `BlockHeads` reads it
+        super().__init__(nn.Sequential(*layers), before, steps, where, outputs)
+        self.channels, self.length = channels, length
+        self.settings = {
+            "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
+            "blocks": blocks, "kernel": kernel, "where": where,
+        }  # fmt: skip
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n f"]:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
-        if x.ndim != 3 or x.shape[1:] != (self.channels, self.length):
-            raise InputError(
-                f"signals have shape {tuple(x.shape)}, but this encoder was built for "
-                f"(n, {self.channels}, {self.length}); cut or resample the windows to that shape"
-            )
-        maps = self.stack(as_map(x))
-        what = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
-        return self.last(torch.cat([what, self.where(maps).flatten(1)], dim=1))
+        require_windows(x, self.channels, self.length)
+        return self.read(as_map(x))

@@ -133,6 +133,13 @@ def standing(difference: Difference, direction: str) -> str:
     return "ahead" if (difference.mean > 0) == (direction == "higher") else "behind"
 
 
+def without_people(rows: Iterable[Row]) -> set[str]:
+    """Metrics of which no row has figures of people, so that methods cannot be paired."""
+    rows = list(rows)
+    metrics = {name for row in rows for name in row["metrics"]}
+    return {name for name in metrics if not any(_per_subject(row, name) for row in rows)}
+
+
 def _per_subject(row: Row, metric: str) -> dict[str, float]:
     return {
         name: subject["metrics"][metric]

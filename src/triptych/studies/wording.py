@@ -8,7 +8,16 @@ from typing import Any
 from triptych.audit.tables import Table, Value, number
 from triptych.studies.base import Study
 from triptych.studies.progress import duration
-from triptych.studies.results import POINTS, Group, Row, compare, groups_of, standing, within
+from triptych.studies.results import (
+    POINTS,
+    Group,
+    Row,
+    compare,
+    groups_of,
+    standing,
+    within,
+    without_people,
+)
 
 _ARROW = {"higher": " ↑", "lower": " ↓"}
 _WIDE = 6  # metrics in one table
@@ -68,6 +77,12 @@ def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
         "every method whose paired difference to the best over test people has an interval that "
         "includes 0 (a tie)."
     )
+    alone = [n for n in study.headline if n in without_people(results["rows"])]
+    if alone:
+        text += (
+            f" Of {', '.join(alone)} there are no figures of people: intervals over runs alone, "
+            "which are few."
+        )
     return text + (" † the best of the exact methods." if study.exact else "")
 
 
@@ -115,6 +130,7 @@ def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str,
     """
     behind: list[str] = []
     even: list[str] = []
+    unpaired: list[str] = []
     ahead: dict[str, list[str]] = {}
     several = len(groups_of(results["summary"])) > 1
     for group in groups_of(results["summary"]):
@@ -138,15 +154,35 @@ def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str,
                     case _:
                         by = f"{other} {abs(difference.mean) * scale:.1f}"
                         ahead.setdefault(f"{metric}{where}, in {unit}: ", []).append(by)
+        unpaired += _unpaired(study, within(results["summary"], group), rows, where)
     won = [name + ", ".join(by) for name, by in ahead.items()]
-    if not (behind or even or won):
+    if not (behind or even or won or unpaired):
         return []
     found = [
         (f"Where {study.focus} is behind", behind or ["Nowhere among these comparisons."]),
+        ("Without figures of people, so without a verdict", unpaired),
         (f"Where no difference between {study.focus} and another is shown", even),
         (f"What {study.focus} is ahead of", won),
     ]
     return [(heading, points) for heading, points in found if points]
+
+
+def _unpaired(
+    study: Study[Any], summary: Sequence[Row], rows: Sequence[Row], where: str
+) -> list[str]:
+    """Headline metrics that have a better side but no figures of people: means, best first."""
+    lines: list[str] = []
+    for metric in study.headline:
+        way = direction(study, metric)
+        means = {
+            s["method"]: s["metrics"][metric]["mean"] for s in summary if metric in s["metrics"]
+        }
+        if way == "none" or study.focus not in means or metric not in without_people(rows):
+            continue
+        order = sorted(means, key=lambda method: means[method], reverse=way == "higher")
+        said = ", ".join(f"{method} {number(means[method])}" for method in order)
+        lines.append(f"{metric}{where}, best first: {said}.")
+    return lines
 
 
 def headline(study: Study[Any], results: Mapping[str, Any]) -> str:
