@@ -13,6 +13,7 @@ import torch
 from triptych.audit import response
 from triptych.audit.audit_outputs import draw
 from triptych.audit.audit_result import AuditResult
+from triptych.audit.glassbox import GlassBox, Known
 from triptych.audit.run import audit
 from triptych.audit.sweep import grid_from, grid_of
 from triptych.transforms import (
@@ -137,3 +138,37 @@ def test_the_axis_begins_near_what_is_drawn_and_says_so(tmp_path: Path) -> None:
     far = result_of(RING, [[0.1], [-0.1]], [0.3, 0.99])
     assert response.drawn(far).floor == 0
     assert response.caption(far) == ""
+
+
+@pytest.mark.parametrize(
+    ("classifier", "label", "said"),
+    [
+        (True, "walking", "✓: a window whose label is that of the query"),
+        (True, "", "of whatever class: the windows have no labels"),
+        (False, "walking", "also where its class is the same"),
+    ],
+)
+def test_the_gallery_says_what_is_a_hit(
+    tmp_path: Path, classifier: bool, label: str, said: str
+) -> None:
+    x = torch.randn(12, 3, 50, generator=torch.Generator().manual_seed(0))
+    result = audit(
+        lambda z: z.mean(-1), x, RING, grid=[[0.1]], groups=np.arange(12) % 6, classifier=classifier
+    )
+    window = {"signal": x[0].numpy(), "record": "1", "label": label, "similarity": 0.5}
+    example = {"rate": 50.0, "query": {**window, "shown": "shifted"}, "matches": [window]}
+    figures = {f.file: f for f in draw(replace(result, example=example), tmp_path)}
+    assert said in figures["gallery.png"].caption
+
+
+def test_an_empty_field_of_the_glass_box_is_explained(tmp_path: Path) -> None:
+    cells = [
+        Known(factor, block, "", "R²", 0.5, 0.01, 10)
+        for factor, block in [("class", "a"), ("class", "all blocks"), ("rotation", "a")]
+    ]
+    for gone, said in ((cells, "θ is read from each block by itself"), (cells[:2], "known.")):
+        box = GlassBox(tuple(gone), {}, {}, {}, {})
+        result = replace(result_of(RING, [[0.1]]), glass=box)
+        caption = {f.file: f for f in draw(result, tmp_path)}["glass_box.png"].caption
+        assert said in caption
+        assert (" A dash" in caption) == (len(gone) == 3)
