@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from triptych.audit.brittleness import ResponseCurve, half_life, response_curve
+from triptych.audit.brittleness import (
+    ResponseCurve,
+    equal_distances,
+    half_life,
+    response_curve,
+)
 from triptych.errors import InputError
 from triptych.transforms import PhaseShift, Rotation
 
@@ -143,3 +148,29 @@ def test_refusals() -> None:
         response_curve(flat, x, SHIFT, np.zeros((3, 2)), groups)
     with pytest.raises(InputError, match="latents holds NaN"):
         response_curve(lambda x: x.flatten(1) * np.nan, x, SHIFT, GRID, groups)
+
+
+def test_distances_that_differ_by_rounding_are_one() -> None:
+    turns = [9.0, 18.0, 117.0, 9.000001, 18.000002, 117.00001, 0.0, 1e-9]
+    where, share = equal_distances(turns)
+    np.testing.assert_allclose(where, [0, 9, 18, 117], atol=1e-4)
+    np.testing.assert_allclose(share.sum(axis=0), 1)
+    assert (share > 0).sum(axis=0).tolist() == [2] * 4
+    apart = np.linspace(0, 0.25, 1001)  # as fine as a sweep may be, and as small as noise may be
+    for distance in (apart, np.logspace(-4, 0, 50)):
+        where, share = equal_distances(distance)
+        np.testing.assert_allclose(where, distance)
+        np.testing.assert_array_equal(share, np.eye(len(distance)))
+    assert equal_distances([])[1].shape == (0, 0)
+
+
+def test_a_half_life_does_not_read_a_cliff_from_rounded_distances() -> None:
+    # two θ a distance, one brittle and one steady: their mean falls evenly, 0.1 a step
+    steady, brittle = np.linspace(0.95, 0.75, 5), np.linspace(0.85, 0.25, 5)
+    curve = hand_made(np.tile(np.stack([steady, brittle], 1).ravel(), (2, 1)), between=0.2)
+    exact, rounded = (
+        replace(curve, distance=np.stack([size, np.arange(1, 6)], 1).ravel())
+        for size in (np.arange(1.0, 6.0), np.arange(1.0, 6.0) * (1 - 1e-7))
+    )
+    assert half_life(exact).value == pytest.approx(4.0)
+    assert half_life(rounded).value == pytest.approx(half_life(exact).value, rel=1e-6)

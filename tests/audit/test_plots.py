@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from triptych.audit import canvas, plots
+from triptych.audit import canvas, pictures, plots
 
 THETA = np.linspace(-0.25, 0.25, 9)
 SWEEP = {"parameter": "shift θ", "unit": "s", "title": "Similarity"}
@@ -165,6 +165,100 @@ def test_equal_distances_are_averaged() -> None:
     np.testing.assert_allclose(distance, np.linspace(0, 0.25, 5), atol=1e-9)
     np.testing.assert_allclose(response, [0, 0.4, 0.4, 0.4, 0.4])
     assert (low <= high).all()
+
+
+def test_panels_share_an_axis_unless_one_would_be_flat() -> None:
+    blocks = {"a": curve(0.2), "b": curve(0.5)}
+    tops = plots.block_tops(blocks)
+    assert len(set(tops.values())) == 1
+    for each in blocks.values():  # the band is inside too
+        assert max(plots._away(each)[3].max(), 1 - each["between"]) < tops["a"]
+    still = {"mean": [0.999999] * 9, "low": [0.99999] * 9, "high": [1.0] * 9, "between": 0.99999}
+    tops = plots.block_tops({**blocks, "still": {**curve(0.0), **still}})
+    assert tops["still"] == 0.01  # noise does not fill a panel
+    assert tops["a"] > tops["b"] > tops["still"]
+
+
+def drawn_legend(monkeypatch: pytest.MonkeyPatch, draw: Callable[[], None]) -> list[str]:
+    """Words of the legend that a figure makes."""
+    words: list[str] = []
+    monkeypatch.setattr(plots, "legend", lambda _, kinds: words.extend(each[2] for each in kinds))
+    draw()
+    return words
+
+
+def test_the_legend_of_the_glass_box_names_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cell(block: str, factor: str, score: float, p: float = 0.001) -> dict[str, Any]:
+        return {"block": block, "factor": factor, "score": score, "p": p, "relation": ""}
+
+    def words(*cells: dict[str, Any]) -> list[str]:
+        return drawn_legend(
+            monkeypatch,
+            lambda: plots.block_factor_map(cells, tmp_path / "a.png", meant={}, title="A"),
+        )
+
+    full = [cell("a", "f", 0.5), cell("b", "f", 0.9)]
+    assert words(*full) == []
+    assert words(*full, cell("c", "f", -0.02)) == ["grey: no more than by chance"]
+    assert words(*full, cell("c", "f", 0.7, 0.3)) == ["grey: no more than by chance"]
+    assert words(*full, cell("a", "g", 0.5)) == ["–  not read from this block"]
+
+
+@pytest.mark.parametrize(
+    ("right", "ticks"), [("record", ["✓", "✗", "✗"]), ("label", ["✓", "✓", "✗"])]
+)
+def test_hits_of_a_gallery_are_of_the_record_or_of_the_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, right: str, ticks: list[str]
+) -> None:
+    titles: list[str] = []
+    fit = pictures.fit_titles
+
+    def seen(figure: Any, axes: Any) -> None:
+        fit(figure, axes)
+        titles.extend(axis.get_title(loc="left") for axis in axes)
+        renderer = figure.canvas.get_renderer()
+        for axis in axes:  # no title reaches into the next panel
+            width = axis._left_title.get_window_extent(renderer).width
+            assert width <= axis.get_window_extent(renderer).width
+
+    monkeypatch.setattr(pictures, "fit_titles", seen)
+    found = [wave("100"), wave("a-record-of-a-very-long-name-indeed"), {**wave("7"), "label": "V"}]
+    pictures.gallery(
+        QUERY, {"scl": found}, tmp_path / "a.png", rate=50.0, title="Gallery", right=right
+    )
+    assert [title[0] for title in titles[1:]] == ticks
+
+
+def test_legends_and_titles_stay_inside_the_figure(tmp_path: Path) -> None:
+    with canvas.canvas(tmp_path / "a.png", 4.0, 3.0, "A title that is far too long " * 3) as figure:
+        figure.subplots()
+        canvas.legend(figure, [("line", canvas.INK, f"entry {i} of this figure") for i in range(5)])
+        renderer = figure.canvas.get_renderer()
+        (box,) = figure.legends
+        for each in (box, figure._suptitle):
+            assert each.get_window_extent(renderer).width <= figure.bbox.width
+    assert canvas.shortened("abcdefghij", 5) == "ab…ij"
+    assert canvas.shortened("abc", 3) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.965, 1.0], 0.95),
+        ([0.9999, 1.0], 0.95),
+        ([0.951, 1.0], 0.9),
+        ([0.83, 1.0], 0.8),
+        ([0.6, 0.9], 0.5),
+        ([0.4], 0.0),
+        ([-0.2, 1.0], -0.2),
+    ],
+)
+def test_an_axis_begins_where_all_is_seen_and_little_looks_little(
+    values: list[float], expected: float
+) -> None:
+    assert canvas.lowest_of(values) == expected
 
 
 @pytest.mark.parametrize(

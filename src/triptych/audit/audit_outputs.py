@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.audit import plots
-from triptych.audit.audit_result import CLASSES, EMBEDDING, AuditResult, interval, shown
-from triptych.audit.canvas import COLOURS, canvas, titled
+from triptych.audit import plots, response
+from triptych.audit.audit_result import EMBEDDING, AuditResult, interval, shown
+from triptych.audit.canvas import titled
 from triptych.audit.drawings import Drawings, Figure
 from triptych.audit.factors import knowledge
+from triptych.audit.glassbox import GlassBox
 from triptych.audit.pictures import swaps
 from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import Table, Value, number
@@ -30,7 +31,7 @@ def write(result: AuditResult, folder: Path, command: str = "") -> Path:
     short = json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.7g}"))
     write_json(folder / "audit.json", short)
     tables = [figure_table(result), *block_tables(result), *knowledge(result.glass)]
-    tables += [*swap_tables(result), sweep_table(result)]
+    tables += [*swap_tables(result), response.sweep_table(result)]
     lines = [f"# {title}", "", result.verdict, "", *([f"`{command}`", ""] if command else [])]
     for table in tables:
         lines += [table.to_markdown(), ""]
@@ -45,24 +46,27 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
     """Draw what the audit found."""
     folder.mkdir(parents=True, exist_ok=True)
     drawings = Drawings(folder, _note(result))
-    parameter, own = _words(result), _block(result.headline)
+    parameter, own = _words(result), _block(result)
     measure = f"Cosine of the latents ({own}) of a window and of the same window under {parameter}"
-    if result.headline == CLASSES:
+    if result.classifier:
         measure = f"Share of windows whose highest class is the same under {parameter}"
     drawings.add(
         "similarity.png",
         f"{result.measure.replace('cosine', 'similarity').capitalize()} under {parameter}",
-        _draw_curve,
+        response.draw_curve,
         result,
         caption=f"{measure}, with its 95 % interval over {result.groups}. Dashed: the same between "
         f"windows of different {result.groups}, a stranger's level. What the transform does "
-        "not disturb stays near 1, far above the dashed line.",
+        f"not disturb stays near 1, far above the dashed line.{response.caption(result)}",
         alt=f"Curve of the {result.measure} against the {parameter}",
     )
     blocks = {
         f"{name} ({RELATION_WORDS.get(relation, relation)})": result.curves[name].to_dict()
         for name, relation in result.relations.items()
     }
+    tops = set(plots.block_tops(blocks).values()) if blocks else set[float]()
+    own_scales = " The panels differ so much that each has its own scale: compare a curve with the "
+    own_scales += "dashed line of its panel."
     drawings.add(
         "blocks.png",
         "What each block does",
@@ -73,7 +77,7 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
         groups=result.groups,
         caption="Distance (1 − cosine) of each block between a window and the same window under "
         f"{parameter}; dashed: its distance between windows of different {result.groups}. "
-        "An invariant block stays near 0, a variant one rises.",
+        f"An invariant block stays near 0, a variant one rises.{own_scales * (len(tops) > 1)}",
         alt=f"Curves of the distance of every block against the size of the {parameter}",
     )
     if result.glass is not None:
@@ -85,7 +89,7 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
             meant=result.glass.meant,
             caption="Score of held-out probes that read a factor from a block: 0 is chance, 1 all "
             "known. Framed: the block meant for the factor; dashed: a block that declares to "
-            "be invariant to it.",
+            f"be invariant to it.{_unread(result.glass)}",
             alt="Heat map of blocks and factors",
         )
     drawings.add(
@@ -100,50 +104,47 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
         alt="Decoded signals, one panel a block",
     )
     if result.example is not None:
+        by, right, meaning = _hits(result)
         drawings.add(
             "gallery.png",
             "A query and what it finds",
             plots.gallery,
             result.example["query"],
-            {own: result.example["matches"]},
+            {by: result.example["matches"]},
             rate=result.example["rate"],
-            caption="Left: a window under the transform. Right: its five nearest untransformed "
-            f"windows by {own}, windows within 5 s of it left out. A fixed rule chose "
-            "the query: of those with the median share of right answers, the one that was "
-            "transformed most.",
+            right=right,
+            caption=f"Left: a window under the transform. Right: its five nearest untransformed "
+            f"windows by {by}, windows within 5 s of it left out. {meaning} A fixed rule chose the "
+            "query: of those with the median share of their own record among the ten nearest, the "
+            "one that was transformed most.",
             alt="A query and its nearest windows, drawn as signals",
         )
     return drawings.figures
 
 
-def _draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
-    """Cosine against θ, through 1 at the identity, with a stranger's level and the half-life."""
-    curve, half = result.curve, result.half_lives[result.headline]
-    signed = result.grid.shape[1] == 1
-    neutral = 1.0 if result.transform["name"] == "time_scale" else 0.0
-    factor = 1000.0 if result.unit == "s" else 1.0
-    at = np.append(curve.theta if signed else curve.distance, neutral if signed else 0.0)
-    order = np.argsort(at, kind="stable")
-    at = at[order] * factor
-    mean, low, high = (np.append(v, 1.0)[order] for v in (curve.mean, curve.low, curve.high))
-    with canvas(path, 7.6, 3.6, title, note) as figure:
-        axis = figure.subplots()
-        axis.fill_between(at, low, high, color=COLOURS[0], alpha=0.3, lw=0)
-        axis.plot(at, mean, color=COLOURS[0], label="the same window, transformed (95 % band)")
-        words = f"windows of different {result.groups}: a stranger's level"
-        axis.axhline(curve.between, color=COLOURS[1], ls=(0, (4, 2)), lw=1.4, label=words)
-        if np.isfinite(half.value) and neutral == 0.0:
-            words = f"half-life, {shown(half.value, result.unit, 3)}"
-            for sign in (-1, 1) if signed and at.min() < 0 else (1,):
-                axis.axvline(
-                    sign * half.value * factor, color="#777777", ls=":", lw=1.2, label=words
-                )
-                words = "_nolegend_"
-        axis.set_ylim(min(0.0, float(low.min()), curve.between) - 0.04, 1.04)
-        axis.set_xlabel(f"{_words(result)}, {'ms' if result.unit == 's' else result.unit}")
-        classes = result.headline == CLASSES
-        axis.set_ylabel("share of the same class" if classes else "cosine similarity")
-        figure.legend(loc="outside lower left", ncols=3, fontsize=9)
+def _hits(result: AuditResult) -> tuple[str, str, str]:
+    """By what an example's windows are near, what makes one a hit, and that in words."""
+    if result.classifier:
+        if result.example is not None and result.example["query"]["label"]:
+            words = "✓: a window whose label is that of the query, ✗: another label; who is drawn, "
+            return "class scores", "label", f"{words}and from which record, does not count."
+        by, why = "class scores", "of whatever class: the windows have no labels."
+    else:
+        by, why = _block(result), "also where its class is the same."
+    words = "✓: a window of the query's own record, as record_p10 counts; ✗: of another record, "
+    return by, "record", words + why
+
+
+def _unread(glass: GlassBox) -> str:
+    """Why a field of the glass box is empty, if one is."""
+    blocks, factors, _ = glass.table()
+    read = {(cell.block, cell.factor) for cell in glass.cells}
+    missing = {(b, f) for b in blocks for f in factors} - read
+    if not missing:
+        return ""
+    if {block for block, _ in missing} == {"all blocks"}:
+        return " A dash: θ is read from each block by itself, not from all of them together."
+    return " A dash: the factor was not read from that block."
 
 
 def swap_tables(result: AuditResult) -> list[Table]:
@@ -162,7 +163,7 @@ def figure_table(result: AuditResult) -> Table:
             text, ends = interval(result.half_lives[result.headline], result.unit)
         rows.append((Value(name), Value(text), Value(ends)))
     return Table(
-        ("figure", _block(result.headline), "95 % interval"),
+        ("figure", _block(result), "95 % interval"),
         tuple(rows),
         note=f"Intervals are bootstrap intervals over {len(result.curve.groups)} {result.groups}.",
     )
@@ -189,27 +190,6 @@ def block_tables(result: AuditResult) -> list[Table]:
     header = ("block", "relation", "cosine", "a stranger's", "AUROC", "half-life")
     note = "Means over the swept θ; AUROC of the window itself against strangers, 0.5 is chance."
     return [Table(header, tuple(rows), note=note)]
-
-
-def sweep_table(result: AuditResult) -> Table:
-    """The headline's curve, one row a θ (or a distance, where θ has several parameters)."""
-    curve = result.curve
-    signed = result.grid.shape[1] == 1
-    at = (curve.theta if signed else curve.distance).tolist()
-    mean, low, high, auroc = (
-        each.tolist() for each in (curve.mean, curve.low, curve.high, curve.auroc)
-    )
-    rows = tuple(
-        (
-            Value(shown(at[k], result.unit).replace("-", "−")),
-            Value(number(mean[k])),
-            Value(f"[{number(low[k])}, {number(high[k])}]"),
-            Value(number(auroc[k])),
-        )
-        for k in sorted(range(len(at)), key=lambda k: at[k])
-    )
-    header = (_words(result), result.measure, "95 % interval", "AUROC")
-    return Table(header, rows, note=f"A stranger's {result.measure} is {number(curve.between)}.")
 
 
 def _sections(
@@ -242,7 +222,7 @@ def _sections(
         ),
         Section("Definitions", (Terms(result.definitions),)),
         Section("What was run", tuple(run)),
-        Section("The sweep in figures", (sweep_table(result),)),
+        Section("The sweep in figures", (response.sweep_table(result),)),
     ]
 
 
@@ -260,8 +240,10 @@ def _words(result: AuditResult) -> str:
     return str(result.transform["name"]).replace("_", " ")
 
 
-def _block(headline: str) -> str:
-    return {EMBEDDING: "the embedding", CLASSES: "the class"}.get(headline, headline)
+def _block(result: AuditResult) -> str:
+    if result.classifier:
+        return "the class"
+    return "the embedding" if result.headline == EMBEDDING else result.headline
 
 
 def _note(result: AuditResult) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit.canvas import COLOURS, GREY, INK, canvas, handle, legend, styles
+from triptych.audit.canvas import COLOURS, GREY, INK, canvas, fit_titles, handle, legend, styles
 from triptych.audit.swap import BlockSwap
 
 
@@ -21,8 +21,9 @@ def gallery(
     rate: float,
     title: str,
     note: str = "",
+    right: str = "record",
 ) -> None:
-    """A query and the top matches of each method, drawn as signals.
+    """A query and the top matches of each method, drawn as signals, a channel above the other.
 
     Parameters
     ----------
@@ -34,35 +35,40 @@ def gallery(
         of the query's record has a solid frame and a tick, another a dashed frame and a cross.
     rate
         Hz.
+    right
+        ``"record"``, or ``"label"``: then ticks are for the query's class.
     """
     k, rows = max(len(found) for found in matches.values()), len(matches)
-    with canvas(path, max(1.8 * (k + 1) + 0.4, 6.0), 1.4 * rows + 1.3, title, note) as figure:
+    channels = len(np.atleast_2d(np.asarray(query["signal"])))
+    tall = max(1.4, 0.3 * channels + 0.3)
+    width = max(1.8 * (k + 1) + (1.0 if channels > 1 else 0.4), 6.0)
+    with canvas(path, width, tall * rows + 1.5, title, note) as figure:
         axes = figure.subplots(rows, k + 1, squeeze=False)
         for row, (method, found) in enumerate(matches.items()):
             last = row == rows - 1
             left = axes[row, 0]  # the query again in every line, to compare with
-            _trace(left, query["signal"], rate, INK, last)
+            _trace(left, query["signal"], rate, INK, last, named=True)
             left.set_ylabel(method, fontsize=11, fontweight="bold")
             if row == 0:
-                left.set_title(f"query: {_name(query)}\n{query['shown']}", fontsize=9)
+                left.set_title(f"query\n{_name(query)}\n{query['shown']}", fontsize=9)
             for spare in axes[row, len(found) + 1 :]:
                 spare.remove()
             for axis, match in zip(axes[row, 1:], found, strict=False):
-                right = str(match["record"]) == str(query["record"])
-                colour = COLOURS[0] if right else COLOURS[1]
+                hit = str(match[right]) == str(query[right])
+                colour = COLOURS[0] if hit else COLOURS[1]
                 _trace(axis, match["signal"], rate, colour, last)
-                words = f"{'✓' if right else '✗'} {_name(match)}: {match['similarity']:.2f}"
+                words = f"{'✓' if hit else '✗'} {match['similarity']:.2f}\n{_name(match)}"
                 axis.set_title(words, fontsize=9, color=colour)
                 for spine in axis.spines.values():
-                    spine.set(visible=True, color=colour, lw=1.4, ls="-" if right else (0, (4, 3)))
-        legend(
-            figure,
-            [
-                ("line", COLOURS[0], "✓ the query's record"),
-                ("dash", COLOURS[1], "✗ another record"),
-                ("", INK, "record, class: cosine similarity; best match on the left"),
-            ],
-        )
+                    spine.set(visible=True, color=colour, lw=1.4, ls="-" if hit else (0, (4, 3)))
+        what = {"record": "record", "label": "class"}[right]
+        kinds = [
+            ("line", COLOURS[0], f"✓ of the query's {what}"),
+            ("dash", COLOURS[1], f"✗ of another {what}"),
+            ("", INK, "number: cosine similarity, best on the left"),
+        ]
+        legend(figure, kinds)
+        fit_titles(figure, [axis for axis in axes.flat if axis.figure is not None])
 
 
 def embedding_maps(
@@ -124,16 +130,26 @@ def _name(window: Mapping[str, Any]) -> str:
     return f"{window['record']}, {window['label']}" if window.get("label") else window["record"]
 
 
-def _trace(axis: Any, signal: Any, rate: float, colour: str, last: bool) -> None:
-    """A recording's channels over time, without a scale: every window is standardised."""
+def _trace(
+    axis: Any, signal: Any, rate: float, colour: str, last: bool, named: bool = False
+) -> None:
+    """A recording's channels over time, the first on top, numbered at the left where `named`.
+
+    Without a scale: every window is standardised.
+    """
     channels = np.atleast_2d(np.asarray(signal, dtype=np.float64))
     n = channels.shape[1]
     time = [i / rate for i in range(n)]
-    looks = [colour] if len(channels) == 1 else [colour, "#777777", "#bbbbbb"]
-    for i, channel in enumerate(channels):
-        axis.plot(time, channel, color=looks[i % len(looks)], lw=1)
+    step = 1.05 * float(np.ptp(channels, axis=1).max()) or 1.0
+    middle = (channels.max(axis=1) + channels.min(axis=1)) / 2
+    places = -step * np.arange(len(channels))
+    for channel, place, half in zip(channels, places, middle, strict=True):
+        axis.plot(time, channel - half + place, color=colour, lw=1)
     axis.set(yticks=[], xlim=(0, n / rate))
-    axis.tick_params(labelbottom=last, labelsize=8)
+    if named and len(channels) > 1:
+        axis.set_yticks(places, [f"channel {k + 1}" for k in range(len(channels))], fontsize=7)
+        axis.tick_params(axis="y", length=0)
+    axis.tick_params(axis="x", labelbottom=last, labelsize=8)
     axis.grid(visible=False)
     axis.locator_params(axis="x", nbins=3)
     if last:
