@@ -74,3 +74,10 @@ def test_what_cannot_be_divided_is_refused() -> None:
         disentanglement(F, {"rate": FACTORS["rate"], "one": np.ones(N)})
     with pytest.raises(InputError, match="no empty block"):
         disentanglement(F, FACTORS, {"a": slice(0, 2), "b": []})
+
+
+def test_one_group_cannot_be_split() -> None:
+    rng = np.random.default_rng(0)
+    factors = {"a": rng.normal(size=40), "b": rng.integers(0, 3, 40)}
+    with pytest.raises(InputError, match="groups are all one"):
+        disentanglement(rng.normal(size=(40, 3)), factors, groups=np.zeros(40))

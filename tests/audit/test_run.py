@@ -155,6 +155,7 @@ def test_records_are_strangers_where_there_is_one_person() -> None:
         ({"signals": windows(people=1)}, "at least two"),
         ({"grid": np.zeros((2, 3))}, r"shape \(2, 3\), but phase_shift needs \(m, 1\)"),
         ({"grid": np.array([0.3])}, "max_shift"),
+        ({"grid": np.array([0.0])}, "every θ is the identity"),
         ({"transform": Chain(CROP, Gain())}, r"chain needs \(m, 2\)"),
         ({"classifier": True, "embed": lambda x: x[:, 0, :1]}, "two classes or more"),
         ({"classifier": True, "embed": lambda x: {"a": x[:, 0]}}, "one array of class scores"),

@@ -17,6 +17,7 @@ from torch import Tensor
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
 from triptych.audit.result import Result
 from triptych.audit.similarity import cosine, different_pairs, separation
+from triptych.audit.statistics import tail_of
 from triptych.errors import InputError
 from triptych.transforms import Transform
 
@@ -138,7 +139,7 @@ def curves(
     groups: Labels,
     *,
     pairs: int = 20_000,
-    resamples: int = 1000,
+    resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, ResponseCurve]:
     """Response curve of every block over one sweep, embedding each view once.
@@ -206,7 +207,8 @@ class _Tally:
         if len(self.means) != len(theta):
             raise InputError(f"{len(self.means)} transformed views came for {len(theta)} θ")
         means = np.stack(self.means, axis=1)
-        low, high = np.quantile(weights @ means, [0.025, 0.975], axis=0)
+        tail = tail_of(len(groups))
+        low, high = np.quantile(weights @ means, [tail, 1 - tail], axis=0)
         return ResponseCurve(
             theta=theta,
             distance=distance,
@@ -262,7 +264,7 @@ class HalfLife(Result):
     reached: float
 
 
-def half_life(curve: ResponseCurve, resamples: int = 1000, seed: int = 0) -> HalfLife:
+def half_life(curve: ResponseCurve, resamples: int = 2000, seed: int = 0) -> HalfLife:
     """Read the half-life of similarity from a response curve, in the transform's unit.
 
     Values of θ of equal distance (both signs) are averaged; at distance 0 similarity is 1; between
@@ -275,7 +277,8 @@ def half_life(curve: ResponseCurve, resamples: int = 1000, seed: int = 0) -> Hal
         by_distance = np.concatenate([np.ones((len(by_distance), 1)), by_distance], axis=1)
     weights = _group_draws(curve.sizes, resamples, seed)
     drawn = _crossing(where, weights @ by_distance, weights @ curve.group_between)
-    low, high = np.quantile(drawn, [0.025, 0.975], method="inverted_cdf")
+    tail = tail_of(len(curve.groups))
+    low, high = np.quantile(drawn, [tail, 1 - tail], method="inverted_cdf")
     everyone = curve.sizes[None] / curve.sizes.sum()
     value = float(_crossing(where, everyone @ by_distance, np.array([curve.between]))[0])
     reached = float(np.isfinite(drawn).mean())

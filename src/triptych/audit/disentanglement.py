@@ -120,6 +120,8 @@ class _Data:
                 raise InputError(f"the factor {name} has one value only: nothing is to be known")
             values.append(one)
         whose = as_labels(cast(Labels, np.arange(n) if groups is None else groups), n, "groups")
+        if len(np.unique(whose)) < 2:
+            raise InputError("groups are all one: half of them are fitted on, so give two or more")
         centre, spread = centre_and_spread(rows)
         return cls((rows - centre) / spread, parts, values, ~next(folds(whose, 2, seed)))
 

@@ -99,6 +99,7 @@ def audit(
     else:
         raise InputError("signals without records need groups: the person of every window")
     transform, steps = swept(transform, grid)
+    _moving(transform, steps)
     done = 0
 
     def named(batch: Tensor) -> Mapping[str, Rows]:
@@ -216,9 +217,7 @@ def audit_views(
     Raises InputError where the θ do not fit the transform, or all are the identity.
     """
     transform, steps = swept(transform, views.theta)
-    apart = np.flatnonzero(distances(transform, steps).numpy() > 0)
-    if not len(apart):
-        raise InputError("every θ is the identity, so there is nothing to audit")
+    apart = _moving(transform, steps)
     whose = Whose(views.groups, views.of, views.record, views.start)
     reference = _named(views.original, classifier)
     held = (_named(one, classifier) for one in views.transformed)
@@ -240,6 +239,14 @@ def audit_views(
         subject=subject,
         data=data,
     )
+
+
+def _moving(transform: Transform, steps: Tensor) -> NDArray[np.int64]:
+    """Which θ are not the identity."""
+    apart = np.flatnonzero(distances(transform, steps).numpy() > 0)
+    if not len(apart):
+        raise InputError("every θ is the identity, so there is nothing to audit")
+    return apart
 
 
 def _named(z: Rows | Mapping[str, Rows], classifier: bool) -> Mapping[str, Rows]:

@@ -109,7 +109,7 @@ def bootstrap_interval(
     Seeds (or folds) and subjects are drawn with replacement, independently of each other, and every
     drawn figure counts as often as its seed times its subject was drawn. With one seed only
     subjects are drawn, with one subject only seeds, and where every subject was tested in one fold
-    only (as in cross-validation) only subjects. Percentiles are those of `_tail`.
+    only (as in cross-validation) only subjects. Percentiles are those of `tail_of`.
 
     Parameters
     ----------
@@ -140,13 +140,13 @@ def bootstrap_interval(
     if seeds * subjects == 1:
         return Interval(mean, np.nan, np.nan, seeds, subjects)
     rng = np.random.default_rng(seed)
-    resamples = resamples or _enough(subjects)
+    resamples = resamples or draws_for(subjects)
     nested = seeds > 1 and int(np.isfinite(used).sum()) == subjects
     a = np.ones((resamples, seeds)) if nested else _draws(seeds, resamples, rng)
     b = _draws(subjects, resamples, rng)
     total = np.einsum("rs,sj,rj->r", a, weight, b, optimize=True)
     drawn = np.einsum("rs,sj,rj->r", a, product, b, optimize=True)[total > 0] / total[total > 0]
-    tail = _tail(subjects if subjects > 1 else seeds)
+    tail = tail_of(subjects if subjects > 1 else seeds)
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Interval(mean, float(low), float(high), seeds, subjects)
 
@@ -188,9 +188,9 @@ def paired_difference(
     n = len(gap)
     if n < 2:
         raise InputError(f"{n} subject(s): a paired comparison needs at least two")
-    drawn = _draws(n, resamples or _enough(n), np.random.default_rng(seed)) @ gap / n
+    drawn = _draws(n, resamples or draws_for(n), np.random.default_rng(seed)) @ gap / n
     mean = float(gap.mean())
-    tail = _tail(n)
+    tail = tail_of(n)
     low, high = (float(edge) for edge in np.quantile(drawn, [tail, 1 - tail]))
     shown = n >= FEWEST_PAIRS and (low > 0 or high < 0)
     if shown:
@@ -214,11 +214,12 @@ def _table(values: ArrayLike, name: str) -> Floats:
     return table
 
 
-def _enough(n: int) -> int:
+def draws_for(n: int) -> int:
+    """How many draws of n figures are enough for the ends of an interval."""
     return RESAMPLES if n > FEW else RESAMPLES_OF_FEW
 
 
-def _tail(n: int) -> float:
+def tail_of(n: int) -> float:
     """Which percentile of the drawn means of n figures ends a 95 % interval.
 
     2.5 % would be too near: drawn means spread as if the figures were the population (by √(n − 1)
