@@ -54,6 +54,10 @@ def test_samples_without_a_label_are_no_class() -> None:
     labels[:2] = "sit"
     for each in dimensions(latents(), {"class": labels}):
         assert each.value != ""
+        assert np.isfinite(each.score)
+    few = np.where(np.arange(60) < 2, CLASS, "")  # opened often, but by two that are labelled
+    few[2:4] = np.where(CLASS[:2] == "sit", "walk", "sit")
+    assert dimensions(latents(), {"class": few}) == []
     with pytest.raises(InputError, match="nothing to say"):
         dimensions(latents(), {"class": np.where(CLASS == "sit", "", "walk")})
 

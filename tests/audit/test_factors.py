@@ -121,6 +121,11 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
         "block turn declares to carry rotation, but nothing of it can be read there (0.00): it was "
         "not learned"
     ]
+    unsure = GlassBox((known("rotation", "turn", "equivariant", 0.3, 0.06),), {}, {}, {}, {})
+    assert broken(unsure) == [
+        "block turn declares to carry rotation: 0.30 of it can be read, but as much is reached by "
+        "chance (p 0.06); give more windows"
+    ]
     assert broken(None) == []
     text = knowledge(box)[0].to_markdown()
     assert "| leakage | 0.200 | – |" in text

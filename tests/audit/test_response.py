@@ -103,7 +103,7 @@ def test_rows_name_the_axis_in_a_stable_order() -> None:
             [[1.0, -1.0, 1.0], [-1.0, 1.0, 1.0]],
             ["1 axes (1, −1, 1)", "1 axes (−1, 1, 1)"],
         ),
-        (NoiseSNR(), [[20.0, 3.0], [20.0, 4.0]], [f"0.1 noise/signal (20, {k})" for k in (3, 4)]),
+        (NoiseSNR(), [[20.0, 3.0], [20.0, 4.0]], [f"0.1 noise/signal (draw {k})" for k in (1, 2)]),
         (
             Chain(Rotation(), Gain()),
             grid_from(Chain(Rotation(), Gain()), [[0, 90, 180], [3]]),

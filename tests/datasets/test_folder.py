@@ -138,6 +138,12 @@ def test_a_wfdb_record_of_several_segments(tmp_path: Path) -> None:
     np.testing.assert_array_equal(both.signal, np.concatenate(parts, axis=1))
 
 
+def test_segments_in_another_folder_are_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "whole.hea").write_text("whole/1 2 360 10\nsub/s1 10\n")
+    with pytest.raises(InputError, match="cannot be read as a WFDB record"):
+        folder.load(tmp_path)
+
+
 def test_the_segments_of_a_record_are_not_read_a_second_time(tmp_path: Path) -> None:
     for name in ("1", "2"):
         write_record(tmp_path, name, n=1200)
@@ -443,6 +449,8 @@ def test_titles_and_words_are_read_without_spaces_and_capitals(tmp_path: Path) -
     (tmp_path / "recordings.csv").write_text("File, Person ,site\n a.csv, bob , A \n\n")
     first = folder.load(tmp_path).recordings[0]
     assert (first.person, first.attributes) == ("bob", {"site": "A"})
+    (tmp_path / "recordings.csv").write_text("")
+    assert folder.load(tmp_path).recordings[0].person == "ann"
 
 
 @pytest.mark.parametrize(
@@ -476,6 +484,10 @@ def test_a_clock_that_starts_again_begins_a_recording(tmp_path: Path) -> None:
         read = folder.load(tmp_path)
         assert read.names == ("a.0", "a.1")
         assert [each.signal.shape for each in read.recordings] == [(1, 200)] * 2
+    for second in (np.arange(60) / 20, np.arange(60) / 20 + 0.02):  # a short one after a long one
+        stamped(tmp_path / "a.csv", np.concatenate([np.arange(9000) / 20, second]))
+        shapes = [each.signal.shape for each in folder.load(tmp_path).recordings]
+        assert shapes == [(1, 9000), (1, 60)]
     late = np.concatenate([session[:100], session[125:150], session[100:125], session[150:]])
     stamped(tmp_path / "a.csv", late)  # out of order only: sorted, not cut
     assert folder.load(tmp_path).names == ("a",)
@@ -490,6 +502,14 @@ def test_times_that_do_not_place_samples_are_refused(tmp_path: Path, rate: float
     stamped(tmp_path / "a.csv", packets)
     with pytest.raises(InputError, match="in bursts, 10000 samples a second within them and 102"):
         folder.load(tmp_path, rate=rate)
+
+
+def test_pauses_of_a_device_are_told_from_bursts_by_its_rate(tmp_path: Path) -> None:
+    seconds = np.arange(80) / 10  # eight seconds of every minute, at 10 Hz
+    stamped(tmp_path / "a.csv", np.concatenate([seconds + 60 * k for k in range(6)]))
+    with pytest.raises(InputError, match="if a device paused between them, pass rate 10"):
+        folder.load(tmp_path)
+    assert len(folder.load(tmp_path, rate=10).recordings) == 6
 
 
 def test_pauses_are_no_bursts(tmp_path: Path) -> None:
@@ -545,6 +565,14 @@ def test_check_says_what_is_there_and_what_is_odd(tmp_path: Path) -> None:
     assert "Ann and ann are taken for different people" in text
     assert "2 is 9.8 times as strong as the others are in the middle" in text
     assert "recordings.csv has attributes of the recordings: age" in text
+
+
+def test_check_takes_what_files_do_not_say(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", noise(2, 300))
+    assert not folder.check(tmp_path).ok
+    assert "0.0017 hours at 50 Hz of 0, 1" in str(folder.check(tmp_path, rate=50))
+    (report,) = datasets.check(tmp_path, rate=50)
+    assert report.ok
 
 
 def test_check_counts_files_that_are_sound(tmp_path: Path) -> None:

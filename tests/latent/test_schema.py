@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -185,6 +186,11 @@ def test_what_is_no_schema_is_one_sentence(make: object, message: str) -> None:
     assert callable(make)
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_a_size_of_numpy_is_a_size() -> None:
+    schema = LatentSchema(Block("a", np.int64(8)))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(schema.to_dict())) == {"blocks": [{"name": "a", "size": 8}]}
 
 
 def test_a_relation_that_a_recipe_leaves_empty_is_none() -> None:

@@ -33,6 +33,7 @@ from triptych.networks import (
     ResNetEncoder,
     Standardize,
     encoder,
+    front_end,
 )
 
 SCHEMA = LatentSchema(Block("shape", 5, invariant_to=("gain", "phase_shift")), Block("detail", 3))
@@ -412,3 +413,21 @@ def test_two_encoders_are_rebuilt(tmp_path: Path) -> None:
 def test_a_training_that_has_not_ended_is_told_from_what_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.ckpt").write_bytes(b"")
     refused(tmp_path, "the training in .* has not ended, .* again with --resume")
+
+
+def test_a_guarantee_that_is_void_is_not_loaded(tmp_path: Path) -> None:
+    before = front_end("invariants_beside")
+    channels, length = before.shape(3, 60)
+    schema = LatentSchema(
+        Block("a", 4, invariant_to="rotation"), Block("o", 3, equivariant_to="rotation")
+    )
+    for raw in (54, 3):
+        trunk = encoder(
+            "guaranteed", channels=channels, length=length, raw=raw, widths=(8, 8), kernels=(5, 3),
+            strides=(2, 2),
+        )  # fmt: skip
+        made = torch.nn.Sequential(before, BlockHeads(trunk, schema))
+        folder = tmp_path / str(raw)
+        Model(Preprocessing(20.0, ("x", "y", "z"), 60), made, schema).save(folder)
+    assert Model.load(tmp_path / "54").schema == schema
+    refused(tmp_path / "3", "all but 3 channels for invariant ones, but 54 are not")

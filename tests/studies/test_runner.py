@@ -15,15 +15,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.studies.fake import PEOPLE, Fake, FakeData
 
 from triptych import studies
+from triptych.audit.statistics import bootstrap_interval
 from triptych.errors import InputError
 from triptych.studies import cache as cache_module
 from triptych.studies import fingerprint, runner
 from triptych.studies.base import Cell, Options
 from triptych.studies.cache import Cache
+from triptych.studies.results import summary_of
 from triptych.studies.wording import direction
 from triptych.studies.work import work_in_parallel
 
@@ -487,3 +490,22 @@ def test_file_names_hold_no_strange_signs(tmp_path: Path) -> None:
 def test_an_unknown_study_is_refused() -> None:
     with pytest.raises(InputError, match="no study 'ecg-fase': choose from ecg-phase"):
         studies.study("ecg-fase")
+
+
+def test_folds_of_one_seed_are_one_table_of_people() -> None:
+    def row(seed: int, fold: int, people: dict[str, float]) -> dict[str, Any]:
+        mean = float(np.mean([*people.values()]))
+        held = {name: {"n": 10, "metrics": {"cosine": v}} for name, v in people.items()}
+        names = {"method": "a", "dataset": "d", "split": "subject", "seed": seed, "fold": fold}
+        return {**names, "metrics": {"cosine": mean}, "subjects": held}
+
+    values = np.random.default_rng(0).normal(size=12)
+    names = [f"p{k}" for k in range(12)]
+    people = dict(zip(names, values.tolist(), strict=True))
+    folds = [dict(list(people.items())[k : k + 3]) for k in range(0, 12, 3)]
+    alone = bootstrap_interval(np.array([people[name] for name in sorted(names)]))
+    for seeds in (1, 2):  # the same figures twice are no more to draw from
+        rows = [row(seed, k, each) for seed in range(seeds) for k, each in enumerate(folds)]
+        found = summary_of(rows)["metrics"]["cosine"]
+        assert found["low"] == pytest.approx(alone.low, abs=0.05)
+        assert found["high"] == pytest.approx(alone.high, abs=0.05)

@@ -323,3 +323,5 @@ class Sign:
 
 def test_a_transform_of_ones_own_is_described_by_its_fields() -> None:
     assert to_dict(Sign(2)) == {"name": "sign", "axis": 2}  # type: ignore[arg-type]
+    chain = Chain(Sign(2), Gain())  # type: ignore[arg-type]
+    assert to_dict(chain)["parts"][0] == {"name": "sign", "axis": 2}

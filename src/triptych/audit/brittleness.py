@@ -17,7 +17,7 @@ from torch import Tensor
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
 from triptych.audit.result import Result
 from triptych.audit.similarity import cosine, different_pairs, separation
-from triptych.audit.statistics import tail_of
+from triptych.audit.statistics import draws_for, tail_of
 from triptych.errors import InputError
 from triptych.transforms import Transform
 
@@ -139,7 +139,7 @@ def curves(
     groups: Labels,
     *,
     pairs: int = 20_000,
-    resamples: int = 2000,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> dict[str, ResponseCurve]:
     """Response curve of every block over one sweep, embedding each view once.
@@ -169,7 +169,8 @@ def curves(
             tally.add(as_array(view[name], f"transformed {name}"))
     distance = distances(transform, grid).cpu().numpy().astype(np.float64)
     theta = grid[:, 0].cpu().numpy().astype(np.float64) if grid.shape[1] == 1 else distance
-    weights = _group_draws(np.bincount(group), resamples, seed)
+    sizes = np.bincount(group)
+    weights = _group_draws(sizes, resamples or draws_for(len(sizes)), seed)
     return {
         name: tally.curve(theta, distance, tuple(map(str, names)), weights)
         for name, tally in tallies.items()
@@ -264,7 +265,7 @@ class HalfLife(Result):
     reached: float
 
 
-def half_life(curve: ResponseCurve, resamples: int = 2000, seed: int = 0) -> HalfLife:
+def half_life(curve: ResponseCurve, resamples: int | None = None, seed: int = 0) -> HalfLife:
     """Read the half-life of similarity from a response curve, in the transform's unit.
 
     Values of θ of equal distance (both signs) are averaged; at distance 0 similarity is 1; between
@@ -275,7 +276,7 @@ def half_life(curve: ResponseCurve, resamples: int = 2000, seed: int = 0) -> Hal
     if where[0] > 0:
         where = np.concatenate([[0.0], where])
         by_distance = np.concatenate([np.ones((len(by_distance), 1)), by_distance], axis=1)
-    weights = _group_draws(curve.sizes, resamples, seed)
+    weights = _group_draws(curve.sizes, resamples or draws_for(len(curve.sizes)), seed)
     drawn = _crossing(where, weights @ by_distance, weights @ curve.group_between)
     tail = tail_of(len(curve.groups))
     low, high = np.quantile(drawn, [tail, 1 - tail], method="inverted_cdf")

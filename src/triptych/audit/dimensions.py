@@ -76,7 +76,9 @@ def dimensions(
         found = consistency(rows[known], values[known])
         k, best = len(found.classes), found.shares.argmax(axis=1)
         share = found.shares.max(axis=1)
-        spoken.append((name, np.array(found.classes)[best], share, (share - 1 / k) / (1 - 1 / k)))
+        seldom = (rows[known] > 0).sum(axis=0) < FEWEST
+        score = np.where(seldom, -np.inf, (share - 1 / k) / (1 - 1 / k))
+        spoken.append((name, np.array(found.classes)[best], share, score))
     for name, view in (views or {}).items():
         both = np.stack([rows, as_array(view, name)])
         share = both.var(axis=0).mean(axis=0) / both.var(axis=(0, 1)).clip(1e-300)
@@ -88,7 +90,7 @@ def dimensions(
     scores = np.stack([each[3] for each in spoken])
     order = np.argsort(-scores.max(axis=0), kind="stable")
     said: list[Dimension] = []
-    for d in (int(d) for d in order if opened[d] >= FEWEST):
+    for d in (int(d) for d in order if opened[d] >= FEWEST and scores[:, d].max() > -np.inf):
         name, value, share, score = spoken[int(scores[:, d].argmax())]
         rising = tuple(np.argsort(-rows[:, d], kind="stable")[:TOP].tolist())
         much = float(opened[d] / len(rows))

@@ -23,6 +23,7 @@ from triptych.transforms import Chain, Rotation, Transform
 from triptych.transforms.seeded import Seeded
 
 MOST = 20  # classes in a table of dimensions
+LEAST = 0.01  # score of a block that knows anything
 LEAK = 0.1  # of θ in an invariant block: less is said, but not held against it
 CARRYING = ("variant", "equivariant")
 ROWS = 600
@@ -107,7 +108,7 @@ def words_of(box: GlassBox, block: str) -> str:
     lacking = [
         f"does not carry {c.factor.replace('_', ' ')}, which it declares: {max(0.0, c.score):.2f}"
         for c in cells
-        if c.relation in CARRYING and c not in sure
+        if c.relation in CARRYING and c.score < LEAST
     ]
     leaks = [
         f"{c.factor.replace('_', ' ')} {'leaks in: ' if c in sure else 'does not leak in: '}"
@@ -123,10 +124,15 @@ def broken(box: GlassBox | None) -> list[str]:
     said: list[str] = []
     for cell in box.cells if box is not None else ():
         name, score = cell.factor.replace("_", " "), max(0.0, cell.score)
-        if cell.relation in CARRYING and not _sure(cell):
+        if cell.relation in CARRYING and cell.score < LEAST:
             said.append(
                 f"block {cell.block} declares to carry {name}, but nothing of it can be read there "
                 f"({score:.2f}): it was not learned"
+            )
+        elif cell.relation in CARRYING and not _sure(cell):
+            said.append(
+                f"block {cell.block} declares to carry {name}: {score:.2f} of it can be read, but "
+                f"as much is reached by chance (p {cell.p:.2g}); give more windows"
             )
         elif cell.relation == "invariant" and _sure(cell) and score >= LEAK:
             said.append(
@@ -137,7 +143,7 @@ def broken(box: GlassBox | None) -> list[str]:
 
 
 def _sure(cell: Known) -> bool:
-    return cell.p < 0.05 and cell.score >= 0.01
+    return cell.p < 0.05 and cell.score >= LEAST
 
 
 def knowledge(box: GlassBox | None) -> list[Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,6 +32,9 @@ def as_array(values: Rows, name: str, dims: int = 2) -> NDArray[np.floating[Any]
         array = np.asarray(held.float().cpu() if held.dtype.itemsize < 4 else held.cpu())
     else:
         array = np.asarray(values)
+    if array.dtype.kind == "O":  # as pandas gives columns
+        with suppress(TypeError, ValueError):
+            array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name} holds {array.dtype} values, expected real numbers")
     if array.dtype.name not in ("float32", "float64"):

@@ -15,7 +15,7 @@ from triptych.audit.result import Result
 from triptych.errors import InputError
 
 # Of few figures the ends lie far out: at 0.24 % of the draws with six.
-RESAMPLES, FEW, RESAMPLES_OF_FEW = 5_000, 10, 50_000
+FEW, MANY = 10, 1_000
 # With five pairs even five equal signs have a two-sided chance of 1/16 under no difference.
 FEWEST_PAIRS = 6
 
@@ -108,8 +108,8 @@ def bootstrap_interval(
 
     Seeds (or folds) and subjects are drawn with replacement, independently of each other, and every
     drawn figure counts as often as its seed times its subject was drawn. With one seed only
-    subjects are drawn, with one subject only seeds, and where every subject was tested in one fold
-    only (as in cross-validation) only subjects. Percentiles are those of `tail_of`.
+    subjects are drawn, with one subject only seeds. Folds that tested different people belong into
+    one row: they are not crossed with people. Percentiles are those of `tail_of`.
 
     Parameters
     ----------
@@ -141,9 +141,7 @@ def bootstrap_interval(
         return Interval(mean, np.nan, np.nan, seeds, subjects)
     rng = np.random.default_rng(seed)
     resamples = resamples or draws_for(subjects)
-    nested = seeds > 1 and int(np.isfinite(used).sum()) == subjects
-    a = np.ones((resamples, seeds)) if nested else _draws(seeds, resamples, rng)
-    b = _draws(subjects, resamples, rng)
+    a, b = _draws(seeds, resamples, rng), _draws(subjects, resamples, rng)
     total = np.einsum("rs,sj,rj->r", a, weight, b, optimize=True)
     drawn = np.einsum("rs,sj,rj->r", a, product, b, optimize=True)[total > 0] / total[total > 0]
     tail = tail_of(subjects if subjects > 1 else seeds)
@@ -216,7 +214,7 @@ def _table(values: ArrayLike, name: str) -> Floats:
 
 def draws_for(n: int) -> int:
     """How many draws of n figures are enough for the ends of an interval."""
-    return RESAMPLES if n > FEW else RESAMPLES_OF_FEW
+    return 50_000 if n <= FEW else 5_000 if n <= MANY else 1_000
 
 
 def tail_of(n: int) -> float:

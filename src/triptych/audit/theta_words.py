@@ -16,6 +16,7 @@ from triptych.audit.audit_result import AuditResult, shown
 from triptych.audit.brittleness import equal_distances
 from triptych.errors import InputError
 from triptych.transforms import Rotation, TimeScale, Transform
+from triptych.transforms.seeded import Seeded
 
 _NAMES = ("x", "y", "z", "−x", "−y", "−z")
 _FEW = 4  # numbers of a θ that are written out to tell it from others of its distance
@@ -36,14 +37,13 @@ class Theta:
 def thetas(result: AuditResult) -> list[Theta]:
     """Every θ of an audit's grid in words; of a chain what each of its parts does."""
     grid, settings = np.asarray(result.grid, np.float64), result.transform
-    if "parts" in settings:
-        found = _of_chain(grid, settings["parts"])
-    else:
-        found = _of_one(grid, _made(settings))
+    chained = "parts" in settings
+    made = None if chained else _made(settings)
+    found = _of_chain(grid, settings["parts"]) if chained else _of_one(grid, made)
     if found is None:  # a transform of one's own: its distances, with their sign where they have it
         at = result.curve.theta if grid.shape[1] == 1 else result.curve.distance
         found = [Theta(_signed(value, result.unit)) for value in at.tolist()]
-    return _told_apart(found, grid)
+    return _told_apart(found, grid, drawn=isinstance(made, Seeded))
 
 
 def in_order(result: AuditResult, words: Sequence[Theta]) -> list[int]:
@@ -126,7 +126,7 @@ def _turn(quaternion: NDArray[np.float64]) -> Theta:
     return Theta(shown(angle, Rotation.unit), f"about {name}", rank)
 
 
-def _told_apart(found: list[Theta], grid: NDArray[np.float64]) -> list[Theta]:
+def _told_apart(found: list[Theta], grid: NDArray[np.float64], *, drawn: bool) -> list[Theta]:
     """The same, those of the same words with their numbers behind, or counted if these are many."""
     count, met = Counter(map(str, found)), Counter[str]()
     apart: list[Theta] = []
@@ -135,7 +135,7 @@ def _told_apart(found: list[Theta], grid: NDArray[np.float64]) -> list[Theta]:
         met[words] += 1
         if count[words] > 1 and not theta.direction:
             numbers = ", ".join(_signed(value, "") for value in row)
-            which = f"({numbers})" if len(row) <= _FEW else f"(draw {met[words]})"
+            which = f"({numbers})" if len(row) <= _FEW and not drawn else f"(draw {met[words]})"
             theta = Theta(theta.size, which, len(_NAMES) + met[words])
         apart.append(theta)
     return apart

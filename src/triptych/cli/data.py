@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from triptych.cli.options import Channels, LabelColumn, PersonColumn, Rate, own_options
 from triptych.cli.show import progress, say, show_rows
 
 
@@ -54,11 +55,16 @@ def fetch(
 
 def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with data.")],
+    rate: Rate = None,
+    channels: Channels = None,
+    label_column: LabelColumn = None,
+    person_column: PersonColumn = None,
 ) -> None:
     """Check that the data in a folder are complete and sound; exit code 1 if they are not."""
     from triptych import datasets
 
-    reports = datasets.check(folder)
+    given = own_options(rate, channels, label_column, person_column)
+    reports = datasets.check(folder, **given)
     for report in reports:
         say(str(report))
     if not all(report.ok for report in reports):

@@ -130,11 +130,11 @@ def fetch(name: str, target: str | Path | None = None, progress: Progress | None
     return folder
 
 
-def check(directory: str | Path, name: str | None = None) -> tuple[Report, ...]:
+def check(directory: str | Path, name: str | None = None, **options: Any) -> tuple[Report, ...]:
     """Verify the data sets in a folder (one's own folder or a root): one report for each.
 
     Without `name`, data sets are recognised by their files; a folder with none of the known
-    ones is checked as a folder of own recordings.
+    ones is checked as a folder of own recordings, read with `options` as `folder.load` takes them.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def check(directory: str | Path, name: str | None = None) -> tuple[Report, ...]:
             continue
         for place in (folder,) if given else (folder / each, folder):
             if place.is_dir() and (name or getattr(module, "present", _always)(place)):
-                reports.append(module.check(place))
+                reports.append(module.check(place, **options) if given else module.check(place))
                 break
     if not reports:
         known = ", ".join(each for each, entry in _TABLE.items() if entry.files == "located")

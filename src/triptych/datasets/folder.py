@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from triptych.datasets import download
 from triptych.datasets.folder_arrays import read_npy, read_npz, read_wfdb, segments_of
@@ -62,10 +63,7 @@ def load(
         units that differ between files.
     """
     source = Path(path).expanduser()
-    if isinstance(signal_columns, str):
-        signal_columns = [signal_columns]
-    wanted = tuple(signal_columns) if signal_columns else None
-    columns = Columns(label_column, person_column, wanted)
+    columns = _columns(rate, label_column, person_column, signal_columns)
     files, notes = _files(source)
     root = source if source.is_dir() else source.parent
     manifest = read_manifest(source, root, files)
@@ -114,6 +112,16 @@ def load(
     )
 
 
+def _columns(
+    rate: float | None = None,
+    label_column: str | None = None,
+    person_column: str | None = None,
+    signal_columns: str | Sequence[str] | None = None,
+) -> Columns:
+    chosen = (signal_columns,) if isinstance(signal_columns, str) else signal_columns
+    return Columns(label_column, person_column, tuple(chosen) if chosen else None)
+
+
 def _long(file: Path, pieces: list[Piece]) -> tuple[list[Piece], int]:
     """Without a table's shortest stretches, and how many these are."""
     if len(pieces) == 1 or file.suffix.lower() not in (".csv", ".parquet"):
@@ -122,20 +130,23 @@ def _long(file: Path, pieces: list[Piece]) -> tuple[list[Piece], int]:
     return long, len(pieces) - len(long)
 
 
-def check(path: Path) -> download.Report:
-    """Try to read every file of a folder on its own; those that cannot be are listed."""
-    files, _ = _files(path)
+def check(path: Path, **options: Any) -> download.Report:
+    """Try to read every file of a folder on its own, then all of them as `load` does.
+
+    `options` are those of `load`. Files that cannot be read are listed.
+    """
+    files, others = _files(path)
     unreadable: list[str] = []
     for file in files:
         try:
-            _READERS[file.suffix.lower()](file, Columns())
+            _READERS[file.suffix.lower()](file, _columns(**options))
         except InputError as error:
             unreadable.append(str(error))
     faults: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes = tuple(others)
     if not unreadable:
         try:
-            read = load(path)
+            read = load(path, **options)
             notes = (inventory(read.recordings), *read.notes)
         except InputError as error:
             faults = (str(error),)

@@ -89,11 +89,14 @@ def read_wfdb(path: Path) -> list[Piece]:
 
 def segments_of(header: Path) -> list[Path]:
     """Headers of the segments that a WFDB record is put together from; none for an ordinary one."""
-    text = header.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = header.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # said when the record itself is read
+        return []
     lines = [each.split() for each in text.splitlines() if each.strip() and each[0] != "#"]
     if not lines or "/" not in lines[0][0]:
         return []
-    return [header.with_name(f"{line[0]}.hea") for line in lines[1:] if line[0] != "~"]
+    return [header.parent / f"{line[0]}.hea" for line in lines[1:] if line[0] != "~"]
 
 
 def _require_whole(path: Path, header: Any) -> None:

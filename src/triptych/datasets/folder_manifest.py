@@ -32,6 +32,8 @@ def read_manifest(source: Path, root: Path, files: list[Path]) -> dict[Path, Sai
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{place} cannot be read as a table ({reason(error)})") from error
     names = [_title(each) for each in titles]
+    if not any(names):
+        return {}
     if "file" not in names:
         raise InputError(
             f"{place} has no column 'file'; expected file and any of rate, label, person"

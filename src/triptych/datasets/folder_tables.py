@@ -154,7 +154,8 @@ def _words(path: Path, frame: Any, name: str | None) -> np.ndarray[Any, np.dtype
 def _only_rate(path: Path, rates: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     if not (rates == rates[0]).all():
         raise InputError(
-            f"column 'rate' of {path} is empty or changes within the file; expected one rate"
+            f"column 'rate' of {path} is empty or changes within the file; expected one rate in "
+            "Hz; if it is a channel, name it in signal_columns"
         )
     return float(rates[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any, Literal, cast
 
 from torch import nn
@@ -75,10 +76,11 @@ class Block:
             )
         if hasattr(_MODULES, name):
             raise InputError(f"block name {name!r} is a word of PyTorch's modules; choose another")
-        if not isinstance(cast(object, self.size), int) or self.size < 1:
+        if not isinstance(cast(object, self.size), Integral) or self.size < 1:
             raise InputError(
                 f"block {self.name!r} has size {self.size}, expected a whole number of at least 1"
             )
+        object.__setattr__(self, "size", int(self.size))  # NumPy's are no plain data
         if self.role not in (None, "common", "salient"):
             raise InputError(
                 f"block {self.name!r} has role {self.role!r}, expected 'common' or 'salient' "

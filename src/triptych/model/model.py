@@ -231,6 +231,7 @@ class Model(nn.Module):
             schema = LatentSchema.from_dict(content["schema"])
             if encoder is None:
                 encoder = saved.build(content["encoder"], schema, "encoder")
+            saved.require_guarantee(encoder, len(content["preprocessing"]["channels"]))
             if decoder is None and content["decoder"] is not None:
                 decoder = saved.build(content["decoder"], schema, "decoder")
             return cls(

@@ -13,7 +13,9 @@ from torch import nn
 from triptych.errors import InputError
 from triptych.files import read_json, write_json
 from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
+from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.networks.registry import make, name_of
+from triptych.networks.second_order import InvariantsBeside
 from triptych.networks.weights import Weights, save_weights
 
 FORMAT, VERSION = "triptych-model", 1
@@ -152,6 +154,20 @@ def _description(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or cast(dict[str, Any], content).get("format") != FORMAT:
         raise InputError(f"{path / DESCRIPTION} is not the description of a triptych model")
     return cast(dict[str, Any], content)
+
+
+def require_guarantee(encoder: nn.Module, channels: int) -> None:
+    """Refuse an encoder that takes raw channels for exact ones, as an early default did."""
+    for front_end in encoder.modules():
+        for trunk in encoder.modules():
+            if isinstance(front_end, InvariantsBeside) and isinstance(trunk, GuaranteedEncoder):
+                raw = front_end.raw_channels(channels)
+                if trunk.settings["raw"] != raw:
+                    raise InputError(
+                        f"{DESCRIPTION} takes all but {trunk.settings['raw']} channels for "
+                        f"invariant ones, but {raw} are not, so its guarantee is void; train the "
+                        "model again"
+                    )
 
 
 def _replaceable(target: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Protocol
 
 from torch import Generator, Tensor
@@ -33,7 +34,7 @@ def require_known(option: str, values: Iterable[object], allowed: Iterable[objec
 def require_sizes(option: str, values: Mapping[str, object]) -> None:
     """Refuse, with InputError, weights or limits that are not numbers of at least 0."""
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
             raise InputError(f"{option} has {name}={value!r}, expected a number of at least 0")
 
 

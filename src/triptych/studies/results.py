@@ -86,11 +86,11 @@ def _interval(rows: Sequence[Row], metric: str) -> dict[str, Any]:
     held = [row for row in rows if metric in row["metrics"]]
     figures = [float(row["metrics"][metric]) for row in held]
     mean = float(np.mean(figures))
-    table = stack_subjects([_per_subject(row, metric) for row in held])
+    people = [_per_subject(row, metric) for row in held]
+    table = stack_subjects(_joined(held, people))
     if np.isfinite(table).any():
-        counts = stack_subjects(
-            [{s: row["subjects"][s]["n"] for s in _per_subject(row, metric)} for row in held]
-        )
+        sizes = [{s: row["subjects"][s]["n"] for s in _per_subject(row, metric)} for row in held]
+        counts = stack_subjects(_joined(held, sizes))
         interval = bootstrap_interval(table, np.nan_to_num(counts))
     else:
         interval = bootstrap_interval(np.array(figures)[:, None])
@@ -103,6 +103,17 @@ def _interval(rows: Sequence[Row], metric: str) -> dict[str, Any]:
         "high": high if known else None,
         "n": len(held),
     }
+
+
+def _joined(
+    rows: Sequence[Row], figures: Sequence[Mapping[str, float]]
+) -> list[Mapping[str, float]]:
+    """Figures of people, a row a seed where its folds tested different people, else a row each."""
+    by_seed: dict[int, dict[str, float]] = {}
+    for row, own in zip(rows, figures, strict=True):
+        by_seed.setdefault(row["seed"], {}).update(own)
+    whole = sum(map(len, by_seed.values())) == sum(map(len, figures))
+    return [*by_seed.values()] if whole else list(figures)
 
 
 def compare(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from triptych.datasets.windows import Windows
+from triptych.errors import InputError
 from triptych.model import Model
 from triptych.training.batches import (
     Batches,
@@ -234,7 +235,15 @@ def _run(
     loaders = cast("list[Any]", [*batches, []])[:2]  # [] says: no validation, on purpose
     if settings.precision == "64-true":  # before a checkpoint's weights are copied into them
         module.double()
-    trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+    try:
+        trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+    except RuntimeError as error:
+        if checkpoint is None or "state_dict" not in str(error):
+            raise
+        raise InputError(
+            f"{checkpoint} holds weights of other shapes, as another version of triptych made "
+            "them; train anew in an empty folder"
+        ) from error
 
 
 def _save(model: Model, folder: Path) -> None:

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from triptych.errors import InputError
 from triptych.transforms.amplitude import BaselineWander, ChannelDropout, Gain, LeadSwap, NoiseSNR
-from triptych.transforms.base import Chain, Group, Transform, context_of
+from triptych.transforms.base import Chain, Group, Transform, context_of, described
 from triptych.transforms.images import ImageCrop, ImageTone
 from triptych.transforms.orientation import AxisMirror, Rotation
 from triptych.transforms.timing import PhaseShift, TimeScale
@@ -97,11 +96,7 @@ def to_dict(transform: Transform) -> dict[str, Any]:
 
     Of a transform of one's own without ``to_dict``: its name, and what a dataclass has as fields.
     """
-    own: Any = getattr(transform, "to_dict", None)
-    if own is not None:
-        return own()
-    fields = dataclasses.fields(transform) if dataclasses.is_dataclass(transform) else ()
-    return {"name": transform.name, **{each.name: getattr(transform, each.name) for each in fields}}
+    return described(transform)
 
 
 def from_dict(data: Mapping[str, Any]) -> Transform:

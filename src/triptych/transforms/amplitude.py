@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -287,6 +288,6 @@ def _within(
     name: str, setting: str, value: float, low: float, high: float, *, whole: bool = False
 ) -> None:
     fits = low <= value <= high and math.isfinite(value)
-    if not fits or (whole and not isinstance(value, int)):
+    if not fits or (whole and not isinstance(value, Integral)):
         kind = "a whole number" if whole else "a number"
         raise InputError(f"{name} got {setting}={value}, expected {kind} in {low:g} to {high:g}.")

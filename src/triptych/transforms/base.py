@@ -195,12 +195,20 @@ class Chain:
 
     def to_dict(self) -> dict[str, Any]:
         """Name and parts as plain data."""
-        parts = [cast(Any, part).to_dict() for part in self.parts]
-        return {"name": self.name, "parts": parts}
+        return {"name": self.name, "parts": [described(part) for part in self.parts]}
 
     def _pairs(self, a: Tensor, b: Tensor) -> list[tuple[Transform, tuple[Tensor, Tensor]]]:
         sides = zip(self.split(a), self.split(b), strict=True)
         return list(zip(self.parts, sides, strict=True))
+
+
+def described(transform: Transform) -> dict[str, Any]:
+    """Name and settings as plain data, also of a transform that does not describe itself."""
+    own: Any = getattr(transform, "to_dict", None)
+    if own is not None:
+        return own()
+    fields = dataclasses.fields(transform) if dataclasses.is_dataclass(transform) else ()
+    return {"name": transform.name, **{each.name: getattr(transform, each.name) for each in fields}}
 
 
 def context_of(transform: Transform) -> int:
