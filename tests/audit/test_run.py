@@ -434,3 +434,17 @@ def test_a_models_transform_is_its_own_at_its_rate() -> None:
     assert chain == Chain(PhaseShift(0.1, 100.0), Gain(3))
     with pytest.raises(InputError, match=r"write PART\.SETTING"):
         transform_for(model, "phase_shift,gain", {"max_gain": 3})
+
+
+def test_a_block_that_should_move_and_does_not_is_said() -> None:
+    def embed(x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"shape": x.abs().mean(dim=-1), "timing": raw(x), "turn": x[:, :, :1].flatten(1)}
+
+    own = windows()
+    still = Gain(max_gain=6.0)  # no cosine moves under it
+    relations = {"shape": "invariant", "timing": "variant", "turn": ""}
+    result = audit(embed, own, still, grid=np.array([6.0]), relations=relations)
+    (note,) = (each for each in result.notes if "does not move" in each)
+    assert note.startswith("block timing declares to be variant to gain, but does not move")
+    moved = audit(embed, own, CROP, grid=GRID, relations=relations)
+    assert not any("does not move" in each for each in moved.notes)

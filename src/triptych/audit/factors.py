@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from triptych.audit.brittleness import ResponseCurve
 from triptych.audit.glassbox import Factor, GlassBox, Known, glass_box
 from triptych.audit.similarity import separation
 from triptych.audit.sweep import around
@@ -26,6 +27,7 @@ MOST = 20  # classes in a table of dimensions
 LEAST = 0.01  # score of a block that knows anything
 LEAK = 0.1  # of θ in an invariant block: less is said, but not held against it
 CARRYING = ("variant", "equivariant")
+UNMOVED = 0.01  # of the way to a stranger's latents
 ROWS = 600
 """Windows of which θ is read: the probes are fitted 18 times a block and parameter."""
 
@@ -140,6 +142,19 @@ def broken(box: GlassBox | None) -> list[str]:
                 "be read there"
             )
     return said
+
+
+def unmoved(
+    curves: Mapping[str, ResponseCurve], relations: Mapping[str, str], transform: str
+) -> list[str]:
+    """Blocks that should carry a transform but stay where they are, a sentence each."""
+    return [
+        f"block {name} declares to be {relation} to {transform.replace('_', ' ')}, but does not "
+        f"move under it: cosine at least {curves[name].mean.min():.3f}"
+        for name, relation in relations.items()
+        if relation in CARRYING
+        and 1 - curves[name].mean.min() < UNMOVED * (1 - curves[name].between)
+    ]
 
 
 def _sure(cell: Known) -> bool:

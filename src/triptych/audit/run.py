@@ -20,7 +20,7 @@ from triptych.audit.brittleness import (
     half_life,
 )
 from triptych.audit.embeddings import Views
-from triptych.audit.factors import glass_box_of
+from triptych.audit.factors import glass_box_of, unmoved
 from triptych.audit.glassbox import GlassBox
 from triptych.audit.inputs import Labels, Rows, as_array
 from triptych.audit.pairs import ViewPair, Whose, example_of
@@ -66,7 +66,7 @@ def audit(
     Parameters
     ----------
     embed
-        Signals (n, c, t) → latents (n, d) or a mapping block → latents; no gradients needed.
+        Signals (n, c, t) → latents (n, d) or a mapping block → latents.
     signals
         Windows with at least the transform's context, or an array (n, c, t + 2·context).
     transform
@@ -279,6 +279,7 @@ def _result(
     **words: Any,
 ) -> AuditResult:
     halves = {name: half_life(curve) for name, curve in found.items()}
+    words["notes"] = (*words["notes"], *unmoved(found, words["relations"], transform.name))
     if headline == CLASSES and SCORES in found:
         renamed = {"cosine_mean": "consistency", "cosine_lowest": "consistency_lowest"}
         renamed["cosine_random"] = "consistency_random"
