@@ -15,15 +15,13 @@ from torch import Tensor
 
 from triptych import datasets
 from triptych.datasets import Dataset, Recording, Windows
+from triptych.datasets.folder_doubts import OTHER_UNIT
 from triptych.errors import InputError
 from triptych.model import Latents, Model, Preprocessing
 from triptych.transforms import Transform, context_of
 
 Progress = Callable[[int, int], None]
 """Told how many of how many pieces of work are done."""
-
-
-OTHER_UNIT = 5.0  # times as strong, or as weak
 
 
 @dataclass(frozen=True)
@@ -104,8 +102,7 @@ def _another_unit(model: Model, dataset: Dataset) -> tuple[str, ...]:
     known: Any = model.info.get("level")
     if not isinstance(known, float) or not known > 0:
         return ()
-    levels = [np.sqrt(np.mean(np.square(each.signal, dtype=float))) for each in dataset.recordings]
-    times = float(np.median(levels)) / known
+    times = float(np.median([each.level for each in dataset.recordings])) / known
     if OTHER_UNIT > times > 1 / OTHER_UNIT:
         return ()
     return (

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from triptych.datasets import download
 from triptych.datasets.folder_arrays import read_npy, read_npz, read_wfdb, segments_of
@@ -63,7 +62,7 @@ def load(
         units that differ between files.
     """
     source = Path(path).expanduser()
-    columns = _columns(rate, label_column, person_column, signal_columns)
+    columns = _columns(label_column, person_column, signal_columns)
     files, notes = _files(source)
     root = source if source.is_dir() else source.parent
     manifest = read_manifest(source, root, files)
@@ -113,13 +112,10 @@ def load(
 
 
 def _columns(
-    rate: float | None = None,
-    label_column: str | None = None,
-    person_column: str | None = None,
-    signal_columns: str | Sequence[str] | None = None,
+    label: str | None, person: str | None, signal_columns: str | Sequence[str] | None
 ) -> Columns:
     chosen = (signal_columns,) if isinstance(signal_columns, str) else signal_columns
-    return Columns(label_column, person_column, tuple(chosen) if chosen else None)
+    return Columns(label, person, tuple(chosen) if chosen else None)
 
 
 def _long(file: Path, pieces: list[Piece]) -> tuple[list[Piece], int]:
@@ -130,23 +126,30 @@ def _long(file: Path, pieces: list[Piece]) -> tuple[list[Piece], int]:
     return long, len(pieces) - len(long)
 
 
-def check(path: Path, **options: Any) -> download.Report:
+def check(
+    path: Path,
+    rate: float | None = None,
+    label_column: str | None = None,
+    person_column: str | None = None,
+    signal_columns: str | Sequence[str] | None = None,
+) -> download.Report:
     """Try to read every file of a folder on its own, then all of them as `load` does.
 
-    `options` are those of `load`. Files that cannot be read are listed.
+    Files that cannot be read are listed.
     """
     files, others = _files(path)
+    columns = _columns(label_column, person_column, signal_columns)
     unreadable: list[str] = []
     for file in files:
         try:
-            _READERS[file.suffix.lower()](file, _columns(**options))
+            _READERS[file.suffix.lower()](file, columns)
         except InputError as error:
             unreadable.append(str(error))
     faults: tuple[str, ...] = ()
     notes = tuple(others)
     if not unreadable:
         try:
-            read = load(path, **options)
+            read = load(path, rate, label_column, person_column, columns.signal)
             notes = (inventory(read.recordings), *read.notes)
         except InputError as error:
             faults = (str(error),)

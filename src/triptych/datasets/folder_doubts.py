@@ -65,7 +65,7 @@ def _units(recordings: Sequence[Recording]) -> list[str]:
     for label, group in alike.items():
         if len(group) < FEWEST:
             continue
-        levels = [float(np.sqrt(np.mean(np.square(each.signal, dtype=float)))) for each in group]
+        levels = [each.level for each in group]
         usual = float(np.median(levels))
         odd = [
             (each.name, level / usual)

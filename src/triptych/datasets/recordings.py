@@ -65,6 +65,11 @@ class Recording:
         """Length in seconds."""
         return self.signal.shape[1] / self.rate
 
+    @property
+    def level(self) -> float:
+        """Root mean square over all channels, in the signal's unit."""
+        return float(np.sqrt(np.mean(np.square(self.signal, dtype=float))))
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from triptych.errors import InputError
 from triptych.transforms.amplitude import BaselineWander, ChannelDropout, Gain, LeadSwap, NoiseSNR
-from triptych.transforms.base import Chain, Group, Transform, context_of, described
+from triptych.transforms.base import Chain, Group, Transform, context_of, to_dict
 from triptych.transforms.images import ImageCrop, ImageTone
 from triptych.transforms.orientation import AxisMirror, Rotation
 from triptych.transforms.timing import PhaseShift, TimeScale
@@ -89,14 +89,6 @@ def transform(name: str, **settings: Any) -> Transform:
         raise InputError(
             f"{name} got a setting of the wrong type in {settings}: {error}."
         ) from error
-
-
-def to_dict(transform: Transform) -> dict[str, Any]:
-    """Return a transform as plain data: its name and settings; a chain: its parts.
-
-    Of a transform of one's own without ``to_dict``: its name, and what a dataclass has as fields.
-    """
-    return described(transform)
 
 
 def from_dict(data: Mapping[str, Any]) -> Transform:

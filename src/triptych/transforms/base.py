@@ -195,15 +195,18 @@ class Chain:
 
     def to_dict(self) -> dict[str, Any]:
         """Name and parts as plain data."""
-        return {"name": self.name, "parts": [described(part) for part in self.parts]}
+        return {"name": self.name, "parts": [to_dict(part) for part in self.parts]}
 
     def _pairs(self, a: Tensor, b: Tensor) -> list[tuple[Transform, tuple[Tensor, Tensor]]]:
         sides = zip(self.split(a), self.split(b), strict=True)
         return list(zip(self.parts, sides, strict=True))
 
 
-def described(transform: Transform) -> dict[str, Any]:
-    """Name and settings as plain data, also of a transform that does not describe itself."""
+def to_dict(transform: Transform) -> dict[str, Any]:
+    """Return a transform as plain data: its name and settings; a chain: its parts.
+
+    Of a transform of one's own without ``to_dict``: its name, and what a dataclass has as fields.
+    """
     own: Any = getattr(transform, "to_dict", None)
     if own is not None:
         return own()
