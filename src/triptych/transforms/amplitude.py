@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.transforms.base import Additive, Settings, device_of, fit_params, norm, uniform
+from triptych.transforms.base import (
+    Additive,
+    Settings,
+    device_of,
+    fit_params,
+    full_precision,
+    norm,
+    uniform,
+)
 from triptych.transforms.base import working_dtype as working
 from triptych.transforms.seeded import Seeded, bits, normals, uniforms
 
@@ -141,7 +149,7 @@ class BaselineWander(Seeded):
         clock = torch.arange(time, device=x.device, dtype=torch.float32) / self.rate
         # sin(ωt + φ) by the sine and cosine of ωt, which the channels share
         angle = radians[:, :, None] * clock
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             drift = (weight * phase.cos()) @ angle.sin() + (weight * phase.sin()) @ angle.cos()
         level = amplitude.to(x.device, working(x))
         return (x + level[:, None, None] * _spread(x) * drift).to(x.dtype)
@@ -287,7 +295,6 @@ def _spread(x: Tensor) -> Tensor:
 def _within(
     name: str, setting: str, value: float, low: float, high: float, *, whole: bool = False
 ) -> None:
-    fits = low <= value <= high and math.isfinite(value)
-    if not fits or (whole and not isinstance(value, Integral)):
-        kind = "a whole number" if whole else "a number"
+    kind, kinds = ("a whole number", Integral) if whole else ("a number", Real)
+    if not (isinstance(value, kinds) and low <= value <= high and math.isfinite(value)):
         raise InputError(f"{name} got {setting}={value}, expected {kind} in {low:g} to {high:g}.")

@@ -14,6 +14,7 @@ from triptych.transforms.base import (
     Settings,
     device_of,
     fit_params,
+    full_precision,
     norm,
     uniform,
     working_dtype,
@@ -156,7 +157,7 @@ class Rotation(Settings):
         self._check_norm(params)
         local = self.quaternions(params.to(x.device, working_dtype(x)))
         if self.kind in ("yaw", "tilt"):
-            with torch.autocast(x.device.type, enabled=False):
+            with full_precision(x):
                 axis = (self.frames(x) @ local[:, :3, None])[..., 0]
             local = torch.cat([axis, local[:, 3:]], dim=1)
         return to_matrices(local)

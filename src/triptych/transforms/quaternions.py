@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from triptych.transforms.base import norm
+from triptych.transforms.base import full_precision, norm
 
 
 def canonical(q: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def conjugate(q: Tensor) -> Tensor:
 def to_matrices(q: Tensor) -> Tensor:
     """Return rotation matrices `(n, 3, 3)`: their entries are sums of products of two of x..w."""
     products = (q[:, :, None] * q[:, None]).flatten(1)
-    with torch.autocast(q.device.type, enabled=False):
+    with full_precision(q):
         return (products @ _entries().to(q)).view(-1, 3, 3)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.transforms.base import norm, working_dtype
+from triptych.transforms.base import full_precision, norm, working_dtype
 
 Triads = tuple[tuple[int, int, int], ...]
 """The channels x, y, z of each sensor."""
@@ -56,7 +56,7 @@ def turn(x: Tensor, matrices: Tensor, triads: Triads) -> Tensor:
     index = torch.tensor(flat, device=x.device)
     vectors = (x if everything else x.index_select(1, index)).to(matrices.dtype)
     vectors = vectors.reshape(n, len(triads), 3, time)
-    with torch.autocast(x.device.type, enabled=False):  # in bfloat16 it would be no rotation
+    with full_precision(x):
         turned = (matrices[:, None] @ vectors).reshape(n, len(flat), time).to(x.dtype)
     return turned if everything else x.index_copy(1, index, turned)
 
