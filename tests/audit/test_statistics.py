@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from triptych.audit.statistics import (
     bootstrap_interval,
     jackknife_per_subject,
-    paired_difference,
     per_subject,
     stack_subjects,
 )
@@ -33,37 +32,76 @@ def test_one_seed_draws_subjects_only_and_matches_a_loop() -> None:
     assert (got.seeds, got.subjects) == (1, 21)
 
 
-def test_seeds_and_subjects_are_both_drawn_and_match_a_loop() -> None:
+def t_half_width(values: np.ndarray) -> float:
+    """Half of the t interval of a mean over seeds and subjects (Welch and Satterthwaite)."""
+    over_seeds, over_subjects = values.mean(axis=1), values.mean(axis=0)
+    seeds, subjects = values.shape
+    a, b = over_seeds.var(ddof=1) / seeds, over_subjects.var(ddof=1) / subjects
+    freedom = (a + b) ** 2 / (a**2 / (seeds - 1) + b**2 / (subjects - 1))
+    return float(scipy.stats.t.ppf(0.975, freedom) * np.sqrt(a + b))
+
+
+def test_seeds_widen_the_interval_as_they_widen_a_t_interval() -> None:
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(3, 1)) + rng.normal(size=(1, 12))
-    counts = rng.integers(1, 50, (3, 12)).astype(float)
-    means = []
-    for _ in range(20_000):
-        drawn = np.ix_(rng.integers(0, 3, 3), rng.integers(0, 12, 12))
-        means.append((values[drawn] * counts[drawn]).sum() / counts[drawn].sum())
-    got = bootstrap_interval(values, counts, resamples=20_000)
+    values = rng.normal(size=(3, 1)) + rng.normal(size=(1, 400))
+    got, alone = bootstrap_interval(values), bootstrap_interval(values.mean(axis=0))
+    assert got.mean == pytest.approx(values.mean())
+    assert (got.high - got.low) / 2 == pytest.approx(t_half_width(values), rel=0.02)
+    assert got.high - got.low > 2 * (alone.high - alone.low)
+
+
+def test_equal_seeds_leave_the_interval_of_the_subjects() -> None:
+    values = np.random.default_rng(0).exponential(size=12)
+    got, alone = bootstrap_interval(np.tile(values, (3, 1))), bootstrap_interval(values)
+    assert (got.low, got.high) == pytest.approx((alone.low, alone.high))
+    assert got.high - got.mean > got.mean - got.low  # skewed as the figures are
+
+
+def test_seeds_without_subjects_have_the_t_interval() -> None:
+    got = bootstrap_interval([[0.1], [0.4], [0.3]])
+    expected = scipy.stats.ttest_1samp([0.1, 0.4, 0.3], 0).confidence_interval(0.95)
+    assert (got.low, got.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_counts_weigh_subjects() -> None:
+    rng = np.random.default_rng(0)
+    values, counts = rng.normal(size=(3, 12)), rng.integers(1, 50, (3, 12)).astype(float)
+    got = bootstrap_interval(values, counts)
     assert got.mean == pytest.approx((values * counts).sum() / counts.sum())
-    assert (got.low, got.high) == pytest.approx(ends(means, 12), abs=0.06)
-    only_subjects = bootstrap_interval(values.mean(axis=0))
-    assert got.high - got.low > only_subjects.high - only_subjects.low
+    twice = bootstrap_interval(values, 2 * counts)
+    assert (twice.low, twice.high) == pytest.approx((got.low, got.high))
+
+
+@pytest.mark.parametrize("subjects", [6, 10, 22, 30])
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
+def test_intervals_over_three_seeds_cover_95_percent(subjects: int, ratio: float) -> None:
+    """`ratio` is the standard error that seeds add, in units of that of the subjects."""
+    rng = np.random.default_rng(7)
+    inside, trials = 0, 1500
+    for _ in range(trials):
+        seeds = ratio * np.sqrt(3 / subjects) * rng.normal(size=(3, 1))
+        values = seeds + rng.normal(size=subjects) + 0.3 * rng.normal(size=(3, subjects))
+        got = bootstrap_interval(values, resamples=2000)
+        inside += got.low <= 0 <= got.high
+    assert 0.93 <= inside / trials <= 0.97
 
 
 def test_the_interval_covers_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     inside = 0
-    for trial in range(200):
-        got = bootstrap_interval(rng.normal(size=40), resamples=400, seed=trial)
+    for _ in range(200):
+        got = bootstrap_interval(rng.normal(size=40), resamples=2000)
         inside += got.low <= 0 <= got.high
     assert 0.88 <= inside / 200 <= 0.99
 
 
-def test_folds_that_test_different_people_are_one_table() -> None:
-    table = stack_subjects([{"a": 0.5, "b": 0.7}, {"c": 0.9}])
-    np.testing.assert_array_equal(table, [[0.5, 0.7, np.nan], [np.nan, np.nan, 0.9]])
+def test_a_seed_may_lack_a_subject() -> None:
+    table = stack_subjects([{"a": 0.5, "b": 0.7}, {"b": 0.8, "c": 0.9}])
+    np.testing.assert_array_equal(table, [[0.5, 0.7, np.nan], [np.nan, 0.8, 0.9]])
     got = bootstrap_interval(table)
-    assert got.mean == pytest.approx(0.7)
+    assert got.mean == pytest.approx(0.725)
     assert (got.seeds, got.subjects) == (2, 3)
-    assert 0.5 <= got.low <= got.mean <= got.high <= 0.9
+    assert got.low < got.mean < got.high
 
 
 def test_intervals_are_deterministic_and_a_single_figure_has_none() -> None:
@@ -79,8 +117,8 @@ def test_intervals_are_deterministic_and_a_single_figure_has_none() -> None:
 def test_few_people_do_not_make_an_interval_too_narrow(n: int) -> None:
     rng = np.random.default_rng(0)
     inside = 0
-    for trial in range(600):
-        got = bootstrap_interval(rng.normal(size=n), resamples=1000, seed=trial)
+    for _ in range(600):
+        got = bootstrap_interval(rng.normal(size=n), resamples=2000)
         inside += got.low <= 0 <= got.high
     assert 0.92 <= inside / 600 <= 0.98  # of 2.5 % percentiles: 0.88, 0.90, 0.93
 
@@ -98,45 +136,6 @@ def test_per_subject_means_and_counts() -> None:
     assert got == {"a": (1.0, 2), "b": (0.25, 2)}
 
 
-def test_a_difference_is_worded_by_its_interval() -> None:
-    rng = np.random.default_rng(0)
-    person = rng.normal(0.6, 0.2, 21)  # people differ much more than the methods do
-    b = person + rng.normal(0, 0.01, 21)
-    a = b + 0.031 + rng.normal(0, 0.01, 21)
-    above = paired_difference(a, b, names=("scl", "plain"))
-    assert above.mean == pytest.approx((a - b).mean())
-    assert above.verdict.startswith("scl is above plain by 3.")
-    assert f"(95 % interval {above.low * 100:.1f} to {above.high * 100:.1f}, 21" in above.verdict
-    below = paired_difference(b, a, names=("plain", "scl"))
-    assert below.verdict == above.verdict.replace("scl is above plain", "plain is below scl")
-    same = paired_difference(b, b + rng.normal(0, 0.05, 21))
-    assert same.low < 0 < same.high
-    assert same.verdict.startswith("no difference shown between A and B (95 % interval -")
-
-
-def test_five_people_cannot_show_a_difference() -> None:
-    got = paired_difference(np.ones(5), np.zeros(5))
-    assert got.low > 0
-    assert got.verdict.startswith("no difference shown")
-    assert "fewer than 6" in got.verdict
-    assert paired_difference(np.ones(6), np.zeros(6)).verdict.startswith("A is above B by 100.0")
-
-
-def test_a_difference_in_another_unit_is_plain_data() -> None:
-    got = paired_difference([1.0, 2.0], [0.0, 0.0], scale=1, unit="degrees")
-    assert (got.subjects, got.mean) == (2, 1.5)
-    assert got.to_dict()["subjects"] == 2
-
-
-def test_no_difference_is_rarely_called_one() -> None:
-    rng = np.random.default_rng(0)
-    wrong = sum(
-        paired_difference(*rng.normal(size=(2, 20)), resamples=300).verdict.startswith("A is")
-        for _ in range(200)
-    )
-    assert wrong / 200 <= 0.12
-
-
 def test_refusals() -> None:
     with pytest.raises(InputError, match="nothing to average"):
         bootstrap_interval([np.nan, np.nan])
@@ -146,12 +145,6 @@ def test_refusals() -> None:
         bootstrap_interval([1.0, 2.0], [-1.0, 3.0])
     with pytest.raises(InputError, match="shape"):
         bootstrap_interval(np.ones((2, 3, 4)))
-    with pytest.raises(InputError, match="same test subjects"):
-        paired_difference(np.ones(4), np.ones(5))
-    with pytest.raises(InputError, match="a holds NaN"):
-        paired_difference([1.0, np.nan], [1.0, 2.0])
-    with pytest.raises(InputError, match="at least two"):
-        paired_difference([1.0], [2.0])
     with pytest.raises(InputError, match="subjects has the shape"):
         per_subject([1.0, 2.0], ["a"])
 

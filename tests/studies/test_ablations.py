@@ -38,6 +38,7 @@ def results(people: int = 8) -> dict[str, Any]:
             "method": name,
             "dataset": "made-up",
             "split": "subject",
+            "seed": 0,
             "metrics": {"cosine": float(each.mean()), "level": 0.5},
             "subjects": {str(i): {"n": 5, "metrics": {"cosine": v}} for i, v in enumerate(each)},
         }

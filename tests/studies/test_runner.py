@@ -22,6 +22,7 @@ from tests.studies.fake import PEOPLE, Fake, FakeData
 from triptych import studies
 from triptych.audit.statistics import bootstrap_interval
 from triptych.errors import InputError
+from triptych.files import read_json, write_json
 from triptych.studies import cache as cache_module
 from triptych.studies import fingerprint, runner
 from triptych.studies.base import Cell, Options
@@ -64,6 +65,9 @@ def computed(folder: Path) -> list[str]:
     return sorted(line.rsplit(" ", 1)[0] for line in lines)
 
 
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+COMMITTED = sorted(path.parent for path in RESULTS.rglob("results.json"))
+WRITTEN = ("results.json", "table.md")  # by `rebuild`, from cells alone
 EVERYTHING = sorted(f"{m} {s}" for m in Fake.methods for s in (0, 1))
 
 
@@ -91,8 +95,13 @@ def test_results_have_the_binding_format(tmp_path: Path) -> None:
         "definitions",
         "rows",
         "summary",
+        "command",
     ]
-    assert results["data"] == {"name": "made-up", "fingerprint": "sha256:0"}
+    assert results["data"] == {
+        "name": "made-up",
+        "fingerprint": "sha256:0",
+        "simulated": False,
+    }
     assert results["environment"]["threads"] >= 1
     assert {"triptych", "torch", "python"} <= set(results["environment"])
     assert len(results["rows"]) == 6
@@ -509,3 +518,39 @@ def test_folds_of_one_seed_are_one_table_of_people() -> None:
         found = summary_of(rows)["metrics"]["cosine"]
         assert found["low"] == pytest.approx(alone.low, abs=0.05)
         assert found["high"] == pytest.approx(alone.high, abs=0.05)
+
+
+def test_tables_are_made_anew_from_cells_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from triptych import studies
+    from triptych.studies.rebuild import rebuild
+
+    monkeypatch.setitem(studies.STUDIES, "fake", "tests.studies.fake:Fake")
+    go(tmp_path / "a", command="triptych study fake")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.name in WRITTEN}
+    content = read_json(tmp_path / "a" / "results.json")
+    write_json(tmp_path / "a" / "results.json", {**content, "summary": []})
+    (tmp_path / "a" / "table.md").unlink()
+    assert list(rebuild("all", tmp_path)) == [tmp_path / "a"]
+    assert {p: p.read_bytes() for p in before} == before
+    assert list(rebuild("fake", tmp_path / "a")) == [tmp_path / "a"]
+    with pytest.raises(InputError, match=r"no results\.json of ecg-phase"):
+        list(rebuild("ecg-phase", tmp_path))
+    with pytest.raises(InputError, match="there is no study 'fke'"):
+        list(rebuild("fke", tmp_path))
+    next((tmp_path / "a" / "cells").glob("*.json")).write_text("{}")
+    with pytest.raises(InputError, match="is not a whole cell"):
+        list(rebuild("fake", tmp_path))
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda each: str(each.relative_to(RESULTS)))
+def test_committed_results_and_tables_follow_from_their_cells(folder: Path, tmp_path: Path) -> None:
+    from shutil import copytree
+
+    from triptych.studies.rebuild import rebuild
+
+    copytree(folder, tmp_path / "copy")
+    list(rebuild("all", tmp_path))
+    for name in WRITTEN:
+        assert (tmp_path / "copy" / name).read_text() == (folder / name).read_text()

@@ -1,9 +1,10 @@
-"""Intervals over seeds and test people, and paired comparisons that say what they show."""
+"""Metrics per subject, and intervals over seeds and test subjects: both are random."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,14 @@ from triptych.errors import InputError
 
 # Of few figures the ends lie far out: at 0.24 % of the draws with six.
 FEW, MANY = 10, 1_000
-# With five pairs even five equal signs have a two-sided chance of 1/16 under no difference.
-FEWEST_PAIRS = 6
+LEVEL = 0.05  # 95 % intervals
 
 
 @dataclass(frozen=True)
 class Interval(Result):
-    """Mean with its 95 % bootstrap interval; `low` and `high` are NaN where one figure is all.
+    """Mean with its 95 % interval; `low` and `high` are NaN where one figure is all.
 
-    `seeds` and `subjects` are what was resampled.
+    `seeds` and `subjects` are how many of either the interval is about.
     """
 
     mean: float
@@ -32,17 +32,6 @@ class Interval(Result):
     high: float
     seeds: int
     subjects: int
-
-
-@dataclass(frozen=True)
-class Difference(Result):
-    """Paired difference a − b over subjects, its 95 % bootstrap interval, and the verdict."""
-
-    mean: float
-    low: float
-    high: float
-    subjects: int
-    verdict: str
 
 
 def per_subject(values: Rows, subjects: Labels) -> dict[str, tuple[float, int]]:
@@ -104,12 +93,15 @@ def bootstrap_interval(
     resamples: int | None = None,
     seed: int = 0,
 ) -> Interval:
-    """Mean and 95 % bootstrap interval over seeds × test subjects.
+    """Mean and 95 % interval over seeds × test subjects, both random.
 
-    Seeds (or folds) and subjects are drawn with replacement, independently of each other, and every
-    drawn figure counts as often as its seed times its subject was drawn. With one seed only
-    subjects are drawn, with one subject only seeds. Folds that tested different people belong into
-    one row: they are not crossed with people. Percentiles are those of `tail_of`.
+    Subjects are drawn with replacement, with the percentiles of `tail_of`. Several seeds widen the
+    ends, in quadrature, by as much as the t interval of seeds and subjects together is wider than
+    that of subjects alone: variances of the mean over subjects and over seeds added, degrees of
+    freedom by Welch and Satterthwaite. (Three seeds are too few to be drawn with replacement.)
+    Coverage with 3 seeds and 6 to 30 subjects, whether seeds matter or not: 94 to 97 %
+    (docs/right-figures.md). With one seed the interval is about this run; with one subject it is
+    the t interval over seeds. Folds that tested different subjects belong into one row.
 
     Parameters
     ----------
@@ -123,9 +115,9 @@ def bootstrap_interval(
     InputError
         If there is no figure, or the shapes differ.
     """
-    table = _table(values, "values")
+    table = table_of(values, "values")
     held = np.isfinite(table)
-    number = np.ones_like(table) if counts is None else _table(counts, "counts")
+    number = np.ones_like(table) if counts is None else table_of(counts, "counts")
     weight = np.where(held, number, 0) if number.shape == table.shape else np.zeros(1)
     if not (weight.sum() > 0 and (weight >= 0).all()):
         raise InputError(
@@ -137,73 +129,50 @@ def bootstrap_interval(
     product = np.where(np.isfinite(used), used, 0) * weight
     mean = float(product.sum() / weight.sum())
     seeds, subjects = used.shape
-    if seeds * subjects == 1:
-        return Interval(mean, np.nan, np.nan, seeds, subjects)
-    rng = np.random.default_rng(seed)
-    resamples = resamples or draws_for(subjects)
-    a, b = _draws(seeds, resamples, rng), _draws(subjects, resamples, rng)
-    total = np.einsum("rs,sj,rj->r", a, weight, b, optimize=True)
-    drawn = np.einsum("rs,sj,rj->r", a, product, b, optimize=True)[total > 0] / total[total > 0]
-    tail = tail_of(subjects if subjects > 1 else seeds)
-    low, high = np.quantile(drawn, [tail, 1 - tail])
+    low = high = mean if seeds > 1 else np.nan
+    if subjects > 1:
+        drawn = _draws(subjects, resamples or draws_for(subjects), seed)
+        total = drawn @ weight.sum(axis=0)
+        means = (drawn @ product.sum(axis=0))[total > 0] / total[total > 0]
+        tail = tail_of(subjects)
+        low, high = np.quantile(means, [tail, 1 - tail])
+    if seeds > 1:
+        # What every seed and subject adds to the (weighted) mean, as deviations of a plain mean.
+        parts = (product - mean * weight) / weight.sum()
+        of_seeds = variance_of_sum(parts.sum(axis=1))
+        of_subjects = [variance_of_sum(parts.sum(axis=0))] if subjects > 1 else []
+        whole, alone = (half_width(each) for each in ([*of_subjects, of_seeds], of_subjects))
+        wider = max(whole**2 - alone**2, 0.0)
+        low = mean - np.sqrt((mean - low) ** 2 + wider)
+        high = mean + np.sqrt((high - mean) ** 2 + wider)
     return Interval(mean, float(low), float(high), seeds, subjects)
 
 
-def paired_difference(
-    a: ArrayLike,
-    b: ArrayLike,
-    *,
-    names: tuple[str, str] = ("A", "B"),
-    scale: float = 100.0,
-    unit: str = "points",
-    resamples: int | None = None,
-    seed: int = 0,
-) -> Difference:
-    """Compare two methods on the same subjects: mean of a − b, its interval and a verdict.
-
-    Subjects are drawn with replacement. A difference is claimed if the 95 % interval leaves 0 out
-    and at least six subjects were compared.
-
-    Parameters
-    ----------
-    a, b
-        (subjects,) figures of both, in the same order.
-    scale, unit
-        How the verdict words a difference of 1.0.
-
-    Raises
-    ------
-    InputError
-        If the subjects differ in number, or are fewer than two.
-    """
-    left, right = (as_array(np.asarray(v, np.float64), n, 1) for v, n in ((a, "a"), (b, "b")))
-    if left.shape != right.shape:
-        raise InputError(
-            f"a has {len(left)} subjects and b has {len(right)}: expected the same test subjects "
-            "in the same order"
-        )
-    gap = left - right
-    n = len(gap)
-    if n < 2:
-        raise InputError(f"{n} subject(s): a paired comparison needs at least two")
-    drawn = _draws(n, resamples or draws_for(n), np.random.default_rng(seed)) @ gap / n
-    mean = float(gap.mean())
-    tail = tail_of(n)
-    low, high = (float(edge) for edge in np.quantile(drawn, [tail, 1 - tail]))
-    shown = n >= FEWEST_PAIRS and (low > 0 or high < 0)
-    if shown:
-        ends = sorted((abs(low), abs(high)))
-        verdict = f"{names[0]} is {'above' if mean > 0 else 'below'} {names[1]} by "
-        verdict += f"{abs(mean) * scale:.1f} {unit}"
-    else:
-        ends = [low, high]
-        verdict = f"no difference shown between {names[0]} and {names[1]}"
-    interval = f"95 % interval {ends[0] * scale:.1f} to {ends[1] * scale:.1f}"
-    few = f"; fewer than {FEWEST_PAIRS} cannot show one" if n < FEWEST_PAIRS else ""
-    return Difference(mean, low, high, n, f"{verdict} ({interval}, {n} people{few})")
+Variance = tuple[float, int]  # of a mean, and the degrees of freedom of its estimate
 
 
-def _table(values: ArrayLike, name: str) -> Floats:
+def variance_of_sum(parts: Floats) -> Variance:
+    """Variance of the sum of n independent parts of one mean and one variance."""
+    n = len(parts)
+    return float(n * parts.var(ddof=1)), n - 1
+
+
+def welch(variances: Sequence[Variance]) -> tuple[float, float]:
+    """Sum of estimated variances, and its degrees of freedom by Welch and Satterthwaite."""
+    whole = sum(variance for variance, _ in variances)
+    if not whole:
+        return 0.0, 1.0
+    return whole, whole**2 / sum(variance**2 / freedom for variance, freedom in variances)
+
+
+def half_width(variances: Sequence[Variance]) -> float:
+    """Half of the 95 % t interval of a mean with these parts of variance."""
+    variance, freedom = welch(variances)
+    return float(special.stdtrit(freedom, 1 - LEVEL / 2) * np.sqrt(variance))
+
+
+def table_of(values: ArrayLike, name: str) -> Floats:
+    """Figures as (seeds, subjects); one-dimensional ones are those of one seed."""
     table = np.atleast_2d(np.asarray(values, np.float64))
     if table.ndim != 2 or table.size == 0:
         raise InputError(
@@ -228,6 +197,10 @@ def tail_of(n: int) -> float:
     return float(special.ndtr(-wide))
 
 
-def _draws(n: int, resamples: int, rng: np.random.Generator) -> NDArray[Any]:
-    """How often each of n is drawn in n draws with replacement, (resamples, n)."""
-    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+@lru_cache(maxsize=8)  # tables of results ask for the same draws thousands of times
+def _draws(n: int, resamples: int, seed: int) -> NDArray[Any]:
+    """How often each of n is drawn in n draws with replacement, (resamples, n); read-only."""
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    drawn = drawn.astype(np.float64)
+    drawn.flags.writeable = False
+    return drawn

@@ -60,6 +60,14 @@ def study(
         bool,
         typer.Option("--ablate", help="Only the method under study, and one thing of it changed."),
     ] = False,
+    from_cells: Annotated[
+        bool,
+        typer.Option(
+            "--from-cells",
+            help="Only write the tables in DIR and below anew from finished cells (NAME may be "
+            "'all'); nothing is trained, no data are needed.",
+        ),
+    ] = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="Three methods, quick, on the data that can be had.")
     ] = False,
@@ -73,6 +81,12 @@ def study(
     from triptych.studies.base import Budget, Options
     from triptych.studies.runner import run
 
+    if from_cells:
+        from triptych.studies.rebuild import rebuild
+
+        for folder in rebuild(name, out):
+            say(f"{folder / 'table.md'} is written anew.")
+        return
     chosen = studies.study(name)
     if demo:
         from triptych.studies import demo as demonstration

@@ -1,20 +1,21 @@
-"""Ablations of the method under study: what each change alone did, paired over test people."""
+"""Ablations of the method under study: what each change alone did, paired over test subjects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from triptych.audit.differences import Difference
 from triptych.audit.tables import Table, Value
 from triptych.studies.base import Study
-from triptych.studies.results import POINTS, compare, groups_of, standing, within
+from triptych.studies.results import POINTS, compared, groups_of, standing, within
 from triptych.studies.wording import direction
 
 
 def tables(study: Study[Any], results: Mapping[str, Any]) -> list[Table]:
     """One row a change, one column a headline metric: changed minus unchanged, with its interval.
 
-    Bold where the interval leaves 0 out; nothing where no ablation was computed.
+    Bold where a difference is shown; nothing where no ablation was computed.
     """
     found: list[Table] = []
     for data, split in groups_of(results["rows"]):
@@ -28,17 +29,21 @@ def tables(study: Study[Any], results: Mapping[str, Any]) -> list[Table]:
             for metric in study.headline
             if metric in present[study.focus] and direction(study, metric) != "none"
         ]
-        metrics = [
-            m for m in metrics if any(_field(study, rows, m, c).text != "–" for c in changes)
-        ]
+        pairs = [(m, change, study.focus) for change in changes for m in metrics]
+        judged = compared(rows, pairs, study)
+        metrics = [m for m in metrics if any((m, c, study.focus) in judged for c in changes)]
         lines = tuple(
-            (Value(name.partition("/")[2]), *(_field(study, rows, m, name) for m in metrics))
+            (
+                Value(name.partition("/")[2]),
+                *(_field(study, m, judged.get((m, name, study.focus))) for m in metrics),
+            )
             for name in changes
         )
         note = (
             f"The recipe of {study.focus} with one thing changed minus {study.focus}, on the same "
-            "test people; in points (hundredths) unless another unit is named. Bold: the 95 % "
-            "interval leaves 0 out; ▲ better, ▼ worse. One seed: what differs between two "
+            "test subjects, with its 95 % interval; in points (hundredths) unless another unit is "
+            "named. Bold: a difference is shown (the comparisons of the table judged together by "
+            "Holm's method, at 5 %); ▲ better, ▼ worse. One seed: what differs between two "
             "trainings of the same recipe is in it, too."
         )
         units = (study.units.get(m, POINTS) for m in metrics)
@@ -49,8 +54,7 @@ def tables(study: Study[Any], results: Mapping[str, Any]) -> list[Table]:
     return found
 
 
-def _field(study: Study[Any], rows: Any, metric: str, changed: str) -> Value:
-    difference = compare(rows, metric, changed, study.focus, study)
+def _field(study: Study[Any], metric: str, difference: Difference | None) -> Value:
     if difference is None:
         return Value("–")
     scale = study.units.get(metric, POINTS)[0]

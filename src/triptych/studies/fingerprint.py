@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).parents[1]
 # Never part of a figure, whatever a study's globs say.
 SPEECHLESS = {
     "canvas.py",
+    "differences.py",
     "download.py",
     "drawings.py",
     "explain.py",

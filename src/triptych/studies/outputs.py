@@ -16,6 +16,9 @@ from triptych.studies.figures import Album
 from triptych.studies.results import results_of
 
 FIGURES = "figures"
+VERDICTS = (
+    "2"  # version of the protocol whose intervals and verdicts tables have, whatever the cells
+)
 
 
 def note_of(prepared: Prepared) -> str:
@@ -31,7 +34,7 @@ def write_results(
     command: str,
 ) -> dict[str, Any]:
     """Write results.json and table.md; returns the results."""
-    results = results_of(study, prepared, finished)
+    results = results_of(study, prepared, finished, command)
     write_json(folder / "results.json", results)
     title = titled(study.title, note_of(prepared))
     lines = [f"# {title}", "", escaped(wording.headline(study, results)), ""]
@@ -59,7 +62,8 @@ def _what_was_run(prepared: Prepared, results: Mapping[str, Any]) -> str:
     data = titled(prepared.data_name, note_of(prepared))
     cells = len(results["rows"])
     return (
-        f"Protocol {results['protocol']}, budget {results['budget']}, data {data}, {cells} cells."
+        f"Protocol {results['protocol']} (intervals and verdicts: version {VERDICTS}), "
+        f"budget {results['budget']}, data {data}, {cells} cells."
     )
 
 
@@ -102,7 +106,7 @@ def _results(study: Study[Any], results: Mapping[str, Any]) -> tuple[Part, ...]:
     parts: list[Part] = [*wording.metric_tables(study, results, headline=True)]
     parts.append(Text(wording.explanation(study, results)))
     for heading, points in wording.statements(study, results):
-        parts += [Text(f"{heading} (paired over test people):"), Points(tuple(points))]
+        parts += [Text(f"{heading} (paired over test subjects):"), Points(tuple(points))]
     return tuple(parts)
 
 

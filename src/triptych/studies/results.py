@@ -8,12 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from triptych.audit.statistics import (
-    Difference,
-    bootstrap_interval,
-    paired_difference,
-    stack_subjects,
-)
+from triptych.audit.differences import Difference, holm, paired_difference
+from triptych.audit.inputs import Floats
+from triptych.audit.statistics import bootstrap_interval, stack_subjects
 from triptych.studies.base import Finished, Prepared, Study
 
 Row: TypeAlias = Mapping[str, Any]
@@ -23,19 +20,27 @@ POINTS = (100.0, "points")  # how a difference is worded, where the study says n
 
 
 def results_of(
-    study: Study[Any], prepared: Prepared, finished: Sequence[Finished]
+    study: Study[Any], prepared: Prepared, finished: Sequence[Finished], command: str = ""
 ) -> dict[str, Any]:
-    """Content of results.json, in the binding format of the design."""
+    """Content of results.json, in the binding format of the design.
+
+    `command` and what stands under ``data`` are all that `rebuild` needs beside the cells.
+    """
     rows = [done.row for done in finished]
     return {
         "study": study.name,
         "protocol": study.protocol,
-        "data": {"name": prepared.data_name, "fingerprint": prepared.fingerprint},
+        "data": {
+            "name": prepared.data_name,
+            "fingerprint": prepared.fingerprint,
+            "simulated": prepared.simulated,
+        },
         "budget": prepared.options.budget,
         "environment": merged([done.environment for done in finished]),
         "definitions": dict(study.definitions),
         "rows": rows,
         "summary": [summary_of(of_method) for _, of_method in _by_method(rows)],
+        "command": command,
     }
 
 
@@ -78,10 +83,10 @@ def means_of(results: Mapping[str, Any], metric: str) -> dict[str, float]:
 
 
 def _interval(rows: Sequence[Row], metric: str) -> dict[str, Any]:
-    """Mean of the rows; bootstrap interval over seeds x test subjects, or over seeds alone.
+    """Mean of the rows; interval over seeds x test subjects, or over seeds alone.
 
-    A metric over all people (a macro F1) is not the mean of theirs: the interval is that of the
-    people's figures, moved to stand around the metric.
+    A metric over all subjects (a macro F1) is not the mean of theirs: the interval is that of the
+    subjects' figures, moved to stand around the metric.
     """
     held = [row for row in rows if metric in row["metrics"]]
     figures = [float(row["metrics"][metric]) for row in held]
@@ -119,27 +124,36 @@ def _joined(
 def compare(
     rows: Iterable[Row], metric: str, a: str, b: str, study: Study[Any]
 ) -> Difference | None:
-    """Paired difference of two methods over test subjects; None without two shared subjects."""
-    tables: list[dict[str, list[float]]] = []
+    """Paired difference of two methods over seeds and shared test subjects; None without two."""
     rows = list(rows)
-    for method in (a, b):
-        figures: dict[str, list[float]] = {}
-        for row in rows:
-            if row["method"] == method:
-                for subject, figure in _per_subject(row, metric).items():
-                    figures.setdefault(subject, []).append(figure)
-        tables.append(figures)
-    shared = sorted(set(tables[0]) & set(tables[1]))
+    sides = [_by_seed([row for row in rows if row["method"] == name], metric) for name in (a, b)]
+    shared = sorted(set(sides[0]) & set(sides[1]))
     if len(shared) < 2:
         return None
-    left, right = ([float(np.mean(table[s])) for s in shared] for table in tables)
+    left, right = (np.stack([side[name] for name in shared], axis=1) for side in sides)
     scale, unit = study.units.get(metric, POINTS)
     return paired_difference(left, right, names=(a, b), scale=scale, unit=unit)
 
 
+Pair: TypeAlias = tuple[str, str, str]  # metric, method, method
+
+
+def compared(
+    rows: Iterable[Row], pairs: Iterable[Pair], study: Study[Any]
+) -> dict[Pair, Difference]:
+    """Paired differences of what stands in one table, judged together by Holm's method.
+
+    Pairs of methods without two shared test subjects are left out.
+    """
+    rows = list(rows)
+    found = {pair: compare(rows, *pair, study) for pair in pairs}
+    held = {pair: difference for pair, difference in found.items() if difference is not None}
+    return dict(zip(held, holm(list(held.values())), strict=True))
+
+
 def standing(difference: Difference, direction: str) -> str:
     """``"ahead"``, ``"behind"`` or ``"even"``: what a paired difference says of its first side."""
-    if difference.verdict.startswith("no difference"):
+    if not difference.shown:
         return "even"
     return "ahead" if (difference.mean > 0) == (direction == "higher") else "behind"
 
@@ -149,6 +163,14 @@ def without_people(rows: Iterable[Row]) -> set[str]:
     rows = list(rows)
     metrics = {name for row in rows for name in row["metrics"]}
     return {name for name in metrics if not any(_per_subject(row, name) for row in rows)}
+
+
+def _by_seed(rows: Sequence[Row], metric: str) -> dict[str, Floats]:
+    """Test subject to its figure of every seed, of the subjects that all seeds have."""
+    figures = [_per_subject(row, metric) for row in rows]
+    names = sorted({name for own in figures for name in own})
+    table = stack_subjects(_joined(rows, figures))
+    return {name: c for name, c in zip(names, table.T, strict=True) if np.isfinite(c).all()}
 
 
 def _per_subject(row: Row, metric: str) -> dict[str, float]:

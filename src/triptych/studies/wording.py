@@ -10,9 +10,11 @@ from triptych.studies.base import Study
 from triptych.studies.progress import duration
 from triptych.studies.results import (
     POINTS,
+    Difference,
     Group,
+    Pair,
     Row,
-    compare,
+    compared,
     groups_of,
     standing,
     within,
@@ -46,7 +48,15 @@ def _table(
     study: Study[Any], results: Mapping[str, Any], group: Group, metrics: Sequence[str]
 ) -> Table:
     summary, rows = within(results["summary"], group), within(results["rows"], group)
-    best = {m: _best(study, summary, rows, m) for m in metrics}
+    leaders = {m: leader for m in metrics if (leader := _leader(study, summary, m)) is not None}
+    pairs = [
+        (metric, leader, row["method"])
+        for metric, leader in leaders.items()
+        for row in summary
+        if row["method"] != leader and metric in row["metrics"]
+    ]
+    judged = compared(rows, pairs, study)
+    best = {m: _best(summary, m, leaders.get(m), judged) for m in metrics}
     exact = {
         m: _leader(study, [s for s in summary if s["method"] in study.exact], m) for m in metrics
     }
@@ -72,16 +82,21 @@ def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
     counts = sorted({f["n"] for row in results["summary"] for f in row["metrics"].values()})
     runs = " or ".join(map(str, counts))
     text = (
-        "Mean and, in brackets, 95 % bootstrap interval over runs and test people "
+        "Mean and, in brackets, 95 % interval over seeds and test subjects, both random "
         f"(runs = seeds × folds: {runs}). ↑ more is better, ↓ less is better. Bold: the best, and "
-        "every method whose paired difference to the best over test people has an interval that "
-        "includes 0 (a tie)."
+        "every method that is not shown to differ from it (paired over test subjects; the "
+        "comparisons of one table are judged together by Holm's method, at 5 %)."
     )
+    if len({row["seed"] for row in results["rows"]}) == 1:
+        text += (
+            " One seed: intervals and comparisons are about these runs; another seed of the same "
+            "method may differ by more."
+        )
     alone = [n for n in study.headline if n in without_people(results["rows"])]
     if alone:
         text += (
-            f" Of {', '.join(alone)} there are no figures of people: intervals over runs alone, "
-            "which are few."
+            f" {', '.join(alone)}: no metric per subject, so the interval is over runs alone, "
+            "which are few, and no comparison is made."
         )
     return text + (" † the best of the exact methods." if study.exact else "")
 
@@ -106,8 +121,10 @@ def _leader(study: Study[Any], summary: Sequence[Row], metric: str) -> str | Non
     return (max if way == "higher" else min)(means, key=lambda method: means[method])
 
 
-def _best(study: Study[Any], summary: Sequence[Row], rows: Sequence[Row], metric: str) -> set[str]:
-    leader = _leader(study, summary, metric)
+def _best(
+    summary: Sequence[Row], metric: str, leader: str | None, judged: Mapping[Pair, Difference]
+) -> set[str]:
+    """The best method and those that are not shown to differ from it."""
     if leader is None or sum(metric in s["metrics"] for s in summary) < 2:  # best of one is nothing
         return set()
     shown = {
@@ -115,8 +132,8 @@ def _best(study: Study[Any], summary: Sequence[Row], rows: Sequence[Row], metric
     }
     tied = {leader}
     for method in set(shown) - tied:
-        difference = compare(rows, metric, leader, method, study)
-        even = difference is not None and standing(difference, direction(study, metric)) == "even"
+        difference = judged.get((metric, leader, method))
+        even = difference is not None and not difference.shown
         if even or shown[method] == shown[leader]:
             tied.add(method)
     return tied
@@ -137,30 +154,29 @@ def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str,
         rows = within(results["rows"], group)
         others = [s["method"] for s in within(results["summary"], group)]
         where = f" ({group[0]}, {group[1]})" if several else ""
-        for metric in study.headline if study.focus in others else ():
-            way = direction(study, metric)
+        pairs = [
+            (metric, study.focus, other)
+            for metric in study.headline
+            for other in others
+            if study.focus in others and other != study.focus and direction(study, metric) != "none"
+        ]
+        for (metric, _, other), difference in compared(rows, pairs, study).items():
             scale, unit = study.units.get(metric, POINTS)
-            for other in others:
-                if other == study.focus or way == "none":
-                    continue
-                difference = compare(rows, metric, study.focus, other, study)
-                if difference is None:
-                    continue
-                match standing(difference, way):
-                    case "behind":
-                        behind.append(f"{metric}{where}: {difference.verdict}.")
-                    case "even":
-                        even.append(f"{metric}{where}: {difference.verdict}.")
-                    case _:
-                        by = f"{other} {abs(difference.mean) * scale:.1f}"
-                        ahead.setdefault(f"{metric}{where}, in {unit}: ", []).append(by)
+            match standing(difference, direction(study, metric)):
+                case "behind":
+                    behind.append(f"{metric}{where}: {difference.verdict}.")
+                case "even":
+                    even.append(f"{metric}{where}: {difference.verdict}.")
+                case _:
+                    by = f"{other} {abs(difference.mean) * scale:.1f}"
+                    ahead.setdefault(f"{metric}{where}, in {unit}: ", []).append(by)
         unpaired += _unpaired(study, within(results["summary"], group), rows, where)
     won = [name + ", ".join(by) for name, by in ahead.items()]
     if not (behind or even or won or unpaired):
         return []
     found = [
         (f"Where {study.focus} is behind", behind or ["Nowhere among these comparisons."]),
-        ("Without figures of people, so without a verdict", unpaired),
+        ("Without a metric per subject, so without a verdict", unpaired),
         (f"Where no difference between {study.focus} and another is shown", even),
         (f"What {study.focus} is ahead of", won),
     ]
@@ -170,7 +186,7 @@ def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str,
 def _unpaired(
     study: Study[Any], summary: Sequence[Row], rows: Sequence[Row], where: str
 ) -> list[str]:
-    """Headline metrics that have a better side but no figures of people: means, best first."""
+    """Headline metrics that have a better side but none per subject: means, best first."""
     lines: list[str] = []
     for metric in study.headline:
         way = direction(study, metric)
