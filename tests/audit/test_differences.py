@@ -1,28 +1,15 @@
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from itertools import combinations
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import scipy.stats
+from benchmarks import calibration
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from triptych.audit.differences import Difference, holm, paired_difference
 from triptych.errors import InputError
-
-RESULTS = Path(__file__).resolve().parents[2] / "results"
-
-
-def three_seeds(rng: np.random.Generator, subjects: int, ratio: float) -> np.ndarray:
-    """Figures of one method; seeds add `ratio` of the standard error that the subjects have."""
-    seeds = ratio * np.sqrt(3 / subjects) * rng.normal(size=(3, 1))
-    return seeds + rng.normal(size=subjects) + 0.3 * rng.normal(size=(3, subjects))
 
 
 def test_one_seed_is_a_paired_t_test_of_this_run() -> None:
@@ -77,47 +64,21 @@ def test_no_difference_is_called_one_in_5_percent(subjects: int, ratio: float) -
     rng = np.random.default_rng(4)
     shared, trials = rng.normal(size=subjects), 1500
     wrong = sum(
-        paired_difference(*(shared + three_seeds(rng, subjects, ratio) for _ in "ab")).shown
+        paired_difference(
+            *(shared + calibration.simulated(rng, subjects, ratio, 0.3) for _ in "ab")
+        ).shown
         for _ in range(trials)
     )
     assert 0.03 <= wrong / trials <= 0.07
 
 
-def committed_tables() -> list[np.ndarray]:
-    """(3 seeds, subjects) of every committed method and metric with three seeds."""
-    tables: list[np.ndarray] = []
-    for path in sorted(RESULTS.rglob("results.json")):
-        runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for row in json.loads(path.read_text())["rows"]:
-            runs[row["method"]].append(row["subjects"])
-        for found in runs.values():
-            if len(found) != 3:
-                continue
-            for metric in next(iter(found[0].values()))["metrics"]:
-                table = [
-                    [own[name]["metrics"].get(metric, np.nan) for name in found[0]] for own in found
-                ]
-                held = np.array(table)[:, np.isfinite(table).all(axis=0)]
-                if held.shape[1] >= 6:
-                    tables.append(held)
-    return tables
-
-
 def test_another_seed_of_the_same_method_is_called_different_in_3_to_7_percent() -> None:
     """Version 1 of the protocol, which drew subjects only: 28 %."""
-    tables = committed_tables()
+    tables = [table for _, table in calibration.committed()]
     assert len(tables) > 300
-    calls = [
-        paired_difference(np.delete(table, k, axis=0), table[k]).shown
-        for table in tables
-        for k in range(3)
-    ]
-    single = [
-        paired_difference(table[i], table[k]).shown
-        for table in tables
-        for i, k in combinations(range(3), 2)
-    ]
+    calls = [each for table in tables for each in calibration.called_different(table)]
     assert 0.03 <= np.mean(calls) <= 0.07
+    single = [each for table in tables for each in calibration.called_different_in_one_run(table)]
     assert np.mean(single) > 0.2  # one seed alone speaks of its run, and says so
 
 
