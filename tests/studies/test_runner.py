@@ -65,8 +65,6 @@ def computed(folder: Path) -> list[str]:
     return sorted(line.rsplit(" ", 1)[0] for line in lines)
 
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
-COMMITTED = sorted(path.parent for path in RESULTS.rglob("results.json"))
 WRITTEN = ("results.json", "table.md")  # by `rebuild`, from cells alone
 EVERYTHING = sorted(f"{m} {s}" for m in Fake.methods for s in (0, 1))
 
@@ -542,15 +540,3 @@ def test_tables_are_made_anew_from_cells_alone(
     next((tmp_path / "a" / "cells").glob("*.json")).write_text("{}")
     with pytest.raises(InputError, match="is not a whole cell"):
         list(rebuild("fake", tmp_path))
-
-
-@pytest.mark.parametrize("folder", COMMITTED, ids=lambda each: str(each.relative_to(RESULTS)))
-def test_committed_results_and_tables_follow_from_their_cells(folder: Path, tmp_path: Path) -> None:
-    from shutil import copytree
-
-    from triptych.studies.rebuild import rebuild
-
-    copytree(folder, tmp_path / "copy")
-    list(rebuild("all", tmp_path))
-    for name in WRITTEN:
-        assert (tmp_path / "copy" / name).read_text() == (folder / name).read_text()
