@@ -10,10 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
-
-if TYPE_CHECKING:
-    from triptych.studies.figures import Album
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 Budget = Literal["smoke", "quick", "full"]
 Direction = Literal["higher", "lower"]
@@ -217,8 +214,8 @@ class Study(ABC, Generic[P]):
     def compute(self, prepared: P, cell: Cell, progress: Progress) -> CellResult:
         """Train and measure one cell."""
 
-    def draw(self, album: Album) -> None:
-        """Add the figures of the report to the album, as far as the finished cells allow."""
+    def draw(self, album: Any) -> None:
+        """Add the figures of the report to its `figures.Album`, as far as finished cells allow."""
         importlib.import_module(f"triptych.studies.{self.figures}").draw(album)
 
     def conclude(self, results: Mapping[str, Any]) -> str:

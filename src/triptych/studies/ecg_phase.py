@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from triptych import datasets
-from triptych.datasets import Dataset, Windows, preprocess, random_windows
+from triptych.datasets import Dataset, preprocess, random_windows
 from triptych.datasets import mitdb as mitdb_module
 from triptych.datasets import simulated as simulated_module
 from triptych.errors import InputError
 from triptych.model import Model
 from triptych.studies import ecg_measures as measures
-from triptych.studies import glass
-from triptych.studies.base import Budget, Cell, CellResult, Options, Prepared, Progress, Study
+from triptych.studies import ecg_trials, glass
+from triptych.studies.base import Budget, Cell, CellResult, Options, Progress, Study
 from triptych.studies.ecg_recipes import ABLATIONS, MAX_SHIFT_S, METHODS, RATE, WINDOWS, recipe_of
-from triptych.studies.ecg_windows import TEST, MeasuredWindows, measured_windows
-from triptych.studies.fitted import fitted_model
+from triptych.studies.ecg_trials import before_heads, train
+from triptych.studies.ecg_windows import TEST, EcgData, measured_windows
 from triptych.studies.scores import Scores
-
-
-@dataclass(frozen=True, kw_only=True)
-class EcgData(Prepared):
-    """Windows of training, validation and test people."""
-
-    train: Windows
-    validation: Windows
-    test: MeasuredWindows
-    channels: tuple[str, ...]
 
 
 class EcgPhase(Study[EcgData]):
@@ -150,29 +139,7 @@ class EcgPhase(Study[EcgData]):
         self, prepared: EcgData, methods: Sequence[str], out: Path, progress: Progress
     ) -> Path:
         """Run the methods' trials on validation people; see `ecg_trials.tune`."""
-        from triptych.studies.ecg_trials import tune
-
-        return tune(prepared, methods, out, progress)
-
-
-def train(
-    content: Mapping[str, Any], prepared: EcgData, untrained: bool, progress: Progress
-) -> tuple[Model, nn.Module | None, int]:
-    """Model of a recipe on the study's training people; see `fitted_model`."""
-    return fitted_model(
-        content,
-        prepared.train,
-        prepared.validation,
-        channels=prepared.channels,
-        device=prepared.options.device,
-        untrained=untrained,
-        progress=progress,
-    )
-
-
-def before_heads(model: Model) -> nn.Module:
-    """Everything in front of the trainable encoder: what the decoder was asked to give."""
-    return cast(nn.Sequential, model.encoder)[:-1]
+        return ecg_trials.tune(prepared, methods, out, progress)
 
 
 def _measured(

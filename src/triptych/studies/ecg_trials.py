@@ -1,20 +1,42 @@
-"""Trials of the ECG phase study, scored by `separation` − mse / plain's lowest mse."""
+"""How the ECG phase study trains, and its trials: `separation` − mse / plain's lowest mse."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from triptych.audit.similarity import between_groups, cosine, separation
+from triptych.model import Model
 from triptych.studies.base import Progress
-from triptych.studies.ecg_phase import EcgData, before_heads, train
 from triptych.studies.ecg_recipes import TRIALS, recipe_of
+from triptych.studies.ecg_windows import EcgData
+from triptych.studies.fitted import fitted_model
 from triptych.studies.trials import Figures, chosen_trials, run_trials
 from triptych.transforms import PhaseShift
+
+
+def train(
+    content: Mapping[str, Any], prepared: EcgData, untrained: bool, progress: Progress
+) -> tuple[Model, nn.Module | None, int]:
+    """Model of a recipe on the study's training people; see `fitted_model`."""
+    return fitted_model(
+        content,
+        prepared.train,
+        prepared.validation,
+        channels=prepared.channels,
+        device=prepared.options.device,
+        untrained=untrained,
+        progress=progress,
+    )
+
+
+def before_heads(model: Model) -> nn.Module:
+    """Everything in front of the trainable encoder: what the decoder was asked to give."""
+    return cast(nn.Sequential, model.encoder)[:-1]
 
 
 def tune(prepared: EcgData, methods: Sequence[str], out: Path, progress: Progress) -> Path:

@@ -13,7 +13,7 @@ from torch import Tensor
 from triptych.audit.retrieval import near_in_time, shape_based_distance, top_k_of
 from triptych.datasets import Dataset, Windows, event_windows, random_windows
 from triptych.networks import Standardize
-from triptych.studies.base import Budget
+from triptych.studies.base import Budget, Prepared
 from triptych.studies.ecg_recipes import MAX_SHIFT_S, RATE
 from triptych.transforms import PhaseShift
 
@@ -127,3 +127,13 @@ def _showcase(gallery: Windows, shifts: Tensor, shift: PhaseShift) -> dict[str, 
 def _standardized(x: Tensor) -> Tensor:
     """Windows as they are drawn: zero mean, unit deviation."""
     return Standardize()(x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EcgData(Prepared):
+    """Windows of training, validation and test people."""
+
+    train: Windows
+    validation: Windows
+    test: MeasuredWindows
+    channels: tuple[str, ...]
