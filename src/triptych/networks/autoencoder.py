@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from triptych.precision import precise
+
 
 class ConvDecoder(nn.Module):
     """Latents ``(n, size)`` → signals ``(n, channels, length)``: the mirror of `ConvEncoder`.
@@ -107,6 +109,7 @@ class SignalVAE(nn.Module):
         return Reconstruction(z, log_variance, self.decoder(drawn))
 
 
+@precise
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL of N(mean, exp(log_variance)) to N(0, 1), summed over dimensions, mean over the batch.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
+from triptych.precision import exact
 
 EPSILON, TINY = 1e-6, 1e-9
 
@@ -53,11 +54,6 @@ class Standardize(FrontEnd):
         least = EPSILON * x.detach().abs().amax(dim=along, keepdim=True) + TINY
         size = (centred.square().mean(dim=along, keepdim=True) + least.square()).sqrt()
         return (centred / size).to(given)
-
-
-def exact(x: Tensor) -> Tensor:
-    """`x` in at least single precision."""
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -15,6 +15,7 @@ from triptych.networks.rotation_invariant import (
     norm,
     root,
 )
+from triptych.precision import full_precision
 
 AMBIGUOUS = 1e-3  # against the mean size of what is averaged
 
@@ -44,7 +45,7 @@ class GravityAligned(Scaled):
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n c t"]:
         """Turned signals, shape kept."""
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             sensors = self.triads(x)
             frames = self.frames(sensors[:, 0])
             return (frames.mT[:, None] @ sensors).flatten(1, 2).to(x.dtype)

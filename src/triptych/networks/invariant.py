@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.networks.encoder import FrontEnd, exact
+from triptych.networks.encoder import FrontEnd
+from triptych.precision import exact
 
 NEGLIGIBLE = 1e-4
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.networks.encoder import FrontEnd, exact
+from triptych.networks.encoder import FrontEnd
+from triptych.precision import exact, full_precision
 
 TINY = 1e-20  # below what matters of squares, and of squared cubes; gives roots a gradient at 0
 NEGLIGIBLE = 0.02  # a mean this small against the window's size is no direction
@@ -110,7 +111,7 @@ class RotationInvariants(Scaled):
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k t"]:
         """Invariant channels of signals in g (and, further sensors, their own units)."""
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             return torch.cat(self._channels(*self.triads(x).unbind(dim=1)), dim=1).to(x.dtype)
 
     def _channels(self, first: Tensor, *others: Tensor) -> list[Tensor]:
