@@ -43,6 +43,10 @@ class GravityAligned(Scaled):
     window turns the output by any angle; the channels of `RotationInvariants` fade there instead.
     """
 
+    def shape(self, channels: int, length: int) -> tuple[int, int]:
+        """As they go in; raises InputError unless channels come in threes."""
+        return 3 * self.sensors(channels), length
+
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n c t"]:
         """Turned signals, shape kept."""
         with full_precision(x):
