@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema, gates, heads
-from triptych.networks import ConvDecoder, autoencoder
+from triptych.networks import ConvDecoder, autoencoder, front_end
+from triptych.networks.registry import make
 from triptych.objectives import (
     NonNegative,
     Separation,
@@ -266,3 +267,24 @@ def test_orbits_of_flat_signals_are_finite(transform: Any, dtype: torch.dtype) -
     x = torch.randn(4, 3, 40).to(dtype)
     x[1] = 0
     assert torch.isfinite(orbit.orbit_similarity(x, transform)).all()
+
+
+# --- networks: what they give, and their weights' gradients, for windows with nothing in them
+
+
+@pytest.mark.parametrize(("dtype", "autocast"), WAYS, ids=str)
+@pytest.mark.parametrize("name", ["conv", "resnet", "guaranteed", "image", "patches"])
+def test_encoders_of_flat_windows_are_finite(
+    name: str, dtype: torch.dtype, autocast: torch.dtype | None
+) -> None:
+    x = torch.randn(6, 3, 64)
+    x[0], x[1], x[2, 0], x[3, :, :32], x[4] = 0.0, 3.7, 0.0, 0.0, x[4] * 1e-6
+    front = front_end("invariants_beside" if name == "guaranteed" else "standardize")
+    shape = {"channels": front.shape(3, 64)[0], "length": 64}
+    if name in ("image", "patches"):
+        x, shape = x.unflatten(2, (8, 8)), {"channels": 3, "size": 8}
+    settings = {"guaranteed": {"raw": 54}, "patches": {"patch": 4, "stride": 2}}
+    network = nn.Sequential(front, make(name, {**shape, **settings.get(name, {})})).to(dtype)
+    with within(autocast):
+        z = network(x.to(dtype))
+    require_finite(z, list(network.parameters()))

@@ -129,9 +129,8 @@ class PatchEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
         _require(x, self.channels, self.size)
-        variance, mean = torch.var_mean(x, dim=(1, 2, 3), keepdim=True)
-        # the root has no gradient at 0, the variance of a flat image
-        x = (x - mean) / (variance.clamp_min(1e-12).sqrt() + 1e-3)
+        deviation, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
+        x = (x - mean) / (deviation + 1e-3)
         cut = x.unfold(2, self.patch, self.stride).unfold(3, self.patch, self.stride)
         maps = functional.relu(self.first(cut.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)))
         mean, most, where, second = self.norms
