@@ -257,6 +257,16 @@ def test_an_interrupted_training_says_how_to_go_on(
         ({"latent": [{"name": "a", "size": 4, "invariant_to": "speed"}]}, "speed"),
         ({"objective": {"name": "sclx"}}, "'plain', 'augmentation'"),
         ({"encoder": {"name": "transformer"}}, "there is no encoder 'transformer'"),
+        (
+            {"encoder": {"widths": [8, 8]}},
+            "conv got widths=[8, 8], kernels=[15, 7, 5, 5],",
+        ),
+        ({"encoder": {"name": "resnet", "widths": [7]}}, "resnet got widths=[7], expected"),
+        ({"encoder": {"front_end": "gravity_aligned"}}, "expected x, y, z"),
+        (
+            {"encoder": {"front_end": {"name": "power_spectrum", "cutoff": 0.5}}},
+            "no frequency up to cutoff=0.5 Hz",
+        ),
         ({"epochs": 3}, "unknown field 'epochs'"),
     ],
 )

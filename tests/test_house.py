@@ -25,7 +25,7 @@ FLOORS = {
     3: {"objectives", "index"},
     2: {"model", "transforms", "datasets"},
     1: {"networks", "latent", "signals"},
-    0: {"files"},
+    0: {"files", "precision"},
     -1: {"errors"},  # below all: whoever refuses something raises InputError
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -20,9 +20,9 @@ from triptych.latent.gates import (
     largest,
     non_negative,
     straight_through,
-    without_silent,
 )
 from triptych.networks import ConvEncoder
+from triptych.precision import without_silent
 
 GATED = LatentSchema(
     Block("activity", 6, invariant_to="phase_shift", gate=BernoulliGate(hidden=8)),

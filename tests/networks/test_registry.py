@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from triptych.errors import InputError
 from triptych.networks import ENCODERS, FRONT_ENDS, ConvEncoder, encoder, front_end
-from triptych.networks.registry import make, name_of
+from triptych.networks.registry import ALL, make, name_of
 
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
@@ -36,12 +42,7 @@ def test_lists_stand_for_tuples() -> None:
         ("lstm", {}, "there is no encoder 'lstm'; choose one of conv, resnet"),
         (["conv"], {}, "there is no encoder"),
         ("conv", {"channel": 1}, "no setting 'channel'; it has channels, length"),
-        ("conv", {"channels": 1}, "cannot be built"),
-        ("conv", {"channels": "one", "length": 64}, "cannot be built"),
-        ("conv", {"channels": 1, "length": 64, "widths": [7]}, "cannot be built"),
-        ("resnet", {"channels": -1, "length": 64}, "cannot be built"),
-        ("resnet", {"channels": 1, "length": 64, "widths": []}, "cannot be built"),
-        ("resnet", {"channels": 1, "length": 64, "kernel": 2}, "must be odd"),
+        ("conv", {"channels": 1}, "encoder 'conv' needs a value for length; got {'channels': 1}"),
     ],
 )
 def test_what_cannot_be_made_is_one_sentence(name: str, settings: dict, message: str) -> None:
@@ -53,3 +54,142 @@ def test_an_encoder_is_no_front_end() -> None:
     with pytest.raises(InputError, match="there is no front-end 'conv'"):
         front_end("conv")
     assert isinstance(make("conv", {"channels": 1, "length": 64}), ConvEncoder)
+
+
+# What each network is built with, and for each of its settings what it cannot be. A new network, or
+# a setting that none of these names, makes the first test fail.
+NOT_WHOLE = (0, -1, 2.5, "4", None, True, float("nan"))
+NOT_AT_LEAST_0 = (-1, 2.5, "4", None, True)
+NOT_LAYERS = ((), 8, "8", (0,), (8, -8), (8.0,), (True,), None)
+NOT_NUMBERS = ((), (0.0,), (1.0, -1.0), (float("nan"),), (float("inf"),), ("1",), 1.0, None)
+NOT_ABOVE_0 = (0, -1.0, float("nan"), float("inf"), "100", None, True)
+CONV = {
+    "widths": (*NOT_LAYERS, (7,), (8, 12)),
+    "kernels": (*NOT_LAYERS, (4, 5)),
+    "strides": NOT_LAYERS,
+    "where": NOT_WHOLE,
+    "dropout": (-0.1, 1.0, "0.5", None, True, float("nan")),
+}
+SHAPE = {"channels": NOT_WHOLE, "length": NOT_WHOLE}
+IMAGE = {"channels": NOT_WHOLE, "size": NOT_WHOLE}
+OUTPUTS = {"outputs": NOT_AT_LEAST_0}
+WIDTHS = {"widths": (*NOT_LAYERS, (7,), (8, 12))}
+FIRST_FREE = {"widths": (*NOT_LAYERS, (8, 12), (5, 7))}
+SCALES = {"scales": NOT_NUMBERS}
+SMALL = {"widths": (8, 16), "kernels": (5, 5), "strides": (2, 2)}
+WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
+    "conv": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
+    "resnet": (
+        {"channels": 1, "length": 64, "widths": (8, 16)},
+        {**SHAPE, **OUTPUTS, **WIDTHS, "blocks": NOT_WHOLE, "where": NOT_WHOLE,
+         "kernel": (*NOT_WHOLE, 4)},
+    ),
+    "guaranteed": (
+        {"channels": 4, "length": 64, "raw": 3, **SMALL},
+        {**SHAPE, **CONV, "raw": (*NOT_WHOLE, 4, 9)},
+    ),
+    "standardize": ({}, {}),
+    "canonical_phase": (
+        {}, {"harmonics": NOT_WHOLE, "lead": (-1, 0.5, "I")},
+    ),
+    "power_spectrum": (
+        {"rate": 100.0}, {"rate": NOT_ABOVE_0, "cutoff": NOT_ABOVE_0, "scale": NOT_ABOVE_0},
+    ),
+    "aligned_peak": (
+        {"rate": 100.0}, {"rate": (*NOT_ABOVE_0, 80.0), "lead": NOT_AT_LEAST_0},
+    ),
+    **{
+        name: ({}, SCALES)
+        for name in (
+            "scaled", "rotation_invariants", "gravity_aligned", "second_order", "invariants_beside"
+        )
+    },
+    "conv_decoder": (
+        {"size": 4, "channels": 1, "length": 64, "widths": (5, 8)},
+        {"size": NOT_WHOLE, **SHAPE, **FIRST_FREE, "samples": NOT_WHOLE},
+    ),
+    "image": (
+        {"channels": 1, "widths": (8,)}, {**IMAGE, **OUTPUTS, **WIDTHS, "where": NOT_WHOLE},
+    ),
+    "patches": (
+        {"channels": 1},
+        {**IMAGE, **OUTPUTS, "patch": (*NOT_WHOLE, 17), "stride": NOT_WHOLE,
+         "filters": NOT_WHOLE, "hidden": NOT_WHOLE},
+    ),
+    "image_decoder": (
+        {"latents": 4, "channels": 1, "widths": (5, 8)},
+        {"latents": NOT_WHOLE, **IMAGE, **FIRST_FREE},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_setting_that_does_not_fit_is_named(name: str) -> None:
+    fits, wrong = WRONG[name]
+    make(name, fits)
+    assert set(wrong) == set(inspect.signature(ALL[name]).parameters)
+    for setting, values in wrong.items():
+        for value in values:
+            for written in (value, list(value) if isinstance(value, tuple) else value):
+                with pytest.raises(InputError) as refused:
+                    make(name, {**fits, setting: written})
+                message = str(refused.value)
+                assert f"{setting}=" in message, message
+                assert "expected" in message, message
+                assert "cannot be built" not in message, message
+
+
+@pytest.mark.parametrize("name", ["conv", "guaranteed"])
+@pytest.mark.parametrize("setting", ["widths", "kernels", "strides"])
+def test_layers_are_as_many_in_every_list(name: str, setting: str) -> None:
+    fits = WRONG[name][0]
+    with pytest.raises(InputError, match=rf"{name} got .*{setting}=\[.*one for each layer"):
+        make(name, {**fits, setting: [*fits[setting], 9 if setting == "kernels" else 8]})
+
+
+@given(
+    widths=st.lists(st.integers(-1, 20), max_size=3),
+    kernels=st.lists(st.integers(-1, 5), max_size=3),
+    strides=st.lists(st.integers(-1, 3), max_size=3),
+    length=st.integers(-1, 40),
+)
+def test_an_encoder_is_made_and_works_or_says_why_not(widths, kernels, strides, length) -> None:
+    settings = {"widths": widths, "kernels": kernels, "strides": strides}
+    try:
+        made = encoder("conv", channels=2, length=length, where=1, **settings)
+    except InputError as error:
+        message = str(error)
+    else:
+        message = ""
+        assert made(torch.randn(2, 2, length)).shape == (2, made.features)
+    assert not message or any(f"{name}=" in message for name in (*settings, "length"))
+    assert "cannot be built" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "channels", "length", "message"),
+    [
+        ("canonical_phase", {"lead": 2}, 2, 64, "lead=2 for signals of 2 channels"),
+        ("canonical_phase", {}, 2, 2, "windows of 2 samples"),
+        ("aligned_peak", {"rate": 100.0, "lead": 1}, 1, 64, "lead=1 for signals of 1 channels"),
+        ("power_spectrum", {"rate": 100.0, "cutoff": 1.0}, 1, 64, "cutoff=1.0 Hz; use longer"),
+        ("scaled", {"scales": [1.0, 2.0]}, 3, 64, "2 scales for 3 channels"),
+        ("gravity_aligned", {"scales": [1.0, 2.0]}, 3, 64, "2 scales for 3 channels"),
+        *(
+            (name, {}, channels, 64, f"signals have {channels} channels, expected x, y, z")
+            for name in ("rotation_invariants", "gravity_aligned", "second_order",
+                         "invariants_beside")
+            for channels in (1, 4)
+        ),
+    ],
+)  # fmt: skip
+def test_windows_that_do_not_fit_a_front_end_are_refused_before_anything_is_built(
+    name: str, settings: dict[str, Any], channels: int, length: int, message: str
+) -> None:
+    made = front_end(name, **settings)
+    for refused in (
+        lambda: made.shape(channels, length),
+        lambda: made(torch.randn(2, channels, length)),
+    ):
+        with pytest.raises(InputError, match=message):
+            refused()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,14 +13,12 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.networks import (
-    ConvEncoder,
     FrontEnd,
     GravityAligned,
     RotationInvariants,
     Scaled,
     Standardize,
 )
-from triptych.networks.export import export_onnx
 from triptych.transforms import AxisMirror, Rotation
 
 EXACT = [RotationInvariants(), GravityAligned()]
@@ -257,19 +254,3 @@ def test_they_agree_with_the_transform_of_the_study() -> None:
     theta = nn.functional.normalize(rotation.sample(6).double(), dim=1)
     for exact in EXACT:
         torch.testing.assert_close(exact(rotation.apply(x, theta)), exact(x), atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize("exact", EXACT, ids=lambda module: type(module).__name__)
-def test_they_run_as_onnx(exact: FrontEnd, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-
-    class Wrapped(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.parts = nn.Sequential(exact, ConvEncoder(exact.shape(3, 100)[0], 100, 4))
-
-        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-            return (self.parts(x),)
-
-    export_onnx(Wrapped(), (3, 100), ["z"], tmp_path / "model.onnx")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from triptych.errors import InputError
+from triptych.precision import precise
 
 Mode = Literal["ste", "gumbel", "soft"]
 NonNegativity = Literal["relu", "rep_relu"]
@@ -156,6 +157,7 @@ class GateNetwork(nn.Module):
         return straight_through(opened, value), probability
 
 
+@precise
 def bernoulli_kl(probability: Tensor, prior: float) -> Tensor:
     """KL(Bern(α)‖Bern(ρ)), summed over dimensions, mean over the samples; scalar, at least 0.
 
@@ -185,11 +187,3 @@ def largest(z: Tensor, k: int) -> Tensor:
     """Rows of ``z (n, d)`` with all but their k largest entries set to 0."""
     values, places = z.topk(k, dim=1)
     return torch.zeros_like(z).scatter(1, places, values)
-
-
-def without_silent(z: Tensor) -> Tensor:
-    """`z` itself, but rows that are all 0 get no gradient.
-
-    Such a row has no direction: normalising it would multiply its gradient by 10¹².
-    """
-    return torch.where((z != 0).any(dim=1, keepdim=True), z, z.detach())

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent.block import Block
-from triptych.latent.gates import GateNetwork, non_negative, without_silent
+from triptych.latent.gates import GateNetwork, non_negative
 from triptych.latent.schema import LatentSchema
 from triptych.latent.two_encoders import TwoEncoders
+from triptych.precision import exact, without_silent
 
 
 class Outputs(NamedTuple):
@@ -148,8 +149,8 @@ class BlockHeads(nn.Module):
 
 def beyond(z: Tensor, radius: float) -> Tensor:
     """Rows of ``z (n, d)`` made shorter by `radius`; shorter rows become 0, without gradient."""
-    length = z.square().sum(dim=1, keepdim=True).clamp_min(1e-24).sqrt()
-    return z * (1 - radius / length).clamp_min(0)
+    length = exact(z).square().sum(dim=1, keepdim=True).clamp_min(1e-24).sqrt()
+    return z * (1 - radius / length).clamp_min(0).to(z.dtype)
 
 
 def _reads(trunk: nn.Module, schema: LatentSchema, block: Block) -> slice:

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from triptych.networks.require import require_layers, require_whole
+from triptych.precision import precise
+
 
 class ConvDecoder(nn.Module):
     """Latents ``(n, size)`` → signals ``(n, channels, length)``: the mirror of `ConvEncoder`.
@@ -24,6 +27,11 @@ class ConvDecoder(nn.Module):
         Channels of each layer; every layer but the first doubles the time axis.
     samples
         Samples that each step of the last layer gives (sub-pixel convolution, Shi et al. 2016).
+
+    Raises
+    ------
+    InputError
+        For sizes below 1, and `widths` that are not multiples of 8 (but the first may be any).
     """
 
     def __init__(
@@ -36,6 +44,9 @@ class ConvDecoder(nn.Module):
         samples: int = 4,
     ) -> None:
         super().__init__()
+        sizes = {"size": size, "channels": channels, "length": length, "samples": samples}
+        require_whole("conv_decoder", **sizes)
+        require_layers("conv_decoder", multiple=8, free=1, widths=widths)
         self.settings: dict[str, Any] = {
             "size": size, "channels": channels, "length": length, "widths": list(widths),
             "samples": samples,
@@ -107,6 +118,7 @@ class SignalVAE(nn.Module):
         return Reconstruction(z, log_variance, self.decoder(drawn))
 
 
+@precise
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL of N(mean, exp(log_variance)) to N(0, 1), summed over dimensions, mean over the batch.
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
+from triptych.networks.require import (
+    require_as_many,
+    require_layers,
+    require_share,
+    require_whole,
+)
+from triptych.precision import exact
 
 EPSILON, TINY = 1e-6, 1e-9
 
@@ -53,11 +61,6 @@ class Standardize(FrontEnd):
         least = EPSILON * x.detach().abs().amax(dim=along, keepdim=True) + TINY
         size = (centred.square().mean(dim=along, keepdim=True) + least.square()).sqrt()
         return (centred / size).to(given)
-
-
-def exact(x: Tensor) -> Tensor:
-    """`x` in at least single precision."""
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -111,6 +114,23 @@ def require_windows(x: Tensor, channels: int, length: int) -> None:
         )
 
 
+def require_stack(
+    network: str,
+    widths: Sequence[int],
+    kernels: Sequence[int],
+    strides: Sequence[int],
+    where: int,
+    dropout: float,
+) -> None:
+    """Refuse settings of a convolutional stack that do not fit, with InputError."""
+    require_layers(network, multiple=8, widths=widths)
+    require_layers(network, odd=True, kernels=kernels)
+    require_layers(network, strides=strides)
+    require_as_many(network, {"widths": widths, "kernels": kernels, "strides": strides})
+    require_whole(network, where=where)
+    require_share(network, dropout=dropout)
+
+
 class ConvEncoder(WhatAndWhere):
     """A strided convolutional stack that sees *what* is in a window and *where* it is.
 
@@ -134,7 +154,9 @@ class ConvEncoder(WhatAndWhere):
     Raises
     ------
     InputError
-        For an even kernel; from `forward`, if a signal's shape is not ``(n, channels, length)``.
+        For settings that do not fit: `widths` are multiples of 8, `kernels` odd, and of these and
+        `strides` there are as many; from `forward`, if a signal's shape is not ``(n, channels,
+        length)``.
     """
 
     def __init__(
@@ -149,8 +171,9 @@ class ConvEncoder(WhatAndWhere):
         where: int = 8,
         dropout: float = 0.0,
     ) -> None:
-        if not all(kernel % 2 for kernel in kernels):
-            raise InputError(f"conv got kernels={kernels}; all must be odd, to keep the time axis")
+        require_whole("conv", channels=channels, length=length)
+        require_whole("conv", 0, outputs=outputs)
+        require_stack("conv", widths, kernels, strides, where, dropout)
         layers: list[nn.Module] = []
         before, steps = channels, length
         for width, kernel, stride in zip(widths, kernels, strides, strict=True):

@@ -15,6 +15,7 @@ from triptych.networks.rotation_invariant import (
     norm,
     root,
 )
+from triptych.precision import full_precision
 
 AMBIGUOUS = 1e-3  # against the mean size of what is averaged
 
@@ -42,9 +43,13 @@ class GravityAligned(Scaled):
     window turns the output by any angle; the channels of `RotationInvariants` fade there instead.
     """
 
+    def shape(self, channels: int, length: int) -> tuple[int, int]:
+        """As they go in; raises InputError unless channels come in threes."""
+        return 3 * self.sensors(channels), length
+
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n c t"]:
         """Turned signals, shape kept."""
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             sensors = self.triads(x)
             frames = self.frames(sensors[:, 0])
             return (frames.mT[:, None] @ sensors).flatten(1, 2).to(x.dtype)

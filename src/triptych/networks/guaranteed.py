@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.networks.encoder import ConvEncoder
+from triptych.networks.encoder import ConvEncoder, require_stack
+from triptych.networks.require import require_whole
 
 
 class GuaranteedEncoder(nn.Module):
@@ -30,8 +31,8 @@ class GuaranteedEncoder(nn.Module):
     Raises
     ------
     InputError
-        Unless 0 < raw < channels; from `forward`, if a signal's shape is not ``(n, channels,
-        length)``.
+        Unless 0 < raw < channels, and for settings that `ConvEncoder` refuses; from `forward`, if
+        a signal's shape is not ``(n, channels, length)``.
     """
 
     def __init__(
@@ -47,11 +48,14 @@ class GuaranteedEncoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 0 < raw < channels:
+        require_whole("guaranteed", channels=channels, length=length)
+        require_stack("guaranteed", widths, kernels, strides, where, dropout)
+        if raw not in range(1, channels):
             raise InputError(
-                f"guaranteed got raw={raw} for {channels} channels, expected 1 to {channels - 1}: "
-                "it needs channels that are invariant, and others beside them"
+                f"guaranteed got raw={raw!r} for {channels} channels, expected 1 to "
+                f"{channels - 1}: it needs channels that are invariant, and others beside them"
             )
+        require_whole("guaranteed", raw=raw)
         shared: dict[str, Any] = {
             "widths": widths, "kernels": kernels, "strides": strides, "where": where,
             "dropout": dropout,

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from triptych.errors import InputError
 from triptych.networks.encoder import WhatAndWhere
+from triptych.networks.require import require_layers, require_whole
 
 
 class ImageEncoder(WhatAndWhere):
@@ -33,7 +34,8 @@ class ImageEncoder(WhatAndWhere):
     Raises
     ------
     InputError
-        From `forward`, if an image's shape is not ``(n, channels, size, size)``.
+        For settings that do not fit; from `forward`, if an image's shape is not ``(n, channels,
+        size, size)``.
     """
 
     def __init__(
@@ -45,6 +47,9 @@ class ImageEncoder(WhatAndWhere):
         widths: tuple[int, ...] = (32, 64, 96),
         where: int = 16,
     ) -> None:
+        require_whole("image", channels=channels, size=size, where=where)
+        require_whole("image", 0, outputs=outputs)
+        require_layers("image", multiple=8, widths=widths)
         layers: list[nn.Module] = []
         across = size
         for before, width in pairwise((channels, *widths)):
@@ -85,7 +90,8 @@ class PatchEncoder(nn.Module):
     Raises
     ------
     InputError
-        From `forward`, if an image's shape is not ``(n, channels, size, size)``.
+        For settings that do not fit; from `forward`, if an image's shape is not ``(n, channels,
+        size, size)``.
     """
 
     def __init__(
@@ -100,6 +106,13 @@ class PatchEncoder(nn.Module):
         hidden: int = 128,
     ) -> None:
         super().__init__()
+        sizes = {"channels": channels, "size": size, "patch": patch, "stride": stride}
+        require_whole("patches", **sizes, filters=filters, hidden=hidden)
+        require_whole("patches", 0, outputs=outputs)
+        if patch > size:
+            raise InputError(
+                f"patches got patch={patch} for images of size={size}, expected 1 to {size}"
+            )
         self.settings: dict[str, Any] = {
             "channels": channels, "size": size, "outputs": outputs, "patch": patch,
             "stride": stride, "filters": filters, "hidden": hidden,
@@ -144,7 +157,13 @@ class ImageDecoder(nn.Module):
     channels, size
         Shape of the images.
     widths
-        Channels of each layer, multiples of 8; every layer doubles height and width.
+        Channels of each layer, multiples of 8 (but the first may be any); every layer doubles
+        height and width.
+
+    Raises
+    ------
+    InputError
+        For settings that do not fit.
     """
 
     def __init__(
@@ -156,6 +175,8 @@ class ImageDecoder(nn.Module):
         widths: tuple[int, ...] = (96, 64, 32),
     ) -> None:
         super().__init__()
+        require_whole("image_decoder", latents=latents, channels=channels, size=size)
+        require_layers("image_decoder", multiple=8, free=1, widths=widths)
         self.settings: dict[str, Any] = {
             "latents": latents, "channels": channels, "size": size, "widths": list(widths),
         }  # fmt: skip

@@ -14,7 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.networks.encoder import FrontEnd, exact
+from triptych.networks.encoder import FrontEnd
+from triptych.networks.require import require_above_zero, require_whole
+from triptych.precision import exact
 
 NEGLIGIBLE = 1e-4
 
@@ -48,13 +50,18 @@ class CanonicalPhase(FrontEnd):
 
     def __init__(self, *, harmonics: int = 8, lead: int | None = 0) -> None:
         super().__init__(harmonics=harmonics, lead=lead)
-        if harmonics < 1:
-            raise InputError(f"canonical_phase got harmonics={harmonics}, expected at least 1")
+        require_whole("canonical_phase", harmonics=harmonics)
+        require_whole("canonical_phase", 0, lead=lead or 0)
         self.harmonics, self.lead = harmonics, lead
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:
-        """As they go in; raises InputError if they have no such lead."""
+        """As they go in; raises InputError if they have no such lead, or are below 3 samples."""
         _require_lead("canonical_phase", self.lead or 0, channels)
+        if length < 3:
+            raise InputError(
+                f"canonical_phase got windows of {length} samples, expected at least 3: shorter "
+                "ones have no phase"
+            )
         return channels, length
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n c t"]:
@@ -117,25 +124,28 @@ class PowerSpectrum(FrontEnd):
 
     def __init__(self, rate: float, *, cutoff: float = 40.0, scale: float = 10.0) -> None:
         super().__init__(rate=rate, cutoff=cutoff, scale=scale)
-        if not (rate > 0 and cutoff > 0 and scale > 0):
-            raise InputError(
-                f"power_spectrum got rate={rate}, cutoff={cutoff}, scale={scale}; expected all "
-                "above 0"
-            )
+        require_above_zero("power_spectrum", rate=rate, cutoff=cutoff, scale=scale)
         self.rate, self.cutoff, self.scale = rate, cutoff, scale
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:
-        """Channels, and the number of frequencies, one each ``rate / length`` Hz."""
-        return channels, min(int(self.cutoff * length / self.rate + 1e-6), (length - 1) // 2)
+        """Channels, and the number of frequencies, one each ``rate / length`` Hz.
+
+        Raises
+        ------
+        InputError
+            If there are none.
+        """
+        bins = min(int(self.cutoff * length / self.rate + 1e-6), (length - 1) // 2)
+        if bins < 1:
+            raise InputError(
+                f"windows of {length} samples at {self.rate} Hz have no frequency up to cutoff="
+                f"{self.cutoff} Hz; use longer windows or a higher cutoff"
+            )
+        return channels, bins
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n c k"]:
         """Log amplitudes, at least 0, of standardised signals."""
         bins = self.shape(1, x.shape[-1])[1]
-        if bins < 1:
-            raise InputError(
-                f"windows of {x.shape[-1]} samples at {self.rate} Hz have no frequency up to "
-                f"{self.cutoff} Hz; use longer windows or a higher cutoff"
-            )
         real, imaginary = _rfft(exact(x), 1, bins + 1)
         # The square root has no gradient at 0.
         amplitude = (real.square() + imaginary.square() + 1e-12).sqrt() * (2 / x.shape[-1])
@@ -167,6 +177,8 @@ class AlignedPeak(FrontEnd):
 
     def __init__(self, rate: float, *, lead: int = 0) -> None:
         super().__init__(rate=rate, lead=lead)
+        require_above_zero("aligned_peak", rate=rate)
+        require_whole("aligned_peak", 0, lead=lead)
         if not rate > 80:
             raise InputError(f"aligned_peak got rate={rate!r} Hz, expected more than 80 Hz")
         self.lead = lead

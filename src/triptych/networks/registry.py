@@ -76,12 +76,23 @@ def make(
     """Make a network of `table` by its name (raises InputError like `encoder`)."""
     if not isinstance(name, str) or name not in table:
         raise InputError(f"there is no {kind} {name!r}; choose one of {', '.join(table)}")
-    known = list(inspect.signature(table[name]).parameters)
+    parameters = inspect.signature(table[name]).parameters
+    known = list(parameters)
     unknown = [setting for setting in settings if setting not in known]
     if unknown:
         raise InputError(
             f"{kind} {name!r} has no setting {', '.join(map(repr, unknown))}; it has "
             f"{', '.join(known) or 'none'}"
+        )
+    missing = [
+        setting
+        for setting, parameter in parameters.items()
+        if parameter.default is parameter.empty and setting not in settings
+    ]
+    if missing:
+        raise InputError(
+            f"{kind} {name!r} needs a value for {', '.join(missing)}; got "
+            f"{dict(settings) or 'no setting'}"
         )
     lists = {key: cast(list[Any], value) for key, value in settings.items() if _is_list(value)}
     given = {**settings, **{key: tuple(value) for key, value in lists.items()}}

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from triptych.errors import InputError
 from triptych.networks.encoder import WhatAndWhere, as_map, convolution, require_windows
+from triptych.networks.require import require_layers, require_odd, require_whole
 
 
 class ResidualBlock(nn.Module):
@@ -52,7 +52,8 @@ class ResNetEncoder(WhatAndWhere):
     Raises
     ------
     InputError
-        For an even kernel; from `forward`, if a signal's shape is not ``(n, channels, length)``.
+        For settings that do not fit; from `forward`, if a signal's shape is not ``(n, channels,
+        length)``.
 
     Notes
     -----
@@ -70,8 +71,10 @@ class ResNetEncoder(WhatAndWhere):
         kernel: int = 7,
         where: int = 8,
     ) -> None:
-        if kernel % 2 == 0:
-            raise InputError(f"resnet got kernel={kernel}; it must be odd, to keep the time axis")
+        require_whole("resnet", channels=channels, length=length, blocks=blocks, where=where)
+        require_whole("resnet", 0, outputs=outputs)
+        require_layers("resnet", multiple=8, widths=widths)
+        require_odd("resnet", kernel=kernel)
         before, steps = widths[0], -(-length // 4)
         layers: list[nn.Module] = [
             convolution(channels, before, 15, 4), nn.GroupNorm(8, before), nn.GELU()

@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.networks.encoder import FrontEnd, exact
+from triptych.networks.encoder import FrontEnd
+from triptych.networks.require import require_numbers
+from triptych.precision import exact, full_precision
 
 TINY = 1e-20  # below what matters of squares, and of squared cubes; gives roots a gradient at 0
 NEGLIGIBLE = 0.02  # a mean this small against the window's size is no direction
@@ -34,30 +36,38 @@ class Scaled(FrontEnd):
     raw = True
 
     def __init__(self, *, scales: tuple[float, ...] = (1.0,)) -> None:
+        require_numbers("a front-end", scales=scales)
         super().__init__(scales=list(scales))
-        if not scales or not all(scale > 0 for scale in scales):
-            raise InputError(f"scales are {scales}; expected one or more numbers above 0")
         self.scales = tuple(scales)
 
-    def forward(self, x: Float[Tensor, "n c t"]) -> Tensor:
-        """Scaled signals, shape kept; raises InputError if the scales are not for x's channels."""
-        channels, given = x.shape[1], len(self.scales)
+    def shape(self, channels: int, length: int) -> tuple[int, int]:
+        """As they go in; raises InputError if the scales are not for so many channels."""
+        given = len(self.scales)
         if given > 1 and channels != 3 * given:
             raise InputError(
                 f"{given} scales for {channels} channels; give one for all, or one for each three "
                 "channels"
             )
+        return channels, length
+
+    def forward(self, x: Float[Tensor, "n c t"]) -> Tensor:
+        """Scaled signals, shape kept; raises InputError if the scales are not for x's channels."""
+        channels, given = Scaled.shape(self, *x.shape[1:])[0], len(self.scales)
         scales = torch.tensor(self.scales, dtype=x.dtype, device=x.device)
         return x / scales.repeat_interleave(channels // given)[:, None]
 
-    def triads(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k 3 t"]:
-        """Scaled sensors one by one, in at least float32; raises InputError for other channels."""
-        if x.shape[1] == 0 or x.shape[1] % 3:
+    def sensors(self, channels: int) -> int:
+        """Sensors that so many channels are; raises InputError unless they come in threes."""
+        if channels < 3 or channels % 3:
             raise InputError(
-                f"signals have {x.shape[1]} channels, expected x, y, z of one or more tri-axial "
+                f"signals have {channels} channels, expected x, y, z of one or more tri-axial "
                 "sensors"
             )
-        sensors = x.shape[1] // 3
+        return Scaled.shape(self, channels, 1)[0] // 3
+
+    def triads(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k 3 t"]:
+        """Scaled sensors one by one, in at least float32; raises InputError for other channels."""
+        sensors = self.sensors(x.shape[1])
         return Scaled.forward(self, exact(x)).reshape(x.shape[0], sensors, 3, x.shape[2])
 
 
@@ -105,12 +115,12 @@ class RotationInvariants(Scaled):
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:
         """15 channels, 12 more for each further sensor and one for each pair of these."""
-        sensors = channels // 3 - 1
+        sensors = self.sensors(channels) - 1
         return 15 + 12 * sensors + sensors * (sensors - 1) // 2, length
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k t"]:
         """Invariant channels of signals in g (and, further sensors, their own units)."""
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             return torch.cat(self._channels(*self.triads(x).unbind(dim=1)), dim=1).to(x.dtype)
 
     def _channels(self, first: Tensor, *others: Tensor) -> list[Tensor]:

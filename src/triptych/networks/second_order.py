@@ -28,7 +28,7 @@ class SecondOrder(Scaled):
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:
         """54 channels a sensor."""
-        return 18 * channels, length
+        return 54 * self.sensors(channels), length
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k t"]:
         """Signals and products; raises InputError unless channels come in threes."""

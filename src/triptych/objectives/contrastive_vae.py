@@ -15,6 +15,7 @@ from triptych.latent import LatentSchema
 from triptych.objectives.base import LossTerms
 from triptych.objectives.separation_terms import without_background
 from triptych.objectives.views import Views, single_view
+from triptych.precision import exact, precise
 from triptych.transforms import Transform
 
 Kind = Literal["cvae", "mm-cvae", "sepvae"]
@@ -99,7 +100,7 @@ class ContrastiveVAE(nn.Module):
         drawn = z + torch.randn_like(z) * (0.5 * log_variance).exp()
         common, salient = self._divided(drawn)
         decoded = self.decoder(torch.cat([common, without_background(salient, target)], dim=1))
-        found = {"reconstruction": (decoded - views.signals).square().sum() / len(z)}
+        found = {"reconstruction": (exact(decoded) - views.signals).square().sum() / len(z)}
         spread = z.new_ones(len(z), 1).where(target[:, None], z.new_tensor(NULL_SPREAD))
         mean_c, mean_s = self._divided(z)
         log_c, log_s = self._divided(log_variance)
@@ -139,6 +140,7 @@ class ContrastiveVAE(nn.Module):
         return {"population": told, "discriminator": fooled, "shared": shared}
 
 
+@precise
 def _kl(mean: Tensor, log_variance: Tensor, spread: Tensor) -> Tensor:
     """KL of N(mean, exp(log_variance)) to N(0, spread²), summed over dimensions, ``(n,)``."""
     ratio = log_variance.exp() / spread.square()
@@ -146,6 +148,7 @@ def _kl(mean: Tensor, log_variance: Tensor, spread: Tensor) -> Tensor:
     return terms.sum(dim=1) / 2
 
 
+@precise
 def _discrepancy(a: Tensor, b: Tensor) -> Tensor:
     """Squared maximum mean discrepancy, Gaussian kernel of the dimension's width (biased)."""
     width = 2 * a.shape[1]

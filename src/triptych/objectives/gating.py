@@ -14,7 +14,6 @@ from triptych.latent.gates import (
     NonNegativity,
     largest,
     non_negative,
-    without_silent,
 )
 from triptych.objectives import terms
 from triptych.objectives.base import LossTerms
@@ -104,4 +103,4 @@ class NonNegative(SimCLR):
         if self.gate is not None:
             gates, probability = self.gate(z, self.gate.draw(z))
             found = found * gates
-        return without_silent(found), probability
+        return found, probability

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
+from triptych.precision import precise, unit
 from triptych.transforms import PhaseShift, Rotation, Transform
 from triptych.transforms.triads import resolve_triads
 
@@ -20,6 +21,7 @@ ENOUGH_HZ = 100.0  # shifts are tried on this grid: 10 ms, a twentieth of a QRS-
 
 
 @torch.no_grad()
+@precise
 def orbit_similarity(x: Tensor, transform: Transform) -> Tensor:
     """Symmetric ``(n, n)`` orbit similarities of signals ``x (n, channels, time + 2·context)``.
 
@@ -69,15 +71,15 @@ def _over_shifts(x: Tensor, shift: PhaseShift) -> Tensor:
 def _unit(windows: Tensor) -> Tensor:
     """Rows ``(n, channels · time)`` of length 1, each channel without its mean."""
     centred = windows - windows.mean(dim=-1, keepdim=True)
-    return functional.normalize(centred.flatten(1), dim=1)
+    return unit(centred.flatten(1))
 
 
 def _over_rotations(x: Tensor, rotation: Rotation) -> Tensor:
     n = len(x)
     triads = resolve_triads(rotation.name, x, rotation.triads)
     stacked = torch.stack([x[:, list(triad)] for triad in triads], dim=2)  # (n, 3, k, time)
-    unit = functional.normalize(stacked.reshape(n, -1), dim=1).view(n, 3, -1)
-    cross = torch.einsum("iat,jbt->ijab", unit, unit)  # (n, n, 3, 3)
+    rows = unit(stacked.reshape(n, -1)).view(n, 3, -1)
+    cross = torch.einsum("iat,jbt->ijab", rows, rows)  # (n, n, 3, 3)
     values = cast(Tensor, torch.linalg.svdvals(cross))  # pyright: ignore[reportUnknownMemberType]
     sign: Tensor = torch.sign(torch.det(cross))
     return values[..., 0] + values[..., 1] + sign * values[..., 2]

@@ -2,7 +2,7 @@
 
 Louiset et al., "Separating common from salient patterns with contrastive representation
 learning", ICLR 2024. Notation: k(x, y) = exp(−‖x − y‖²/2τ), τ the bandwidth. Whatever the input's
-precision, kernels are computed in float32 at least and outside of autocast. A term that a batch
+precision, all is computed in float32 at least and outside of autocast. A term that a batch
 cannot give (no target, no background, a single row) is 0, with zero gradients. Sums over pairs of
 rows are taken `CHUNK` rows at a time and computed anew for the gradient, so that memory grows
 with n, not n².
@@ -16,20 +16,20 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils import checkpoint
 
-from triptych.transforms.base import working_dtype
+from triptych.precision import precise, unit
 
 CHUNK = 1024
 
 
+@precise
 def align(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
     """Mean of ‖x − y‖²/2τ over the rows of ``x, y (n, d)``; 0 without rows."""
-    x, y = x.to(working_dtype(x)), y.to(working_dtype(y))
     return (x - y).square().sum() / (2 * bandwidth * max(len(x), 1))
 
 
+@precise
 def uniform(z: Tensor, bandwidth: float) -> Tensor:
     """Log of the mean kernel over the pairs i < j of rows of ``z (n, d)``; at most 0."""
     n = len(z)
@@ -39,6 +39,7 @@ def uniform(z: Tensor, bandwidth: float) -> Tensor:
     return torch.logsumexp(sums, dim=0) - math.log(n * (n - 1))
 
 
+@precise
 def spread(z: Tensor, bandwidth: float, of: Tensor) -> Tensor:
     """meanᵢ log meanⱼ k(zᵢ, zⱼ) over the rows i of `of` ``(n,)`` and all rows j, i included.
 
@@ -49,6 +50,7 @@ def spread(z: Tensor, bandwidth: float, of: Tensor) -> Tensor:
     return _over_chunks(_log_kernel_sums, z, bandwidth, True)[of].mean() - math.log(len(z))
 
 
+@precise
 def spread_within(z: Tensor, groups: Tensor, bandwidth: float) -> Tensor:
     """meanᵢ log meanⱼ k(zᵢ, zⱼ) over the rows j of i's own group, i included.
 
@@ -79,7 +81,8 @@ def partners(target: Tensor, groups: Tensor) -> Tensor:
     return found
 
 
-def joint_entropy(common: Tensor, salient: Tensor, bandwidth: float) -> Tensor:
+@precise
+def joint_entropy(common: Tensor, salient: Tensor, bandwidth: float = 0.5) -> Tensor:
     """k-JEM: minus the kernel estimate of the joint entropy H(c, s); at most 0, to be minimised.
 
     meanᵢ log meanⱼ k(cᵢ, cⱼ)·k(sᵢ, sⱼ), j = i included. The product of the kernels is the kernel
@@ -96,11 +99,13 @@ def without_background(salient: Tensor, target: Tensor) -> Tensor:
     return salient.masked_fill(~target[:, None], 0)
 
 
+@precise
 def on_sphere(common: Tensor) -> Tensor:
-    """Rows of ``common (n, d)`` at length 1 (null vectors stay)."""
-    return functional.normalize(common.to(working_dtype(common)), dim=1, eps=1e-6)
+    """Rows of ``common (n, d)`` at length 1 (null vectors stay, and get no gradient)."""
+    return unit(common)
 
 
+@precise
 def common_term(
     first: Tensor,
     second: Tensor,
@@ -137,6 +142,7 @@ def common_term(
     return align(first[:, columns], second[:, columns], bandwidth), even
 
 
+@precise
 def salient_term(
     first: Tensor,
     second: Tensor,
@@ -167,12 +173,14 @@ def salient_term(
     return alignment, even / 2
 
 
+@precise
 def background_term(first: Tensor, second: Tensor, target: Tensor, bandwidth: float) -> Tensor:
     """The information-less constraint: draws the background's salient latents to s' = 0."""
     sides = [each[~target] for each in (first, second)]
     return sum((align(s, s * 0, bandwidth) for s in sides), first.new_zeros(())) / 2
 
 
+@precise
 def supervised_alignment(
     z: Tensor, attribute: Tensor, *, discrete: bool, bandwidth: float = 0.025
 ) -> Tensor:
@@ -201,6 +209,7 @@ def supervised_alignment(
     return sums.sum() / (n * (n - 1))
 
 
+@precise
 def supervised_term(
     first: Tensor,
     second: Tensor,
@@ -224,18 +233,16 @@ def supervised_term(
 
 def _over_chunks(sums: Callable[..., Tensor], z: Tensor, *settings: object) -> Tensor:
     """`sums` of every row of z against all rows ``(n,)``, `CHUNK` rows at a time."""
-    with torch.autocast(z.device.type, enabled=False):
-        z = z.to(working_dtype(z))
-        z = z - z.detach().mean(dim=0)  # distances stay, rounding of large offsets goes
-        if len(z) <= CHUNK:
-            return sums(z, 0, *settings)
-        parts: list[Tensor] = [
-            cast(Any, checkpoint).checkpoint(
-                sums, z, start, *settings, use_reentrant=False, preserve_rng_state=False
-            )
-            for start in range(0, len(z), CHUNK)
-        ]
-        return torch.cat(parts)
+    z = z - z.detach().mean(dim=0)  # distances stay, rounding of large offsets goes
+    if len(z) <= CHUNK:
+        return sums(z, 0, *settings)
+    parts: list[Tensor] = [
+        cast(Any, checkpoint).checkpoint(
+            sums, z, start, *settings, use_reentrant=False, preserve_rng_state=False
+        )
+        for start in range(0, len(z), CHUNK)
+    ]
+    return torch.cat(parts)
 
 
 def _squared_distances(z: Tensor, start: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
-from triptych.objectives import terms
+from triptych.objectives import separation_terms, terms
 from triptych.objectives.base import LossTerms, require_known, require_sizes
 from triptych.objectives.gather import gather
 from triptych.objectives.orbit import orbit_similarity
@@ -33,7 +33,7 @@ INDEPENDENCE = {
     "cross_covariance": terms.cross_covariance,
     "canonical_correlation": terms.canonical_correlation,
     "hsic": terms.hsic,
-    "joint_entropy": terms.joint_entropy,
+    "joint_entropy": separation_terms.joint_entropy,
 }
 
 

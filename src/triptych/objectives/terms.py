@@ -1,6 +1,8 @@
 """Formulas as pure functions: tensors in, one scalar (or one value a row) out.
 
-Notation: n samples, d dimensions, τ temperature, cos the cosine similarity.
+Notation: n samples, d dimensions, τ temperature, cos the cosine similarity (0 for a row of zeros,
+which has no direction and gets no gradient). Whatever the input's precision, all is computed in
+float32 at least and outside of autocast.
 """
 
 from __future__ import annotations
@@ -11,20 +13,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from triptych.precision import cosine, precise, unit
 
+
+@precise
 def alignment(a: Tensor, b: Tensor) -> Tensor:
     """Mean of 1 − cos(a, b) over the rows of ``a, b (n, d)``; range 0 (aligned) to 2."""
-    return (1 - functional.cosine_similarity(a, b, dim=-1)).mean()
+    return (1 - cosine(a, b)).mean()
 
 
+@precise
 def centring(z: Tensor) -> Tensor:
     """Squared length of the mean of the normalised rows of ``z (n, d)``; 0 to 1.
 
     It equals the mean cosine over all pairs of rows, so it draws that of random pairs to 0.
     """
-    return functional.normalize(z, dim=-1).mean(dim=0).square().sum()
+    return unit(z).mean(dim=0).square().sum()
 
 
+@precise
 def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """Normalised temperature-scaled cross-entropy of pairs ``a[i], b[i]``, each ``(n, d)``.
 
@@ -36,7 +43,7 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     Tensor
         Scalar; log(2n − 1) where all similarities are equal.
     """
-    a, b = functional.normalize(a, dim=-1), functional.normalize(b, dim=-1)
+    a, b = unit(a), unit(b)
     z = torch.cat([a, b])
     similarity = (z / temperature) @ z.T
     similarity.fill_diagonal_(-torch.inf)
@@ -44,6 +51,7 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     return similarity.logsumexp(dim=1).mean() - positive.mean()
 
 
+@precise
 def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """Supervised contrast of ``z (m, d)``: rows of one label are each other's positives.
 
@@ -58,7 +66,9 @@ def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
     temperature
         τ, above 0.
     """
-    z = functional.normalize(z, dim=-1)
+    if len(z) < 2:  # a softmax over nothing
+        return (z * 0).sum()
+    z = unit(z)
     own = torch.eye(len(z), dtype=torch.bool, device=z.device)
     logits = ((z / temperature) @ z.T).masked_fill(own, -torch.inf)
     log_odds = (logits - logits.logsumexp(dim=1, keepdim=True)).masked_fill(own, 0.0)
@@ -68,6 +78,7 @@ def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
     return -each.sum() / (count > 0).sum().clamp_min(1)
 
 
+@precise
 def symmetric_kl(a: Tensor, b: Tensor) -> Tensor:
     """Mean of ½ (KL(p‖q) + KL(q‖p)), p and q the softmax of logits ``a, b (n, classes)``.
 
@@ -77,6 +88,7 @@ def symmetric_kl(a: Tensor, b: Tensor) -> Tensor:
     return ((p.exp() - q.exp()) * (p - q)).sum(dim=1).mean() / 2
 
 
+@precise
 def soft_nt_xent(
     a: Tensor, b: Tensor, similarity: Tensor, temperature: float, sharpness: float
 ) -> Tensor:
@@ -97,7 +109,7 @@ def soft_nt_xent(
         τ of the latents and of the targets, above 0.
     """
     n = len(a)
-    z = functional.normalize(torch.cat([a, b]), dim=-1)
+    z = unit(torch.cat([a, b]))
     logits = (z / temperature) @ z.T
     logits.fill_diagonal_(-torch.inf)
     log_odds = logits - logits.logsumexp(dim=1, keepdim=True)
@@ -108,22 +120,25 @@ def soft_nt_xent(
     return -(targets * log_odds.fill_diagonal_(0.0)).sum(dim=1).mean()
 
 
+@precise
 def repulsion(a: Tensor, b: Tensor, weight: Tensor, temperature: float = 0.2) -> Tensor:
     """Push the two sides of a pair apart: mean of w · τ · softplus(cos(a, b)/τ).
 
     The bounded form of SCL's variant mechanism (arXiv 2511.14920): 0 for opposite rows, with a
     gradient that fades as they part. ``a, b (n, d)``; ``weight (n,)`` at least 0.
     """
-    similarity = functional.cosine_similarity(a, b, dim=-1)
+    similarity = cosine(a, b)
     return (weight * temperature * functional.softplus(similarity / temperature)).mean()
 
 
+@precise
 def norm_floor(z: Tensor, floor: float = 1.0) -> Tensor:
     """Mean of relu(floor − ‖z‖ / √d)² over the rows of ``z (n, d)``: keeps z away from zero."""
     size = z.square().mean(dim=-1).clamp_min(1e-12).sqrt()
     return (floor - size).clamp_min(0).square().mean()
 
 
+@precise
 def cross_covariance(a: Tensor, b: Tensor) -> Tensor:
     """Mean square of the cross-correlation matrix of ``a (n, p)`` and ``b (n, q)``; 0 to 1.
 
@@ -136,6 +151,7 @@ def cross_covariance(a: Tensor, b: Tensor) -> Tensor:
     return (a.T @ b / len(a)).square().mean()
 
 
+@precise
 def canonical_correlation(a: Tensor, b: Tensor, ridge: float = 0.01) -> Tensor:
     """Mean square of the canonical correlations of ``a (n, p)`` and ``b (n, q)``; 0 to 1.
 
@@ -146,12 +162,10 @@ def canonical_correlation(a: Tensor, b: Tensor, ridge: float = 0.01) -> Tensor:
     """
     if len(a) < 2:
         return (a.sum() + b.sum()) * 0
-    with torch.autocast(a.device.type, enabled=False):
-        a, b = (x if x.dtype == torch.float64 else x.float() for x in (a, b))
-        a, b = a - a.mean(dim=0), b - b.mean(dim=0)
-        cross = a.T @ b / len(a)
-        read, back = _solved(a, cross, ridge), _solved(b, cross.T, ridge)
-        return (read * back.T).sum() / min(cross.shape)
+    a, b = a - a.mean(dim=0), b - b.mean(dim=0)
+    cross = a.T @ b / len(a)
+    read, back = _solved(a, cross, ridge), _solved(b, cross.T, ridge)
+    return (read * back.T).sum() / min(cross.shape)
 
 
 def _solved(x: Tensor, right: Tensor, ridge: float) -> Tensor:
@@ -162,6 +176,7 @@ def _solved(x: Tensor, right: Tensor, ridge: float) -> Tensor:
     return cast(Tensor, torch.linalg.solve(ridged, right))  # pyright: ignore[reportUnknownMemberType]
 
 
+@precise
 def hsic(a: Tensor, b: Tensor) -> Tensor:
     """Normalised Hilbert-Schmidt independence criterion (CKA) of ``a (n, p)``, ``b (n, q)``.
 
@@ -174,26 +189,13 @@ def hsic(a: Tensor, b: Tensor) -> Tensor:
     return (k * m).sum() / (k.square().sum() * m.square().sum()).clamp_min(1e-12).sqrt()
 
 
-def joint_entropy(a: Tensor, b: Tensor, bandwidth: float = 0.5) -> Tensor:
-    """Minus the kernel estimate of the joint entropy H(a, b): SepCLR's k-JEM term, to minimise.
-
-    meanᵢ log meanⱼ exp(−‖aᵢ−aⱼ‖²/2τ) · exp(−‖bᵢ−bⱼ‖²/2τ), j = i included; at most 0.
-    Louiset et al., ICLR 2024. ``a (n, p)``, ``b (n, q)``; `bandwidth` is τ.
-    """
-    distance = torch.cdist(a, a).square() + torch.cdist(b, b).square()
-    return (torch.logsumexp(-distance / (2 * bandwidth), dim=1) - _log(len(a), a)).mean()
-
-
-def _log(n: int, like: Tensor) -> Tensor:
-    return torch.log(torch.tensor(float(n), dtype=like.dtype, device=like.device))
-
-
 def _standardize(z: Tensor) -> Tensor:
     centred = z - z.mean(dim=0)
     return centred / centred.square().mean(dim=0).add(1e-6).sqrt()
 
 
 def _centred_kernel(z: Tensor) -> Tensor:
+    z = z - z.detach().mean(dim=0)  # distances stay, rounding of large offsets goes
     distance = torch.cdist(z, z).square()
     median = distance.detach().median().clamp_min(1e-6)
     kernel = torch.exp(-distance / median)

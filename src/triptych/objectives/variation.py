@@ -11,6 +11,7 @@ from torch.nn import functional
 from triptych.errors import InputError
 from triptych.objectives import terms
 from triptych.objectives.gather import weighted_mean
+from triptych.precision import cosine, unit
 from triptych.transforms import PhaseShift, Rotation, Transform
 from triptych.transforms.quaternions import to_matrices
 
@@ -189,12 +190,12 @@ class Equivariant(Mechanism):
     ) -> Tensor:
         """Weighted mean deviation from equivariance plus the norm floor, scalar."""
         turned = self.turn(first, delta, invariant)
-        error = 1 - functional.cosine_similarity(turned, second, dim=1)
+        error = 1 - cosine(turned, second)
         floor = terms.norm_floor(first) + terms.norm_floor(second)
         return weighted_mean(error, weight) + floor / 2
 
 
 def _gram_schmidt(six: Tensor) -> Tensor:
-    x = functional.normalize(six[:, :3], dim=1)
-    y = functional.normalize(six[:, 3:] - (x * six[:, 3:]).sum(1, keepdim=True) * x, dim=1)
+    x = unit(six[:, :3])
+    y = unit(six[:, 3:] - (x * six[:, 3:]).sum(1, keepdim=True) * x)
     return torch.stack([x, y, torch.cross(x, y, dim=1)], dim=-1)

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.precision import full_precision
+from triptych.precision import working_dtype as working
 from triptych.transforms.base import (
     Additive,
     Settings,
     device_of,
     fit_params,
-    full_precision,
     norm,
     uniform,
 )
-from triptych.transforms.base import working_dtype as working
 from triptych.transforms.seeded import Seeded, bits, normals, uniforms
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -258,20 +257,6 @@ def uniform(n: int, low: float, high: float, generator: torch.Generator | None) 
 def device_of(generator: torch.Generator | None) -> torch.device:
     """Device on which a generator draws."""
     return torch.device("cpu") if generator is None else generator.device
-
-
-def working_dtype(x: Tensor) -> torch.dtype:
-    """float64 stays, float32 and everything shorter is computed in float32."""
-    return torch.float64 if x.dtype == torch.float64 else torch.float32
-
-
-def full_precision(x: Tensor) -> AbstractContextManager[Any]:
-    """Within it products are not shortened by autocast: in bfloat16 a rotation is none.
-
-    Autocast's own context takes as long as a small product, so it is entered only where needed.
-    """
-    kind = x.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
 
 def norm(vectors: Tensor, keepdim: bool = False) -> Tensor:

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.transforms.base import Settings, device_of, norm, working_dtype
+from triptych.precision import working_dtype
+from triptych.transforms.base import Settings, device_of, norm
 
 
 class _ImageTransform(Settings):

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.precision import full_precision, working_dtype
 from triptych.transforms.base import (
     Settings,
     device_of,
     fit_params,
-    full_precision,
     norm,
     uniform,
-    working_dtype,
 )
 from triptych.transforms.quaternions import canonical, conjugate, cube, product, to_matrices
 from triptych.transforms.triads import Triads, check_triads, gravity_frames, resolve_triads, turn

@@ -9,7 +9,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from triptych.transforms.base import full_precision, norm
+from triptych.precision import full_precision
+from triptych.transforms.base import norm
 
 
 def canonical(q: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.precision import working_dtype
 from triptych.transforms.base import (
     Additive,
     Settings,
@@ -18,7 +19,6 @@ from triptych.transforms.base import (
     exact_dtype,
     fit_params,
     uniform,
-    working_dtype,
 )
 
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}

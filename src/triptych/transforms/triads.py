@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.transforms.base import full_precision, norm, working_dtype
+from triptych.precision import full_precision, working_dtype
+from triptych.transforms.base import norm
 
 Triads = tuple[tuple[int, int, int], ...]
 """The channels x, y, z of each sensor."""

@@ -1,0 +1,104 @@
+"""Every front-end and encoder as ONNX, on ordinary windows and on those with nothing in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from triptych.errors import InputError
+from triptych.networks import ENCODERS, FRONT_ENDS, Standardize, encoder, front_end
+from triptych.networks.export import export_onnx, trials
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+RATE = {"rate": 100.0}
+STANDARDIZED = {"canonical_phase": {}, "power_spectrum": RATE, "aligned_peak": RATE}
+# rotation_invariants are the first channels of invariants_beside, whose class computes both
+TRIADS = ("scaled", "gravity_aligned", "second_order", "invariants_beside")
+
+
+class Outputs(nn.Module):
+    """Several networks over one input, since the exporter's start takes seconds."""
+
+    def __init__(self, parts: dict[str, nn.Module]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleDict(parts)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(part(x) for part in self.parts.values())
+
+
+class OwnScale(nn.Module):
+    """What people write: an epsilon in the divisor, alone and squared."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean_square = x.square().mean(dim=2, keepdim=True)
+        return x / (x.abs().amax(dim=2, keepdim=True) + 1e-9) + x / (mean_square + 1e-14).sqrt()
+
+
+def exported(parts: dict[str, nn.Module], channels: int, length: int, path: Path) -> None:
+    """Export, which checks itself; then the same on windows that the check has not seen."""
+    module = Outputs(parts).eval()
+    export_onnx(module, (channels, length), list(parts), path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    x = torch.randn(3, channels, length)
+    x[1, 0], x[2] = 0.0, 9.81
+    with torch.no_grad():
+        expected = module(x)
+    found = session.run(list(parts), {"signals": x.numpy()})
+    for name, ours, theirs in zip(parts, expected, found, strict=True):
+        assert torch.isfinite(ours).all(), name
+        np.testing.assert_allclose(theirs, ours, atol=1e-4, rtol=1e-4, err_msg=name)
+
+
+def test_what_stands_behind_standardize(tmp_path: Path) -> None:
+    assert {*STANDARDIZED, *TRIADS, "standardize", "rotation_invariants"} == set(FRONT_ENDS)
+    assert {"conv", "resnet", "guaranteed"} == set(ENCODERS)
+    small = {"channels": 2, "length": 48, "outputs": 4, "widths": (8, 16)}
+    parts: dict[str, nn.Module] = {"own": OwnScale(), "standardize": Standardize()}
+    for name, settings in STANDARDIZED.items():
+        parts[name] = nn.Sequential(Standardize(), front_end(name, **settings))
+    more: dict[str, dict[str, Any]] = {"conv": {"kernels": (5, 5), "strides": (2, 1)}, "resnet": {}}
+    for name, settings in more.items():
+        parts[name] = nn.Sequential(Standardize(), encoder(name, **small, **settings))
+    exported(parts, 2, 48, tmp_path / "model.onnx")
+
+
+def test_what_takes_physical_units(tmp_path: Path) -> None:
+    parts: dict[str, nn.Module] = {name: front_end(name) for name in TRIADS}
+    beside = parts.pop("invariants_beside")
+    trunk = encoder(
+        "guaranteed", channels=beside.shape(3, 40)[0], length=40, raw=beside.raw_channels(3),
+        widths=(8,), kernels=(5,), strides=(2,),
+    )  # fmt: skip
+    exported({**parts, "guaranteed": nn.Sequential(beside, trunk)}, 3, 40, tmp_path / "model.onnx")
+
+
+def test_an_exporter_that_drops_an_epsilon_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = torch.onnx.export
+    monkeypatch.setattr(
+        torch.onnx,
+        "export",
+        lambda *args, **settings: export(*args, **settings | {"optimize": True}),
+    )
+    module = Outputs({"z": Standardize()})
+    with pytest.raises(InputError, match=r"onnxruntime's 'z' differs .* by nan on zeros, more"):
+        export_onnx(module, (2, 20), ["z"], tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_window_of_which_torch_makes_no_numbers_does_not_count(tmp_path: Path) -> None:
+    class Log(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            return (x.abs().log(),)
+
+    export_onnx(Log(), (2, 20), ["z"], tmp_path / "model.onnx")
+    assert not torch.isfinite(Log()(trials(2, 20)["zeros"])[0]).any()
