@@ -67,6 +67,7 @@ class ImageCrop(_ImageTransform):
     max_shift: float = 0.1
 
     name = "image_crop"
+    acts_on = "place"
     unit = "image widths"
     width = 3
 
@@ -112,6 +113,7 @@ class ImageTone(_ImageTransform):
     max_offset: float = 0.2
 
     name = "image_tone"
+    acts_on = "values"
     unit = "1"
     width = 4
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from triptych.transforms.base import full_precision, norm
 
@@ -33,6 +34,13 @@ def to_matrices(q: Tensor) -> Tensor:
     products = (q[:, :, None] * q[:, None]).flatten(1)
     with full_precision(q):
         return (products @ _entries().to(q)).view(-1, 3, 3)
+
+
+def gram_schmidt(six: Tensor) -> Tensor:
+    """Return rotation matrices `(n, 3, 3)` whose first columns are nearest to `six` `(n, 6)`."""
+    x = functional.normalize(six[:, :3], dim=1)
+    y = functional.normalize(six[:, 3:] - (x * six[:, 3:]).sum(1, keepdim=True) * x, dim=1)
+    return torch.stack([x, y, torch.cross(x, y, dim=1)], dim=-1)
 
 
 @functools.cache
