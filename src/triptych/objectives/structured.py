@@ -205,7 +205,7 @@ class StructuredContrastive(nn.Module):
         related = self.schema.variant(name) + self.schema.equivariant(name)
         if not related:
             return found
-        change = views.changes[name]
+        change = views.change(name)
         weight = z.new_ones(len(change.delta))
         if name in self.limits:
             weight = (change.distance <= self.limits[name]).to(z.dtype)

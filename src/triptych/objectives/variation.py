@@ -15,7 +15,6 @@ from triptych.objectives.gather import weighted_mean
 from triptych.objectives.views import Change, Reference
 from triptych.transforms import PhaseShift, Rotation, Transform, target_of
 
-
 DRAWS = 4096
 MEAN_WEIGHT = (0.4, 0.7)  # of repulsion, over pairs as they are drawn
 
@@ -60,7 +59,7 @@ class Repel(Mechanism):
         self.scale = _scale(distance, median)
 
     def strength(self, distance: Tensor) -> Tensor:
-        """w of pairs at these distances, ``(n,)``: 0 where nothing differs, below 1."""
+        """Weights w of pairs at these distances, ``(n,)``: 0 where nothing differs, below 1."""
         return 1 - torch.exp(-distance / self.scale)
 
     def forward(
@@ -92,6 +91,7 @@ class Predict(Mechanism):
         centre = torch.zeros_like(spread) if self.odd else target.mean(dim=0)
         self.register_buffer("centre", centre, persistent=False)
         self.register_buffer("scale", spread.masked_fill(constant, 1), persistent=False)
+        hidden = max(hidden, 2 * target.shape[1])
         self.head = nn.Sequential(
             nn.Linear(3 * size, hidden),
             nn.GELU(),

@@ -74,6 +74,21 @@ class Views:
         first, second = self.pairs[name]
         return z[first[0] : first[-1] + 1], z[second[0] : second[-1] + 1]
 
+    def change(self, name: str) -> Change:
+        """What leads from one side of the pair of transform `name` to the other.
+
+        Raises
+        ------
+        InputError
+            If whoever made the views did not ask `make_views` for it.
+        """
+        if name not in self.changes:
+            raise InputError(
+                f"these views do not know the Δ of {name}; make them by the objective's own "
+                f"views(x), or by make_views(..., changes=[{name!r}])"
+            )
+        return self.changes[name]
+
     def thetas(self, name: str) -> tuple[Tensor, Tensor]:
         """Parameters ``(n, p)`` of transform `name` on the two sides of its pair."""
         first, second = self.pairs[name]
@@ -154,9 +169,7 @@ def make_views(
     return replace(views, changes=found)
 
 
-def _change(
-    views: Views, focus: Transform, x: Tensor, after: Sequence[Transform]
-) -> Change:
+def _change(views: Views, focus: Transform, x: Tensor, after: Sequence[Transform]) -> Change:
     """Δ and distance of the pair of `focus`: both sides of `x`, and then under `after`."""
     first, second = views.thetas(focus.name)
     view = int(views.pairs[focus.name][0, 0]) // views.n

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from triptych.errors import InputError
 from triptych.transforms.base import (
     Additive,
     fit_params,

@@ -120,6 +120,16 @@ class LeadSwap(Settings):
         """Return the permutation matrix of Δ, row after row, `(n, channels²)`."""
         return functional.one_hot(delta.long(), self.channels).flatten(1).to(delta)
 
+    def project(self, read: Tensor) -> Tensor:
+        """Return for each channel the likeliest one by scores `(n, channels²)`, as `target`."""
+        likeliest = read.unflatten(1, (self.channels, -1)).argmax(dim=2)
+        return self.target(likeliest).to(read)
+
+    def reading_error(self, read: Tensor, delta: Tensor) -> Tensor:
+        """Return the mean cross-entropy of each channel's scores in `read` `(n, channels²)`."""
+        scores = read.unflatten(1, (self.channels, -1)).mT
+        return functional.cross_entropy(scores, delta.long(), reduction="none").mean(dim=1)
+
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
         """Return how many channels stand elsewhere, `(n,)`."""
         return (a != b).sum(dim=1).to(a.dtype)

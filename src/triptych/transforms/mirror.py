@@ -67,7 +67,7 @@ class AxisMirror(Settings):
         return a * b
 
     def carry(self, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
-        """Return Δ of an earlier mirror as it is, that of a rotation of the same sensors mirrored."""
+        """Return the Δ of a rotation of the same sensors mirrored, that of a mirror as it is."""
         own = getattr(earlier, "triads", None)
         if isinstance(earlier, AxisMirror) or apart(own, self.triads):
             return delta

@@ -21,6 +21,7 @@ from triptych.transforms.base import (
 )
 from triptych.transforms.resample import crop, interpolate, roll
 
+
 @dataclass(frozen=True)
 class PhaseShift(Additive):
     """T_θ x(t) = x(t + θ), θ in s.
@@ -123,7 +124,7 @@ class PhaseShift(Additive):
         return difference
 
     def target(self, delta: Tensor) -> Tensor:
-        """Return Δ `(n, 1)`; if it `wraps`, the cosine and sine of its angle in the ring `(n, 2)`."""
+        """Return Δ `(n, 1)`; if it `wraps`, the cosine and sine of its angle, `(n, 2)`."""
         if not self.wraps:
             return delta
         angle = delta * (2 * math.pi * self.rate / (self.length or 1))
