@@ -245,6 +245,7 @@ def main() -> int:
         row = [cell(name, transform, kind) for kind in KINDS]
         for place, text in enumerate(row):
             if text.startswith("refused: "):
+                text = text.replace(f"for {transform.name};", "for this transform;")
                 if text not in refusals:
                     refusals.append(text)
                 row[place] = f"refused ({refusals.index(text) + 1})"

@@ -12,8 +12,14 @@ from torch import Tensor
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
-from triptych.objectives import SimCLR, StructuredContrastive, make_views
-from triptych.objectives.augmentation import Augmentation
+from triptych.objectives import (
+    Augmentation,
+    Separation,
+    SimCLR,
+    StructuredContrastive,
+    make_views,
+)
+from triptych.objectives.contrastive_vae import ContrastiveVAE
 from triptych.objectives.views import Views
 from triptych.transforms import (
     AxisMirror,
@@ -322,10 +328,13 @@ def test_transforms_of_ones_own_are_taken_where_nothing_is_unknown() -> None:
 def test_two_transforms_of_one_name_are_refused_by_every_objective() -> None:
     twice = [Gain(), Gain(3.0)]
     schema = LatentSchema(Block("inside", 4, invariant_to="gain"))
+    parts = LatentSchema(Block("common", 4, role="common"), Block("salient", 4, role="salient"))
     for make in (
         lambda: StructuredContrastive(schema, twice),
         lambda: SimCLR(4, twice),
         lambda: Augmentation(twice),
+        lambda: Separation(parts, twice),
+        lambda: ContrastiveVAE(parts, twice, torch.nn.Identity()),
         lambda: make_views(signals(Gain()), twice),
         lambda: make_views(signals(Gain()), [Chain(Gain()), Chain(NOISE)]),
     ):

@@ -114,7 +114,7 @@ class Settings:
         """
         acts_on = getattr(earlier, "acts_on", None)
         if acts_on is None or (acts_on == self.acts_on and acts_on != "values"):
-            raise InputError(_no_delta(self, earlier))
+            raise InputError(_no_delta(self.name, earlier.name))
         return delta
 
     def to_dict(self) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def carried(later: Transform, earlier: Transform, delta: Tensor, params: Tensor)
     """Δ of `earlier` as it is seen after `later` at `params` (see `Settings.carry`)."""
     own: Any = getattr(later, "carry", None)
     if own is None:
-        raise InputError(_no_delta(later, earlier))
+        raise InputError(_no_delta(later.name, earlier.name))
     return own(earlier, delta, params)
 
 
@@ -283,12 +283,11 @@ def within(
         raise InputError(f"{name} got {setting}={value}, expected {kind} in {low:g} to {high:g}.")
 
 
-def _no_delta(later: Transform, earlier: Transform) -> str:
+def _no_delta(later: str, earlier: str) -> str:
     return (
-        f"{later.name} after {earlier.name} leaves no known Δ of {earlier.name} between two views; "
-        f"put {later.name} before {earlier.name}, keep one side of each pair as it is "
-        "(reference='original'), or declare no block variant or equivariant to "
-        f"{earlier.name}"
+        f"{later} after {earlier} leaves no known Δ of {earlier} between two views; put {later} "
+        f"before {earlier}, keep one side of each pair as it is (reference='original'), or declare "
+        f"no block variant or equivariant to {earlier}"
     )
 
 

@@ -122,12 +122,12 @@ class LeadSwap(Settings):
 
     def project(self, read: Tensor) -> Tensor:
         """Return for each channel the likeliest one by scores `(n, channels²)`, as `target`."""
-        likeliest = read.unflatten(1, (self.channels, -1)).argmax(dim=2)
+        likeliest = read.view(-1, self.channels, self.channels).argmax(dim=2)
         return self.target(likeliest).to(read)
 
     def reading_error(self, read: Tensor, delta: Tensor) -> Tensor:
         """Return the mean cross-entropy of each channel's scores in `read` `(n, channels²)`."""
-        scores = read.unflatten(1, (self.channels, -1)).mT
+        scores = read.view(-1, self.channels, self.channels).mT
         return functional.cross_entropy(scores, delta.long(), reduction="none").mean(dim=1)
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
