@@ -27,6 +27,8 @@ from triptych.transforms import (
     Chain,
     ChannelDropout,
     Gain,
+    ImageCrop,
+    ImageTone,
     LeadSwap,
     NoiseSNR,
     PhaseShift,
@@ -342,6 +344,23 @@ def test_two_transforms_of_one_name_are_refused_by_every_objective() -> None:
             make()
     with pytest.raises(InputError, match="put a single crop first"):
         SimCLR(4, [Gain(), CROP])
+
+
+def test_a_crop_of_an_image_leads_from_one_view_to_the_other() -> None:
+    crop, tone = ImageCrop(0.3, 0.1), ImageTone(0.3, 0.1)
+    place = torch.linspace(-1, 1, 64)
+    x = torch.stack([place.expand(64, 64), place[:, None].expand(64, 64)]).sin()
+    schema = LatentSchema(Block("place", 4, variant_to="image_crop", invariant_to="image_tone"))
+    scl = StructuredContrastive(schema, [crop, tone])
+    views = scl.views(x.repeat(16, 1, 1, 1), generator(3))
+    a, b, delta = pair_of(views, "image_crop")
+    again = crop.apply(a, delta)
+    # about the view's own mean, which differs a little between the sides
+    middle = (again - b)[..., 16:48, 16:48]
+    middle = middle - middle.mean(dim=(2, 3), keepdim=True)
+    assert float(middle.abs().max()) < 5e-3
+    wrong = torch.diff(torch.stack(views.thetas("image_crop")), dim=0)[0]
+    assert float((delta - wrong)[:, 1:].abs().max()) > 0.01
 
 
 def test_views_that_were_not_asked_for_a_change_say_so() -> None:

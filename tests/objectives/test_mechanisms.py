@@ -123,7 +123,12 @@ def test_only_what_a_swap_negates_is_made_odd() -> None:
     odd = {
         name for name, each in SINGLE.items() if mechanism_of(each, "predict", "original", 4).odd
     }
-    symmetric = {"phase_shift, circular, any", "axis_mirror", *(n for n in SINGLE if "swap" in n)}
+    symmetric = {
+        "phase_shift, circular, any",
+        "axis_mirror",
+        "image_crop",
+        *(n for n in SINGLE if "swap" in n),
+    }
     assert set(SINGLE) - odd == symmetric | {n for n in SINGLE if "rotation" in n}
     predict: Predict = mechanism_of(Rotation(), "predict", "original", 4)  # type: ignore[assignment]
     assert predict.head[-1].out_features == 6
