@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.audit import tiny
 
 from triptych.audit.audit_result import AuditResult, check_limits
 from triptych.audit.brittleness import distances, response_curve
 from triptych.audit.embeddings import Views
+from triptych.audit.factors import glass_box_of
 from triptych.audit.run import audit, audit_model, audit_views
 from triptych.audit.sources import fit_to, open_data, random_windows_of
 from triptych.audit.sweep import grid_from, grid_of, transform_for
@@ -29,6 +32,7 @@ from triptych.transforms import (
     Rotation,
     TimeScale,
     Transform,
+    names,
 )
 
 RATE = 100.0
@@ -448,3 +452,35 @@ def test_a_block_that_should_move_and_does_not_is_said() -> None:
     assert note.startswith("block timing declares to be variant to gain, but does not move")
     moved = audit(embed, own, CROP, grid=GRID, relations=relations)
     assert not any("does not move" in each for each in moved.notes)
+
+
+@pytest.mark.parametrize("name", names())
+@settings(max_examples=20)
+@given(rate=st.one_of(st.sampled_from([1.0, 150.0, 250.0, 1e4]), st.floats(1, 1e4)))
+def test_the_default_grid_and_context_fit_every_rate(name: str, rate: float) -> None:
+    transform = transform_for(None, name, rate=rate)
+    shape = (8, 8) if name.startswith("image") else (8 + 2 * transform.context,)
+    x = torch.zeros(1, 2 if name == "lead_swap" else 3, *shape)
+    try:
+        grid = torch.cat([grid_of(transform, 10), transform.sample(10)])
+    except InputError as error:  # a crop of less than one sample
+        too_coarse = name == "phase_shift" and rate * transform.max_shift < 1  # type: ignore[attr-defined]
+        if not too_coarse:
+            raise AssertionError from error
+        return
+    assert transform.apply(x.expand(len(grid), *x.shape[1:]), grid).shape[-1] == 8
+    # windows are cut with the context in seconds
+    assert math.ceil(transform.context / rate * rate - 1e-6) == transform.context
+
+
+def test_a_chain_that_names_a_transform_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="names a transform twice"):
+        transform_for(None, "gain,gain", {"gain.max_gain": 3.0})
+    twice = Chain(Gain(), Gain(3.0))
+    with pytest.raises(InputError, match="have one name"):
+        glass_box_of(tiny.model(), windows(context=0), [twice])
+
+
+def test_what_does_nothing_is_not_swept() -> None:
+    with pytest.raises(InputError, match="nothing to sweep"):
+        grid_of(Gain(0.0))

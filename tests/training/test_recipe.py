@@ -154,6 +154,10 @@ def test_a_recipe_is_frozen() -> None:
         ({"latent": 3}, "field 'latent' is 3"),
         ({"transforms": [{"name": "phase"}]}, "no transform 'phase'"),
         ({"transforms": [{"name": "phase_shift", "rate": 50}]}, "leave the transform's rate out"),
+        (
+            {"transforms": [{"name": "gain"}, {"name": "gain", "max_gain": 3.0}]},
+            "two transforms are named 'gain'",
+        ),
         ({"classes": ["a", "a"]}, "classes names a label twice"),
         ({"objective.name": "plain", "decoder": False}, "nothing to train"),
         (

@@ -57,12 +57,18 @@ def glass_box_of(
     Raises
     ------
     InputError
-        Too little context.
+        Too little context, or two transforms of one name.
     """
     schema, n = model.schema, len(windows)
     few = np.sort(np.random.default_rng(seed).permutation(n)[:rows])
     people = windows.person if len(np.unique(windows.person)) > 3 else windows.record
-    parts = [p for t in transforms for p in (t.parts if isinstance(t, Chain) else (t,))]
+    every = [p for t in transforms for p in (t.parts if isinstance(t, Chain) else (t,))]
+    parts = [p for place, p in enumerate(every) if p not in every[:place]]
+    if len({part.name for part in parts}) < len(parts):
+        raise InputError(
+            f"what blocks know is told by the transforms' names, but two of "
+            f"{', '.join(part.name for part in parts)} have one name; ask for one at a time"
+        )
     factors: list[Factor] = []
     for part in parts:
         theta = part.sample(len(few), torch.Generator().manual_seed(seed))

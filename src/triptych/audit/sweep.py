@@ -26,6 +26,7 @@ from triptych.transforms import (
     TimeScale,
     Transform,
     context_of,
+    to_dict,
 )
 from triptych.transforms.seeded import Seeded
 
@@ -115,6 +116,11 @@ def transform_for(
                 f"the setting {strange[0]} belongs to no part of the chain; write PART.SETTING, "
                 f"e.g. {parts[0]}.{strange[0]}"
             )
+        if len(set(parts)) < len(parts):
+            raise InputError(
+                f"the chain {name!r} names a transform twice, so its settings could not be told "
+                "apart; name each once"
+            )
         return Chain(
             *(
                 transform_for(
@@ -158,7 +164,7 @@ def grid_of(transform: Transform, steps: int = 20, seed: int = 0) -> Tensor:
     Raises
     ------
     InputError
-        If `steps` is below 1.
+        If `steps` is below 1, or nothing within the transform's limits changes a signal.
     """
     if steps < 1:
         raise InputError(f"a sweep of {steps} steps was asked for: expected 1 or more")
@@ -168,7 +174,13 @@ def grid_of(transform: Transform, steps: int = 20, seed: int = 0) -> Tensor:
     if isinstance(transform, PhaseShift | Gain | TimeScale) or transform.identity(1).shape[1] == 1:
         share = torch.cat([-share.flip(0), share])
     grid = torch.as_tensor(np.unique(_grown(transform, share, seed).numpy(), axis=0))
-    return grid[distances(transform, grid) > 0]
+    grid = grid[distances(transform, grid) > 0]
+    if not len(grid):
+        raise InputError(
+            f"{transform.name} does nothing within its limits ({to_dict(transform)}), so there is "
+            "nothing to sweep; widen them (a crop moves by whole samples)"
+        )
+    return grid
 
 
 def grid_from(transform: Transform, values: Sequence[Sequence[float]]) -> Tensor:

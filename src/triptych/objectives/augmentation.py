@@ -8,7 +8,7 @@ from torch import Generator, Tensor, nn
 
 from triptych.objectives.base import LossTerms
 from triptych.objectives.views import Views, single_view
-from triptych.transforms import Transform
+from triptych.transforms import Transform, told_apart
 
 
 class Plain(nn.Module):
@@ -23,7 +23,7 @@ class Plain(nn.Module):
 
     def __init__(self, transforms: Sequence[Transform] = ()) -> None:
         super().__init__()
-        self.transforms = tuple(transforms)
+        self.transforms = told_apart(transforms)
 
     def views(self, x: Tensor, generator: Generator | None = None) -> Views:
         """One view a sample: the signal ``(n, channels, time)`` itself."""

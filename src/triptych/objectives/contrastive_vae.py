@@ -16,7 +16,7 @@ from triptych.objectives.base import LossTerms
 from triptych.objectives.separation_terms import without_background
 from triptych.objectives.views import Views, single_view
 from triptych.precision import exact, precise
-from triptych.transforms import Transform
+from triptych.transforms import Transform, told_apart
 
 Kind = Literal["cvae", "mm-cvae", "sepvae"]
 KINDS: tuple[Kind, ...] = ("cvae", "mm-cvae", "sepvae")
@@ -72,7 +72,7 @@ class ContrastiveVAE(nn.Module):
             raise InputError(f"there is no {kind!r}; choose one of {', '.join(KINDS)}")
         if not (schema.common and schema.salient):
             raise InputError(f"{kind} needs common and salient blocks; the schema has:\n{schema}")
-        self.schema, self.transforms, self.kind, self.kl = schema, tuple(transforms), kind, kl
+        self.schema, self.transforms, self.kind, self.kl = schema, told_apart(transforms), kind, kl
         self.decoder = decoder
         self.log_variance = nn.Linear(schema.size, schema.size)
         nn.init.zeros_(self.log_variance.weight)

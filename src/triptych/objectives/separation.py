@@ -16,7 +16,7 @@ from triptych.objectives.blending import blended, clusters_of
 from triptych.objectives.gather import gather
 from triptych.objectives.separation_labels import Known, known_of
 from triptych.objectives.views import Views, two_views
-from triptych.transforms import Transform
+from triptych.transforms import Transform, told_apart
 
 Kind = Literal["discrete", "continuous"]
 Independence = Literal["joint_entropy", "cross_covariance", "canonical_correlation", "hsic"]
@@ -102,7 +102,7 @@ class Separation(nn.Module):
     ) -> None:
         super().__init__()
         self.schema = schema
-        self.transforms = tuple(transforms)
+        self.transforms = told_apart(transforms)
         self.attributes = dict(attributes or {})
         self.weights = WEIGHTS | dict(weights or {})
         self.uniformity = uniformity

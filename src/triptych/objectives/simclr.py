@@ -11,7 +11,7 @@ from triptych.objectives import terms
 from triptych.objectives.base import LossTerms
 from triptych.objectives.gather import gather
 from triptych.objectives.views import Views, two_views
-from triptych.transforms import Transform
+from triptych.transforms import Transform, told_apart
 
 
 class SimCLR(nn.Module):
@@ -45,7 +45,7 @@ class SimCLR(nn.Module):
         super().__init__()
         if not temperature > 0:
             raise InputError(f"temperature is {temperature}; it must be above 0")
-        self.transforms = tuple(transforms)
+        self.transforms = told_apart(transforms)
         self.temperature = temperature
         self.projector: nn.Module = nn.Identity()
         if projection:

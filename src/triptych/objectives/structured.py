@@ -17,8 +17,8 @@ from triptych.objectives.gather import gather
 from triptych.objectives.orbit import orbit_similarity
 from triptych.objectives.supcon import supervised_contrast
 from triptych.objectives.variation import Equivariant, Mechanism, Predict, Repel
-from triptych.objectives.views import Reference, Views, make_views
-from triptych.transforms import Transform
+from triptych.objectives.views import Reference, Views, check_changes, make_views
+from triptych.transforms import Transform, told_apart
 
 Variation = Literal["repel", "predict", "equivariant"]
 Independence = Literal["cross_covariance", "canonical_correlation", "hsic", "joint_entropy"]
@@ -102,7 +102,7 @@ class StructuredContrastive(nn.Module):
     ) -> None:
         super().__init__()
         self.schema = schema
-        self.transforms = tuple(transforms)
+        self.transforms = told_apart(transforms)
         self.temperature = temperature
         self.sharpness = sharpness
         self.weights = WEIGHTS | dict(weights or {})
@@ -114,6 +114,12 @@ class StructuredContrastive(nn.Module):
         self.one_sided = one_sided
         chosen = (variation,) if isinstance(variation, str) else tuple(variation)
         self._check(chosen)
+        self.carried = tuple(
+            each.name
+            for each in self.transforms
+            if schema.variant(each.name) + schema.equivariant(each.name)
+        )
+        check_changes(self.transforms, self.carried, reference)
         mechanisms: dict[str, nn.ModuleDict] = {}
         for transform in self.transforms:
             related = schema.variant(transform.name) + schema.equivariant(transform.name)
@@ -127,7 +133,13 @@ class StructuredContrastive(nn.Module):
 
     def views(self, x: Tensor, generator: Generator | None = None) -> Views:
         """One pair of views a transform of signals ``x (n, channels, time + 2·context)``."""
-        views = make_views(x, self.transforms, reference=self.reference, generator=generator)
+        views = make_views(
+            x,
+            self.transforms,
+            reference=self.reference,
+            changes=self.carried,
+            generator=generator,
+        )
         if not self.sharpness:
             return views
         similarity = {
@@ -193,12 +205,11 @@ class StructuredContrastive(nn.Module):
         related = self.schema.variant(name) + self.schema.equivariant(name)
         if not related:
             return found
-        theta = views.thetas(name)
-        delta = transform.relative(*theta)
-        weight = z.new_ones(len(delta))
+        change = views.change(name)
+        weight = z.new_ones(len(change.delta))
         if name in self.limits:
-            weight = (transform.distance(*theta) <= self.limits[name]).to(z.dtype)
-        invariant = z.new_zeros(len(delta), 0)
+            weight = (change.distance <= self.limits[name]).to(z.dtype)
+        invariant = z.new_zeros(len(weight), 0)
         if inside:
             invariant = torch.stack(views.sides(self.schema.select(z, inside), name)).mean(dim=0)
         for block in related:
@@ -206,7 +217,7 @@ class StructuredContrastive(nn.Module):
             mechanisms = cast(nn.ModuleDict, self.mechanisms[f"{name}__{block.name}"])
             for kind, mechanism in mechanisms.items():
                 key = f"variation/{name}/{block.name}/{kind}"
-                found[key] = mechanism(*sides, delta, weight, invariant.detach())
+                found[key] = mechanism(*sides, change, weight, invariant.detach())
         return found
 
     def _invariance(self, first: Tensor, second: Tensor, name: str, views: Views) -> Tensor:
@@ -247,7 +258,7 @@ class StructuredContrastive(nn.Module):
 
     def _mechanism(self, name: str, transform: Transform, block: Block) -> Mechanism:
         if name == "repel":
-            return Repel(transform)
+            return Repel(transform, self.reference)
         if name == "predict":
             return Predict(transform, block.size)
         inside = sum(other.size for other in self.schema.invariant(transform.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +12,23 @@ from torch.nn import functional
 from triptych.errors import InputError
 from triptych.objectives import terms
 from triptych.objectives.gather import weighted_mean
-from triptych.precision import cosine, unit
-from triptych.transforms import PhaseShift, Rotation, Transform
-from triptych.transforms.quaternions import to_matrices
+from triptych.objectives.views import Change, Reference
+from triptych.precision import cosine
+from triptych.transforms import PhaseShift, Rotation, Transform, target_of
+
+DRAWS = 4096
+MEAN_WEIGHT = (0.4, 0.7)  # of repulsion, over pairs as they are drawn
 
 
 class Mechanism(nn.Module):
-    """One pair's variation term; sees the relative parameter Δ, never θ₁ or θ₂ alone.
+    """One pair's variation term; sees what leads from θ₁ to θ₂, never one of them alone.
 
-    `forward` takes both sides' block ``(n, d)``, Δ ``(n, p)``, a weight a row ``(n,)`` and both
+    `forward` takes both sides' block ``(n, d)``, their `Change`, a weight per row ``(n,)`` and both
     sides' invariant latents averaged ``(n, m)``; it gives a scalar.
     """
 
     def forward(
-        self, first: Tensor, second: Tensor, delta: Tensor, weight: Tensor, invariant: Tensor
+        self, first: Tensor, second: Tensor, change: Change, weight: Tensor, invariant: Tensor
     ) -> Tensor:
         """Compute the term."""
         raise NotImplementedError
@@ -35,77 +39,94 @@ class Repel(Mechanism):
 
     w = 1 − exp(−d/d₀) with d₀ the median distance under sampling (if that is 0, of the draws that
     differ), so near-identical views are left alone (arXiv 2511.14920, bounded: see
-    `terms.repulsion`).
+    `terms.repulsion`). Where that makes the mean of w less than 0.4 or more than 0.7, as it may for
+    a θ of few values, d₀ is what makes it 0.55, or 0.9 of the share of pairs that differ at all.
     """
 
-    def __init__(self, transform: Transform, temperature: float = 0.2) -> None:
+    def __init__(
+        self,
+        transform: Transform,
+        reference: Reference = "transformed",
+        temperature: float = 0.2,
+    ) -> None:
         super().__init__()
-        self.transform = transform
         self.temperature = temperature
-        generator = torch.Generator().manual_seed(0)
-        a, b = transform.sample(4096, generator), transform.sample(4096, generator)
+        a, b = _draws(transform)
         distance = transform.distance(a, b)
         # Of two draws of a rare transform (a lead swap) most are equal.
         median = float(distance.median()) or float(distance[distance > 0].median())
-        self.scale = median if median > 0 else 1.0  # NaN: a transform that never does anything
+        if reference == "original":
+            distance = transform.distance(transform.identity(DRAWS), b)
+        self.scale = _scale(distance, median)
+
+    def strength(self, distance: Tensor) -> Tensor:
+        """Weights w of pairs at these distances, ``(n,)``: 0 where nothing differs, below 1."""
+        return 1 - torch.exp(-distance / self.scale)
 
     def forward(
-        self, first: Tensor, second: Tensor, delta: Tensor, weight: Tensor, invariant: Tensor
+        self, first: Tensor, second: Tensor, change: Change, weight: Tensor, invariant: Tensor
     ) -> Tensor:
         """Bounded repulsion, scalar."""
-        origin = self.transform.identity(len(delta)).to(delta)
-        distance = self.transform.distance(origin, delta)
-        weight = weight * (1 - torch.exp(-distance / self.scale))
+        weight = weight * self.strength(change.distance)
         return terms.repulsion(first, second, weight, self.temperature)
 
 
 class Predict(Mechanism):
-    """A small head reads Δ from the pair; swapping the sides must negate what it reads.
+    """A small head reads Δ from the pair, in the coordinates of `target_of`.
 
-    Error: the distance |Δ − read| in units of Δ's spread under sampling, rounded off near 0
-    (smooth L1); for rotations the geodesic angle (radians) of a 6-D output (Zhou et al. 2019,
-    arXiv 1812.07035).
+    Where swapping the sides negates these (a shift, the logarithm of a ratio), it must negate what
+    is read as well. Error: the distance from what is read, in units of its spread under sampling,
+    rounded off near 0 (smooth L1); for rotations the geodesic angle (radians) of a 6-D output
+    (Zhou et al. 2019, arXiv 1812.07035).
     """
 
     def __init__(self, transform: Transform, size: int, hidden: int = 64) -> None:
         super().__init__()
         self.transform = transform
-        self.rotation = isinstance(transform, Rotation)
-        generator = torch.Generator().manual_seed(0)
-        a, b = transform.sample(4096, generator), transform.sample(4096, generator)
-        spread = transform.relative(a, b)
-        self.register_buffer("scale", spread.std(dim=0).clamp_min(1e-6), persistent=False)
-        outputs = 6 if self.rotation else spread.shape[1]
+        a, b = _draws(transform)
+        target = target_of(transform, transform.relative(a, b))
+        swapped = target_of(transform, transform.relative(b, a))
+        spread = target.std(dim=0).clamp_min(1e-6)
+        self.odd = bool(((target + swapped).abs() <= 1e-4 * spread).all())
+        constant = spread <= 1e-6
+        centre = torch.zeros_like(spread) if self.odd else target.mean(dim=0)
+        self.register_buffer("centre", centre, persistent=False)
+        self.register_buffer("scale", spread.masked_fill(constant, 1), persistent=False)
+        hidden = max(hidden, 2 * target.shape[1])
         self.head = nn.Sequential(
             nn.Linear(3 * size, hidden),
             nn.GELU(),
             nn.Linear(hidden, hidden),
             nn.GELU(),
-            nn.Linear(hidden, outputs),
+            nn.Linear(hidden, target.shape[1]),
         )
 
     def read(self, first: Tensor, second: Tensor) -> Tensor:
-        """Δ in units of its spread ``(n, p)``; for rotations matrices ``(n, 3, 3)``."""
+        """What is read of the pair, in the coordinates of `target_of`, ``(n, k)``."""
+        raw = self._raw(first, second)
+        project: Any = getattr(self.transform, "project", None)
+        if project is not None:
+            return project(raw)
+        return self.get_buffer("centre") + self.get_buffer("scale") * raw
+
+    def _raw(self, first: Tensor, second: Tensor) -> Tensor:
         forward = self.head(torch.cat([first, second, second - first], dim=1))
-        if self.rotation:
-            return _gram_schmidt(forward)
+        if not self.odd:
+            return forward
         backward = self.head(torch.cat([second, first, first - second], dim=1))
         return (forward - backward) / 2
 
     def forward(
-        self, first: Tensor, second: Tensor, delta: Tensor, weight: Tensor, invariant: Tensor
+        self, first: Tensor, second: Tensor, change: Change, weight: Tensor, invariant: Tensor
     ) -> Tensor:
         """Weighted mean error of the reading, scalar."""
-        read = self.read(first, second)
-        if isinstance(self.transform, Rotation):
-            turn = to_matrices(self.transform.quaternions(delta))  # in the frame of θ
-            trace = (read * turn).sum(dim=(1, 2))
-            cosine = ((trace - 1) / 2).clamp(-1 + 1e-6, 1 - 1e-6)
-            error = torch.acos(cosine)
-        else:
-            scale = self.get_buffer("scale")
-            target = delta / scale
-            error = functional.smooth_l1_loss(read, target, beta=0.1, reduction="none").mean(dim=1)
+        raw = self._raw(first, second)
+        own: Any = getattr(self.transform, "reading_error", None)
+        if own is not None:
+            return weighted_mean(own(raw, change.delta), weight)
+        target = target_of(self.transform, change.delta)
+        target = (target - self.get_buffer("centre")) / self.get_buffer("scale")
+        error = functional.smooth_l1_loss(raw, target, beta=0.1, reduction="none").mean(dim=1)
         return weighted_mean(error, weight)
 
 
@@ -186,16 +207,36 @@ class Equivariant(Mechanism):
         return torch.stack([real, imaginary], dim=-1).flatten(1)
 
     def forward(
-        self, first: Tensor, second: Tensor, delta: Tensor, weight: Tensor, invariant: Tensor
+        self, first: Tensor, second: Tensor, change: Change, weight: Tensor, invariant: Tensor
     ) -> Tensor:
         """Weighted mean deviation from equivariance plus the norm floor, scalar."""
-        turned = self.turn(first, delta, invariant)
+        turned = self.turn(first, change.delta, invariant)
         error = 1 - cosine(turned, second)
         floor = terms.norm_floor(first) + terms.norm_floor(second)
         return weighted_mean(error, weight) + floor / 2
 
 
-def _gram_schmidt(six: Tensor) -> Tensor:
-    x = unit(six[:, :3])
-    y = unit(six[:, 3:] - (x * six[:, 3:]).sum(1, keepdim=True) * x)
-    return torch.stack([x, y, torch.cross(x, y, dim=1)], dim=-1)
+def _draws(transform: Transform) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return transform.sample(DRAWS, generator), transform.sample(DRAWS, generator)
+
+
+def _scale(distance: Tensor, median: float) -> float:
+    """d₀ of repulsion for distances as they are drawn ``(n,)``: their `median`, if that will do."""
+
+    def mean(scale: float) -> float:
+        return float((1 - torch.exp(-distance / scale)).mean())
+
+    low, high = MEAN_WEIGHT
+    if median > 0 and low <= mean(median) <= high:  # NaN: no two draws differ
+        return median
+    differ = distance[distance > 0]
+    if not len(differ):
+        return 1.0  # a transform that never does anything
+    wanted = min((low + high) / 2, 0.9 * len(differ) / len(distance))
+    short, long = float(differ.min()) / 100, float(differ.max()) * 100
+    middle = median
+    for _ in range(60):
+        middle = math.sqrt(short * long)
+        short, long = (middle, long) if mean(middle) > wanted else (short, middle)
+    return middle

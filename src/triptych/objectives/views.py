@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
 from torch import Generator, Tensor
 
-from triptych.transforms import Transform
+from triptych.errors import InputError
+from triptych.transforms import Chain, Transform, told_apart
+from triptych.transforms.base import carried, seen
 
 Reference = Literal["transformed", "original"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What leads from the first side of a pair to the second.
+
+    Attributes
+    ----------
+    delta
+        Δ ``(n, p)`` as somebody who sees the signals of both sides would measure it: where another
+        transform came after the pair's own, it is seen through that one (`Settings.carry`).
+    distance
+        Distance of the two θ ``(n,)``, in the transform's unit.
+    """
+
+    delta: Tensor
+    distance: Tensor
 
 
 @dataclass(frozen=True)
@@ -27,6 +46,9 @@ class Views:
     pairs
         Transform name → the two views that differ in that transform only, as row indices
         ``(2, n)`` into `signals`.
+    changes
+        Transform name → what leads from one side of its pair to the other, where an objective
+        asks for it.
     similarity
         Transform name → orbit similarity of the samples ``(n, n)``, where an objective asks for
         it (n over all processes).
@@ -38,6 +60,7 @@ class Views:
     signals: Tensor
     params: dict[str, Tensor]
     pairs: dict[str, Tensor]
+    changes: dict[str, Change] = field(default_factory=dict[str, Change])
     similarity: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
     labels: Tensor | None = None
 
@@ -51,6 +74,21 @@ class Views:
         first, second = self.pairs[name]
         return z[first[0] : first[-1] + 1], z[second[0] : second[-1] + 1]
 
+    def change(self, name: str) -> Change:
+        """What leads from one side of the pair of transform `name` to the other.
+
+        Raises
+        ------
+        InputError
+            If whoever made the views did not ask `make_views` for it.
+        """
+        if name not in self.changes:
+            raise InputError(
+                f"these views do not know the Δ of {name}; make them by the objective's own "
+                f"views(x), or by make_views(..., changes=[{name!r}])"
+            )
+        return self.changes[name]
+
     def thetas(self, name: str) -> tuple[Tensor, Tensor]:
         """Parameters ``(n, p)`` of transform `name` on the two sides of its pair."""
         first, second = self.pairs[name]
@@ -63,6 +101,7 @@ def make_views(
     transforms: Sequence[Transform],
     *,
     reference: Reference = "transformed",
+    changes: Collection[str] = (),
     generator: Generator | None = None,
 ) -> Views:
     """One pair of views a transform; inside it every other transform shares one draw.
@@ -76,20 +115,32 @@ def make_views(
     reference
         ``"transformed"``: both sides are transformed; ``"original"``: the first side of every
         pair is the signal as it is, view 0.
+    changes
+        Names of the transforms whose Δ and distance are wanted.
     generator
         Source of randomness on the CPU.
+
+    Raises
+    ------
+    InputError
+        If two transforms have one name, a crop is not the first, or a wanted Δ is not known.
     """
+    transforms = told_apart(transforms)
     n, rows = len(x), torch.arange(len(x))
     signals: list[Tensor] = []
     params: dict[str, list[Tensor]] = {t.name: [] for t in transforms}
     pairs: dict[str, Tensor] = {}
 
-    def add(drawn: Mapping[str, Tensor]) -> Tensor:
+    before: dict[str, Tensor] = {}  # each transform → the signals that its pair was made of
+
+    def add(drawn: Mapping[str, Tensor], focus: Transform | None = None) -> Tensor:
         """Append a view; its rows."""
         view = x
         for transform in transforms:
             used = drawn[transform.name].to(x.device)
             params[transform.name].append(used)
+            if transform is focus:
+                before[transform.name] = view
             view = transform.apply(view, used)
         signals.append(view)
         return rows + n * (len(signals) - 1)
@@ -102,11 +153,48 @@ def make_views(
         else:
             first = original = add(drawn | {focus.name: _draw(focus, n, reference, generator)})
         pairs[focus.name] = torch.stack(
-            [first, add(drawn | {focus.name: focus.sample(n, generator)})]
+            [first, add(drawn | {focus.name: focus.sample(n, generator)}, focus)]
         )
-    return Views(
+    views = Views(
         torch.cat(signals), {name: torch.stack(drawn) for name, drawn in params.items()}, pairs
     )
+    if not changes:
+        return views
+    found: dict[str, Change] = {}
+    for place, each in enumerate(transforms):
+        if each.name in changes:
+            # beside an original every other transform is the identity, so there is nothing to carry
+            after = transforms[place + 1 :] if reference == "transformed" else ()
+            found[each.name] = _change(views, each, before[each.name], after)
+    return replace(views, changes=found)
+
+
+def _change(views: Views, focus: Transform, x: Tensor, after: Sequence[Transform]) -> Change:
+    """Δ and distance of the pair of `focus`: both sides of `x`, and then under `after`."""
+    first, second = views.thetas(focus.name)
+    view = int(views.pairs[focus.name][0, 0]) // views.n
+    delta = seen(focus, focus.relative(first, second), x)
+    for each in after:
+        delta = carried(each, focus, delta, views.params[each.name][view])
+    return Change(delta, focus.distance(first, second))
+
+
+def check_changes(
+    transforms: Sequence[Transform], names: Collection[str], reference: Reference
+) -> None:
+    """Refuse, with InputError, transforms of these names whose Δ `make_views` could not tell."""
+    for place, focus in enumerate(transforms):
+        if focus.name not in names:
+            continue
+        if isinstance(focus, Chain):
+            raise InputError(
+                "a chain has a Δ and a distance for each of its parts and none of its own, so no "
+                f"block can carry it; list its parts ({', '.join(p.name for p in focus.parts)}) "
+                "as transforms and let blocks name them"
+            )
+        still = focus.identity(1)
+        for later in transforms[place + 1 :] if reference == "transformed" else ():
+            carried(later, focus, focus.relative(still, still), later.identity(1))
 
 
 def single_view(
@@ -118,7 +206,7 @@ def single_view(
 ) -> Views:
     """One view of every sample, under the identity or under a fresh draw of every transform."""
     params: dict[str, Tensor] = {}
-    for transform in transforms:
+    for transform in told_apart(transforms):
         drawn = transform.identity(len(x)) if identity else transform.sample(len(x), generator)
         x = transform.apply(x, drawn.to(x.device))
         params[transform.name] = drawn[None].to(x.device)

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from triptych.errors import InputError
-from triptych.transforms.amplitude import BaselineWander, ChannelDropout, Gain, LeadSwap, NoiseSNR
-from triptych.transforms.base import Chain, Group, Transform, context_of, to_dict
+from triptych.transforms.amplitude import BaselineWander, Gain, NoiseSNR
+from triptych.transforms.base import Group, Transform, context_of, target_of, to_dict, told_apart
+from triptych.transforms.chain import Chain
+from triptych.transforms.channels import ChannelDropout, LeadSwap
 from triptych.transforms.images import ImageCrop, ImageTone
-from triptych.transforms.orientation import AxisMirror, Rotation
+from triptych.transforms.mirror import AxisMirror
+from triptych.transforms.orientation import Rotation
 from triptych.transforms.timing import PhaseShift, TimeScale
 
 __all__ = [
@@ -35,7 +38,9 @@ __all__ = [
     "context_of",
     "from_dict",
     "names",
+    "target_of",
     "to_dict",
+    "told_apart",
     "transform",
 ]
 

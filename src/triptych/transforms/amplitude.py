@@ -1,26 +1,23 @@
-"""Transforms of amplitudes and channels: gain, noise, baseline wander, dropout and lead swap."""
+"""Transforms of amplitudes: gain, noise and baseline wander."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import torch
 from torch import Tensor
 
-from triptych.errors import InputError
 from triptych.precision import full_precision
 from triptych.precision import working_dtype as working
 from triptych.transforms.base import (
     Additive,
-    Settings,
-    device_of,
     fit_params,
     norm,
     uniform,
+    within,
 )
-from triptych.transforms.seeded import Seeded, bits, normals, uniforms
+from triptych.transforms.seeded import Seeded, normals, uniforms
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,10 @@ class Gain(Additive):
 
     name = "gain"
     unit = "dB"
+    acts_on = "values"
 
     def __post_init__(self) -> None:
-        _within(self.name, "max_gain", self.max_gain, 0, math.inf)
+        within(self.name, "max_gain", self.max_gain, 0, math.inf)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Uniform in ±max_gain, `(n, 1)` in dB."""
@@ -73,8 +71,8 @@ class NoiseSNR(Seeded):
     unit = "noise/signal"
 
     def __post_init__(self) -> None:
-        _within(self.name, "low", self.low, -math.inf, self.high)
-        _within(self.name, "high", self.high, self.low, math.inf)
+        within(self.name, "low", self.low, -math.inf, self.high)
+        within(self.name, "high", self.high, self.low, math.inf)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Uniform in [low, high] dB and any seed, `(n, 2)`."""
@@ -123,10 +121,10 @@ class BaselineWander(Seeded):
     unit = "sd"
 
     def __post_init__(self) -> None:
-        _within(self.name, "max_amplitude", self.max_amplitude, 0, math.inf)
-        _within(self.name, "rate", self.rate, 1e-9, math.inf)
-        _within(self.name, "low", self.low, 0, self.high)
-        _within(self.name, "high", self.high, self.low, self.rate / 2)
+        within(self.name, "max_amplitude", self.max_amplitude, 0, math.inf)
+        within(self.name, "rate", self.rate, 1e-9, math.inf)
+        within(self.name, "low", self.low, 0, self.high)
+        within(self.name, "high", self.high, self.low, self.rate / 2)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Uniform in [0, max_amplitude] and any seed, `(n, 2)`."""
@@ -155,133 +153,6 @@ class BaselineWander(Seeded):
         return (x + level[:, None, None] * _spread(x) * drift).to(x.dtype)
 
 
-@dataclass(frozen=True)
-class ChannelDropout(Seeded):
-    """Set some channels to zero; θ = (how many, seed), and the seed says which.
-
-    Parameters
-    ----------
-    max_channels
-        `sample` drops 0 to max_channels channels, each number equally often. At least one channel
-        of a signal has to stay.
-    """
-
-    max_channels: int = 1
-
-    name = "channel_dropout"
-    unit = "channels"
-
-    def __post_init__(self) -> None:
-        _within(self.name, "max_channels", self.max_channels, 0, math.inf, whole=True)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Whole numbers in [0, max_channels] and any seed, `(n, 2)`."""
-        device = device_of(generator)
-        count = torch.randint(self.max_channels + 1, (n, 1), generator=generator, device=device)
-        return self._with_seeds(count, generator)
-
-    def identity(self, n: int) -> Tensor:
-        """No channel and seed 0, `(n, 2)`."""
-        return torch.zeros(n, 2)
-
-    def apply(self, x: Tensor, params: Tensor) -> Tensor:
-        """Drop channels of each signal of `x` `(n, c, time)` as its θ of `params` `(n, 2)` says.
-
-        Raises
-        ------
-        InputError
-            If the shapes do not fit, or no channel could be left.
-        """
-        if x.ndim == 3 and x.shape[1] <= self.max_channels:
-            raise InputError(
-                f"channel_dropout got signals of shape {tuple(x.shape)}, expected more than "
-                f"max_channels={self.max_channels} channels so that one is left."
-            )
-        count, seed = self._unpack(x, params, 0, self.max_channels)
-        order = bits(seed.to(x.device), x.shape[1], stream=3).argsort(dim=1, stable=True)
-        rank = order.argsort(dim=1)
-        dropped = rank < count.round().to(x.device)[:, None]
-        return x.masked_fill(dropped[:, :, None], 0)
-
-
-@dataclass(frozen=True)
-class LeadSwap(Settings):
-    """Exchange channels, as swapped electrodes or cables do; θ `(n, channels)` is a permutation.
-
-    Channel k of the result is channel θ[k] of `x`. Permutations are a group; `distance` counts the
-    channels that stand elsewhere.
-
-    Parameters
-    ----------
-    channels
-        Channels of the signals, at least 2.
-    swaps
-        `sample` exchanges two channels drawn at random, this many times.
-    """
-
-    channels: int = 2
-    swaps: int = 1
-
-    name = "lead_swap"
-    unit = "channels"
-
-    def __post_init__(self) -> None:
-        _within(self.name, "channels", self.channels, 2, math.inf, whole=True)
-        _within(self.name, "swaps", self.swaps, 0, math.inf, whole=True)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Permutations made of `swaps` random exchanges, float32 `(n, channels)`."""
-        device = device_of(generator)
-        order = self.identity(n).to(device)
-        for _ in range(self.swaps):
-            first = torch.randint(self.channels, (n, 1), generator=generator, device=device)
-            step = torch.randint(1, self.channels, (n, 1), generator=generator, device=device)
-            pair = torch.cat([first, (first + step) % self.channels], dim=1)
-            order = order.scatter(1, pair, order.gather(1, pair.flip(1)))
-        return order
-
-    def identity(self, n: int) -> Tensor:
-        """0, 1, 2, … in every row, `(n, channels)`."""
-        return torch.arange(self.channels, dtype=torch.float32).repeat(n, 1)
-
-    def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return the permutation of "first a, then b"."""
-        return a.gather(1, b.long())
-
-    def inverse(self, a: Tensor) -> Tensor:
-        """Return the permutation that undoes a."""
-        return a.argsort(dim=1).to(a.dtype)
-
-    def relative(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return b∘a⁻¹, `(n, channels)`."""
-        return self.compose(self.inverse(a), b)
-
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return how many channels stand elsewhere, `(n,)`."""
-        return (a != b).sum(dim=1).to(a.dtype)
-
-    def apply(self, x: Tensor, params: Tensor) -> Tensor:
-        """Permute the channels of each signal of `x` `(n, c, time)`.
-
-        Raises
-        ------
-        InputError
-            If the shapes do not fit, or a row of `params` is no permutation.
-        """
-        if x.ndim == 3 and x.shape[1] != self.channels:
-            raise InputError(
-                f"lead_swap got signals of shape {tuple(x.shape)}, expected channels="
-                f"{self.channels} as in its settings."
-            )
-        params = fit_params(self.name, x, params, self.channels)
-        if not bool((params.sort(dim=1).values == self.identity(1).to(params.device)).all()):
-            raise InputError(
-                f"lead_swap got a row of parameters that is no permutation of 0 to "
-                f"{self.channels - 1}: take them from sample(), or from identity() by exchanges."
-            )
-        return x.gather(1, params.long().to(x.device)[:, :, None].expand_as(x))
-
-
 def _spread(x: Tensor) -> Tensor:
     """Return the standard deviation over time, `(n, c, 1)`, in the working precision."""
     x = x.to(working(x))
@@ -290,11 +161,3 @@ def _spread(x: Tensor) -> Tensor:
     # rounding gives a constant channel a variance too; and the root has no gradient at 0
     constant = variance <= (2 * torch.finfo(x.dtype).eps * mean).square()
     return variance.masked_fill(constant, 1).sqrt().masked_fill(constant, 0)
-
-
-def _within(
-    name: str, setting: str, value: float, low: float, high: float, *, whole: bool = False
-) -> None:
-    kind, kinds = ("a whole number", Integral) if whole else ("a number", Real)
-    if not (isinstance(value, kinds) and low <= value <= high and math.isfinite(value)):
-        raise InputError(f"{name} got {setting}={value}, expected {kind} in {low:g} to {high:g}.")

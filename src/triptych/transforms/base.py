@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
@@ -19,6 +20,8 @@ class Transform(Protocol):
 
     A `context` above 0 marks a crop: `apply` takes `context` samples more on either side than it
     returns. A transform of one's own needs these members only (`context` may be left out if 0).
+    It may have `target`, `seen`, `carry` and `acts_on` of `Settings` as well; without, Δ is read as
+    it is, and among several transforms it is only told where nothing comes after it.
     """
 
     @property
@@ -75,11 +78,43 @@ class Settings:
 
     name: str
     unit: str
+    acts_on: str
+    """``"time"``, ``"channels"`` or ``"place"`` (in an image), whose transforms may not commute
+    with others of the same kind; ``"values"``: gain, noise and the like, which leave every other
+    transform's Δ as it is, and whose own Δ nothing changes."""
 
     @property
     def context(self) -> int:
         """Samples needed on either side of the window: 0 for all but crops."""
         return 0
+
+    def target(self, delta: Tensor) -> Tensor:
+        """Return Δ `(n, p)` in the coordinates that a probe or a head reads, `(n, k)`.
+
+        They are continuous and without seeds: a signed shift, the logarithm of a ratio, the first
+        two columns of a rotation matrix, a permutation matrix.
+        """
+        return delta
+
+    def seen(self, delta: Tensor, x: Tensor) -> Tensor:
+        """Return Δ as a viewer of both sides measures it; `x` is the signal that both came from."""
+        return delta
+
+    def carry(self, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
+        """Return Δ of an earlier transform as a viewer measures it after this one.
+
+        Where L, this transform at `params` `(n, p)`, came after both sides of a pair, the second
+        side is L T_Δ L⁻¹ of the first: what is returned is the Δ′ with T_Δ′ = L T_Δ L⁻¹.
+
+        Raises
+        ------
+        InputError
+            If there is no such Δ′, or `earlier` does not say what it `acts_on`.
+        """
+        acts_on = getattr(earlier, "acts_on", None)
+        if acts_on is None or (acts_on == self.acts_on and acts_on != "values"):
+            raise InputError(_no_delta(self.name, earlier.name))
+        return delta
 
     def to_dict(self) -> dict[str, Any]:
         """Name and settings as plain data; `from_dict` of this package reads it back."""
@@ -111,97 +146,6 @@ class Additive(Settings):
         return -a
 
 
-@dataclass(frozen=True, init=False)
-class Chain:
-    """Several transforms, applied from left to right; θ is the concatenation of the parts' θ.
-
-    Relations and distances are per part: `relative` concatenates them and `distance` returns one
-    column a part, since one number across units would mean nothing.
-
-    Parameters
-    ----------
-    *parts
-        Transforms; chains among them are flattened. At most one crop, and it comes first.
-
-    Raises
-    ------
-    InputError
-        If there is no part, or a crop is not the first part.
-    """
-
-    parts: tuple[Transform, ...]
-    name = "chain"
-
-    def __init__(self, *parts: Transform) -> None:
-        flat: list[Transform] = []
-        for part in parts:
-            flat.extend(part.parts if isinstance(part, Chain) else (part,))
-        if not flat:
-            raise InputError("Chain got no transforms: pass at least one.")
-        for place, part in enumerate(flat):
-            if place and context_of(part):
-                raise InputError(
-                    f"Chain got the crop '{part.name}' at place {place + 1} of {len(flat)}: real "
-                    f"neighbours are known for one crop only, so put a single crop first "
-                    f"(mode='circular' has no such limit)."
-                )
-        object.__setattr__(self, "parts", tuple(flat))
-
-    @property
-    def unit(self) -> str:
-        """The parts' units, in their order."""
-        return ", ".join(part.unit for part in self.parts)
-
-    @property
-    def context(self) -> int:
-        """Context of the crop, if there is one."""
-        return context_of(self.parts[0])
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Number of parameters of each part."""
-        return tuple(part.identity(1).shape[1] for part in self.parts)
-
-    def split(self, params: Tensor) -> tuple[Tensor, ...]:
-        """Cut θ `(n, p)` into the parts' θ."""
-        if params.ndim != 2 or params.shape[1] != sum(self.widths):
-            raise InputError(
-                f"chain got parameters of shape {tuple(params.shape)}, expected "
-                f"(n, {sum(self.widths)}) for the parts {', '.join(p.name for p in self.parts)}."
-            )
-        return split_columns(params, self.widths)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw each part in turn, float32 `(n, p)`."""
-        return torch.cat([part.sample(n, generator) for part in self.parts], dim=1)
-
-    def apply(self, x: Tensor, params: Tensor) -> Tensor:
-        """Apply the parts from left to right."""
-        for part, theta in zip(self.parts, self.split(params), strict=True):
-            x = part.apply(x, theta)
-        return x
-
-    def identity(self, n: int) -> Tensor:
-        """Return the parts' identities, `(n, p)`."""
-        return torch.cat([part.identity(n) for part in self.parts], dim=1)
-
-    def relative(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return the parts' relative parameters, `(n, p)`; `split` takes them apart."""
-        return torch.cat([part.relative(*ab) for part, ab in self._pairs(a, b)], dim=1)
-
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return the parts' distances, each in its own unit, `(n, parts)`."""
-        return torch.stack([part.distance(*ab) for part, ab in self._pairs(a, b)], dim=1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Name and parts as plain data."""
-        return {"name": self.name, "parts": [to_dict(part) for part in self.parts]}
-
-    def _pairs(self, a: Tensor, b: Tensor) -> list[tuple[Transform, tuple[Tensor, Tensor]]]:
-        sides = zip(self.split(a), self.split(b), strict=True)
-        return list(zip(self.parts, sides, strict=True))
-
-
 def to_dict(transform: Transform) -> dict[str, Any]:
     """Return a transform as plain data: its name and settings; a chain: its parts.
 
@@ -219,10 +163,55 @@ def context_of(transform: Transform) -> int:
     return int(getattr(transform, "context", 0))
 
 
-def split_columns(params: Tensor, widths: tuple[int, ...]) -> tuple[Tensor, ...]:
-    """Cut `(n, p)` into columns of these widths."""
-    ends = list(itertools.accumulate(widths))
-    return tuple(params[:, e - w : e] for e, w in zip(ends, widths, strict=True))
+def target_of(transform: Transform, delta: Tensor) -> Tensor:
+    """Δ in the coordinates in which it is read, `(n, k)`; Δ itself if the transform has none."""
+    own: Any = getattr(transform, "target", None)
+    return delta if own is None else own(delta)
+
+
+def seen(transform: Transform, delta: Tensor, x: Tensor) -> Tensor:
+    """Δ as a viewer of both sides measures it (see `Settings.seen`)."""
+    own: Any = getattr(transform, "seen", None)
+    return delta if own is None else own(delta, x)
+
+
+def carried(later: Transform, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
+    """Δ of `earlier` as it is seen after `later` at `params` (see `Settings.carry`)."""
+    own: Any = getattr(later, "carry", None)
+    if own is None:
+        raise InputError(_no_delta(later.name, earlier.name))
+    return own(earlier, delta, params)
+
+
+def told_apart(transforms: Sequence[Transform]) -> tuple[Transform, ...]:
+    """Return transforms that are used together by name, each with θ of its own.
+
+    Raises
+    ------
+    InputError
+        If two have one name, or a crop is not the first.
+    """
+    names = [each.name for each in transforms]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"two transforms are named {name!r}, so their parameters and what blocks declare "
+                "to them could not be told apart; keep one, or derive a class with a name of its "
+                "own for the other"
+            )
+    crop_first("a list of transforms", transforms)
+    return tuple(transforms)
+
+
+def crop_first(where: str, transforms: Sequence[Transform]) -> None:
+    """Refuse, with InputError, a crop that is not the first of several transforms."""
+    for place, each in enumerate(transforms):
+        if place and context_of(each):
+            raise InputError(
+                f"{where} got the crop '{each.name}' at place {place + 1} of {len(transforms)}: "
+                f"real neighbours are known for one crop only, so put a single crop first "
+                f"(mode='circular' has no such limit)."
+            )
 
 
 def fit_params(name: str, x: Tensor, params: Tensor, width: int) -> Tensor:
@@ -268,6 +257,23 @@ def norm(vectors: Tensor, keepdim: bool = False) -> Tensor:
 def exact_dtype(device: torch.device) -> torch.dtype:
     """float64 for arithmetic on θ, where the device has it."""
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def within(
+    name: str, setting: str, value: float, low: float, high: float, *, whole: bool = False
+) -> None:
+    """Refuse, with InputError, a setting that is not a (whole) number in [low, high]."""
+    kind, kinds = ("a whole number", Integral) if whole else ("a number", Real)
+    if not (isinstance(value, kinds) and low <= value <= high and math.isfinite(value)):
+        raise InputError(f"{name} got {setting}={value}, expected {kind} in {low:g} to {high:g}.")
+
+
+def _no_delta(later: str, earlier: str) -> str:
+    return (
+        f"{later} after {earlier} leaves no known Δ of {earlier} between two views; put {later} "
+        f"before {earlier}, keep one side of each pair as it is (reference='original'), or declare "
+        f"no block variant or equivariant to {earlier}"
+    )
 
 
 def _plain(value: Any) -> Any:

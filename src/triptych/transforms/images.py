@@ -68,6 +68,7 @@ class ImageCrop(_ImageTransform):
     max_shift: float = 0.1
 
     name = "image_crop"
+    acts_on = "place"
     unit = "image widths"
     width = 3
 
@@ -81,6 +82,14 @@ class ImageCrop(_ImageTransform):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Uniform within the limits, `(n, 3)`."""
         return self._uniform(n, [self.max_zoom, self.max_shift, self.max_shift], generator)
+
+    def relative(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the crop that leads from view a to view b, `(n, 3)`: shifts in widths of view a.
+
+        Zooms add up; a view that is zoomed in by z sees a shift 2^z times as large.
+        """
+        zoomed = 2 ** a[:, :1]
+        return torch.cat([b[:, :1] - a[:, :1], zoomed * (b[:, 1:] - a[:, 1:])], dim=1)
 
     def apply(self, x: Tensor, params: Tensor) -> Tensor:
         """Cut each image of `x` `(n, c, h, w)` as its θ of `params` `(n, 3)` says."""
@@ -113,6 +122,7 @@ class ImageTone(_ImageTransform):
     max_offset: float = 0.2
 
     name = "image_tone"
+    acts_on = "values"
     unit = "1"
     width = 4
 

@@ -1,4 +1,4 @@
-"""Transforms of a sensor's orientation: rotations of tri-axial channels, and mirrored axes."""
+"""Transforms of a sensor's orientation: rotations of tri-axial channels."""
 
 from __future__ import annotations
 
@@ -13,13 +13,28 @@ from triptych.errors import InputError
 from triptych.precision import full_precision, working_dtype
 from triptych.transforms.base import (
     Settings,
+    Transform,
     device_of,
     fit_params,
     norm,
     uniform,
 )
-from triptych.transforms.quaternions import canonical, conjugate, cube, product, to_matrices
-from triptych.transforms.triads import Triads, check_triads, gravity_frames, resolve_triads, turn
+from triptych.transforms.quaternions import (
+    canonical,
+    conjugate,
+    cube,
+    gram_schmidt,
+    product,
+    to_matrices,
+)
+from triptych.transforms.triads import (
+    Triads,
+    apart,
+    check_triads,
+    gravity_frames,
+    resolve_triads,
+    turn,
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,7 @@ class Rotation(Settings):
 
     name = "rotation"
     unit = "degrees"
+    acts_on = "channels"
 
     def __post_init__(self) -> None:
         if self.kind not in ("so3", "yaw", "tilt", "cube24"):
@@ -127,6 +143,45 @@ class Rotation(Settings):
         angle = 2 * torch.atan2(norm(relative[:, :3]), relative[:, 3].abs())
         return torch.rad2deg(angle)
 
+    def target(self, delta: Tensor) -> Tensor:
+        """Return the first two columns of the rotation matrix of Δ, `(n, 6)`.
+
+        Zhou et al. 2019 (arXiv 1812.07035): unlike angles and quaternions they are continuous.
+        """
+        return to_matrices(self.quaternions(delta))[:, :, :2].mT.flatten(1)
+
+    def project(self, read: Tensor) -> Tensor:
+        """Return the target nearest to any six numbers `(n, 6)`, by Gram and Schmidt."""
+        return gram_schmidt(read)[:, :, :2].mT.flatten(1)
+
+    def reading_error(self, read: Tensor, delta: Tensor) -> Tensor:
+        """Return the angle in radians between Δ and what six numbers `(n, 6)` stand for, `(n,)`."""
+        turn = to_matrices(self.quaternions(delta))
+        trace = (gram_schmidt(read) * turn).sum(dim=(1, 2))
+        cosine = ((trace - 1) / 2).clamp(-1 + 1e-6, 1 - 1e-6)
+        return torch.acos(cosine)
+
+    def seen(self, delta: Tensor, x: Tensor) -> Tensor:
+        """Return Δ as it is; of tilts in the sensor frame, as the gravity of both sides differs."""
+        if self.kind != "tilt":
+            return delta
+        local = self.quaternions(delta.to(x.device, working_dtype(x)))
+        with full_precision(x):
+            axis = (self.frames(x) @ local[:, :3, None])[..., 0]
+        return torch.cat([axis, local[:, 3:]], dim=1).to(delta)
+
+    def carry(self, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
+        """Return Δ as it is if the two turn different sensors; else there is none."""
+        own = getattr(earlier, "triads", None)
+        return delta if apart(own, self.triads) else super().carry(earlier, delta, params)
+
+    def mirrored(self, delta: Tensor, signs: Tensor) -> Tensor:
+        """Return Δ as it is seen where all axes have these `signs` `(n, 3)`: M T_Δ M⁻¹."""
+        handed = signs.prod(dim=1, keepdim=True)
+        if self.kind == "yaw":  # the vertical is mirrored as well
+            return handed * delta
+        return torch.cat([handed * signs * delta[:, :3], delta[:, 3:]], dim=1)
+
     def quaternions(self, params: Tensor) -> Tensor:
         """Return θ of any kind as unit quaternions x, y, z, w `(n, 4)`, in the frame of θ."""
         if self.kind != "yaw":
@@ -185,74 +240,6 @@ class Rotation(Settings):
                 f"{'a finite angle' if self.kind == 'yaw' else 'a unit quaternion (x, y, z, w)'}: "
                 f"take θ from sample()."
             )
-
-
-@dataclass(frozen=True)
-class AxisMirror(Settings):
-    """Improper reflections: the sign of one axis is turned over, as no rotation can do.
-
-    A left-handed mounting or a wrong sign in a driver does this; worn sensors do not, which is why
-    it is no kind of `Rotation`. θ `(n, 3)` holds a sign, 1 or −1, for each axis, and is applied to
-    every triad alike: right for accelerations and magnetic drivers' faults; a gyroscope in a truly
-    mirrored world would get the opposite signs. A group (signs multiply); `distance` counts the
-    axes that differ.
-
-    Parameters
-    ----------
-    axes
-        Axes among 0, 1, 2 of which `sample` mirrors one, each equally often.
-    triads
-        As in `Rotation`.
-    """
-
-    axes: tuple[int, ...] = (0, 1, 2)
-    triads: Triads | None = None
-
-    name = "axis_mirror"
-    unit = "axes"
-
-    def __post_init__(self) -> None:
-        if not self.axes or not set(self.axes) <= {0, 1, 2}:
-            raise InputError(f"axis_mirror got axes={self.axes}, expected some of 0, 1, 2.")
-        check_triads(self.name, self.triads)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw signs of which one is −1, float32 `(n, 3)`."""
-        device = device_of(generator)
-        which = torch.randint(len(self.axes), (n,), generator=generator, device=device)
-        mirrored = torch.tensor(self.axes, device=device)[which]
-        return 1 - 2 * torch.nn.functional.one_hot(mirrored, 3).float()
-
-    def identity(self, n: int) -> Tensor:
-        """Return ones, `(n, 3)`."""
-        return torch.ones(n, 3)
-
-    def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return the product of the signs."""
-        return a * b
-
-    def inverse(self, a: Tensor) -> Tensor:
-        """Return a: every reflection undoes itself."""
-        return a
-
-    def relative(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return b∘a⁻¹, the product of the signs."""
-        return a * b
-
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return how many axes differ, `(n,)`."""
-        return (a != b).sum(dim=1).to(a.dtype)
-
-    def apply(self, x: Tensor, params: Tensor) -> Tensor:
-        """Mirror the axes of each signal of `x` `(n, c, time)` whose sign in `params` is −1."""
-        triads = resolve_triads(self.name, x, self.triads)
-        params = fit_params(self.name, x, params, 3)
-        if not bool((params.abs() == 1).all()):
-            raise InputError(
-                "axis_mirror got parameters other than 1 and -1: take them from sample()."
-            )
-        signs = params.to(x.device, working_dtype(x))
-        return turn(x, torch.diag_embed(signs), triads)
 
 
 def _wrap(degrees: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from triptych.precision import full_precision
+from triptych.precision import full_precision, unit
 from triptych.transforms.base import norm
 
 
@@ -34,6 +34,13 @@ def to_matrices(q: Tensor) -> Tensor:
     products = (q[:, :, None] * q[:, None]).flatten(1)
     with full_precision(q):
         return (products @ _entries().to(q)).view(-1, 3, 3)
+
+
+def gram_schmidt(six: Tensor) -> Tensor:
+    """Return rotation matrices `(n, 3, 3)` whose first columns are nearest to `six` `(n, 6)`."""
+    x = unit(six[:, :3])
+    y = unit(six[:, 3:] - (x * six[:, 3:]).sum(1, keepdim=True) * x)
+    return torch.stack([x, y, torch.cross(x, y, dim=1)], dim=-1)
 
 
 @functools.cache

@@ -24,10 +24,16 @@ _MASK = 0xFFFFFFFF
 class Seeded(Settings):
     """What transforms share whose θ `(n, 2)` is (magnitude, seed)."""
 
+    acts_on = "values"
+
     def relative(self, a: Tensor, b: Tensor) -> Tensor:
         """Return b − a in the coordinate of `distance`, `(n, 2)`; the seed's column is 0."""
         difference = self._magnitude(b) - self._magnitude(a)
         return torch.stack([difference, torch.zeros_like(difference)], dim=1)
+
+    def target(self, delta: Tensor) -> Tensor:
+        """Return the difference in magnitude, `(n, 1)`: nothing can be read of a seed."""
+        return delta[:, :1]
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the difference in magnitude, `(n,)`; seeds are ignored."""

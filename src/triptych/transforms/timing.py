@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.precision import working_dtype
 from triptych.transforms.base import (
     Additive,
     Settings,
+    Transform,
     device_of,
     exact_dtype,
     fit_params,
     uniform,
 )
-
-_INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+from triptych.transforms.resample import crop, interpolate, roll
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ class PhaseShift(Additive):
 
     name = "phase_shift"
     unit = "s"
+    acts_on = "time"
 
     def __post_init__(self) -> None:
         if self.mode not in ("crop", "circular"):
@@ -81,15 +80,40 @@ class PhaseShift(Additive):
         """Uniform in ±max_shift, `(n, 1)` in s."""
         if self.mode == "circular" and not self.grid:
             return uniform(n, -self.max_shift, self.max_shift, generator)
-        most = math.floor(self.max_shift * self.rate + 1e-6)
-        device = device_of(generator)
+        most, device = self._most, device_of(generator)
         steps = torch.randint(-most, most + 1, (n, 1), generator=generator, device=device)
         return (steps.double() / self.rate).float()
 
+    @property
+    def _most(self) -> int:
+        """Samples of the largest shift within ±max_shift that is a whole number of them."""
+        return math.floor(self.max_shift * self.rate + 1e-6)
+
+    @property
+    def wraps(self) -> bool:
+        """Whether two circular draws may lie further apart than half a window of known length."""
+        if self.mode == "crop" or self.length is None:
+            return False
+        return 4 * self.max_shift * self.rate > self.length
+
     def snap(self, params: Tensor) -> Tensor:
-        """Return the nearest θ on the rate's grid, which is what a crop applies."""
+        """Return the θ on the rate's grid that a crop applies: the nearest one in ±max_shift.
+
+        What is beyond ±max_shift, and refused by a crop, goes to the nearest one of all.
+        """
+        return self._steps(params).div(self.rate).to(params.dtype)
+
+    def _steps(self, params: Tensor) -> Tensor:
+        """Whole samples of θ, as `snap` says; of the type for exact arithmetic."""
         exact = params.to(exact_dtype(params.device))
-        return (exact * self.rate).round().div(self.rate).to(params.dtype)
+        steps = (exact * self.rate).round()
+        # of 0.25 s at 150 Hz, 37.5 samples, 37 are within it and not 38
+        inside = exact.abs() <= self.max_shift + self._hair
+        return torch.where(inside, steps.clamp(-self._most, self._most), steps)
+
+    @property
+    def _hair(self) -> float:
+        return 1e-3 / self.rate  # of tolerance for θ in float32
 
     def relative(self, a: Tensor, b: Tensor) -> Tensor:
         """Return b − a, `(n, 1)` in s; circular with a known length: in ± half a window."""
@@ -98,6 +122,31 @@ class PhaseShift(Additive):
             period = self.length / self.rate
             difference = difference - period * (difference / period).round()
         return difference
+
+    def target(self, delta: Tensor) -> Tensor:
+        """Return Δ `(n, 1)`; if it `wraps`, the cosine and sine of its angle, `(n, 2)`."""
+        if not self.wraps:
+            return delta
+        angle = delta * (2 * math.pi * self.rate / (self.length or 1))
+        return torch.cat([angle.cos(), angle.sin()], dim=1)
+
+    def seen(self, delta: Tensor, x: Tensor) -> Tensor:
+        """Return Δ as it is; raises InputError if it may wrap around a ring of unknown length."""
+        if self.mode == "circular" and self.length is None:
+            window = x.shape[-1] / self.rate
+            if 4 * self.max_shift > window:
+                raise InputError(
+                    f"two phase shifts of up to {self.max_shift:g} s may lie further apart than "
+                    f"half a window of {window:g} s, where a circular shift wraps; give "
+                    f"phase_shift the window's samples, length={x.shape[-1]}, so that Δ is known"
+                )
+        return delta
+
+    def carry(self, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
+        """Return Δ as it is: a shift moves no other shift, and no ratio of a time scale."""
+        if isinstance(earlier, (PhaseShift, TimeScale)):
+            return delta
+        return super().carry(earlier, delta, params)
 
     def apply(self, x: Tensor, params: Tensor) -> Tensor:
         """Shift each signal of `x` `(n, c, time)` by its θ of `params` `(n, 1)`.
@@ -119,17 +168,16 @@ class PhaseShift(Additive):
         if x.numel() == 0:
             return x[..., :time]
         if self.mode == "circular":
-            return _roll(x, params[:, 0].to(exact_dtype(params.device)) * self.rate)
+            return roll(x, params[:, 0].to(exact_dtype(params.device)) * self.rate)
         largest = float(params.abs().max())
-        # a hair of tolerance for float32; written so that a NaN is refused as well
-        if not largest <= self.max_shift + 1e-3 / self.rate:
+        # written so that a NaN is refused as well
+        if not largest <= self.max_shift + self._hair:
             raise InputError(
                 f"phase_shift got a shift of {largest:g} s for signals of shape "
                 f"{tuple(x.shape)}, but max_shift={self.max_shift:g} s leaves {self.context} "
                 f"samples of context: raise max_shift, or cut windows with more context."
             )
-        steps = (params.to(exact_dtype(params.device)) * self.rate).round()
-        return _crop(x, (steps.long() + self.context).to(x.device), time)
+        return crop(x, (self._steps(params).long() + self.context).to(x.device), time)
 
 
 @dataclass(frozen=True)
@@ -158,6 +206,7 @@ class TimeScale(Settings):
 
     name = "time_scale"
     unit = "ln ratio"
+    acts_on = "time"
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_scale < math.inf:
@@ -187,6 +236,18 @@ class TimeScale(Settings):
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
         """Return |ln(b/a)|, `(n,)`: 0.1 is a change of about 10 %."""
         return (b / a)[:, 0].log().abs()
+
+    def target(self, delta: Tensor) -> Tensor:
+        """Return ln Δ, `(n, 1)`: the logarithm of the ratio."""
+        return delta.log()
+
+    def carry(self, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
+        """Return the Δ of a phase shift divided by the ratio, that of a time scale as it is."""
+        if isinstance(earlier, PhaseShift):
+            return delta / params
+        if isinstance(earlier, TimeScale):
+            return delta
+        return super().carry(earlier, delta, params)
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
         """Return a·b: the θ of "first a, then b"."""
@@ -224,59 +285,4 @@ class TimeScale(Settings):
         time = self.length or total
         exact = exact_dtype(x.device)
         centred = torch.arange(time, device=x.device, dtype=exact) - (time - 1) / 2
-        return _interpolate(x, scale.to(x.device, exact) * centred + (total - 1) / 2)
-
-
-def _crop(x: Tensor, start: Tensor, time: int) -> Tensor:
-    """Cut `time` samples of `x` `(n, c, total)` from `start` `(n, 1)` on."""
-    n, channels, total = x.shape
-    if x.device.type != "cpu" or (x.requires_grad and torch.is_grad_enabled()):
-        index = start[:, :, None] + torch.arange(time, device=x.device)
-        return x.gather(2, index.expand(n, channels, time))
-    # Row i of `rows` is the flat signal from sample i on, so that whole rows are copied and no
-    # index a sample is built. By NumPy, as integers (it has no bfloat16): for copies this small,
-    # torch takes longer to start its threads than NumPy to finish.
-    x = x.detach().contiguous()
-    flat = x.view(_INTEGERS[x.element_size()]).numpy().reshape(-1)
-    rows = np.ndarray((flat.size - time + 1, time), flat.dtype, flat, 0, flat.strides * 2)
-    first = np.arange(0, flat.size, total).reshape(n, channels) + start.numpy()
-    return torch.from_numpy(rows[first]).view(x.dtype)  # pyright: ignore[reportUnknownMemberType]
-
-
-def _roll(x: Tensor, samples: Tensor) -> Tensor:
-    time = x.shape[2]
-    dtype = working_dtype(x)
-    spectrum = cast(Tensor, torch.fft.rfft(x.to(dtype)))  # pyright: ignore[reportUnknownMemberType]
-    exact = exact_dtype(x.device)
-    frequency = torch.arange(spectrum.shape[2], device=x.device, dtype=exact) / time
-    # whole cycles are taken off before the precision is, or the phase of high bins would suffer
-    cycles = samples.to(x.device, exact)[:, None] * frequency
-    phase = (cycles - cycles.round()).mul(2 * math.pi).to(dtype)
-    real, imaginary = phase.cos(), phase.sin()
-    if time % 2 == 0:
-        # a real signal keeps only the real part here; not every FFT library drops the rest itself
-        imaginary[:, -1] = 0
-    shifted = spectrum * torch.complex(real, imaginary)[:, None]
-    result = cast(Tensor, torch.fft.irfft(shifted, n=time))  # pyright: ignore[reportUnknownMemberType]
-    return result.to(x.dtype)
-
-
-def _interpolate(x: Tensor, position: Tensor) -> Tensor:
-    """Values of `x` `(n, c, total)` at `position` `(n, time)` in samples, mirrored at the edges."""
-    n, channels, total = x.shape
-    floor = position.floor()
-    u = (position - floor).to(working_dtype(x))
-    weights = (
-        ((2 - u) * u - 1) * u / 2,
-        ((3 * u - 5) * u * u + 2) / 2,
-        ((4 - 3 * u) * u + 1) * u / 2,
-        (u - 1) * u * u / 2,
-    )
-    result = x.new_zeros(n, channels, position.shape[1], dtype=u.dtype)
-    turn = max(2 * (total - 1), 1)
-    for offset, weight in zip((-1, 0, 1, 2), weights, strict=True):
-        index = (floor.long() + offset).remainder(turn)
-        index = torch.minimum(index, turn - index).clamp(max=total - 1)
-        values = x.gather(2, index[:, None].expand(n, channels, -1))
-        result = result + weight[:, None] * values
-    return result.to(x.dtype)
+        return interpolate(x, scale.to(x.device, exact) * centred + (total - 1) / 2)

@@ -26,6 +26,18 @@ def check_triads(name: str, triads: Triads | None) -> None:
         )
 
 
+def same(a: Triads | None, b: Triads | None) -> bool:
+    """Whether both name the same sensors, in any order."""
+    return a == b or (a is not None and b is not None and set(a) == set(b))
+
+
+def apart(a: Triads | None, b: Triads | None) -> bool:
+    """Whether both name sensors, and share no channel."""
+    if a is None or b is None:
+        return False
+    return not {each for triad in a for each in triad} & {each for triad in b for each in triad}
+
+
 def resolve_triads(name: str, x: Tensor, triads: Triads | None) -> Triads:
     """Return the triads of `x` `(n, c, time)`: those named, or channels 0 to 2, 3 to 5, ..."""
     if x.ndim != 3 or not x.is_floating_point():
