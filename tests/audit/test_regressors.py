@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from triptych.audit.regressors import Pairs, best_regressor, boosting, folds, mlp, r2, ridge
+from triptych.audit.regressors import (
+    Pairs,
+    best_regressor,
+    boosting,
+    folds,
+    mlp,
+    r2,
+    ridge,
+    ridge_weights,
+)
 
 
 def pairs(n: int = 400, d: int = 3, seed: int = 0) -> Pairs:
@@ -45,6 +54,32 @@ def test_ridge_agrees_with_scikit_learn() -> None:
     for column, alpha in enumerate((0.1, 1.0)):
         expected = linear.Ridge(alpha=alpha * 400).fit(x, y).predict(x)
         np.testing.assert_allclose(got[:, column], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("n", "d"), [(200, 12), (30, 80)])
+@pytest.mark.parametrize("targets", [(), (3,)])
+def test_ridge_is_scikit_learns_to_rounding(n: int, d: int, targets: tuple[int, ...]) -> None:
+    linear = pytest.importorskip("sklearn.linear_model")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, d)) * np.geomspace(1, 1e-3, d), rng.normal(size=(n, *targets))
+    x[:, :2] = 0.0
+    centred, aim = x - x.mean(axis=0), y - y.mean(axis=0)
+    with np.errstate(all="raise"):
+        found = ridge_weights(centred, aim, (1e-4, 1.0))
+        assert not ridge_weights(centred, 0 * aim, (1e-4,)).any()
+    for weights, alpha in zip(found, (1e-4, 1.0), strict=True):
+        expected = linear.Ridge(alpha=alpha * n, solver="svd").fit(x, y).coef_.T
+        np.testing.assert_allclose(weights, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_what_is_constant_divides_by_nothing() -> None:
+    ours, y = pairs(60), np.random.default_rng(0).normal(size=60)
+    still = Pairs(0 * ours.z1, 0 * ours.z2)
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(ridge(still, y)(still), y.mean())
+        np.testing.assert_allclose(ridge(ours, np.ones(60))(ours), 1)
+        assert np.isnan(r2(y, np.ones(60)))
+        assert np.isnan(r2(y[:1], y[:1]))
 
 
 def test_folds_hold_whole_groups_once() -> None:

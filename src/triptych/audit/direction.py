@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, centre_and_spread
-from triptych.audit.regressors import folds, r2
+from triptych.audit.regressors import folds, r2, ridge_weights
 from triptych.audit.result import Result
 from triptych.errors import InputError
 
@@ -103,10 +103,9 @@ def _fits(x: Floats, d: Floats, seed: int, only: str = "") -> Iterator[tuple[str
 
 
 def _ridge(x: Floats, d: Floats, alpha: float) -> Predictor:
-    offset = d.mean(axis=0)
-    gram = x.T @ x + alpha * len(x) * np.eye(x.shape[1])
-    weights = cast(Floats, np.linalg.solve(gram, x.T @ (d - offset)))
-    return lambda new: new @ weights + offset
+    centre, offset = x.mean(axis=0), d.mean(axis=0)
+    (weights,) = ridge_weights(x - centre, d - offset, [alpha])
+    return lambda new: (new - centre) @ weights + offset
 
 
 def _boosting(x: Floats, d: Floats, seed: int) -> Predictor:

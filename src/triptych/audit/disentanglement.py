@@ -3,29 +3,31 @@
 Arrays in, numbers out. Factors are discrete (labels) or continuous (floats). With `blocks` every
 formula runs over blocks in place of dimensions: a block is permuted, and read, as a whole, and the
 information that a block of several dimensions has of a factor is that of its held-out prediction
-of the factor, a lower bound by the data-processing inequality.
+of the factor, a lower bound by the data-processing inequality. With few rows a metric is not 0
+where nothing is known: `Disentanglement.chance` says what it is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.audit.consistency import entropy_of
+from triptych.audit.forest import forest, importance_of, is_float, score_of
+from triptych.audit.information import Information, information
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, centre_and_spread
-from triptych.audit.probes import above_chance, linear_probe
+from triptych.audit.permutation import exchanged
+from triptych.audit.probes import linear_probe
 from triptych.audit.regressors import folds
 from triptych.audit.result import Result
 from triptych.errors import InputError
 
-BINS = 20
-FITTED, SCORED = 10_000, 2_000  # rows of the boosted trees; scored once a dimension and factor
-UNINFORMED = 0.01  # nats: a dimension that knows less of every factor has no modularity
-UNREAD = 0.01  # score: a factor that is read no better has no importances, which would be noise
+UNINFORMED = 0.01  # nats: a dimension that knows less of every factor has modularity 0,
+CERTAIN = 5  # as has one whose information is less than so many standard errors of none
 
 Factors = Mapping[str, Labels | Rows]
 Blocks = Mapping[str, slice | Sequence[int]]
@@ -33,12 +35,15 @@ Blocks = Mapping[str, slice | Sequence[int]]
 
 @dataclass(frozen=True)
 class Disentanglement(Result):
-    """All figures of `disentanglement`: 0 to 1, higher is better, chance 0 (explicitness: 0.5).
+    """All metrics of `disentanglement`: 0 to 1, higher is better.
 
-    Sources: Eastwood and Williams, ICLR 2018, for the first three, with boosted trees and
-    permutation importances on held-out rows; `mig` Chen et al., NeurIPS 2018, with 20 quantile
-    bins; `sap` Kumar et al., ICLR 2018, with the linear discriminant in place of the SVM; the last
-    two Ridgeway and Mozer, NeurIPS 2018.
+    Sources: Eastwood and Williams, ICLR 2018, for the first three, with extremely randomised trees
+    and permutation importances on held-out rows; `mig` Chen et al., NeurIPS 2018, with 20 quantile
+    bins and information that is adjusted for chance (`information`); `sap` Kumar et al., ICLR 2018,
+    with the linear discriminant in place of the SVM; the last two Ridgeway and Mozer, NeurIPS 2018.
+
+    `chance` has each metric's mean over shuffled factors, at the n at hand: near 0 with many rows
+    (explicitness: 0.5).
     """
 
     disentanglement: float
@@ -48,6 +53,7 @@ class Disentanglement(Result):
     sap: float
     modularity: float
     explicitness: float
+    chance: dict[str, float] = field(default_factory=dict[str, float])
 
 
 def disentanglement(
@@ -56,6 +62,8 @@ def disentanglement(
     blocks: Blocks | None = None,
     groups: Labels | None = None,
     seed: int = 0,
+    *,
+    permutations: int = 5,
 ) -> Disentanglement:
     """Measure how the dimensions, or blocks, of latents divide the factors among themselves.
 
@@ -68,7 +76,10 @@ def disentanglement(
     blocks
         Name → columns, at least two; left out, every dimension is by itself.
     groups
-        (n,) person of every row: rows of a person are then never fitted and scored both.
+        (n,) subject of every row: rows of a subject are then never fitted and scored both.
+    permutations
+        How often factors are shuffled together (within subjects, or whole subjects; see
+        `exchanged`) and measured anew for `chance`; 0 leaves it out.
 
     Raises
     ------
@@ -76,17 +87,25 @@ def disentanglement(
         Fewer than two factors, dimensions or blocks; a constant factor; rows that do not match.
     """
     data = _Data.of(z, factors, blocks, groups, seed)
-    d, c, i = _dci(data, seed)
-    information, entropy = _information(data)
-    return Disentanglement(
-        d,
-        c,
-        i,
-        mig=float(np.mean(_gap(information / entropy))),
-        sap=float(np.mean(_gap(_linear_scores(data)))),
-        modularity=_modularity(information),
-        explicitness=_explicitness(data, whole=blocks is None),
-    )
+    whole = blocks is None
+    shuffled = [_measured(other, whole, seed) for other in data.shuffled(permutations, seed)]
+    found = _measured(data, whole, seed)
+    chance = {name: float(np.mean([each[name] for each in shuffled])) for name in found}
+    return Disentanglement(**found, chance=chance if shuffled else {})
+
+
+def _measured(data: _Data, whole: bool, seed: int) -> dict[str, float]:
+    importance, scores = importance_of(data.z, data.parts, data.factors, data.fitted, seed)
+    known = _information(data)
+    return {
+        "disentanglement": _disentanglement(importance),
+        "completeness": _completeness(importance),
+        "informativeness": float(np.mean(scores)),
+        "mig": float(np.mean(_gap(_each(known, "share")))),
+        "sap": float(np.mean(_gap(_linear_scores(data)))),
+        "modularity": _modularity(_each(known, "nats"), _each(known, "error")),
+        "explicitness": _explicitness(data, whole),
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +116,7 @@ class _Data:
     parts: list[NDArray[np.int64]]
     factors: list[NDArray[Any]]
     fitted: NDArray[np.bool_]
+    groups: NDArray[Any]
 
     @classmethod
     def of(
@@ -123,18 +143,18 @@ class _Data:
         if len(np.unique(whose)) < 2:
             raise InputError("groups are all one: half of them are fitted on, so give two or more")
         centre, spread = centre_and_spread(rows)
-        return cls((rows - centre) / spread, parts, values, ~next(folds(whose, 2, seed)))
+        scaled = (rows - centre) / spread
+        return cls(scaled, parts, values, ~next(folds(whose, 2, seed)), whose)
 
-
-def _is_float(values: NDArray[Any]) -> bool:
-    return values.dtype.kind == "f"
-
-
-def _score(guess: NDArray[Any], truth: NDArray[Any]) -> float:
-    """R², or balanced accuracy above chance rescaled to 0..1; never below 0."""
-    if _is_float(truth):
-        return max(0.0, 1 - float(np.square(guess - truth).mean() / truth.var()))
-    return max(0.0, above_chance(guess, truth))
+    def shuffled(self, times: int, seed: int) -> Iterator[_Data]:
+        """Yield the same latents with factors in another order, the same one for all of a kind."""
+        orders = (
+            exchanged(values, self.groups, times, np.random.default_rng(seed))
+            for values in self.factors
+        )
+        for order in zip(*orders, strict=True):
+            factors = [v[rows] for v, rows in zip(self.factors, order, strict=True)]
+            yield replace(self, factors=factors)
 
 
 def _gap(scores: Floats) -> Floats:
@@ -143,40 +163,15 @@ def _gap(scores: Floats) -> Floats:
     return ranked[-1] - ranked[-2]
 
 
-def _boosted(z: Floats, values: NDArray[Any], seed: int) -> Any:
-    """Histogram gradient boosting, 50 trees (a class) of 15 leaves, on at most 10,000 rows."""
-    from sklearn import ensemble
-
-    kind: Any = "Regressor" if _is_float(values) else "Classifier"
-    make: Any = getattr(ensemble, f"HistGradientBoosting{kind}")
-    model = make(max_iter=50, max_leaf_nodes=15, max_bins=63, early_stopping=False)
-    few = np.random.default_rng(seed).permutation(len(z))[:FITTED]
-    return model.fit(z[few], values[few])
-
-
-def _dci(data: _Data, seed: int) -> tuple[float, float, float]:
-    """Disentanglement, completeness, informativeness (Eastwood and Williams 2018, section 2).
-
-    Importance R[part, factor] = what permuting the part costs boosted trees on held-out
-    rows, not below 0. The impurity importances of the original are cheaper but credit noise.
-    """
-    z, rng = data.z, np.random.default_rng(seed)
-    held = rng.permutation(np.flatnonzero(~data.fitted))[:SCORED]
-    importance = np.zeros((len(data.parts), len(data.factors)))
-    scores: list[float] = []
-    for f, values in enumerate(data.factors):
-        model = _boosted(z[data.fitted], values[data.fitted], seed)
-        x, truth = z[held], values[held]
-        scores.append(_score(model.predict(x), truth))
-        for part, columns in enumerate(data.parts if scores[f] > UNREAD else ()):
-            mixed = x.copy()
-            mixed[:, columns] = x[rng.permutation(len(x))][:, columns]
-            importance[part, f] = max(0.0, scores[f] - _score(model.predict(mixed), truth))
+def _disentanglement(importance: Floats) -> float:
+    """Mean over parts, weighted by their importance (Eastwood and Williams 2018, section 2)."""
     total = importance.sum()
-    if total == 0:
-        return 0.0, 0.0, float(np.mean(scores))
-    d = _sharpness(importance) @ importance.sum(axis=1) / total
-    return float(d), float(_sharpness(importance.T).mean()), float(np.mean(scores))
+    return float(_sharpness(importance) @ importance.sum(axis=1) / total) if total else 0.0
+
+
+def _completeness(importance: Floats) -> float:
+    """Mean over factors; 0 of a factor that is not read."""
+    return float(_sharpness(importance.T).mean())
 
 
 def _sharpness(importance: Floats) -> Floats:
@@ -186,55 +181,38 @@ def _sharpness(importance: Floats) -> Floats:
     return np.where(total[:, 0] > 0, 1 - entropy_of(p) / np.log(p.shape[1]), 0.0)
 
 
-def _information(data: _Data) -> tuple[Floats, Floats]:
-    """Mutual information (parts, factors) in nats, not below 0, and entropy (factors,)."""
-    binned = [_binned(values) for values in data.factors]
-    found = np.zeros((len(data.parts), len(data.factors)))
-    for f, values in enumerate(data.factors):
-        for part, columns in enumerate(data.parts):
-            code = data.z[:, columns[0]] if len(columns) == 1 else _crossed(data, columns, values)
-            read = _binned(code)
-            joint = read * (binned[f].max() + 1) + binned[f]
-            found[part, f] = _entropy(read) + _entropy(binned[f]) - _entropy(joint)
-    return np.maximum(found, 0), np.array([_entropy(values) for values in binned])
+def _information(data: _Data) -> list[list[Information]]:
+    """What every part (rows) says of every factor (columns)."""
+
+    def read(columns: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:
+        return data.z[:, columns[0]] if len(columns) == 1 else _crossed(data, columns, values)
+
+    return [[information(read(part, v), v) for v in data.factors] for part in data.parts]
+
+
+def _each(known: list[list[Information]], name: str) -> Floats:
+    return np.array([[getattr(cell, name) for cell in row] for row in known])
 
 
 def _crossed(data: _Data, columns: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:
-    """What each half reads from a block in the other: boosted trees, floats on top of a line."""
+    """What each half reads from a block in the other: a forest, floats on top of a line."""
     z, read = data.z[:, columns], np.zeros(len(data.z))
     for half in (data.fitted, ~data.fitted):
-        line = _line(z, values, half) if _is_float(values) else np.zeros_like(values)
-        read[~half] = _boosted(z[half], (values - line)[half], 0).predict(z[~half]) + line[~half]
+        line = _line(z, values, half) if is_float(values) else np.zeros_like(values)
+        read[~half] = forest(z[half], (values - line)[half], 0).predict(z[~half]) + line[~half]
     return read
 
 
-def _binned(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Twenty quantile bins; where there are no more than twenty values, or labels, those."""
-    known, code = np.unique(values, return_inverse=True)
-    if len(known) <= BINS or not _is_float(values):
-        return code
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
-    return np.searchsorted(edges, values, side="right")
+def _modularity(nats: Floats, error: Floats) -> float:
+    """Mean over parts of 1 − Σ_{k≠best} I_k² / ((K − 1) I_best²); 0 of a part that knows nothing.
 
-
-def _entropy(codes: NDArray[Any]) -> float:
-    """Of integer codes, in nats, with the correction (m − 1)/2n of Miller and Madow (1955)."""
-    count = np.unique(codes, return_counts=True)[1]
-    return float(entropy_of(count / count.sum()) + (len(count) - 1) / (2 * count.sum()))
-
-
-def _modularity(information: Floats) -> float:
-    """Mean over informed parts of 1 − Σ_{k≠best} I_k² / ((K − 1) I_best²); 0 if none is.
-
-    Source: Ridgeway and Mozer (2018), equation 2; parts that know less than 0.01 nats of every
-    factor are left out, since theirs would be the modularity of noise.
+    Source: Ridgeway and Mozer (2018), equation 2. Of a part that is not sure to know any factor it
+    would be the modularity of noise, which is nearly 1.
     """
-    best = information.max(axis=1)
-    known, best = information[best > UNINFORMED], best[best > UNINFORMED]
-    if not len(best):
-        return 0.0
-    rest: Floats = np.square(known).sum(axis=1) / np.square(best) - 1
-    return 1 - float(rest.mean()) / (information.shape[1] - 1)
+    best = nats.max(axis=1)
+    knows = (nats > np.maximum(UNINFORMED, CERTAIN * error)).any(axis=1)
+    rest: Floats = np.square(nats).sum(axis=1) / np.square(np.where(knows, best, 1)) - 1
+    return float(np.where(knows, 1 - rest / (nats.shape[1] - 1), 0).mean())
 
 
 def _linear_scores(data: _Data) -> Floats:
@@ -243,13 +221,13 @@ def _linear_scores(data: _Data) -> Floats:
     for f, values in enumerate(data.factors):
         for part, columns in enumerate(data.parts):
             guess = _linear(data.z[:, columns], values, data.fitted)
-            scores[part, f] = _score(guess, values[~data.fitted])
+            scores[part, f] = score_of(guess, values[~data.fitted])
     return scores
 
 
 def _linear(z: Floats, values: NDArray[Any], fitted: NDArray[np.bool_]) -> NDArray[Any]:
     """Read `values` in the rows not fitted: regression, or the nearest class mean, whitened."""
-    if _is_float(values):
+    if is_float(values):
         return _line(z, values, fitted)[~fitted]
     x, y, unseen = z[fitted], values[fitted], z[~fitted]
     known, code = np.unique(y, return_inverse=True)
@@ -280,7 +258,7 @@ def _explicitness(data: _Data, whole: bool) -> float:
 
     def of(z: Floats, values: NDArray[Any]) -> float:
         fitted = data.fitted
-        if not _is_float(values):
+        if not is_float(values):
             return linear_probe(z[fitted], values[fitted], z[~fitted], values[~fitted]).macro_auroc
         tau = float(tau_of(_linear(z, values, fitted), values[~fitted])[0])
         return 0.5 if np.isnan(tau) else (1 + tau) / 2

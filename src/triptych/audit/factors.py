@@ -38,7 +38,7 @@ def glass_box_of(
     transforms: Sequence[Transform],
     *,
     rows: int = ROWS,
-    permutations: int = 199,
+    permutations: int = 399,
     seed: int = 0,
 ) -> tuple[GlassBox | None, list[str]]:
     """Read θ of each transform, the class and the identity from every block.
@@ -89,7 +89,7 @@ def glass_box_of(
 
 
 def readable(
-    factors: Sequence[Factor], schema: LatentSchema, *, permutations: int = 199, seed: int = 0
+    factors: Sequence[Factor], schema: LatentSchema, *, permutations: int = 399, seed: int = 0
 ) -> tuple[GlassBox | None, list[str]]:
     """The glass box of the factors that can be read, and which were left out, and why."""
     notes, found = list[str](), list[GlassBox]()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.audit.inputs import Labels, Rows, as_array, as_labels
+from triptych.audit.permutation import permutation_p, smallest_p
 from triptych.audit.probes import above_chance, linear_probe, phase_probe
 from triptych.audit.regressors import folds, r2
 from triptych.audit.result import Result
@@ -62,7 +63,8 @@ class Known(Result):
     """One field of the matrix: what `block` knows of `factor`, from `n` scored rows.
 
     `score` is 1 where all is known and 0 at chance; R² is not clipped, so it may be negative. `p`
-    is by permutation of the held-out truths, by person: uniform where nothing is known.
+    is by permutation of the truths of each scored half, by person (`exchanged`), and the smaller
+    of both halves' p times two: never too small where nothing is known.
     """
 
     factor: str
@@ -112,7 +114,7 @@ class GlassBox(Result):
 
 
 def glass_box(
-    factors: Sequence[Factor], schema: LatentSchema, *, permutations: int = 199, seed: int = 0
+    factors: Sequence[Factor], schema: LatentSchema, *, permutations: int = 399, seed: int = 0
 ) -> GlassBox:
     """Read every factor from every block with held-out probes.
 
@@ -158,22 +160,25 @@ def _known(factor: Factor, name: str, relation: str, permutations: int, seed: in
     groups = as_labels(factor.groups, len(z), f"groups of {factor.name}")
     values = np.asarray(cast(Any, factor.values))
     floats = values.dtype.kind == "f"
+    sides = _sides(factor, groups, seed)
     if floats:
-        values = as_array(values.reshape(len(values), -1), factor.name).astype(np.float64)
-        truth, guess = values, _read(factor, name, z, values, groups, seed)
+        truth = as_array(values.reshape(len(values), -1), factor.name).astype(np.float64)
+        read = _read(factor, name, z, truth, groups, seed)
+        found = [(read[b], truth[b], groups[b]) for _, b in sides]
     else:
         values = as_labels(values, len(z), factor.name).astype(str)
         code = np.unique(values, return_inverse=True)[1]
-        sides = _sides(factor, groups, seed)
-        found = [linear_probe(z[a], code[a], z[b], code[b]).predicted for a, b in sides]
-        rows = np.concatenate([np.flatnonzero(b) for _, b in sides])
-        truth, guess, groups = code[rows], np.concatenate(found).astype(np.int64), groups[rows]
+        read = [linear_probe(z[a], code[a], z[b], code[b]).predicted for a, b in sides]
+        found = [
+            (each.astype(np.int64), code[b], groups[b])
+            for each, (_, b) in zip(read, sides, strict=True)
+        ]
     score: Any = r2 if floats else above_chance
+    guess, truth = (np.concatenate([half[k] for half in found]) for k in (0, 1))
     rng = np.random.default_rng(seed)
-    own = score(guess, truth)
-    shuffled = [score(guess, truth[_shuffle(truth, groups, rng)]) for _ in range(permutations)]
-    p = (1 + sum(other >= own - 1e-12 for other in shuffled)) / (1 + permutations)
-    return Known(factor.name, name, relation, "R²" if floats else "accuracy", own, p, len(truth))
+    p = smallest_p(permutation_p(score, *half, permutations, rng) for half in found)
+    kind = "R²" if floats else "accuracy"
+    return Known(factor.name, name, relation, kind, score(guess, truth), p, len(truth))
 
 
 def _read(
@@ -211,19 +216,3 @@ def _sides(
     if not (first.any() and second.any()):
         raise InputError(f"no record of {factor.name} is longer than the gap of {GAP_S:g} s")
     return [(first, second)]
-
-
-def _shuffle(
-    truth: NDArray[Any], groups: NDArray[Any], rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Rows in another order: within people or, where a factor does not vary there, among them.
-
-    Windows of a person resemble each other, so a factor of persons has only as many free draws as
-    there are persons.
-    """
-    names, first, code = np.unique(groups, return_index=True, return_inverse=True)
-    if (truth == truth[first[code]]).all():
-        return first[rng.permutation(len(names))[code]]
-    drawn = np.empty(len(code), np.int64)
-    drawn[np.argsort(code, kind="stable")] = np.lexsort((rng.random(len(code)), code))
-    return drawn

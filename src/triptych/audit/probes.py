@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from triptych.audit.inputs import (
     Floats,
@@ -19,6 +19,7 @@ from triptych.audit.inputs import (
     centre_and_spread,
     same_shape,
 )
+from triptych.audit.logistic import logistic
 from triptych.audit.regressors import Pairs, best_regressor, folds, r2
 from triptych.audit.result import Result
 from triptych.audit.similarity import separation
@@ -39,7 +40,7 @@ class PhaseProbe(Result):
     within
         Share of pairs whose error is at most `WITHIN` (in the unit of θ).
     per_record
-        Record → ``n``, ``r2``, ``within``.
+        Record → ``n``, ``r2`` (NaN where θ is constant), ``within``.
     predicted
         (n,) θ as read; not in `to_dict`.
     """
@@ -146,7 +147,7 @@ def linear_probe(
     y_test: Labels,
     classes: Sequence[Any] | None = None,
 ) -> LinearProbe:
-    """Fit multinomial logistic regression (L2, C = 1) on standardised frozen latents.
+    """Fit multinomial logistic regression (L2, C = 1; `logistic`) on standardised frozen latents.
 
     Classes weigh the same in the fit, however many rows they have.
 
@@ -164,13 +165,14 @@ def linear_probe(
     InputError
         Rows that do not match, fewer than two training classes, or no test row of `classes`.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    fitted, unseen = as_array(z_train, "z_train"), as_array(z_test, "z_test")
+    fitted, unseen = (
+        as_array(z, name).astype(np.float64)
+        for z, name in ((z_train, "z_train"), (z_test, "z_test"))
+    )
     y = as_labels(y_train, len(fitted), "y_train").astype(str)
     truth = as_labels(y_test, len(unseen), "y_test").astype(str)
-    known, labels = np.unique(y), np.unique(np.concatenate([y, truth]))
+    known, code = np.unique(y, return_inverse=True)
+    labels = np.unique(np.concatenate([y, truth]))
     if len(known) < 2 or fitted.shape[1] != unseen.shape[1]:
         raise InputError(
             f"the training rows hold {len(known)} class(es) in {fitted.shape[1]} columns and the "
@@ -181,26 +183,21 @@ def linear_probe(
     if not counted:
         raise InputError(f"no test row is of the classes {wanted}: they are {set(truth)}")
     centre, spread = centre_and_spread(fitted)
-    model = cast(Any, LogisticRegression)(max_iter=1000, class_weight="balanced")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the scores are of its last step
-        model.fit((fitted - centre) / spread, y)
+    weights, offset = logistic((fitted - centre) / spread, code)
     chance = np.zeros((len(unseen), len(labels)))
-    chance[:, np.isin(labels, known)] = model.predict_proba((unseen - centre) / spread)
+    logits = (unseen - centre) / spread @ weights + offset
+    chance[:, np.isin(labels, known)] = special.softmax(logits, axis=1)
     guess = chance.argmax(axis=1)
     actual = np.searchsorted(labels, truth)
-    confusion = np.bincount(actual * len(labels) + guess, minlength=len(labels) ** 2)
-    confusion = confusion.reshape(len(labels), len(labels))
-    own, read, hit = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
-    scores = np.where(own > 0, 2 * hit / np.maximum(own + read, 1), np.nan)
-    recall = hit / np.maximum(own, 1)
+    own = np.bincount(actual, minlength=len(labels))
+    recall = np.bincount(actual[guess == actual], minlength=len(labels)) / np.maximum(own, 1)
     areas = [
         separation(chance[actual == k, k], chance[actual != k, k])
         if 0 < own[k] < len(truth)
         else np.nan
         for k in range(len(labels))
     ]
-    f1 = {str(label): float(score) for label, score in zip(labels, scores, strict=True)}
+    f1 = f1_scores(labels[guess], truth, labels)
     auroc = {str(label): float(area) for label, area in zip(labels, areas, strict=True)}
     at = np.searchsorted(labels, counted)
     return LinearProbe(
@@ -210,6 +207,16 @@ def linear_probe(
         auroc=auroc,
         predicted=labels[guess],
     )
+
+
+def f1_scores(guess: NDArray[Any], truth: NDArray[Any], classes: Sequence[Any]) -> dict[str, float]:
+    """Class → F1 of the labels `guess` (n,) for those of `truth` (n,); NaN if `truth` has none."""
+    found: dict[str, float] = {}
+    for label in classes:
+        said, held = guess == label, truth == label
+        both = float(2 * (said & held).sum())
+        found[str(label)] = both / float(said.sum() + held.sum()) if held.any() else np.nan
+    return found
 
 
 def above_chance(guess: NDArray[Any], truth: NDArray[Any]) -> float:

@@ -7,7 +7,7 @@ products they were six times slower and no better on ECG latents.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -61,7 +61,8 @@ class Pairs:
         d = self.z1.shape[1]
         p = np.random.default_rng(32).standard_normal((2, d, PROJECTED)).astype(np.float32)
         other = self.z1 if self.z2 is None else self.z2
-        a, b = self.z1 @ p[0] / np.sqrt(d), other @ p[1] / np.sqrt(d)
+        sides = zip((self.z1, other), p, strict=True)
+        a, b = ((torch.as_tensor(z) @ torch.as_tensor(q)).numpy() / np.sqrt(d) for z, q in sides)
         products = (a[:, :, None] * b[:, None, :]).reshape(len(a), -1)
         return np.concatenate([self.plain(), products], axis=1, dtype=np.float32)
 
@@ -73,10 +74,11 @@ Predictor: TypeAlias = Callable[[Pairs], Floats]
 def r2(predicted: Floats, target: Floats) -> float:
     """1 − squared error over variance: at most 1, negative if worse than the mean; not clipped.
 
-    Columns of (n, p) count together, each weighing by its variance.
+    Columns of (n, p) count together, each weighing by its variance. NaN where the target is
+    constant: there is nothing to be read.
     """
-    spread = np.square(target - target.mean(axis=0)).sum()
-    return 1 - float(np.square(predicted - target).sum() / spread)
+    spread = float(np.square(target - target.mean(axis=0)).sum())
+    return 1 - float(np.square(predicted - target).sum()) / spread if spread > 0 else np.nan
 
 
 def folds(groups: Groups, n: int, seed: int) -> Iterator[NDArray[np.bool_]]:
@@ -86,21 +88,39 @@ def folds(groups: Groups, n: int, seed: int) -> Iterator[NDArray[np.bool_]]:
         yield np.isin(groups, held)
 
 
+def ridge_weights(x: NDArray[Any], y: NDArray[Any], alphas: Sequence[float]) -> NDArray[np.float64]:
+    """Weights w that minimise |y − xw|² + αn|w|², of centred `x` (n, d) and `y` (n,) or (n, p).
+
+    Returns (len(alphas), d) or (len(alphas), d, p). Products are formed in the precision of `x`,
+    solved in float64, from the smaller of xᵀx and xxᵀ. α > 0 makes either of full rank, so constant
+    columns, a constant y and fewer rows than columns are cases like any other.
+
+    Source: Hoerl and Kennard, "Ridge Regression" (1970); xxᵀ: Saunders et al. (1998).
+    """
+    # torch multiplies: on some processors numpy's matmul warns of divisions that it does not do
+    rows, aim = torch.as_tensor(x), torch.as_tensor(y.astype(x.dtype))
+    few = len(rows) < rows.shape[1]
+    gram, right = (rows @ rows.T, aim) if few else (rows.T @ rows, rows.T @ aim)
+    inner, against = (part.numpy().astype(np.float64) for part in (gram, right))
+    size = len(y) * np.eye(len(inner))
+    solved = np.stack([np.linalg.solve(inner + alpha * size, against) for alpha in alphas])
+    if few:
+        return np.stack([(rows.T.double() @ torch.as_tensor(each)).numpy() for each in solved])
+    return solved
+
+
 def ridge(pairs: Pairs, y: Floats, alphas: tuple[float, ...] = ALPHAS) -> Predictor:
     """Ridge on all features, one column of predictions a penalty."""
     features = pairs.with_products()
     centre, spread = features.mean(axis=0), features.std(axis=0)
     spread[spread < 1e-6] = 1
-    x = torch.as_tensor((features - centre) / spread)
-    aim = torch.as_tensor((y - y.mean()).astype(np.float32))
-    few = len(x) < x.shape[1]  # then the same weights come from the smaller matrix, x xᵀ
-    gram, right = (x @ x.T, aim) if few else (x.T @ x, x.T @ aim)
-    inner, against = (part.numpy().astype(np.float64) for part in (gram, right))
-    size = len(y) * np.eye(len(inner))
-    solved = np.stack([np.linalg.solve(inner + alpha * size, against) for alpha in alphas], axis=1)
-    solved = x.numpy().T @ solved if few else solved
-    weights = (solved / spread[:, None]).astype(np.float32)
-    return lambda unseen: (unseen.with_products() - centre) @ weights + y.mean()
+    solved = ridge_weights((features - centre) / spread, y - y.mean(), alphas)
+    weights = torch.as_tensor((solved / spread).astype(np.float32).T)
+
+    def predict(unseen: Pairs) -> Floats:
+        return (torch.as_tensor(unseen.with_products() - centre) @ weights).numpy() + y.mean()
+
+    return predict
 
 
 def boosting(pairs: Pairs, y: Floats, seed: int) -> Predictor:

@@ -114,7 +114,9 @@ def measure_attributes(z: Tensor, data: Populations, scores: Scores) -> None:
         name: truth[:, k].astype(np.int64) if data.attributes[name] == "discrete" else truth[:, k]
         for k, name in enumerate(names)
     }
-    scores.add("dci", disentanglement(salient[hit], factors).disentanglement)
+    found = disentanglement(salient[hit], factors)
+    scores.add("dci", found.disentanglement)
+    scores.add("dci_chance", found.chance["disentanglement"])
     scores.artifacts["attributes"] = {"names": names, "spearman": table.round(3).tolist()}
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from triptych.audit.brittleness import response_curve
 from triptych.audit.glassbox import Factor
 from triptych.audit.maps import embedding_map
-from triptych.audit.probes import linear_probe, phase_probe
+from triptych.audit.probes import f1_scores, linear_probe, phase_probe
 from triptych.audit.retrieval import (
     near_in_time,
     neighbour_overlap,
@@ -25,7 +25,7 @@ from triptych.audit.retrieval import (
     top_k,
 )
 from triptych.audit.similarity import between_groups, cosine, separation
-from triptych.audit.statistics import per_subject
+from triptych.audit.statistics import jackknife_per_subject, per_subject
 from triptych.latent import LatentSchema
 from triptych.studies import glass
 from triptych.studies.ecg_windows import BEATS, MeasuredWindows
@@ -195,7 +195,10 @@ def measure_glass_box(
 
 
 def measure_beats(embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores) -> None:
-    """``beat_f1``, ``beat_auroc``: a linear probe on frozen latents, DS1 → DS2."""
+    """``beat_f1``, ``beat_auroc``: a linear probe on frozen latents, DS1 → DS2.
+
+    A macro F1 is no mean over subjects: theirs are the jackknife's pseudo-values.
+    """
     train, held = test.beats_train, test.beats_test
     probe = linear_probe(
         embed(train.centred).numpy(),
@@ -204,9 +207,15 @@ def measure_beats(embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scor
         held.label,
         classes=[*BEATS, "F"],
     )
-    f1 = probe.f1
-    scores.add("beat_f1", float(np.mean([f1[name] for name in BEATS])))
-    scores.add("beat_f1:F", f1["F"])
+
+    def macro(kept: NDArray[np.bool_]) -> float:
+        each = f1_scores(probe.predicted[kept], held.label[kept], BEATS)
+        return float(np.nanmean(list(each.values())))  # of a class that went with its subject, none
+
+    f1 = float(np.mean([probe.f1[name] for name in BEATS]))
+    by_person = jackknife_per_subject(macro, held.person, len(held)) if np.isfinite(f1) else None
+    scores.add("beat_f1", f1, by_person)
+    scores.add("beat_f1:F", probe.f1["F"])
     scores.add("beat_auroc", float(np.mean([probe.auroc[name] for name in BEATS])))
 
 

@@ -1,0 +1,63 @@
+"""Permutation tests of what was read: which rows may change places, and how two halves count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def exchanged(
+    truth: NDArray[Any], groups: NDArray[Any], times: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Yield orders of the rows that are as likely as their own if `truth` says nothing of z.
+
+    Within groups or, where the truth (n,) or (n, p) does not vary there, whole groups among each
+    other: windows of a subject resemble each other, so a truth of subjects has only as many free
+    draws as there are subjects. From one state of `rng` all truths of a kind get the same orders.
+    """
+    names, first, code = np.unique(groups, return_index=True, return_inverse=True)
+    if (truth == truth[first[code]]).all():
+        for _ in range(times):
+            yield first[rng.permutation(len(names))[code]]
+        return
+    place = np.argsort(code, kind="stable")
+    for _ in range(times):
+        drawn = np.empty(len(code), np.int64)
+        drawn[place] = np.argsort(code + rng.random(len(code)))
+        yield drawn
+
+
+def permutation_p(
+    score: Callable[[Any, Any], float],
+    guess: NDArray[Any],
+    truth: NDArray[Any],
+    groups: NDArray[Any],
+    times: int,
+    rng: np.random.Generator,
+) -> float:
+    """Share of exchanged truths that `guess` meets as well as its own, which count as one more.
+
+    Uniform where nothing is known, if no `truth` of these rows helped to make a `guess` of them.
+
+    Source: Phipson and Smyth, "Permutation p-values should never be zero" (2010).
+    """
+    most = score(guess, truth) - 1e-12
+    worse = sum(score(guess, truth[order]) < most for order in exchanged(truth, groups, times, rng))
+    return (1 + times - worse) / (1 + times)
+
+
+def smallest_p(values: Iterable[float]) -> float:
+    """One p of several that may depend on each other: the smallest times their number, at most 1.
+
+    Two halves that are read by each other's probes share all truths. A permutation of both under
+    probes that stay as they are takes the halves for independent: it found p ≤ .05 in 8 to 10 % of
+    cases where nothing was known. Within one half, with the truths of the other as they are, it is
+    exact. Of two such p P(p ≤ α) is then at most α, and at least α/2, whatever the halves share.
+
+    Source: Bonferroni's inequality.
+    """
+    held = list(values)
+    return min(1.0, len(held) * min(held))
