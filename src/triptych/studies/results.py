@@ -14,6 +14,7 @@ from triptych.audit.statistics import (
     paired_difference,
     stack_subjects,
 )
+from triptych.studies import collapse
 from triptych.studies.base import Finished, Prepared, Study
 
 Row: TypeAlias = Mapping[str, Any]
@@ -26,7 +27,7 @@ def results_of(
     study: Study[Any], prepared: Prepared, finished: Sequence[Finished]
 ) -> dict[str, Any]:
     """Content of results.json, in the binding format of the design."""
-    rows = [done.row for done in finished]
+    rows = [study.settled(done.row) for done in finished]
     return {
         "study": study.name,
         "protocol": study.protocol,
@@ -69,10 +70,10 @@ def summary_of(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def means_of(results: Mapping[str, Any], metric: str) -> dict[str, float]:
-    """Method → mean of a metric, of the methods that have it."""
+    """Method → mean of a metric, of the methods that have it and have not collapsed."""
     return {
         row["method"]: row["metrics"][metric]["mean"]
-        for row in results["summary"]
+        for row in collapse.sound(results["summary"])
         if metric in row["metrics"]
     }
 

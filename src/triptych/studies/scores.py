@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from triptych.audit.collapse import collapsed
+from triptych.studies.collapse import PREFIX
+
 
 @dataclass
 class Scores:
@@ -29,6 +32,13 @@ class Scores:
         for subject, figure in (subjects or {}).items():
             number = figure[0] if isinstance(figure, tuple) else figure
             self.subjects.setdefault(subject, {})[name] = float(number)
+
+    def sound(self, block: str, *latents: Any) -> bool:
+        """Whether these latents (n, d) of a block may be measured; a collapsed one is marked."""
+        if not collapsed(*latents):
+            return True
+        self.metrics[f"{PREFIX}{block}"] = 1.0
+        return False
 
     def by_subject(self) -> dict[str, tuple[int, dict[str, float]]]:
         """Subject → (windows behind the figures, figures), as `CellResult` takes it."""
