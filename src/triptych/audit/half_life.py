@@ -53,18 +53,18 @@ def half_life(curve: ResponseCurve, resamples: int | None = None, seed: int = 0)
         where = np.concatenate([[0.0], where])
         by_distance = np.concatenate([np.ones((len(by_distance), 1)), by_distance], axis=1)
     weights = group_draws(curve.sizes, resamples or draws_for(len(curve.sizes)), seed)
-    drawn = _crossing(where, weights @ by_distance, _levels(curve, weights))
+    drawn = _crossing(where, weights @ by_distance, levels(curve, weights))
     tail = tail_of(len(curve.groups))
     low, high = np.quantile(drawn, [tail, 1 - tail], method="inverted_cdf")
     everyone = curve.sizes[None] / curve.sizes.sum()
-    value = float(_crossing(where, everyone @ by_distance, _levels(curve, everyone))[0])
+    value = float(_crossing(where, everyone @ by_distance, levels(curve, everyone))[0])
     reached = float(np.isfinite(drawn).mean())
     if not np.isfinite(value):
         return HalfLife(np.nan, float(low), float(high), reached, NOT_REACHED)
     return HalfLife(value, float(low), float(high), reached, REACHED)
 
 
-def _levels(curve: ResponseCurve, weights: Floats) -> Floats:
+def levels(curve: ResponseCurve, weights: Floats) -> Floats:
     """Level between groups (r,) under weights of the groups (r, g), each row summing to 1.
 
     A pair of groups weighs the product of both, of which the first-order part is twice that of the

@@ -96,11 +96,12 @@ class Retrieval(Result):
     ----------
     precision
         Mean over queries, or with ``macro`` over the classes of `per_class`; NaN if none is left,
-        or where query and gallery have collapsed into one point: nothing is near or far then.
+        where query and gallery have collapsed into one point (nothing is near or far then), or
+        where the gallery has one label only (whatever is found is right).
     per_class
-        Class → precision, of the classes that count; none of collapsed latents.
+        Class → precision, of the classes that count; empty where all are NaN.
     per_query
-        (q,) share of right neighbours of every query, NaN of collapsed latents; not in `to_dict`.
+        (q,) share of right neighbours of every query; not in `to_dict`.
     """
 
     precision: float
@@ -134,7 +135,7 @@ def precision_at_k(
         for label in np.unique(wanted)
         if findable[own := wanted == label].min() >= FINDABLE or not macro
     }
-    if collapsed(query, gallery):
+    if collapsed(query, gallery) or len(np.unique(g)) < 2:
         return Retrieval(np.nan, {}, np.full(len(per_query), np.nan))
     mean = float(np.mean(list(scores.values()))) if scores else np.nan
     return Retrieval(mean if macro else float(per_query.mean()), scores, per_query)

@@ -217,10 +217,9 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
             truth,
         )
 
-    outside, inside = probe(subject.outside), None
-    if subject.inside != subject.outside:
-        inside = probe(subject.inside)
-    scores.add("orientation_r2_invariant", (inside or outside).r2)
+    outside = probe(subject.outside)
+    inside = outside if subject.inside == subject.outside else probe(subject.inside)
+    scores.add("orientation_r2_invariant", inside.r2)
     outer = (_select(subject, subject.outside, each) for each in (z, new))
     if not scores.sound(" + ".join(subject.outside), *outer):
         return
