@@ -129,7 +129,8 @@ def words_of(box: GlassBox, block: str) -> str:
 def broken(box: GlassBox | None) -> list[str]:
     """What blocks declare to a transform and do not keep, a sentence each."""
     said = [
-        f"block {name} is the same for every window (collapsed): it keeps no promise and breaks none"
+        f"block {name} is the same for every window (collapsed), so that nothing can be said of "
+        "what it declares"
         for name in (box.collapsed if box is not None else ())
     ]
     for cell in box.cells if box is not None else ():

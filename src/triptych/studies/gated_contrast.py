@@ -214,6 +214,7 @@ class GatedAblation(GatedContrast):
         low, high = (sorted(changes, key=changes.__getitem__)[end] for end in (0, -1))
         return (
             f"With straight-through gates c′ above shuffled labels is {found['bayesncl-ste']:.3f}, "
-            f"without gates (NCL) {found['ncl']:.3f}. Of {len(changes)} changes of one choice, {high} has the highest "
-            f"({changes[high]:.3f}) and {low} the lowest ({changes[low]:.3f})."
+            f"without gates (NCL) {found['ncl']:.3f}. Of {len(changes)} changes of one choice, "
+            f"{high} has the highest ({changes[high]:.3f}) and {low} the lowest "
+            f"({changes[low]:.3f})."
         )
