@@ -149,12 +149,12 @@ class GatedContrast(Study[GatedData]):
         old, c = row["metrics"], "semantic_consistency"
         empty = {f"{c}{suffix}" for suffix in EPSILONS if old.get(f"active{suffix}") == 0}
         level, positive = (old.get(f"{c}@{name}") for name in ("shuffled", "positive"))
-        lacking = level is not None and positive is not None and ABOVE_SHUFFLED not in old
 
         def settled(own: Mapping[str, float], value: float | None) -> dict[str, float]:
             kept = {name: figure for name, figure in own.items() if name not in empty}
-            new = lacking and level is not None and value is not None
-            return kept | ({ABOVE_SHUFFLED: above(value, level)} if new else {})
+            if ABOVE_SHUFFLED in old or level is None or value is None:
+                return kept
+            return kept | {ABOVE_SHUFFLED: above(value, level)}
 
         of_people = positive is not None and abs(old[c] - positive) < 1e-12
         subjects = {
