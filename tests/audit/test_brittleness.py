@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from triptych.audit.brittleness import (
-    ResponseCurve,
-    equal_distances,
-    half_life,
-    response_curve,
-)
+from triptych.audit.brittleness import ResponseCurve, equal_distances, response_curve
+from triptych.audit.half_life import half_life, levels
 from triptych.errors import InputError
 from triptych.transforms import PhaseShift, Rotation
 
@@ -85,16 +81,77 @@ def test_an_invariant_encoder_never_falls() -> None:
     life = half_life(curve)
     assert np.isnan(life.value)
     assert life.reached == 0
-    assert life.to_dict() == {"value": None, "low": None, "high": None, "reached": 0.0}
+    assert life.to_dict() == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "reached": 0.0,
+        "outcome": "not reached",
+    }
 
 
-def test_a_constant_encoder_is_told_apart_from_an_invariant_one() -> None:
+@pytest.mark.parametrize("value", [0.0, 1e-20, -3.0, 1e9])
+def test_a_collapsed_encoder_has_no_curve_and_no_half_life(value: float) -> None:
     x, groups = waves()
-    curve = response_curve(lambda x: torch.ones(len(x), 8), x, SHIFT, GRID, groups)
-    assert curve.mean.tolist() == pytest.approx([1.0] * 7)
-    assert curve.between == pytest.approx(1.0)
-    assert curve.auroc.tolist() == [0.5] * 7
-    assert np.isnan(half_life(curve).value)
+    curve = response_curve(lambda x: torch.full((len(x), 8), value), x, SHIFT, GRID, groups)
+    assert curve.collapsed
+    for missing in (curve.mean, curve.low, curve.high, curve.auroc, curve.group_means):
+        assert np.isnan(missing).all()
+    assert (curve.between, curve.group_between.tolist()) == (1.0, [1.0] * 4)
+    numbers = dict.fromkeys(("value", "low", "high", "reached"))
+    assert half_life(curve).to_dict() == {**numbers, "outcome": "collapsed"}
+
+
+def test_what_only_the_transform_moves_has_not_collapsed() -> None:
+    x, groups = waves()
+    seen: list[int] = []
+
+    def embed(x: torch.Tensor) -> torch.Tensor:
+        seen.append(1)
+        return torch.tensor([[1.0, float(len(seen))]]).expand(len(x), 2)
+
+    curve = response_curve(embed, x, SHIFT, GRID, groups)
+    assert not curve.collapsed
+    assert np.isfinite(curve.mean).all()
+
+
+def test_the_level_of_the_half_life_is_the_printed_one_and_moves_as_pairs_do() -> None:
+    # the level between groups under drawn groups, every pair of groups weighing its product
+    rng = np.random.default_rng(0)
+    g, sizes = 30, rng.integers(2, 9, 30)
+    rows = np.repeat(np.arange(g), sizes)
+    centre = rng.normal(size=(g, 16)) + rng.uniform(0, 1.5, (g, 1))
+    z = centre[rows] + 0.5 * rng.normal(size=(len(rows), 16))
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    other = rows[:, None] != rows[None]
+    cosines = z @ z.T
+    pooled = cosines[other].mean()
+    own = np.array([cosines[g == rows][:, g != rows].mean() for g in range(g)])
+    curve = replace(
+        hand_made(np.ones((2, 3)), between=pooled), sizes=sizes, group_between=own,
+        groups=tuple(map(str, range(g))),
+    )  # fmt: skip
+    draws = rng.multinomial(g, np.full(g, 1 / g), 1000)
+    weights = draws * sizes / (draws @ sizes)[:, None]
+    found = levels(curve, weights)
+    w = draws[:, rows]
+    pairs = np.einsum("ri,ij,rj->r", w, np.where(other, cosines, 0), w)
+    exact = pairs / np.einsum("ri,ij,rj->r", w, other.astype(float), w)
+    assert levels(curve, sizes[None] / sizes.sum())[0] == pytest.approx(pooled)
+    assert found.std() == pytest.approx(exact.std(), rel=0.1)
+    assert np.corrcoef(found, exact)[0, 1] > 0.95  # of first order
+
+
+def test_the_half_life_stands_inside_its_interval_where_groups_differ_in_size() -> None:
+    # a large group far from all, so that the mean over pairs is not the mean over windows
+    means = np.tile(np.linspace(0.95, 0.05, 19), (6, 1))
+    sizes = (300, 10, 10, 10, 10, 10)
+    own = np.array([0.1, 0.5, 0.5, 0.5, 0.5, 0.5])
+    curve = replace(hand_made(means, between=0.12, sizes=sizes), group_between=own)
+    life = half_life(curve)
+    assert life.low <= life.value <= life.high
+    where = np.concatenate([[0], curve.distance])
+    assert np.interp(life.value, where, np.concatenate([[1], means[0]])) == pytest.approx(0.56)
 
 
 def test_a_crop_and_a_parameter_vector_are_swept_too() -> None:

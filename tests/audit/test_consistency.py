@@ -5,8 +5,8 @@ import pytest
 
 from triptych.audit.consistency import (
     consistency,
-    corrected_consistency,
     effective_rank,
+    rescaled_consistency,
 )
 from triptych.errors import InputError
 
@@ -41,13 +41,15 @@ def test_shuffled_labels_are_at_chance() -> None:
 def test_a_collapsed_encoder_has_nothing_open() -> None:
     found = consistency(np.zeros((100, 3)), LABEL[:100])
     assert (found.active, found.coverage, found.sparsity) == (0, 0, 1)
-    assert (found.raw, found.corrected) == (1 / K, 0)
+    missing = (found.raw, found.corrected, found.rescaled, found.entropy, found.chance)
+    assert np.isnan(missing).all()
+    assert found.to_dict()["corrected"] is None
     assert found.effective_rank == 0
 
 
 def test_classes_of_unequal_size_weigh_the_same_in_the_corrected_figure() -> None:
     label = np.array([0] * 90 + [1] * 10)
-    found = consistency(np.ones((100, 1)), label)
+    found = consistency(np.linspace(1, 2, 100)[:, None], label)
     assert found.raw == pytest.approx(0.9)
     assert found.corrected == pytest.approx(0, abs=1e-12)
 
@@ -81,11 +83,46 @@ def test_one_class_is_refused() -> None:
         consistency(np.ones((4, 2)), ["a"] * 4)
 
 
+@pytest.mark.parametrize("rate", [0.005, 0.01, 0.03, 0.1, 0.3, 0.9])
+@pytest.mark.parametrize("k", [2, 10])
+def test_dimensions_that_open_by_chance_are_at_chance_however_seldom(rate: float, k: int) -> None:
+    rng = np.random.default_rng(int(1000 * rate) + k)
+    label = rng.choice(k, 800, p=np.arange(1, k + 1) / (k * (k + 1) / 2))  # unequal classes
+    z = (rng.random((800, 400)) < rate) * rng.uniform(0.1, 1, (800, 400))
+    found = consistency(z, label)
+    assert abs(found.corrected) < 0.035
+    assert found.entropy == pytest.approx(found.entropy_chance, abs=0.03)
+    assert found.rescaled == pytest.approx(found.chance, abs=0.03)
+    assert found.rescaled > 0.3 or rate > 0.005  # what it would be without the correction
+    pure = z * np.eye(k)[label][:, rng.integers(0, k, 400)]
+    assert consistency(pure, label).corrected == pytest.approx(1)
+
+
+def test_what_one_sample_opens_counts_for_nothing() -> None:
+    z = np.concatenate([np.eye(60), np.eye(3)[np.arange(60) % 3]], axis=1)
+    found = consistency(z, np.arange(60) % 3)
+    assert found.corrected == pytest.approx(1)
+    alone = consistency(np.eye(60), np.arange(60) % 3)
+    assert (alone.rescaled, alone.chance) == (1, 1)
+    assert np.isnan(alone.corrected)
+
+
+def test_the_level_of_chance_is_that_of_every_order_of_the_labels() -> None:
+    # two samples among four of two classes: the same class in 2 of 6 draws, else half and half
+    z = np.array([[1.0, 0.2], [1.0, 0.3], [0.0, 0.4], [0.0, 0.5]])
+    found = consistency(z, [0, 0, 1, 1])
+    assert found.levels[0] == pytest.approx(1 / 3 + 2 / 3 * 0.5, abs=0.01)
+    assert found.levels[1] == 0.5
+    assert found.entropy_chance == pytest.approx((2 / 3 * np.log(2) + np.log(2)) / 2, abs=0.01)
+    again = consistency(z[::-1], [1, 1, 0, 0])
+    assert again.corrected == found.corrected
+
+
 def test_the_quick_consistency_is_the_whole_ones() -> None:
     rng = np.random.default_rng(5)
     z = rng.uniform(0.1, 1, (60, 7)) * (rng.random((60, 7)) < 0.4)
     label = rng.integers(0, 4, 60)
-    quick = corrected_consistency((z > 0).astype(float), label, 4)
-    assert quick == pytest.approx(consistency(z, label).corrected)
-    assert corrected_consistency((z > 0).astype(float), label, 9) == pytest.approx(quick)
-    assert corrected_consistency(np.zeros((60, 7)), label, 4) == 0
+    quick = rescaled_consistency((z > 0).astype(float), label, 4)
+    assert quick == pytest.approx(consistency(z, label).rescaled)
+    assert rescaled_consistency((z > 0).astype(float), label, 9) == pytest.approx(quick)
+    assert np.isnan(rescaled_consistency(np.zeros((60, 7)), label, 4))

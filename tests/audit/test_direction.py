@@ -39,9 +39,10 @@ def test_noise_reads_as_a_guess() -> None:
     assert found.r2 <= 0.02
 
 
-def test_constant_latents_are_a_guess_too() -> None:
+def test_collapsed_latents_are_no_guess_even() -> None:
     found = direction_probe(np.ones((600, 2)), unit(600, 1), PEOPLE, np.ones((50, 2)), unit(50, 2))
-    assert found.r2 <= 0.02
+    assert np.isnan(found.r2)
+    assert np.isnan(found.per_row).all()
 
 
 @pytest.mark.parametrize(

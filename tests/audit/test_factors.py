@@ -171,5 +171,5 @@ def test_salient_dimensions_say_which_class_they_carry() -> None:
     assert float(ranks.rows[1][1].text) > 0.99
     assert abs(float(ranks.rows[0][1].text.replace("−", "-"))) < 0.5
     quiet = replace(given, signals=torch.zeros_like(given.signals), attributes=told)
-    assert salient_dimensions(model, quiet)[2].rows[1][1].text == "0.000"  # a constant has no rank
+    assert salient_dimensions(model, quiet)[2].rows[1][1].text == "–"  # a constant has no rank
     assert salient_dimensions(tiny.model(), given) == []

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from triptych.audit import plots
+from triptych.audit.factors import broken, knowledge, words_of
 from triptych.audit.glassbox import Factor, glass_box
 from triptych.audit.regressors import Pairs, Predictor, ridge
 from triptych.audit.similarity import between_groups, cosine, separation
@@ -133,7 +134,30 @@ def test_a_constant_encoder_is_alike_everywhere_and_knows_nothing() -> None:
     assert cosine(z, z).mean() == 1.0
     assert separation(cosine(z, z), strangers) == 0.5
     factor = Factor("class", np.tile([0, 1], 40), person, {"block": z})
-    assert glass_box([factor], LatentSchema(Block("block", 3))).cells[0].score == 0.0
+    box = glass_box([factor], LatentSchema(Block("block", 3)))
+    assert (box.cells, box.collapsed) == ((), ("block",))
+
+
+def test_no_factor_is_pure_beside_a_collapsed_block() -> None:
+    person = np.repeat(np.arange(4), 20)
+    label = np.tile([0, 1], 40)
+    z = np.random.default_rng(0).normal(size=(80, 2)) + label[:, None]
+    schema = LatentSchema(
+        Block("still", 2, invariant_to="phase_shift"), Block("moved", 2, variant_to="phase_shift")
+    )
+    whole, half = (
+        glass_box(
+            [Factor("class", label, person, {"still": z, "moved": other}, block="still")], schema
+        )
+        for other in (z[::-1], np.zeros((80, 2)))
+    )
+    assert "class" in whole.purity
+    assert (half.purity, half.meant) == ({}, {"class": "still"})
+    assert [cell.block for cell in half.cells] == ["still"]
+    assert words_of(half, "moved").startswith("is the same for every window")
+    assert "collapsed" in broken(half)[0]
+    (table,) = knowledge(half)
+    assert [row[0].text for row in table.rows] == ["still"]
 
 
 def test_the_map_shows_every_cell(tmp_path: Path) -> None:

@@ -74,11 +74,19 @@ def test_a_permuted_theta_cannot_be_read() -> None:
     assert -0.2 < found.r2 <= 0.02
 
 
-def test_constant_latents_hold_no_phase_and_r2_is_not_clipped() -> None:
+def test_latents_without_phase_have_an_r2_that_is_not_clipped() -> None:
+    noise = np.random.default_rng(3).normal(size=(2, N, 3))
+    found = phase_probe(*noise, torch.tensor(turning()[2])[:, None], RECORDS)
+    assert -0.2 < found.r2 <= 0.02
+    assert min(score["r2"] for score in found.per_record.values()) < 0
+
+
+def test_nothing_is_read_from_collapsed_latents() -> None:
     constant = torch.ones(N, 3)
     found = phase_probe(constant, constant, torch.tensor(turning()[2])[:, None], RECORDS)
-    assert -0.05 < found.r2 <= 0
-    assert min(score["r2"] for score in found.per_record.values()) < 0
+    assert found.to_dict()["r2"] is None
+    assert np.isnan(found.predicted).all()
+    assert all(np.isnan(each["within"]) for each in found.per_record.values())
 
 
 def test_phase_probe_refuses() -> None:
@@ -147,14 +155,14 @@ def test_balanced_weights_find_the_rare_class() -> None:
     assert (even.predicted == truth).mean() < (plain == truth).mean()
 
 
-def test_shuffled_labels_and_constant_latents_give_chance() -> None:
+def test_shuffled_labels_give_chance_and_constant_latents_nothing() -> None:
     (z, y), (unseen, truth) = classes(3000), classes(3000, seed=1)
     shuffled = linear_probe(z, np.random.default_rng(2).permutation(y), unseen, truth)
     assert shuffled.macro_auroc == pytest.approx(0.5, abs=0.06)
     assert shuffled.balanced_accuracy == pytest.approx(1 / 3, abs=0.06)
     constant = linear_probe(np.full_like(z, 0.1), y, np.full_like(unseen, 0.1), truth)
-    assert constant.macro_auroc == 0.5
-    assert constant.balanced_accuracy == pytest.approx(1 / 3)
+    assert np.isnan([constant.macro_auroc, constant.balanced_accuracy]).all()
+    assert len(set(constant.predicted)) == 1
 
 
 def test_linear_probe_refuses() -> None:

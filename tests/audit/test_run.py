@@ -20,9 +20,9 @@ from triptych.audit.factors import glass_box_of
 from triptych.audit.run import audit, audit_model, audit_views
 from triptych.audit.sources import fit_to, open_data, random_windows_of
 from triptych.audit.sweep import grid_from, grid_of, transform_for
-from triptych.datasets import Windows
+from triptych.datasets import Windows, random_windows, simulated
 from triptych.errors import InputError
-from triptych.latent import Block, LatentSchema
+from triptych.latent import Block, BlockHeads, LatentSchema
 from triptych.transforms import (
     Chain,
     ChannelDropout,
@@ -98,6 +98,42 @@ def test_a_collapsed_embedding_is_not_praised() -> None:
     assert "nearly the same for everyone" in result.verdict
     assert result.figures["separation"].mean == 0.5
     assert result.below({"separation": 0.9}) == ["separation is 0.5, under the limit of 0.9"]
+
+
+def test_an_embedding_of_null_vectors_is_not_praised_either(tmp_path: Path) -> None:
+    result = audit(lambda x: torch.zeros(len(x), 4), windows(), CROP, grid=GRID)
+    assert "means nothing" in result.verdict
+    assert "collapsed: " in result.notes[-1]
+    assert "record_p10" not in result.figures
+    assert math.isnan(result.figures["cosine_mean"].mean)
+    assert "half_life: collapsed" in result.summary()
+    assert result.below({"cosine_mean": 0.0}) != []
+    result.save(tmp_path)
+    kept = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
+    assert kept["figures"]["cosine_mean"]["mean"] is None
+    assert kept["half_lives"]["embedding"]["outcome"] == "collapsed"
+    assert "nan" not in (tmp_path / "table.md").read_text(encoding="utf-8")
+
+
+def test_a_half_life_that_is_not_reached_says_so() -> None:
+    result = audit(spectrum, windows(context=0), RING, grid=GRID)
+    assert "half_life: not reached" in result.summary()
+    assert result.half_lives["embedding"].to_dict()["outcome"] == "not reached"
+
+
+def test_a_collapsed_block_beside_others_is_drawn_and_told(tmp_path: Path) -> None:
+    model = tiny.model()
+    head = next(each for each in model.encoder.modules() if isinstance(each, BlockHeads))
+    with torch.no_grad():
+        for parameter in head.heads["timing"].parameters():
+            parameter.zero_()
+    cohort = simulated.load(people=4, seconds=12, rate=100)
+    cut = random_windows(cohort, 12, 0.8, 0.2)
+    result = audit_model(model, cut, PhaseShift(0.1, 100.0), grid=[-0.1, 0.1])
+    assert result.curves["timing"].collapsed
+    result.save(tmp_path)
+    table = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert re.search(r"\| timing \|.*\| – \| 1\.000 \| – \| collapsed", table)
 
 
 def test_curves_are_those_of_response_curve() -> None:

@@ -158,6 +158,11 @@ def test_queries_that_are_not_there_are_said(own: Path, query: str, said: str) -
 def test_searches_that_cannot_be_are_said(own: Path) -> None:
     with pytest.raises(InputError, match="k=900"):
         search(tiny.model(), fitted(own), "ecg-001:1", 900)
+    still = tiny.model()
+    for parameter in still.encoder.parameters():
+        parameter.data.zero_()
+    with pytest.raises(InputError, match="the same morphology for every window"):
+        search(still, fitted(own), "ecg-001:1", 1)
     with pytest.raises(InputError, match="no block 'other'"):
         search(tiny.model(), fitted(own), "ecg-001:1", block="other")
 

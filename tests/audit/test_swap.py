@@ -53,6 +53,15 @@ def test_a_decoder_that_reads_one_block_follows_that_block_alone() -> None:
     assert shares(decode, SCHEMA, x, y)[0] == {"shape": 0, "place": 1, "idle": 0}
 
 
+@pytest.mark.parametrize("constant", [0.0, 3.0])
+def test_there_is_nothing_to_swap_in_a_collapsed_block(constant: float) -> None:
+    x, y = pairs()
+    x[:, 2] = y[:, 2] = constant
+    found, _ = shares(lambda z: z, SCHEMA, x, y)
+    assert np.isnan(found["place"])
+    assert found["shape"] + found["idle"] == pytest.approx(1)
+
+
 def test_what_does_not_fit_is_refused() -> None:
     x, y = pairs()
     with pytest.raises(InputError, match="z_x and z_y"):

@@ -11,12 +11,14 @@ import torch
 
 from triptych.errors import InputError
 from triptych.studies import study
-from triptych.studies.base import Cell, Options
+from triptych.studies.base import Cell, Finished, Options, Prepared
 from triptych.studies.contrastive_analysis import ContrastiveAnalysis, contrastive_pca
 from triptych.studies.contrastive_data import populations
-from triptych.studies.contrastive_measures import Space, dependence, nearness
+from triptych.studies.contrastive_measures import READ, Space, dependence, measure, nearness
 from triptych.studies.contrastive_recipes import ABLATIONS, CHANGES, METHODS, parts_of, recipe_of
+from triptych.studies.results import results_of
 from triptych.studies.runner import run
+from triptych.studies.wording import explanation, metric_tables, statements
 
 SMOKE = Options("smoke", ("sepclr",))
 
@@ -48,6 +50,68 @@ def test_dependence_is_0_of_independent_latents_and_1_of_a_function():
     c, other = rng.normal(size=(800, 3)), rng.normal(size=(800, 3))
     assert dependence(c, other) < 0.05
     assert dependence(c, np.stack([np.sin(c[:, 0]), c[:, 1] * c[:, 2]], axis=1)) > 0.8
+
+
+@pytest.mark.parametrize("fallen", ["common", "salient"])
+@pytest.mark.parametrize("constant", [0.0, 2.0])
+def test_of_a_collapsed_space_nothing_is_measured(fallen: str, constant: float):
+    data = populations(None, SMOKE)
+    spaces = Space("common", slice(0, 6)), Space("salient", slice(6, 12))
+
+    def embed(x: torch.Tensor) -> torch.Tensor:
+        z = x.flatten(1)[:, :: x[0].numel() // 12][:, :12].clone()
+        z[:, spaces[fallen == "salient"].columns] = constant
+        return z
+
+    metrics = measure(embed, spaces, data).metrics
+    assert metrics[f"collapsed:{fallen}"] == 1
+    assert not set(READ[fallen]) & set(metrics)
+    other = {name for space in READ if space != fallen for name in READ[space]} - set(READ[fallen])
+    attributes = {"spearman_own", "spearman_other", "dci"}
+    assert other - attributes <= set(metrics)
+    assert np.isnan(dependence(np.ones((40, 2)), np.random.default_rng(0).normal(size=(40, 2))))
+
+
+def test_dependence_does_not_depend_on_the_scale():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(400, 2)), rng.normal(size=(400, 2))
+    y[:, 0] += np.sin(x[:, 0])
+    found = dependence(x, y)
+    assert 0.1 < found < 0.5
+    assert dependence(1e-12 * x, 1e-9 * y) == pytest.approx(found, abs=1e-6)
+
+
+def test_committed_cells_that_collapsed_are_marked_and_never_best():
+    folder = Path(__file__).parents[2] / "results/contrastive-analysis/mitdb/full/cells"
+    study, finished = ContrastiveAnalysis(), []
+    for path in sorted(folder.glob("*.json")):
+        row = json.loads(path.read_text(encoding="utf-8"))["row"]
+        if row["method"] in ("sepclr", "sepclr-kjem", "random"):
+            cell = Cell(*(row[name] for name in ("method", "dataset", "split", "fold", "seed")))
+            finished.append(Finished(cell, row, {}))
+    results = results_of(study, Prepared(data_name="mitdb", fingerprint=""), finished)
+    seeds = {
+        row["seed"] for row in results["rows"] if "collapsed:salient" in row["metrics"]
+    }  # of sepclr-kjem alone
+    assert seeds == {0, 2}
+    for row in results["rows"]:
+        own = [row["metrics"], *(each["metrics"] for each in row["subjects"].values())]
+        if "collapsed:salient" in row["metrics"]:
+            assert row["method"] == "sepclr-kjem"
+            assert not any(set(READ["salient"]) & set(each) for each in own)
+        assert study.settled(row) == row
+    lines = [
+        line
+        for table in metric_tables(study, results, headline=True)
+        for line in table.to_markdown().splitlines()
+        if line.startswith("| sepclr-kjem")
+    ]
+    assert lines
+    assert all("collapsed: salient in 2 of 3 runs" in line and "**" not in line for line in lines)
+    assert "the row is never the best" in explanation(study, results)
+    said = [point for _, points in statements(study, results) for point in points]
+    assert said
+    assert not any("kjem" in point for point in said)
 
 
 def test_the_null_vector_is_a_place_of_the_salient_space_alone():

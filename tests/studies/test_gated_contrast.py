@@ -15,8 +15,15 @@ from triptych.latent.gates import non_negative
 from triptych.objectives import NonNegative
 from triptych.studies import gated_windows, imu_windows
 from triptych.studies.base import Options
+from triptych.studies.cache import finite
 from triptych.studies.gated_contrast import GatedAblation, GatedContrast
-from triptych.studies.gated_measures import Layers, measure_dimensions, measure_probes
+from triptych.studies.gated_measures import (
+    ABOVE_SHUFFLED,
+    Layers,
+    measure_dimensions,
+    measure_invariance,
+    measure_probes,
+)
 from triptych.studies.gated_recipes import ABLATIONS, METHODS, SIZE, recipe_of
 from triptych.studies.gated_windows import GatedData, prepare
 from triptych.studies.imu_windows import Source
@@ -24,6 +31,7 @@ from triptych.studies.runner import run
 from triptych.studies.scores import Scores
 from triptych.training import Recipe
 from triptych.training.build import build
+from triptych.transforms import Gain
 
 MITDB = Path(__file__).parents[2] / "../shared/data/mitdb"
 
@@ -96,13 +104,57 @@ def test_pure_dimensions_and_perfect_features_score_one(digits: GatedData) -> No
     measure_dimensions(z, test, scores)
     measure_probes(Layers(z, z), Layers(z, z), data, scores)
     figures = scores.metrics
-    for name in ("semantic_consistency", "linear_probe", "linear_probe@contrasted", "knn"):
+    names = ("semantic_consistency", ABOVE_SHUFFLED, "linear_probe", "linear_probe@contrasted")
+    for name in (*names, "knn"):
         assert figures[name] == pytest.approx(1.0)
         assert [own[name] for own in scores.subjects.values()] == pytest.approx([1.0] * 5)
     assert (figures["active"], figures["coverage"], figures["classes_told"]) == (3, 1, 3)
     assert figures["semantic_entropy"] == pytest.approx(0)
     assert figures["semantic_consistency@shuffled"] < 0.3
     assert {each["speaks_for"] for each in scores.artifacts["excited"]} == {"walk", "sit", "lie"}
+
+
+def test_of_collapsed_layers_nothing_is_measured(digits: GatedData) -> None:
+    test = windows(["walk", "sit", "lie"] * 20, [f"p{i // 12}" for i in range(60)])
+    data = replace(digits, fitted=test, test=test)
+    h = (test.label[:, None] == np.unique(test.label)).astype(np.float32)
+    for z in (np.zeros((60, 4), np.float32), np.ones((60, 4), np.float32)):
+        scores = Scores()
+        measure_invariance(lambda x, z=z: Layers(h, z), z, Gain(3.0), test, scores)
+        measure_dimensions(z, test, scores)
+        measure_probes(Layers(h, z), Layers(h, z), data, scores)
+        left = finite(scores.metrics)
+        assert left["collapsed:contrasted"] == 1
+        told = ("active", "coverage", "sparsity", "effective_rank", "linear_probe", "knn")
+        assert {name.split("@")[0] for name in left} == {*told, "collapsed:contrasted"}
+        assert "linear_probe@contrasted" not in left
+        assert all(n == 12 for n, _ in scores.by_subject().values())
+
+
+def test_cells_from_before_get_consistency_above_shuffled_labels() -> None:
+    old = {
+        "metrics": {
+            "semantic_consistency": 0.6,
+            "semantic_consistency@positive": 0.6,
+            "semantic_consistency@shuffled": 0.2,
+            "semantic_consistency@eps0.3": 0.0,
+            "active": 9.0,
+            "active@eps0.3": 0.0,
+        },
+        "subjects": {
+            "a": {"n": 5, "metrics": {"semantic_consistency": 0.8}},
+            "b": {"n": 5, "metrics": {}},
+        },
+    }
+    study = GatedContrast()
+    row = study.settled(old)
+    assert row["metrics"][ABOVE_SHUFFLED] == pytest.approx(0.5)
+    assert row["subjects"]["a"]["metrics"][ABOVE_SHUFFLED] == pytest.approx(0.75)
+    assert row["subjects"]["b"]["metrics"] == {}
+    assert "semantic_consistency@eps0.3" not in row["metrics"]  # nothing was open
+    assert study.settled(row) == row
+    signed = old | {"metrics": old["metrics"] | {"semantic_consistency": 0.0}}
+    assert study.settled(signed)["subjects"]["a"]["metrics"] == {"semantic_consistency": 0.8}
 
 
 def test_dimensions_that_all_tell_one_class_are_consistent_and_tell_one() -> None:
@@ -159,12 +211,12 @@ def test_beats_are_trained_on_without_their_classes() -> None:
 
 def test_the_ablation_says_which_change_matters_most():
     rows = [
-        {"method": name, "metrics": {"semantic_consistency": {"mean": value}}}
+        {"method": name, "metrics": {ABOVE_SHUFFLED: {"mean": value}}}
         for name, value in {"ncl": 0.68, "bayesncl-ste": 0.67, "soft": 0.65, "depth-3": 0.7}.items()
     ]
     said = GatedAblation().conclude({"summary": rows})
     assert said == (
-        "With straight-through gates c′ is 0.670, without gates (NCL) 0.680. Of 2 changes of one "
-        "choice, depth-3 has the highest (0.700) and soft the lowest (0.650)."
+        "With straight-through gates c′ above shuffled labels is 0.670, without gates (NCL) 0.680. "
+        "Of 2 changes of one choice, depth-3 has the highest (0.700) and soft the lowest (0.650)."
     )
     assert not GatedAblation().conclude({"summary": rows[:2]})

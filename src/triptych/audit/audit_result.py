@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.brittleness import HalfLife, ResponseCurve, equal_distances
+from triptych.audit.brittleness import ResponseCurve, equal_distances
 from triptych.audit.glassbox import GlassBox
+from triptych.audit.half_life import HalfLife
 from triptych.audit.inputs import Floats
 from triptych.audit.result import Result
 from triptych.audit.statistics import Interval
@@ -181,7 +182,9 @@ class AuditResult(Result):
         lines = [self.verdict]
         for name, figure in self.figures.items():
             ends = f" [{figure.low:.3g}, {figure.high:.3g}]" if np.isfinite(figure.low) else ""
-            lines.append(f"{name}: {figure.mean:.3g}{ends}")
+            missing = self.half_lives[self.headline].outcome if name == "half_life" else "–"
+            text = f"{figure.mean:.3g}" if np.isfinite(figure.mean) else missing
+            lines.append(f"{name}: {text}{ends}")
         return "\n".join(lines)
 
     def to_frame(self) -> DataFrame:
@@ -284,7 +287,7 @@ def class_verdict(curve: ResponseCurve, unit: str, groups: str) -> str:
 def interval(half: HalfLife, unit: str) -> tuple[str, str]:
     """Half-life and its interval as they stand in a table."""
     if not math.isfinite(half.value):
-        return "not reached", f"reached in {half.reached:.0%} of resamples" * (half.reached > 0)
+        return half.outcome, f"reached in {half.reached:.0%} of resamples" * (half.reached > 0)
     ends = [shown(end, unit, 3) if math.isfinite(end) else "∞" for end in (half.low, half.high)]
     return shown(half.value, unit, 3), f"[{', '.join(ends)}]"
 

@@ -1,6 +1,6 @@
 """Brittleness: how much a latent vector changes when only a nuisance changes.
 
-Every similarity stands beside its between-sample level: a collapsed encoder scores 1.0 in both.
+Every similarity stands beside its between-sample level; of a collapsed encoder there is none.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
 from triptych.audit.result import Result
 from triptych.audit.similarity import cosine, different_pairs, separation
@@ -43,6 +44,9 @@ class ResponseCurve(Result):
         each group (g,).
     groups, sizes, group_means
         (g,) names, (g,) windows, (g, m) mean cosines.
+    collapsed
+        Whether latents are the same for every window and θ (see `collapse`): then similarities and
+        AUROC are NaN, and the level between groups is 1, of null vectors too.
     """
 
     theta: Floats
@@ -56,6 +60,7 @@ class ResponseCurve(Result):
     groups: tuple[str, ...]
     sizes: NDArray[np.int64]
     group_means: Floats
+    collapsed: bool = False
 
 
 def response_curve(
@@ -170,7 +175,7 @@ def curves(
     distance = distances(transform, grid).cpu().numpy().astype(np.float64)
     theta = grid[:, 0].cpu().numpy().astype(np.float64) if grid.shape[1] == 1 else distance
     sizes = np.bincount(group)
-    weights = _group_draws(sizes, resamples or draws_for(len(sizes)), seed)
+    weights = group_draws(sizes, resamples or draws_for(len(sizes)), seed)
     return {
         name: tally.curve(theta, distance, tuple(map(str, names)), weights)
         for name, tally in tallies.items()
@@ -188,16 +193,20 @@ class _Tally:
     ) -> None:
         self.reference, self.group = reference, group
         self.sizes = np.bincount(group).astype(np.int64)
+        self.collapsed = collapsed(reference)
         i, j = pairs
         self.pair_cosines = cosine(reference[i], reference[j])
         touched = np.concatenate([group[i], group[j]])
         g = len(self.sizes)
         total = np.bincount(touched, np.tile(self.pair_cosines, 2), g)
-        self.group_between = total / np.maximum(np.bincount(touched, minlength=g), 1)
+        count = np.bincount(touched, minlength=g)
+        self.between = float(self.pair_cosines.mean())
+        self.group_between = np.where(count > 0, total / np.maximum(count, 1), self.between)
         self.means: list[Floats] = []
         self.auroc: list[float] = []
 
     def add(self, view: NDArray[Any]) -> None:
+        self.collapsed = self.collapsed and collapsed(self.reference, view)
         similarity = cosine(self.reference, view)
         self.means.append(np.bincount(self.group, similarity, len(self.sizes)) / self.sizes)
         self.auroc.append(separation(similarity, self.pair_cosines))
@@ -207,7 +216,11 @@ class _Tally:
     ) -> ResponseCurve:
         if len(self.means) != len(theta):
             raise InputError(f"{len(self.means)} transformed views came for {len(theta)} θ")
-        means = np.stack(self.means, axis=1)
+        means, auroc = np.stack(self.means, axis=1), np.array(self.auroc)
+        between, group_between = self.between, self.group_between
+        if self.collapsed:
+            means, auroc = np.full_like(means, np.nan), np.full_like(auroc, np.nan)
+            between, group_between = 1.0, np.ones_like(group_between)
         tail = tail_of(len(groups))
         low, high = np.quantile(weights @ means, [tail, 1 - tail], axis=0)
         return ResponseCurve(
@@ -216,16 +229,17 @@ class _Tally:
             mean=self.sizes @ means / self.sizes.sum(),
             low=low,
             high=high,
-            auroc=np.array(self.auroc),
-            between=float(self.pair_cosines.mean()),
-            group_between=self.group_between,
+            auroc=auroc,
+            between=between,
+            group_between=group_between,
             groups=groups,
             sizes=self.sizes,
             group_means=means,
+            collapsed=self.collapsed,
         )
 
 
-def _group_draws(sizes: NDArray[np.int64], resamples: int, seed: int) -> Floats:
+def group_draws(sizes: NDArray[np.int64], resamples: int, seed: int) -> Floats:
     """Weights (resamples, g) of groups drawn with replacement, each row summing to 1."""
     rng = np.random.default_rng(seed)
     g = len(sizes)
@@ -248,53 +262,3 @@ def equal_distances(distance: Any) -> tuple[Floats, Floats]:
     share = np.eye(int(index.max(initial=-1)) + 1)[index]
     share /= share.sum(axis=0)
     return each @ share, share
-
-
-@dataclass(frozen=True)
-class HalfLife(Result):
-    """Distance at which similarity is halfway down to the between-sample level.
-
-    `value` is NaN if that never happens within the sweep; `low` and `high` are the 95 % bootstrap
-    interval over groups, infinite where the resampled curve does not get there; `reached` is the
-    share of resamples that do.
-    """
-
-    value: float
-    low: float
-    high: float
-    reached: float
-
-
-def half_life(curve: ResponseCurve, resamples: int | None = None, seed: int = 0) -> HalfLife:
-    """Read the half-life of similarity from a response curve, in the transform's unit.
-
-    Values of θ of equal distance (both signs) are averaged; at distance 0 similarity is 1; between
-    the swept distances it is interpolated linearly; the first crossing counts.
-    """
-    where, share = equal_distances(curve.distance)
-    by_distance = curve.group_means @ share
-    if where[0] > 0:
-        where = np.concatenate([[0.0], where])
-        by_distance = np.concatenate([np.ones((len(by_distance), 1)), by_distance], axis=1)
-    weights = _group_draws(curve.sizes, resamples or draws_for(len(curve.sizes)), seed)
-    drawn = _crossing(where, weights @ by_distance, weights @ curve.group_between)
-    tail = tail_of(len(curve.groups))
-    low, high = np.quantile(drawn, [tail, 1 - tail], method="inverted_cdf")
-    everyone = curve.sizes[None] / curve.sizes.sum()
-    value = float(_crossing(where, everyone @ by_distance, np.array([curve.between]))[0])
-    reached = float(np.isfinite(drawn).mean())
-    return HalfLife(value if np.isfinite(value) else np.nan, float(low), float(high), reached)
-
-
-def _crossing(where: Floats, similarity: Floats, between: Floats) -> Floats:
-    """First distance (r,) at which curves (r, m) reach (1 + between) / 2; infinite if never."""
-    target = (1 + between)[:, None] / 2
-    # a collapsed encoder has nothing to fall to
-    under = (similarity <= target) & (between < 1 - 1e-9)[:, None]
-    k = np.maximum(under.argmax(axis=1), 1)
-    rows = np.arange(len(similarity))
-    upper, lower = similarity[rows, k - 1], similarity[rows, k]
-    fall = np.maximum(upper - lower, 1e-12)
-    part = np.clip((upper - target[:, 0]) / fall, 0, 1)
-    crossing = where[k - 1] + part * (where[k] - where[k - 1])
-    return np.where(under.any(axis=1), crossing, np.inf)

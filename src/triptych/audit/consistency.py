@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, unit_rows
 from triptych.audit.result import Result
 from triptych.errors import InputError
@@ -14,19 +16,31 @@ from triptych.errors import InputError
 EPSILON = 1e-5
 """A dimension is open in a sample where |z| is above this, after scaling z to norm 1."""
 
+SHUFFLES = 2_000  # draws of labels from which the level of chance is taken
+
 
 @dataclass(frozen=True)
 class Consistency(Result):
     """Figures of `consistency`, of K classes and d dimensions.
 
+    Those of single dimensions are NaN where none is open or the latents have collapsed.
+
     Attributes
     ----------
-    raw, corrected
+    raw
         c: share of the commonest class among the samples that open a dimension, mean over active
-        dimensions, 1/K to 1. c′ = (c − 1/K)/(1 − 1/K), with classes of equal weight in c: 0 chance.
-    entropy
-        Of the (equally weighted) classes that open a dimension, mean over active ones, in nats: 0
-        to log K, which is chance; lower is better.
+        dimensions, 1/K to 1.
+    corrected
+        (c − e)/(1 − e), with classes of equal weight in c, and e the c that as many samples would
+        have with shuffled labels; both are means over the active dimensions: 0 is chance, 1 is one
+        class in each. What one sample opens has c = e = 1 and counts for nothing.
+    rescaled, chance
+        (c − 1/K)/(1 − 1/K), which is 0 by chance only where many samples open a dimension (with ten
+        classes 0.5 where three do), and the same of e. `corrected` is (rescaled − chance)/(1 −
+        chance).
+    entropy, entropy_chance
+        Of the (equally weighted) classes that open a dimension, mean over active ones, in nats, 0
+        to log K, lower is better; and what shuffled labels give.
     active, coverage
         Dimensions that any sample opens; share of samples that open any.
     sparsity
@@ -38,11 +52,17 @@ class Consistency(Result):
     shares
         (d, K) share of each class in what opens a dimension, classes of equal weight; zeros where
         it is never open; not in `to_dict`.
+    levels
+        (d,) the largest of them that shuffled labels give, in the mean; 1 where it is never open;
+        not in `to_dict`.
     """
 
     raw: float
     corrected: float
+    rescaled: float
+    chance: float
     entropy: float
+    entropy_chance: float
     active: int
     coverage: float
     sparsity: float
@@ -50,20 +70,19 @@ class Consistency(Result):
     epsilon: float
     classes: tuple[str, ...]
     shares: Floats = field(repr=False, compare=False)
+    levels: Floats = field(repr=False, compare=False)
 
 
 def consistency(z: Rows, labels: Labels, epsilon: float = EPSILON) -> Consistency:
     """Measure how far single dimensions of `z` (n, d) stand for single classes.
-
-    Without any active dimension, the consistencies are at chance (the commonest class's share,
-    and 0) and the entropy is log K.
 
     Raises
     ------
     InputError
         Fewer than two classes, ε below 0, rows that do not match or are not finite.
 
-    Source: Cui et al., "BayesNCL" (ICML 2026), semantic consistency and semantic entropy.
+    Source: Cui et al., "BayesNCL" (ICML 2026), semantic consistency and semantic entropy; they
+    correct neither for chance nor for the size of classes.
     """
     rows = as_array(z, "z").astype(np.float64)
     names, label = np.unique(as_labels(labels, len(rows), "labels"), return_inverse=True)
@@ -76,16 +95,22 @@ def consistency(z: Rows, labels: Labels, epsilon: float = EPSILON) -> Consistenc
     active = count.sum(axis=1) > 0
     weighted = count / size
     shares = weighted / np.maximum(weighted.sum(axis=1, keepdims=True), 1e-300)
-    if active.any():
-        raw = (count[active].max(axis=1) / count[active].sum(axis=1)).mean()
-        balanced = shares[active].max(axis=1).mean()
-        entropy = entropy_of(shares[active]).mean()
-    else:
-        raw, balanced, entropy = size.max() / len(rows), 1 / k, np.log(k)
+    by_chance = [_by_chance(int(m), tuple(size.tolist())) for m in count.sum(axis=1)]
+    levels, disorder = np.array(by_chance).T
+    figures = dict.fromkeys(("raw", "corrected", "rescaled", "chance"), np.nan)
+    figures |= dict.fromkeys(("entropy", "entropy_chance"), np.nan)
+    if active.any() and not collapsed(rows):
+        c, e = shares[active].max(axis=1).mean(), levels[active].mean()
+        figures = {
+            "raw": (count[active].max(axis=1) / count[active].sum(axis=1)).mean(),
+            "corrected": (c - e) / (1 - e) if e < 1 else np.nan,
+            "rescaled": (c - 1 / k) / (1 - 1 / k),
+            "chance": (e - 1 / k) / (1 - 1 / k),
+            "entropy": entropy_of(shares[active]).mean(),
+            "entropy_chance": disorder[active].mean(),
+        }
     return Consistency(
-        raw=float(raw),
-        corrected=float((balanced - 1 / k) / (1 - 1 / k)),
-        entropy=float(entropy),
+        **{name: float(value) for name, value in figures.items()},
         active=int(active.sum()),
         coverage=float(opened.any(axis=1).mean()),
         sparsity=float(1 - opened.mean()),
@@ -93,13 +118,30 @@ def consistency(z: Rows, labels: Labels, epsilon: float = EPSILON) -> Consistenc
         epsilon=epsilon,
         classes=tuple(map(str, names)),
         shares=shares,
+        levels=levels,
     )
 
 
-def corrected_consistency(opened: Floats, label: NDArray[np.int64], k: int) -> float:
-    """Compute c′ alone, of which entries are open (n, d) and classes 0 to k − 1 (n,).
+@lru_cache(maxsize=65_536)
+def _by_chance(m: int, size: tuple[int, ...]) -> tuple[float, float]:
+    """Largest share of a class, and entropy of the shares, among m samples with shuffled labels.
 
-    Quicker than `consistency` where it is wanted many times. Classes without a row do not count.
+    Of classes of equal weight, that have `size` samples in all: means of the multivariate
+    hypergeometric distribution over `SHUFFLES` draws, the same draws for the same arguments.
+    """
+    if m == 0:
+        return 1.0, 0.0
+    rng = np.random.default_rng([m, *size])
+    drawn = rng.multivariate_hypergeometric(size, m, SHUFFLES, method="marginals") / np.array(size)
+    shares = drawn / drawn.sum(axis=1, keepdims=True)
+    return float(shares.max(axis=1).mean()), float(entropy_of(shares).mean())
+
+
+def rescaled_consistency(opened: Floats, label: NDArray[np.int64], k: int) -> float:
+    """Compute `rescaled` alone, of which entries are open (n, d) and classes 0 to k − 1 (n,).
+
+    Quicker than `consistency` where it is wanted many times. Classes without a row do not count;
+    NaN where nothing is open or fewer than two classes have rows.
     """
     count = opened.T @ np.eye(k)[label]
     size = np.bincount(label, minlength=k)
@@ -107,7 +149,7 @@ def corrected_consistency(opened: Floats, label: NDArray[np.int64], k: int) -> f
     weighted = count / np.maximum(size, 1)
     total = weighted.sum(axis=1)
     if not (total > 0).any() or held < 2:
-        return 0.0
+        return float("nan")
     share = (weighted.max(axis=1)[total > 0] / total[total > 0]).mean()
     return float((share - 1 / held) / (1 - 1 / held))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.consistency import consistency
 from triptych.audit.inputs import Labels, Rows, as_array, as_labels
 from triptych.audit.result import Result
@@ -29,7 +30,8 @@ class Dimension(Result):
         the samples that open it, values of equal weight. Of a transform the value is ``""`` and
         the share that of its variance over all views that lies between views of one sample.
     score
-        What was compared: the share, rescaled so that chance is 0.
+        What was compared: the share above what as many samples would have with shuffled labels, 1
+        if all are of one value.
     top
         Rows of the samples that excite it most, most first.
     """
@@ -48,7 +50,7 @@ def dimensions(
     factors: Mapping[str, Labels],
     views: Mapping[str, Rows] | None = None,
 ) -> list[Dimension]:
-    """Say what each dimension that `FEWEST` samples open speaks for, best first.
+    """Say what each dimension that `FEWEST` samples open speaks for, best first; none if collapsed.
 
     Parameters
     ----------
@@ -74,19 +76,22 @@ def dimensions(
         if len(np.unique(values[known])) < 2:
             continue
         found = consistency(rows[known], values[known])
-        k, best = len(found.classes), found.shares.argmax(axis=1)
-        share = found.shares.max(axis=1)
+        best, share = found.shares.argmax(axis=1), found.shares.max(axis=1)
         seldom = (rows[known] > 0).sum(axis=0) < FEWEST
-        score = np.where(seldom, -np.inf, (share - 1 / k) / (1 - 1 / k))
+        room = np.maximum(1 - found.levels, 1e-9)
+        score = np.where(seldom, -np.inf, (share - found.levels) / room)
         spoken.append((name, np.array(found.classes)[best], share, score))
-    for name, view in (views or {}).items():
-        both = np.stack([rows, as_array(view, name)])
+    seen = {name: as_array(view, name) for name, view in (views or {}).items()}
+    for name, view in seen.items():
+        both = np.stack([rows, view])
         share = both.var(axis=0).mean(axis=0) / both.var(axis=(0, 1)).clip(1e-300)
         spoken.append((name, np.full(len(share), ""), share, share))
     if not spoken:
         raise InputError(
             "there are no two classes, people or views: dimensions have nothing to say"
         )
+    if collapsed(rows, *seen.values()):
+        return []
     scores = np.stack([each[3] for each in spoken])
     order = np.argsort(-scores.max(axis=0), kind="stable")
     said: list[Dimension] = []

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, centre_and_spread
 from triptych.audit.regressors import folds, r2, ridge_weights
 from triptych.audit.result import Result
@@ -24,7 +25,8 @@ class DirectionProbe(Result):
     Attributes
     ----------
     r2
-        1 − squared error over variance of the vectors' components: at most 1, not clipped.
+        1 − squared error over variance of the vectors' components: at most 1, not clipped. This and
+        all below are NaN where the latents have collapsed: nothing was read.
     per_row
         (m,) degrees between the direction read and the true one: 0 is perfect, 90 is a guess; not
         in `to_dict`.
@@ -79,6 +81,10 @@ def direction_probe(
         )
     if group.max(initial=0) == 0:
         raise InputError("all fitting rows are of one person: expected at least two")
+    if collapsed(z, unseen):
+        return DirectionProbe(
+            np.nan, np.full(len(unseen), np.nan), np.full((len(unseen), 3), np.nan)
+        )
     centre, spread = centre_and_spread(z)
     x, new = ((each - centre) / spread for each in (z, unseen))
     scores: dict[str, list[float]] = {}

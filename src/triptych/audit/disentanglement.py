@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.consistency import entropy_of
 from triptych.audit.forest import forest, importance_of, is_float, score_of
 from triptych.audit.information import Information, information
@@ -36,6 +37,8 @@ Blocks = Mapping[str, slice | Sequence[int]]
 @dataclass(frozen=True)
 class Disentanglement(Result):
     """All metrics of `disentanglement`: 0 to 1, higher is better.
+
+    All are NaN where the latents have collapsed: nothing is divided then.
 
     Sources: Eastwood and Williams, ICLR 2018, for the first three, with extremely randomised trees
     and permutation importances on held-out rows; `mig` Chen et al., NeurIPS 2018, with 20 quantile
@@ -87,6 +90,8 @@ def disentanglement(
         Fewer than two factors, dimensions or blocks; a constant factor; rows that do not match.
     """
     data = _Data.of(z, factors, blocks, groups, seed)
+    if collapsed(z):
+        return Disentanglement(*[np.nan] * 7)
     whole = blocks is None
     shuffled = [_measured(other, whole, seed) for other in data.shuffled(permutations, seed)]
     found = _measured(data, whole, seed)
@@ -259,7 +264,8 @@ def _explicitness(data: _Data, whole: bool) -> float:
     def of(z: Floats, values: NDArray[Any]) -> float:
         fitted = data.fitted
         if not is_float(values):
-            return linear_probe(z[fitted], values[fitted], z[~fitted], values[~fitted]).macro_auroc
+            probe = linear_probe(z[fitted], values[fitted], z[~fitted], values[~fitted])
+            return 0.5 if np.isnan(probe.macro_auroc) else probe.macro_auroc
         tau = float(tau_of(_linear(z, values, fitted), values[~fitted])[0])
         return 0.5 if np.isnan(tau) else (1 + tau) / 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.audit.brittleness import ResponseCurve
+from triptych.audit.collapse import collapsed
 from triptych.audit.glassbox import Factor, GlassBox, Known, glass_box
 from triptych.audit.similarity import separation
 from triptych.audit.sweep import around
@@ -105,11 +107,14 @@ def readable(
     joined: dict[str, Any] = {"cells": tuple(cell for box in found for cell in box.cells)}
     for name in ("meant", "purity", "free", "leakage"):
         joined[name] = {key: value for box in found for key, value in getattr(box, name).items()}
+    joined["collapsed"] = tuple(dict.fromkeys(name for box in found for name in box.collapsed))
     return GlassBox(**joined), notes
 
 
 def words_of(box: GlassBox, block: str) -> str:
     """What a block knows, what it should know and does not, and what leaks into it, in words."""
+    if block in box.collapsed:
+        return "is the same for every window (collapsed), so that nothing can be read from it"
     cells = [cell for cell in box.cells if cell.block == block]
     sure = [cell for cell in cells if _sure(cell)]
     known = [f"{c.factor} {c.score:.2f}" for c in sure if c.relation != "invariant"]
@@ -129,7 +134,11 @@ def words_of(box: GlassBox, block: str) -> str:
 
 def broken(box: GlassBox | None) -> list[str]:
     """What blocks declare to a transform and do not keep, a sentence each."""
-    said: list[str] = []
+    said = [
+        f"block {name} is the same for every window (collapsed), so that nothing can be said of "
+        "what it declares"
+        for name in (box.collapsed if box is not None else ())
+    ]
     for cell in box.cells if box is not None else ():
         name, score = cell.factor.replace("_", " "), max(0.0, cell.score)
         if cell.relation in CARRYING and cell.score < LEAST:
@@ -169,7 +178,7 @@ def _sure(cell: Known) -> bool:
 
 def knowledge(box: GlassBox | None) -> list[Table]:
     """Scores of every block and factor, and what follows from them; nothing without a matrix."""
-    if box is None:
+    if box is None or not box.cells:
         return []
     blocks, factors, scores = box.table()
     # A score below 0 may be far above that of permuted truths; it is no knowledge all the same.
@@ -248,6 +257,9 @@ def _told(dimensions: dict[str, NDArray[Any]], what: str, values: NDArray[Any]) 
     lines: list[tuple[Value, ...]] = []
     for name, column in dimensions.items():
         column = column[known]
+        if collapsed(column[:, None]):
+            lines.append((Value(name), *(Value(number(None)) for _ in own)))
+            continue
         areas = [separation(column[is_it], column[~is_it]) for is_it in own.values()]
         clear = max(areas, key=lambda area: abs(area - 0.5))
         cells = [Value(number(area), strong=area == clear) for area in areas]
@@ -263,13 +275,14 @@ def _ranked(dimensions: dict[str, NDArray[Any]], attributes: dict[str, NDArray[A
     def rank(column: NDArray[Any], values: NDArray[Any]) -> float:
         known = np.isfinite(values)
         column = column[known]
-        constant = np.ptp(column) == 0  # it has no ranks
-        return 0.0 if constant else float(stats.spearmanr(column, values[known]).statistic)
+        if collapsed(column[:, None]):  # it has no ranks
+            return math.nan
+        return float(stats.spearmanr(column, values[known]).statistic)
 
     lines: list[tuple[Value, ...]] = []
     for name, column in dimensions.items():
         found = [rank(column, values) for values in attributes.values()]
-        clear = max(found, key=abs)
+        clear = max((each for each in found if not math.isnan(each)), key=abs, default=None)
         cells = [Value(number(each), strong=each == clear) for each in found]
         lines.append((Value(name), *cells))
     note = "Rank correlation (Spearman) over windows: 0 none; bold: the attribute it carries best."

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import Labels, Rows, as_array, as_labels
 from triptych.audit.permutation import permutation_p, smallest_p
 from triptych.audit.probes import above_chance, linear_probe, phase_probe
@@ -92,6 +93,9 @@ class GlassBox(Result):
         Factor → the best score in a free block.
     leakage
         Factor → the best score in a block invariant to its transform.
+    collapsed
+        Blocks that are the same for every row: they have no cells, and no factor has a purity
+        beside them (one that knows nothing at all is not to be praised for it).
     """
 
     cells: tuple[Known, ...]
@@ -99,6 +103,7 @@ class GlassBox(Result):
     purity: dict[str, float]
     free: dict[str, float]
     leakage: dict[str, float]
+    collapsed: tuple[str, ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """One plain row a block and factor."""
@@ -129,30 +134,36 @@ def glass_box(
         A block that lacks, rows that do not match, a constant factor, fewer than four people.
     """
     cells: list[Known] = []
+    fallen = dict[str, None]()
     meant = dict[str, str]()
     purity, free, leakage = dict[str, float](), dict[str, float](), dict[str, float]()
     for factor in factors:
         if lacking := [name for name in schema.names if name not in factor.latents]:
             raise InputError(f"the factor {factor.name} has no latents of the block {lacking[0]}")
         mine: dict[str, Known] = {}
-        for name in factor.latents:
+        for name, z in factor.latents.items():
+            if collapsed(*((z,) if factor.moved is None else (z, factor.moved[name]))):
+                fallen.setdefault(name)
+                continue
             block = schema[name] if name in schema.names else None
             relation = "" if block is None else block.relations.get(factor.transform, "")
             mine[name] = _known(factor, name, relation, permutations, seed)
         cells += mine.values()
-        declared = [block.name for block in schema.blocks if not block.free]
-        best = {name: max(0.0, mine[name].score) for name in schema.names}
+        related = [block.name for block in schema.blocks if not block.free]
+        declared = [name for name in related if name in mine]
+        best = {name: max(0.0, mine[name].score) for name in schema.names if name in mine}
         carries = [n for n in declared if mine[n].relation in ("variant", "equivariant")]
         block = factor.block or next(iter(carries), "")
         if block:
-            others = [best[name] for name in declared if name != block]
             meant[factor.name] = schema[block].name
+        if block in mine and declared == related:
+            others = [best[name] for name in declared if name != block]
             purity[factor.name] = best[block] - max(others, default=0.0)
-        if frees := [best[block.name] for block in schema.blocks if block.free]:
+        if frees := [best[b.name] for b in schema.blocks if b.free and b.name in mine]:
             free[factor.name] = max(frees)
         if steady := [mine[n].score for n in declared if mine[n].relation == "invariant"]:
             leakage[factor.name] = max(steady)
-    return GlassBox(tuple(cells), meant, purity, free, leakage)
+    return GlassBox(tuple(cells), meant, purity, free, leakage, tuple(fallen))
 
 
 def _known(factor: Factor, name: str, relation: str, permutations: int, seed: int) -> Known:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.sources import Progress, Source, embed_all, fit_to, open_data, windows_of
 from triptych.datasets import Windows
 from triptych.errors import InputError
@@ -66,13 +67,19 @@ def search(
     Raises
     ------
     InputError
-        If there is no such file, recording, window or block, or fewer than `k` windows remain.
+        If there is no such file, recording, window or block, fewer than `k` windows remain, or the
+        blocks have collapsed.
     """
     windows = windows_of(gallery, model.preprocessing)
     one = _query(model, gallery, windows, query, options)
     blocks = _blocks(model, block)
     z = model.schema.select(embed_all(model, windows.centred, progress).all, blocks)
     asked = model.schema.select(model.embed(one.centred).all, blocks)
+    if collapsed(z, asked):
+        raise InputError(
+            f"the model gives the same {' + '.join(blocks)} for every window (collapsed), so none "
+            "is nearer than another: search by another block, or train the model anew"
+        )
     near = (windows.record == one.record[0]) & (np.abs(windows.start - one.start[0]) <= APART_S)
     found = Index(z).search(asked, k, exclude=near)
     return Search(

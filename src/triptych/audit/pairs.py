@@ -54,12 +54,20 @@ class ViewPair:
         strangers = between_groups(self.reference, groups, seed=1)
         apart = separation(cosine(self.reference, self.moved), strangers)
         figures = {
-            "cosine_mean": bootstrap_interval(by_group, curve.sizes),
+            "cosine_mean": _single(np.nan)
+            if curve.collapsed
+            else bootstrap_interval(by_group, curve.sizes),
             "cosine_lowest": _single(float(by_distance(curve)[1].min())),
             "cosine_random": _single(curve.between),
             "separation": _single(apart),
         }
         own = self.whose.record if self.whose.record is not None else groups
+        if curve.collapsed:
+            notes.append(
+                "collapsed: the latents are the same for every window and θ, so neither similarity "
+                "nor retrieval is measured"
+            )
+            return figures, notes
         if self.whose.of == "rows":
             notes.append("neither person nor record is given: every other row counts as a stranger")
         else:

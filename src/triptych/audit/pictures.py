@@ -216,7 +216,8 @@ def swaps(swap: BlockSwap, path: Path, *, title: str, note: str = "") -> None:
                 axis.plot(at, example["y"], color=GREY, lw=1.6)
                 axis.plot(at, example["x"], color=COLOURS[1], lw=1.2, ls=(0, (4, 2)))
                 axis.plot(at, example[name], color=COLOURS[0], lw=1.5)
-                axis.set_title(f"{name} of x: {share[name]:.2f}", fontsize=10)
+                told = "collapsed" if np.isnan(share[name]) else f"{share[name]:.2f}"
+                axis.set_title(f"{name} of x: {told}", fontsize=10)
                 if row == 1:
                     axis.set_xlabel("time, s")
             axes[row, 0].set_ylabel(f"{example['words']}\n{example['channel']}, decoded")

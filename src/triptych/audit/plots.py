@@ -99,7 +99,7 @@ def block_responses(
             axis.fill_between(distance * factor, low, high, color=COLOURS[0], alpha=0.3, lw=0)
             axis.plot(distance * factor, response, color=COLOURS[0])
             axis.axhline(1 - curve["between"], color=COLOURS[1], ls=(0, (4, 2)), lw=1.4)
-            axis.set_title(block)
+            axis.set_title(f"{block}: collapsed" if curve.get("collapsed") else block)
             axis.set_ylim(-0.03 * tops[block], tops[block])
             axis.set_xlim(left=0)
             axis.set_xlabel(f"size of the {parameter}, {shown}")
@@ -119,7 +119,7 @@ def block_tops(curves: Mapping[str, Curve]) -> dict[str, float]:
     All end at the same place, unless one would then fill less than a quarter of its panel.
     """
     tops = {
-        block: max(0.01, 1.08 * float(np.max([*_away(curve)[3], 1 - curve["between"]])))
+        block: max(0.01, 1.08 * float(np.nanmax([*_away(curve)[3], 1 - curve["between"]])))
         for block, curve in curves.items()
     }
     highest = max(tops.values())
@@ -244,5 +244,7 @@ def _away(curve: Curve) -> tuple[Any, Any, Any, Any]:
     """Distance, response, low and high, values of θ of equal distance averaged."""
     where, share = equal_distances(curve["distance"])
     # a cosine that is high is a distance that is low
-    mean, low, high = (1 - np.asarray(curve[name]) @ share for name in ("mean", "high", "low"))
+    mean, low, high = (
+        1 - np.asarray(curve[name], dtype=float) @ share for name in ("mean", "high", "low")
+    )
     return where, mean, low, high

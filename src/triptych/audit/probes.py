@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import (
     Floats,
     Labels,
@@ -36,7 +37,8 @@ class PhaseProbe(Result):
     ----------
     r2
         1 − squared error / variance of θ over all pairs: at most 1, negative if worse than a
-        constant; not clipped.
+        constant; not clipped. This and all below are NaN where the latents have collapsed: nothing
+        was read.
     within
         Share of pairs whose error is at most `WITHIN` (in the unit of θ).
     per_record
@@ -95,6 +97,11 @@ def phase_probe(
             f"{len(names)} record(s): the probe is fitted on half of the records and chosen by "
             "folds of them, so give pairs of at least four"
         )
+    if collapsed(*((a,) if b is None else (a, b))):
+        none = {"r2": np.nan, "within": np.nan}
+        sizes = {str(n): int(m) for n, m in zip(names, np.bincount(record), strict=True)}
+        per_record = {name: {"n": size, **none} for name, size in sizes.items()}
+        return PhaseProbe(np.nan, np.nan, per_record, np.full(len(a), np.nan))
     predicted = np.empty(len(a))
     for scored in folds(record, 2, seed):
         fitted = ~scored
@@ -126,6 +133,8 @@ class LinearProbe(Result):
     ----------
     macro_auroc, balanced_accuracy
         Means over those of `classes` that occur in the test rows; AUROC is one against the rest.
+        These, and all of `f1` and `auroc`, are NaN where the latents have collapsed: nothing was
+        read, and `predicted` is one class.
     f1, auroc
         Class → score, of every class of the training or test rows; NaN where the test rows hold
         none of it (or, for AUROC, nothing else).
@@ -182,6 +191,9 @@ def linear_probe(
     counted = [label for label in wanted if (truth == label).any()]
     if not counted:
         raise InputError(f"no test row is of the classes {wanted}: they are {set(truth)}")
+    if collapsed(fitted, unseen):
+        none = dict.fromkeys(map(str, labels), np.nan)
+        return LinearProbe(np.nan, np.nan, none, none, np.full(len(truth), known[0]))
     centre, spread = centre_and_spread(fitted)
     weights, offset = logistic((fitted - centre) / spread, code)
     chance = np.zeros((len(unseen), len(labels)))

@@ -53,7 +53,8 @@ def drawn(result: AuditResult) -> Drawn:
     order = np.argsort(at, kind="stable")
     mean, low, high = (each[order] for each in values)
     shown_too = [float(y.min()) for _, y in singles.values()]
-    floor = lowest_of([float(low.min()), curve.between, *shown_too])
+    measured = [] if curve.collapsed else [float(low.min()), *shown_too]
+    floor = lowest_of([curve.between, *measured])
     return Drawn(at[order], mean, low, high, singles, floor)
 
 

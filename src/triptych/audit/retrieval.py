@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels, unit_rows
 from triptych.audit.result import Result
 from triptych.errors import InputError
@@ -94,9 +95,11 @@ class Retrieval(Result):
     Attributes
     ----------
     precision
-        Mean over queries, or with ``macro`` over the classes of `per_class`; NaN if none is left.
+        Mean over queries, or with ``macro`` over the classes of `per_class`; NaN if none is left,
+        where query and gallery have collapsed into one point (nothing is near or far then), or
+        where the gallery has one label only (whatever is found is right).
     per_class
-        Class → precision, of the classes that count.
+        Class → precision, of the classes that count; empty where all are NaN.
     per_query
         (q,) share of right neighbours of every query; not in `to_dict`.
     """
@@ -132,6 +135,8 @@ def precision_at_k(
         for label in np.unique(wanted)
         if findable[own := wanted == label].min() >= FINDABLE or not macro
     }
+    if collapsed(query, gallery) or len(np.unique(g)) < 2:
+        return Retrieval(np.nan, {}, np.full(len(per_query), np.nan))
     mean = float(np.mean(list(scores.values()))) if scores else np.nan
     return Retrieval(mean if macro else float(per_query.mean()), scores, per_query)
 

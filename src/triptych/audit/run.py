@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.audit.audit_result import CLASSES, EMBEDDING, SCORES, AuditResult
-from triptych.audit.brittleness import (
-    HalfLife,
-    ResponseCurve,
-    curves,
-    distances,
-    embedded,
-    half_life,
-)
+from triptych.audit.brittleness import ResponseCurve, curves, distances, embedded
 from triptych.audit.embeddings import Views
 from triptych.audit.factors import glass_box_of, unmoved
 from triptych.audit.glassbox import GlassBox
+from triptych.audit.half_life import HalfLife, half_life
 from triptych.audit.inputs import Labels, Rows, as_array
 from triptych.audit.pairs import ViewPair, Whose, example_of
 from triptych.audit.sources import Progress, people_or_records

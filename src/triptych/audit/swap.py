@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import as_array, same_shape
 from triptych.audit.result import Result
 from triptych.audit.similarity import different_pairs
@@ -30,7 +32,8 @@ class BlockSwap(Result):
     """How much of the way from D(z_y) to D(z_x) each block of x alone brings the output.
 
     A share is Σ⟨D(swapped) − D(z_y), D(z_x) − D(z_y)⟩ / Σ‖D(z_x) − D(z_y)‖² over pairs: 1 where the
-    output is that of x, 0 where it stays that of y. Under a decoder that adds what it makes of each
+    output is that of x, 0 where it stays that of y, NaN of a block that has collapsed: there is
+    nothing to swap in it. Under a decoder that adds what it makes of each
     block the shares sum to 1; otherwise they need not.
 
     Attributes
@@ -95,7 +98,8 @@ def shares(
         z = z_y.clone()
         z[:, part] = z_x[:, part]
         outputs[name] = decode(z)
-        found[name] = float(((outputs[name] - y).double() * way).sum()) / length
+        share = float(((outputs[name] - y).double() * way).sum()) / length
+        found[name] = math.nan if collapsed(z_x[:, part], z_y[:, part]) else share
     return found, outputs
 
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from triptych.studies.base import Cell, CellResult, Options, Progress, Study
+from triptych.studies.collapse import PREFIX, sound
 from triptych.studies.contrastive_data import Populations, populations
-from triptych.studies.contrastive_measures import Space, measure, measure_attributes
+from triptych.studies.contrastive_measures import READ, Space, measure, measure_attributes
 from triptych.studies.contrastive_recipes import (
     ABLATIONS,
     CHANGES,
@@ -112,9 +113,38 @@ class ContrastiveAnalysis(Study[Populations]):
             artifacts=scores.artifacts | {"names": prepared.names},
         )
 
+    def settled(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Mark spaces that had collapsed before collapse was a word of the protocol.
+
+        Of a constant both probes read one class whatever comes, so their balanced accuracies are
+        chance to the last digit, and what they are of is no metric of the space.
+        """
+        old = row["metrics"]
+        fallen = [
+            space
+            for space in READ
+            if all(
+                abs(old.get(f"{what}_{space}", np.inf) - old.get(f"{what}_chance", 0.0)) < 1e-12
+                for what in ("target", "shared")
+            )
+        ]
+        gone = {name for space in fallen for name in READ[space]}
+
+        def kept(metrics: Mapping[str, float]) -> dict[str, float]:
+            return {name: value for name, value in metrics.items() if name not in gone}
+
+        return {
+            **row,
+            "metrics": kept(old) | {f"{PREFIX}{space}": 1.0 for space in fallen},
+            "subjects": {
+                name: {**subject, "metrics": kept(subject["metrics"])}
+                for name, subject in row["subjects"].items()
+            },
+        }
+
     def conclude(self, results: Mapping[str, Any]) -> str:
         """Say what is read where."""
-        found = {row["method"]: row["metrics"] for row in results["summary"]}
+        found = {row["method"]: row["metrics"] for row in sound(results["summary"])}
         if self.focus not in found:
             return ""
         own = {name: figures["mean"] for name, figures in found[self.focus].items()}

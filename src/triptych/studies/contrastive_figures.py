@@ -59,6 +59,7 @@ def _inside(album: Album, focus: str, artifacts: Mapping[str, Any]) -> None:
                 {"block": block, "factor": factor, "score": score, "p": 0.0, "relation": None}
                 for block, row in zip(names, artifacts["attributes"]["spearman"], strict=True)
                 for factor, score in zip(names, row, strict=True)
+                if score is not None  # of a dimension that has collapsed
             ],
             meant={name: name for name in names},
             caption="Size of the rank correlation between each salient dimension (rows) and each "

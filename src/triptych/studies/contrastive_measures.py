@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from triptych.audit.collapse import collapsed
 from triptych.audit.disentanglement import disentanglement
 from triptych.audit.maps import embedding_map
 from triptych.audit.probes import linear_probe
@@ -21,6 +22,22 @@ from triptych.studies.scores import Scores
 
 SHOWN = 5  # neighbours of the drawn queries
 MAPPED = 400  # test samples on each map
+
+
+READ = {
+    "common": ("target_common", "shared_common", "error_sum", "dependence"),
+    "salient": (
+        "target_salient",
+        "shared_salient",
+        "error_sum",
+        "background_norm",
+        "dependence",
+        "spearman_own",
+        "spearman_other",
+        "dci",
+    ),
+}
+"""What is measured on each space, and missing where it has collapsed."""
 
 
 class Space(NamedTuple):
@@ -42,10 +59,12 @@ def measure(
 ) -> Scores:
     """All metrics of latents ``embed(x) (n, size)`` and their common and salient part.
 
+    What is read from a part that has collapsed is missing (see `READ`).
+
     With `pictures` what the figures show of one method: both maps, and nearest neighbours.
     """
     scores = Scores()
-    common, salient = spaces
+    salient = spaces[1]
     test = data.test
     z = {
         name: embed(part.x)
@@ -58,6 +77,7 @@ def measure(
     }
     scores.counts = {str(g): int((test.group == g).sum()) for g in np.unique(test.group)}
     hit = test.target
+    sound = [space for space in spaces if scores.sound(space.name, *map(space.of, z.values()))]
     errors = 0.0
     for space in spaces:
         probes = {
@@ -72,43 +92,56 @@ def measure(
         }
         for what, ((fitted, known), (unseen, part)) in probes.items():
             truth = part.own if what == "target" else part.shared
+            chance = 1 / len(np.unique(truth))
+            scores.metrics[f"{what}_chance"] = chance
+            if space not in sound:
+                continue
             probe = linear_probe(fitted, known, unseen, truth)
             own = _by_group(probe.predicted == truth, truth, part.group)
             name, value = f"{what}_{space.name}", probe.balanced_accuracy
             scores.add(name, value, own)
-            chance = 1 / len(np.unique(truth))
-            scores.metrics[f"{what}_chance"] = chance
             wanted = (what == "target") == (space is salient)
             errors += 1 - value if wanted else max(0.0, value - chance)
-    scores.add("error_sum", errors)
+    if len(sound) == len(spaces):
+        scores.add("error_sum", errors)
+        scores.add("dependence", dependence(*(space.of(z["test"])[hit] for space in spaces)))
     norm = np.linalg.norm(salient.of(z["test"]), axis=1)
     level = float(norm[hit].mean())
-    quiet = per_subject(norm[~hit] / max(level, 1e-12), test.group[~hit])
-    scores.add("background_norm", float(norm[~hit].mean()) / max(level, 1e-12), quiet)
-    scores.add("dependence", dependence(common.of(z["test"])[hit], salient.of(z["test"])[hit]))
+    if salient in sound and level > 0:
+        quiet = per_subject(norm[~hit] / level, test.group[~hit])
+        scores.add("background_norm", float(norm[~hit].mean()) / level, quiet)
     if pictures:
         _pictures(spaces, z["test"], test, scores)
     return scores
 
 
 def measure_attributes(z: Tensor, data: Populations, scores: Scores) -> None:
-    """``spearman_*`` and DCI of targets' salient dimensions ``(n, a)``, one for each attribute."""
+    """``spearman_*`` and DCI of targets' salient dimensions ``(n, a)``, one for each attribute.
+
+    Missing where all of them have collapsed, and the first two where one has: it has no ranks.
+    """
     from scipy import stats
 
     rank: Any = cast(Any, stats).spearmanr
     salient = z.numpy()
     hit = data.test.target
+    if collapsed(salient[hit]):
+        return
+    fallen = [collapsed(column[:, None]) for column in salient[hit].T]
     truth = data.test.labels[:, 1:].double().numpy()[hit]
     table = np.array(
         [
-            [abs(float(rank(salient[hit, d], truth[:, a])[0])) for a in range(truth.shape[1])]
+            [
+                np.nan if fallen[d] else abs(float(rank(salient[hit, d], truth[:, a])[0]))
+                for a in range(truth.shape[1])
+            ]
             for d in range(salient.shape[1])
         ]
     )
     held = [k for k, kind in enumerate(data.attributes.values()) if kind == "continuous"]
-    scores.add("spearman_own", float(min(table[k, k] for k in held)))
+    scores.add("spearman_own", float(np.min([table[k, k] for k in held])))
     others = [table[d, k] for d in range(len(table)) for k in held if d != k]
-    scores.add("spearman_other", float(max(others)))
+    scores.add("spearman_other", float(np.max(others)))
     names = list(data.attributes)
     factors = {
         name: truth[:, k].astype(np.int64) if data.attributes[name] == "discrete" else truth[:, k]
@@ -125,10 +158,14 @@ def dependence(common: NDArray[Any], salient: NDArray[Any]) -> float:
 
     Fitted on one half of the rows and scored on the other: Gaussian kernel of the median distance,
     the best of three ridges by the scored R², so an upper estimate; not below 0. No loss term of
-    any method is of this form.
+    any method is of this form. NaN where either side has collapsed: there is nothing to read, or
+    nothing to read it from.
     """
+    if collapsed(common) or collapsed(salient[1::2]):  # of half of the rows is scored
+        return float("nan")
     x, y = (torch.as_tensor(each).double() for each in (common, salient))
-    x = (x - x.mean(0)) / x.std(0).clamp_min(1e-9)
+    spread = x.std(0)  # as `centre_and_spread`: a dimension that is constant comes out as 0
+    x = (x - x.mean(0)) / spread.where(spread > 1e-7 * x.abs().amax(0), torch.inf)
     y = y - y.mean(0)
     even = torch.arange(len(x)) % 2 == 0
     squares = torch.cdist(x, x[even]).square()
@@ -138,7 +175,7 @@ def dependence(common: NDArray[Any], salient: NDArray[Any]) -> float:
         inner = kernel[even] + ridge * torch.eye(int(even.sum()), dtype=torch.float64)
         weights = cast(Any, torch.linalg).solve(inner, y[even])
         wrong: Tensor = (kernel[~even] @ weights - y[~even]).square().sum()
-        best = max(best, 1 - float(wrong / y[~even].square().sum().clamp_min(1e-12)))
+        best = max(best, 1 - float(wrong / y[~even].square().sum()))
     return best
 
 

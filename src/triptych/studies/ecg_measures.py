@@ -39,6 +39,15 @@ TIMED = 2000  # gallery windows of which the heart rate is read
 Embed = Callable[[Tensor], Mapping[str, Tensor]]
 
 
+def gallery_latents(
+    embed: Callable[[Tensor], Tensor], test: MeasuredWindows
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Latents (n, d) of the gallery as it is, and shifted by one random θ each."""
+    gallery = test.gallery
+    shifted = test.shift.apply(gallery.signals, test.gallery_shift)
+    return embed(gallery.centred).numpy(), embed(shifted).numpy()
+
+
 def measure_invariance(
     embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores
 ) -> None:
@@ -53,13 +62,10 @@ def measure_invariance(
             zip(curve.groups, curve.group_means[:, columns].mean(axis=1).tolist(), strict=True)
         )
         scores.add(name, float(curve.mean[columns].mean()), by_person)
-    scores.counts |= {n: int(c) for n, c in zip(curve.groups, curve.sizes, strict=True)}
     scores.artifacts["curve"] = curve_points(curve)
 
-    gallery = test.gallery
-    z = embed(gallery.centred).numpy()
-    moved = embed(test.shift.apply(gallery.signals, test.gallery_shift)).numpy()
-    between = between_groups(z, gallery.person, seed=1)
+    z, moved = gallery_latents(embed, test)
+    between = between_groups(z, test.gallery.person, seed=1)
     scores.add("cosine_random", float(between.mean()))
     scores.add("separation", separation(cosine(z, moved), between))
 
@@ -83,8 +89,7 @@ def measure_retrieval(
 ) -> None:
     """``record_p10``, ``class_p10``, ``sbd_recall10`` and the drawn example."""
     gallery = test.gallery
-    z = embed(gallery.centred).numpy()
-    query = embed(test.shift.apply(gallery.signals, test.gallery_shift)).numpy()
+    z, query = gallery_latents(embed, test)
     near = near_in_time(gallery.record, gallery.start, gallery.record, gallery.start)
     found = precision_at_k(query, z, gallery.record, gallery.record, near)
     scores.add("record_p10" + suffix, found.precision, per_subject(found.per_query, gallery.person))
@@ -187,8 +192,8 @@ def measure_glass_box(
     ]
     box = glass.measure(factors, schema, scores)
     if box is not None and inside and outside:
-        scores.add("purity@phase", box.purity["phase"])
-        scores.add("leakage@phase", box.leakage["phase"])
+        scores.add("purity@phase", box.purity.get("phase", np.nan))
+        scores.add("leakage@phase", box.leakage.get("phase", np.nan))
         sides = (inside, [each.name for each in outside])
         inner, outer = (glass.score_of(box, "identity", names) for names in sides)
         scores.add("record_gap", inner - outer)
@@ -235,15 +240,15 @@ def measure_reconstruction(
 
 
 def measure_blocks(embed: Embed, test: MeasuredWindows, scores: Scores) -> None:
-    """Response curve of every block, on a part of the windows."""
+    """Response curve of every block that has not collapsed, on a part of the windows."""
     part = test.sweep.take(slice(None, None, 5))
     grid = np.linspace(-test.shift.max_shift, test.shift.max_shift, 21)
-    names = tuple(embed(part.centred[:2]))
-    scores.artifacts["blocks"] = {
-        name: curve_points(
-            response_curve(
-                lambda x, name=name: embed(x)[name], part.signals, test.shift, grid, part.person
-            )
+    curves = {
+        name: response_curve(
+            lambda x, name=name: embed(x)[name], part.signals, test.shift, grid, part.person
         )
-        for name in names
+        for name in tuple(embed(part.centred[:2]))
+    }
+    scores.artifacts["blocks"] = {
+        name: curve_points(curve) for name, curve in curves.items() if not curve.collapsed
     }

@@ -151,6 +151,7 @@ def _measured(
     boxed: bool,
 ) -> CellResult:
     test, scores = prepared.test, Scores()
+    scores.count(test.sweep.person)
     schema = model.schema
     inside = tuple(block.name for block in schema.invariant("phase_shift")) or schema.names
     outside = tuple(
@@ -166,9 +167,10 @@ def _measured(
     def everything(x: Tensor) -> Tensor:
         return model.embed(x).all
 
-    measures.measure_invariance(invariant, test, scores)
-    measures.measure_circular(invariant, test, scores)
-    measures.measure_retrieval(invariant, test, scores)
+    if scores.sound(" + ".join(inside), *measures.gallery_latents(invariant, test)):
+        measures.measure_invariance(invariant, test, scores)
+        measures.measure_circular(invariant, test, scores)
+        measures.measure_retrieval(invariant, test, scores)
     phase = measures.measure_phase(blocks, inside, outside, test, scores)
     if boxed:
         measures.measure_glass_box(blocks, schema, phase, test, scores)
@@ -184,10 +186,11 @@ def _measured(
             with torch.no_grad():
                 return projector(model.embed(x).all)
 
-        measures.measure_invariance(projected, test, after)
-        measures.measure_retrieval(projected, test, scores, suffix="@projector")
-        for name in ("cosine_75ms", "cosine_random"):
-            scores.metrics[f"{name}@projector"] = after.metrics[name]
+        if scores.sound("projector", *measures.gallery_latents(projected, test)):
+            measures.measure_invariance(projected, test, after)
+            measures.measure_retrieval(projected, test, scores, suffix="@projector")
+            for name in ("cosine_75ms", "cosine_random"):
+                scores.metrics[f"{name}@projector"] = after.metrics[name]
     return CellResult(
         metrics=scores.metrics,
         subjects=scores.by_subject(),

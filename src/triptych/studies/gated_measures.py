@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from triptych.audit.consistency import EPSILON, consistency, corrected_consistency
+from triptych.audit.collapse import collapsed
+from triptych.audit.consistency import EPSILON, consistency, rescaled_consistency
 from triptych.audit.dimensions import dimensions
 from triptych.audit.inputs import Floats, unit_rows
 from triptych.audit.probes import linear_probe
@@ -30,6 +31,8 @@ NEIGHBOURS = 20
 DRAWS = 3  # views of a test window
 SUPPORT = 0.01  # of the windows: what opens a dimension less often is consistent by chance
 SHOWN = 10  # dimensions that are drawn
+CONTRASTED = "contrasted"  # the block z, where it has collapsed
+ABOVE_SHUFFLED = "semantic_consistency@above_shuffled"
 
 Array = NDArray[np.float32]
 
@@ -63,20 +66,30 @@ def _block_heads(model: Model) -> BlockHeads:
     return cast(BlockHeads, cast(nn.Sequential, model.encoder)[-1])
 
 
+def above(consistency: float, level: float) -> float:
+    """c′ above the c′ that shuffled labels give: 0 where they are equal, 1 at 1."""
+    return (consistency - level) / (1 - level) if level < 1 else float("nan")
+
+
 def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
-    """Semantic consistency and its companions, and what the figures draw of them."""
+    """Semantic consistency and its companions, and what the figures draw of them.
+
+    What is said of dimensions is missing where none is open or z has collapsed.
+    """
+    scores.sound(CONTRASTED, z)
     label, n, unit = test.label, len(test), unit_rows(z.astype(np.float64))
     classes, code = np.unique(label, return_inverse=True)
+
+    def by_person(opened: Floats) -> dict[str, tuple[float, int]]:
+        def rescaled(kept: NDArray[np.bool_]) -> float:
+            return rescaled_consistency(opened[kept], code[kept], len(classes))
+
+        return jackknife_per_subject(rescaled, test.person, n)
+
     for suffix, epsilon in EPSILONS.items():
         found = consistency(z, label, epsilon)
-
-        opened = (np.abs(unit) > epsilon).astype(np.float64)
-
-        def corrected(kept: NDArray[np.bool_], opened: Floats = opened) -> float:
-            return corrected_consistency(opened[kept], code[kept], len(classes))
-
-        people = jackknife_per_subject(corrected, test.person, n)
-        scores.add(f"semantic_consistency{suffix}", found.corrected, people)
+        people = by_person((np.abs(unit) > epsilon).astype(np.float64))
+        scores.add(f"semantic_consistency{suffix}", found.rescaled, people)
         for name in ("active", "coverage", "sparsity"):
             scores.add(f"{name}{suffix}", float(getattr(found, name)))
     whole = consistency(z, label)
@@ -85,19 +98,23 @@ def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
     scores.add("effective_rank", whole.effective_rank)
     positive = np.maximum(z, 0)
     found = consistency(positive, label)
-    scores.add("semantic_consistency@positive", found.corrected)
+    scores.add("semantic_consistency@positive", found.rescaled)
+    people = {
+        name: (above(value, found.chance), count)
+        for name, (value, count) in by_person((positive > 0).astype(np.float64)).items()
+    }
+    scores.add(ABOVE_SHUFFLED, found.corrected, people)
     opened = found.shares[(positive > 0).any(axis=0)]
-    scores.add(
-        "classes_told", float(len({int(row.argmax()) for row in opened if row.max() >= 0.5}))
-    )
+    told = float(len({int(row.argmax()) for row in opened if row.max() >= 0.5}))
+    scores.add("classes_told", np.nan if np.isnan(found.rescaled) else told)
     chance = 1 / len(found.classes)
     common = (positive > 0).mean(axis=0) >= SUPPORT
-    if common.any():
+    if common.any() and not np.isnan(found.rescaled):
         share = found.shares[common].max(axis=1).mean()
         scores.add("semantic_consistency@supported", (share - chance) / (1 - chance))
     scores.add("active@supported", float(common.sum()))
     shuffled = np.random.default_rng(0).permutation(label)
-    scores.add("semantic_consistency@shuffled", consistency(positive, shuffled).corrected)
+    scores.add("semantic_consistency@shuffled", consistency(positive, shuffled).rescaled)
     scores.artifacts |= _drawn(positive, test)
 
 
@@ -128,11 +145,16 @@ def _thumbnail(x: Tensor) -> NDArray[np.float64]:
 
 
 def measure_probes(fitted: Layers, test: Layers, prepared: GatedData, scores: Scores) -> None:
-    """Read the class from frozen features, and from what the contrast compares."""
+    """Read the class from frozen features, and from what the contrast compares.
+
+    Nothing is read from a layer that has collapsed.
+    """
     y, truth, people = prepared.fitted.label, prepared.test.label, prepared.test.person
     kinds = np.unique(truth)
 
-    def add(name: str, guess: NDArray[Any]) -> None:
+    def add(name: str, guess: NDArray[Any], *layer: Array) -> None:
+        if collapsed(*layer):
+            return
         right = guess == truth
 
         def balanced(kept: NDArray[np.bool_]) -> float:
@@ -142,9 +164,11 @@ def measure_probes(fitted: Layers, test: Layers, prepared: GatedData, scores: Sc
         figures = jackknife_per_subject(balanced, people, len(truth))
         scores.add(name, balanced(np.ones(len(truth), dtype=bool)), figures)
 
-    add("linear_probe", linear_probe(fitted.h, y, test.h, truth).predicted)
-    add("linear_probe@contrasted", linear_probe(fitted.z, y, test.z, truth).predicted)
-    add("knn", _nearest(fitted.h, y, test.h))
+    h, z = (fitted.h, test.h), (fitted.z, test.z)
+    scores.sound("features", *h)
+    add("linear_probe", linear_probe(h[0], y, h[1], truth).predicted, *h)
+    add("linear_probe@contrasted", linear_probe(z[0], y, z[1], truth).predicted, *z)
+    add("knn", _nearest(h[0], y, h[1]), *h)
 
 
 def _nearest(known: Array, y: NDArray[Any], asked: Array) -> NDArray[Any]:
@@ -169,14 +193,20 @@ def measure_invariance(
     test: Windows,
     scores: Scores,
 ) -> None:
-    """``cosine_transformed`` of what the contrast compares, beside the between-sample level."""
+    """``cosine_transformed`` of what the contrast compares, beside the between-sample level.
+
+    Missing where it has collapsed.
+    """
     surplus = test.context - context_of(transform)
     x = test.signals[..., surplus : test.signals.shape[-1] - surplus]
     generator = torch.Generator().manual_seed(10)
     drawn = [transform.apply(x, transform.sample(len(x), generator)) for _ in range(DRAWS)]
-    same = np.stack([cosine(z, read(each).z) for each in drawn])
+    views = [read(each).z for each in drawn]
+    scores.count(test.person)
+    if not scores.sound(CONTRASTED, z, *views):
+        return
+    same = np.stack([cosine(z, view) for view in views])
     figures = per_subject(same.mean(axis=0), test.person)
-    scores.counts |= {name: count for name, (_, count) in figures.items()}
     scores.add("cosine_transformed", float(same.mean()), figures)
     a, b = np.random.default_rng(3).integers(0, len(test), (2, 40_000))
     strangers = (test.person[a] != test.person[b]) & (test.label[a] != test.label[b])

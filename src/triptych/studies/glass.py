@@ -104,4 +104,5 @@ def _boxes(study: Study[Any], finished: Sequence[Finished]) -> dict[str, Any]:
 
 def _box(kept: Mapping[str, Any]) -> GlassBox:
     others = {name: kept[name] for name in ("meant", "purity", "free", "leakage")}
-    return GlassBox(tuple(Known(**cell) for cell in kept["cells"]), **others)
+    fallen = tuple(kept.get("collapsed", ()))
+    return GlassBox(tuple(Known(**cell) for cell in kept["cells"]), **others, collapsed=fallen)

@@ -77,6 +77,11 @@ class Measured:
         related = self.schema.variant("rotation") + self.schema.equivariant("rotation")
         return tuple(block.name for block in related) or self.schema.names
 
+    def sound(self, scores: Scores) -> bool:
+        """Whether the blocks inside may be measured; marked in `scores` if they have collapsed."""
+        seen = [self.upright, *self.turned]
+        return scores.sound(" + ".join(self.inside), *(_select(self, self.inside, z) for z in seen))
+
     def codes(self, windows: Windows) -> Codes:
         """Classes of the windows as indices."""
         return np.array([self.classes.index(str(label)) for label in windows.label])
@@ -128,16 +133,18 @@ def _logistic(embed: Callable[[Tensor], Tensor], train: Windows, classes: Sequen
 def measure_classes(
     subject: Measured, scores: Scores, families: Sequence[str] = tuple(FAMILIES)
 ) -> None:
-    """Accuracy and consistency, upright and under families of rotations, by suffix."""
+    """Accuracy and consistency, upright and under families of rotations; none if collapsed."""
     test = subject.sides.test
     truth, people = subject.codes(test), test.person
     z = subject.upright
     guess, full = subject.invariant(z), subject.full(z)
-    names, counts = np.unique(people, return_counts=True)
-    scores.counts |= {str(n): int(c) for n, c in zip(names, counts, strict=True)}
+    scores.count(people)
+    if scores.sound(" + ".join(subject.schema.names), z):
+        _add(scores, "accuracy_full", full == truth, people)
+    if not subject.sound(scores):
+        return
     _add(scores, "accuracy", guess == truth, people)
     scores.add("f1", _macro_f1(guess, truth, len(subject.classes)))
-    _add(scores, "accuracy_full", full == truth, people)
     right = guess == truth
     for suffix in families:
         views = _turned(subject, FAMILIES[suffix]) if suffix else subject.turned
@@ -169,6 +176,8 @@ def measure_classes(
 
 def measure_latents(subject: Measured, scores: Scores) -> None:
     """``cosine_rotated`` beside ``cosine_random``, on the invariant block; the map."""
+    if not subject.sound(scores):
+        return
     test, truth = subject.sides.test, subject.codes(subject.sides.test)
     inside = _select(subject, subject.inside, subject.upright)
     turned = np.stack(
@@ -208,11 +217,13 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
             truth,
         )
 
-    outside, inside = probe(subject.outside), None
+    outside = probe(subject.outside)
+    inside = outside if subject.inside == subject.outside else probe(subject.inside)
+    scores.add("orientation_r2_invariant", inside.r2)
+    outer = (_select(subject, subject.outside, each) for each in (z, new))
+    if not scores.sound(" + ".join(subject.outside), *outer):
+        return
     _add(scores, "orientation_error", outside.per_row, test.person)
-    if subject.inside != subject.outside:
-        inside = probe(subject.inside)
-    scores.add("orientation_r2_invariant", (inside or outside).r2)
     few = np.sort(np.random.default_rng(5).permutation(len(test))[:DRAWN])
     scores.artifacts["directions"] = {
         "true": np.round(truth[few], 3).tolist(),
@@ -223,6 +234,8 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
 
 def measure_angles(subject: Measured, scores: Scores) -> None:
     """Accuracy and consistency against the angle of a rotation about a random axis."""
+    if not subject.sound(scores):
+        return
     test = subject.sides.test
     part = slice(None, None, max(1, len(test) // 1500))
     guess, test = subject.invariant(subject.upright[part]), test.take(part)

@@ -11,6 +11,7 @@ import numpy as np
 from triptych.audit.differences import Difference, holm, paired_difference
 from triptych.audit.inputs import Floats
 from triptych.audit.statistics import bootstrap_interval, stack_subjects
+from triptych.studies import collapse
 from triptych.studies.base import Finished, Prepared, Study
 
 Row: TypeAlias = Mapping[str, Any]
@@ -26,7 +27,7 @@ def results_of(
 
     `command` and what stands under ``data`` are all that `rebuild` needs beside the cells.
     """
-    rows = [done.row for done in finished]
+    rows = [study.settled(done.row) for done in finished]
     return {
         "study": study.name,
         "protocol": study.protocol,
@@ -74,10 +75,10 @@ def summary_of(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def means_of(results: Mapping[str, Any], metric: str) -> dict[str, float]:
-    """Method → mean of a metric, of the methods that have it."""
+    """Method → mean of a metric, of the methods that have it and have not collapsed."""
     return {
         row["method"]: row["metrics"][metric]["mean"]
-        for row in results["summary"]
+        for row in collapse.sound(results["summary"])
         if metric in row["metrics"]
     }
 

@@ -8,6 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from triptych.audit.collapse import collapsed
+from triptych.audit.inputs import Labels
+from triptych.studies.collapse import PREFIX
+
 
 @dataclass
 class Scores:
@@ -29,6 +33,18 @@ class Scores:
         for subject, figure in (subjects or {}).items():
             number = figure[0] if isinstance(figure, tuple) else figure
             self.subjects.setdefault(subject, {})[name] = float(number)
+
+    def sound(self, block: str, *latents: Any) -> bool:
+        """Whether these latents (n, d) of a block may be measured; a collapsed one is marked."""
+        if not collapsed(*latents):
+            return True
+        self.metrics[f"{PREFIX}{block}"] = 1.0
+        return False
+
+    def count(self, people: Labels) -> None:
+        """Keep how many windows of each subject stand behind the figures; `people` are (n,)."""
+        names, sizes = np.unique(np.asarray(people), return_counts=True)
+        self.counts |= {str(name): int(size) for name, size in zip(names, sizes, strict=True)}
 
     def by_subject(self) -> dict[str, tuple[int, dict[str, float]]]:
         """Subject → (windows behind the figures, figures), as `CellResult` takes it."""

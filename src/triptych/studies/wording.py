@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triptych.audit.tables import Table, Value, number
+from triptych.studies import collapse
 from triptych.studies.base import Study
 from triptych.studies.progress import duration
 from triptych.studies.results import (
@@ -30,6 +31,7 @@ def metric_tables(study: Study[Any], results: Mapping[str, Any], headline: bool)
     tables: list[Table] = []
     for group in groups_of(results["summary"]):
         present = {name for row in within(results["summary"], group) for name in row["metrics"]}
+        present = {name for name in present if not name.startswith(collapse.PREFIX)}
         metrics = [
             name for name in _ordered(study, present) if (name in study.headline) is headline
         ]
@@ -52,7 +54,7 @@ def _table(
     pairs = [
         (metric, leader, row["method"])
         for metric, leader in leaders.items()
-        for row in summary
+        for row in collapse.sound(summary)
         if row["method"] != leader and metric in row["metrics"]
     ]
     judged = compared(rows, pairs, study)
@@ -62,7 +64,7 @@ def _table(
     }
     lines: list[tuple[Value, ...]] = []
     for row in summary:
-        fields = [Value(row["method"])]
+        fields = [Value(row["method"], collapse.words(row))]
         for metric in metrics:
             figures = row["metrics"].get(metric)
             text = number(figures["mean"]) if figures else "–"
@@ -79,7 +81,8 @@ def _table(
 
 def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
     """What arrows, bold and dagger mean."""
-    counts = sorted({f["n"] for row in results["summary"] for f in row["metrics"].values()})
+    whole = collapse.sound(results["summary"]) or results["summary"]
+    counts = sorted({f["n"] for row in whole for f in row["metrics"].values()})
     runs = " or ".join(map(str, counts))
     text = (
         "Mean and, in brackets, 95 % interval over seeds and test subjects, both random "
@@ -98,6 +101,7 @@ def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
             f" {', '.join(alone)}: no metric per subject, so the interval is over runs alone, "
             "which are few, and no comparison is made."
         )
+    text += f" {collapse.NOTE}" if any(map(collapse.blocks, results["summary"])) else ""
     return text + (" † the best of the exact methods." if study.exact else "")
 
 
@@ -114,7 +118,7 @@ def _between(figures: Mapping[str, Any] | None) -> str:
 
 def _leader(study: Study[Any], summary: Sequence[Row], metric: str) -> str | None:
     """Method with the best mean; None if the metric has no better side or nobody has it."""
-    way = direction(study, metric)
+    way, summary = direction(study, metric), collapse.sound(summary)
     means = {s["method"]: s["metrics"][metric]["mean"] for s in summary if metric in s["metrics"]}
     if way == "none" or not means:
         return None
@@ -124,7 +128,8 @@ def _leader(study: Study[Any], summary: Sequence[Row], metric: str) -> str | Non
 def _best(
     summary: Sequence[Row], metric: str, leader: str | None, judged: Mapping[Pair, Difference]
 ) -> set[str]:
-    """The best method and those that are not shown to differ from it."""
+    """The best method and those that are not shown to differ from it; nobody who collapsed."""
+    summary = collapse.sound(summary)
     if leader is None or sum(metric in s["metrics"] for s in summary) < 2:  # best of one is nothing
         return set()
     shown = {
@@ -152,7 +157,7 @@ def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str,
     several = len(groups_of(results["summary"])) > 1
     for group in groups_of(results["summary"]):
         rows = within(results["rows"], group)
-        others = [s["method"] for s in within(results["summary"], group)]
+        others = [s["method"] for s in collapse.sound(within(results["summary"], group))]
         where = f" ({group[0]}, {group[1]})" if several else ""
         pairs = [
             (metric, study.focus, other)
@@ -170,7 +175,8 @@ def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str,
                 case _:
                     by = f"{other} {abs(difference.mean) * scale:.1f}"
                     ahead.setdefault(f"{metric}{where}, in {unit}: ", []).append(by)
-        unpaired += _unpaired(study, within(results["summary"], group), rows, where)
+        sound = collapse.sound(within(results["summary"], group))
+        unpaired += _unpaired(study, sound, rows, where)
     won = [name + ", ".join(by) for name, by in ahead.items()]
     if not (behind or even or won or unpaired):
         return []
