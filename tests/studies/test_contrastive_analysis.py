@@ -15,7 +15,14 @@ from triptych.studies.base import Cell, Options
 from triptych.studies.contrastive_analysis import ContrastiveAnalysis, contrastive_pca
 from triptych.studies.contrastive_data import populations
 from triptych.studies.contrastive_measures import Space, dependence, nearness
-from triptych.studies.contrastive_recipes import ABLATIONS, CHANGES, METHODS, parts_of, recipe_of
+from triptych.studies.contrastive_recipes import (
+    ABLATIONS,
+    CHANGES,
+    DESCRIPTIONS,
+    METHODS,
+    parts_of,
+    recipe_of,
+)
 from triptych.studies.runner import run
 
 SMOKE = Options("smoke", ("sepclr",))
@@ -30,7 +37,20 @@ def test_every_row_can_be_made():
             parts = parts_of(recipe, data, 0)
             with torch.no_grad():
                 assert parts.encoder(data.test.x[:3]).shape == (3, parts.schema.size)
-    assert set(CHANGES) == set(METHODS)
+    assert set(CHANGES) == set(METHODS) == set(DESCRIPTIONS)
+
+
+def test_keys_say_how_attributes_supervise_and_other_rows_have_no_such_entry():
+    study = ContrastiveAnalysis()
+    for name, method, expected in (
+        ("sprites", "sepclr", [0.5, *[0.025] * 4]),  # shape; scale, orientation, x, y
+        ("sprites", "sepclr-published", [0.5, *[0.025] * 4]),
+        ("sprites", "supcon", None),
+        ("digits", "sepclr", None),
+    ):
+        prepared = study.prepare(None, Options("smoke", dataset=name))
+        found = study.key(prepared, Cell(method, name)).get("null_bandwidths")
+        assert (found and list(found.values())) == expected
 
 
 def test_populations_are_what_they_say():
@@ -74,7 +94,7 @@ def test_contrastive_pca_finds_what_only_targets_vary_in():
 @pytest.mark.parametrize(
     ("dataset", "methods"),
     [
-        ("digits", ("random", "contrastive-pca", "supcon", "sepvae", "sepclr")),
+        ("digits", ("random", "contrastive-pca", "supcon", "mm-cvae-published", "sepclr")),
         ("sprites", ("sepclr",)),
     ],
 )
@@ -89,7 +109,10 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path, dataset, method
         assert {"error_sum", "background_norm", "dependence"} <= set(row["metrics"])
         assert 0 <= row["metrics"]["error_sum"] <= 4
     assert ("dci" in rows["sepclr"]["metrics"]) is (dataset == "sprites")
-    assert "simulated" in (tmp_path / "table.md").read_text().splitlines()[0]
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert "simulated" in lines[0]
+    said = lines[lines.index("## Rows") + 2 : lines.index("## Definitions") - 1]
+    assert said == [f"- `{name}`: {DESCRIPTIONS[name]}" for name in METHODS if name in methods]
     drawn = {path.name for path in (tmp_path / "figures").glob("*.png")}
     assert {"maps.png", "neighbours.png", "intervals.png"} <= drawn
     assert ("attributes.png" in drawn) is (dataset == "sprites")

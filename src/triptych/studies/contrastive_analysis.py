@@ -17,6 +17,7 @@ from triptych.studies.contrastive_measures import Space, measure, measure_attrib
 from triptych.studies.contrastive_recipes import (
     ABLATIONS,
     CHANGES,
+    DESCRIPTIONS,
     LINEAR,
     METHODS,
     UNDIVIDED,
@@ -35,6 +36,7 @@ class ContrastiveAnalysis(Study[Populations]):
     figures: ClassVar[str] = "contrastive_figures"
     methods: ClassVar[tuple[str, ...]] = METHODS
     changes: ClassVar[Mapping[str, Mapping[str, Any]]] = CHANGES
+    descriptions: ClassVar[Mapping[str, str]] = DESCRIPTIONS
     focus: ClassVar[str] = "sepclr"
     baseline: ClassVar[str] = "contrastive-pca"
     headline: ClassVar[tuple[str, ...]] = (
