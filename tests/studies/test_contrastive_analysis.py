@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,18 @@ def test_keys_say_how_attributes_supervise_and_other_rows_have_no_such_entry():
         prepared = study.prepare(None, Options("smoke", dataset=name))
         found = study.key(prepared, Cell(method, name)).get("null_bandwidths")
         assert (found and list(found.values())) == expected
+
+
+def test_sprites_are_trained_by_the_published_terms_and_weights():
+    data = populations(None, Options("smoke", dataset="sprites"))
+    objective = parts_of(recipe_of(CHANGES["sepclr"], data), data, 0).objective
+    views = replace(objective.views(data.train.x[:12]), labels=data.train.labels[:12])
+    found = objective(torch.randn(24, objective.schema.size, requires_grad=True), views)
+    slopes = torch.autograd.grad(found.total, list(found.terms.values()))
+    salient = {f"salient/{name}": 100 for name in ("shape", "scale", "orientation", "x", "y")}
+    expected = {"common/alignment": 1, "common/uniformity": 1, **salient, "independence": 10}
+    assert dict(zip(found.terms, map(float, slopes), strict=True)) == expected
+    assert objective.bandwidth == 0.5
 
 
 def test_populations_are_what_they_say():
