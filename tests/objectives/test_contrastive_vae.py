@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -76,8 +77,80 @@ def test_the_discrepancy_is_that_of_the_definition_and_0_of_equal_samples() -> N
     assert float(rivals._discrepancy(a, a.flip(0))) == pytest.approx(0, abs=1e-12)
 
 
-def test_the_discriminator_learns_from_its_own_term_only() -> None:
-    objective = made("sepvae")
+def test_many_kernels_add_up_and_see_no_rounding() -> None:
+    torch.manual_seed(0)
+    rates = rivals.FORMS["mm-cvae-published"].matching.rates
+    assert rates == pytest.approx([10.0**k for k in range(-6, 7)])
+    a, b = torch.randn(40, 2).double(), torch.randn(30, 2).double() + 1
+    a[1] = a[0] + 1e-4  # the narrow kernels tell these two apart
+
+    def kernel(x: Tensor, y: Tensor) -> float:
+        squares = (x[:, None] - y).square().sum(dim=2)
+        return sum(float(torch.exp(-rate * squares).mean()) for rate in rates)
+
+    expected = kernel(a, a) + kernel(b, b) - 2 * kernel(a, b)
+    assert float(rivals._discrepancy(a, b, rates)) == pytest.approx(expected)
+    far = rivals._discrepancy(a.float() + 64, b.float() + 64, rates)
+    assert float(far) == pytest.approx(expected, rel=1e-4)
+    # Two single rows, d² = 1: 2 Σ (1 − e^−γ), of seven kernels 1 and 10^−1 … 10^−6 and six above.
+    one = float(rivals._discrepancy(a[:1], a[:1] + torch.tensor([1.0, 0.0]).double(), rates))
+    assert one == pytest.approx(2 * sum(1 - math.exp(-rate) for rate in rates))
+
+
+@pytest.mark.parametrize(
+    ("kind", "weights"),
+    [
+        ("cvae", {"kl": 1}),
+        ("mm-cvae", {"kl": 1, "match/common": 100, "match/null": 100}),
+        # the authors add these to the sum over the samples, of which there are six
+        ("mm-cvae-published", {"kl": 1, "match/common": 1e4 / 6, "match/null": 1e3 / 6}),
+        ("sepvae", {"kl": 1, "population": 1, "discriminator": 1, "shared": 1}),
+        ("sepvae-published", {"kl": 0.5, "population": 1e-9, "discriminator": 1, "shared": 2}),
+    ],
+)
+def test_every_term_has_the_weight_of_its_form(kind: Kind, weights: dict[str, float]) -> None:
+    objective = made(kind).double()
+    views = replace(objective.views(torch.randn(6, 1, 8).double()), labels=TARGET)
+    given = objective(torch.randn(6, 5).double(), views)
+    slopes = torch.autograd.grad(given.total, list(given.terms.values()))
+    found = dict(zip(given.terms, map(float, slopes), strict=True))
+    assert found == pytest.approx({"reconstruction": 1, **weights})
+
+
+def test_sepvae_holds_the_background_as_published() -> None:
+    objective = made("sepvae-published").double()
+    views = replace(objective.views(torch.randn(6, 1, 8).double()), labels=TARGET)
+    z = torch.randn(6, 5).double().requires_grad_()
+    background = TARGET == 0
+    held = objective._log_variance(z, ~background)
+    assert torch.allclose(held[background][:, 3:], torch.tensor(math.log(0.1)).double())
+    assert torch.allclose(held[:, :3], torch.full((), -3.0).double())
+    assert torch.allclose(held[~background], torch.full((), -3.0).double())
+    (slope,) = torch.autograd.grad(objective(z, views).terms["kl"], z)
+    # ½ m² / 0.025 of the background, ½ m² of targets, the mean over six
+    assert torch.allclose(slope[background][:, 3:], z[background][:, 3:] / 0.025 / 6)
+    assert torch.allclose(slope[~background], z[~background] / 6)
+
+
+def test_what_is_shared_counts_by_sample_as_published() -> None:
+    for kind, expected in (("sepvae", 0.0), ("sepvae-published", 1.0)):
+        objective = made(kind)
+        with torch.no_grad():
+            for weights in objective.pairs.parameters():
+                weights.zero_()
+        objective.pairs[-1] = nn.Identity()
+        objective.pairs[0] = nn.Linear(5, 1, bias=False)
+        objective.pairs[1] = nn.Identity()
+        nn.init.ones_(objective.pairs[0].weight)
+        rows = torch.tensor([[3.0, 0, 0], [0, 0, 0], [-6.0, 0, 0]])  # logits 3, 0, −6
+        zeros, apart = torch.zeros(3, 2), kind == "sepvae-published"
+        found = objective._separated(rows, zeros, zeros, torch.ones(3), apart)
+        assert float(found["shared"]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", ["sepvae", "sepvae-published"])
+def test_the_discriminator_learns_from_its_own_term_only(kind: Kind) -> None:
+    objective = made(kind)
     views = replace(objective.views(torch.randn(6, 1, 8)), labels=TARGET)
     found = objective(torch.randn(6, 5, requires_grad=True), views)
     weights = list(objective.pairs.parameters())

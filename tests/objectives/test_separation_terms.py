@@ -149,15 +149,33 @@ def test_supervised_alignment_equals_the_definition(discrete: bool) -> None:
     assert float(sep.supervised_alignment(z, y, discrete=discrete)) == pytest.approx(total)
 
 
-def test_supervised_term_is_made_of_its_parts() -> None:
+@pytest.mark.parametrize(
+    ("discrete", "y", "weight", "null"),
+    # Two targets 1 and 3, a background row at 2: ‖2 − 0‖²/2τ is 4 at τ = 0.5 and 80 at 0.025.
+    [(True, [0, 0], 1.0, 4), (True, [0, 1], 0.0, 4), (False, [0, 0.1], math.exp(-0.2), 80)],
+)
+def test_supervised_term_has_the_value_worked_out_by_hand(
+    discrete: bool, y: list[float], weight: float, null: float
+) -> None:
+    z = torch.tensor([[1.0], [3.0], [2.0]], dtype=torch.float64)
+    target = torch.tensor([True, True, False])
+    attribute = torch.tensor([*y, math.nan], dtype=torch.float64)
+    even = math.log((math.exp(-4) + math.exp(-1) + math.exp(-9)) / 3)
+    alike = weight * 4 * 4 / 6  # of the six pairs of two equal views four are 2 apart
+    found = sep.supervised_term(z, z, target, attribute, discrete=discrete, bandwidth=0.5)
+    assert float(found) == pytest.approx(even + (alike + null) / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_supervised_term_is_made_of_its_parts(discrete: bool) -> None:
     a, b, target = views(9, 1)
-    y = torch.linspace(0, 1, 9, dtype=torch.float64)
+    y = torch.arange(9) % 2 / (1.0 if discrete else 9.0)
     both, twice = torch.cat([a[target], b[target]]), y[target].repeat(2)
     expected = sep.salient_term(a, b, target, TAU)[1] + 0.5 * (
-        sep.supervised_alignment(both, twice, discrete=False)
-        + sep.background_term(a, b, target, 0.025)
+        sep.supervised_alignment(both, twice, discrete=discrete)
+        + sep.background_term(a, b, target, TAU if discrete else 0.025)
     )
-    found = sep.supervised_term(a, b, target, y, discrete=False, bandwidth=TAU)
+    found = sep.supervised_term(a, b, target, y, discrete=discrete, bandwidth=TAU)
     assert float(found) == pytest.approx(float(expected))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ from triptych.studies.base import Cell, Finished, Options, Prepared
 from triptych.studies.contrastive_analysis import ContrastiveAnalysis, contrastive_pca
 from triptych.studies.contrastive_data import populations
 from triptych.studies.contrastive_measures import READ, Space, dependence, measure, nearness
-from triptych.studies.contrastive_recipes import ABLATIONS, CHANGES, METHODS, parts_of, recipe_of
+from triptych.studies.contrastive_recipes import (
+    ABLATIONS,
+    CHANGES,
+    DESCRIPTIONS,
+    METHODS,
+    parts_of,
+    recipe_of,
+)
 from triptych.studies.results import results_of
 from triptych.studies.runner import run
 from triptych.studies.wording import explanation, metric_tables, statements
@@ -32,7 +40,32 @@ def test_every_row_can_be_made():
             parts = parts_of(recipe, data, 0)
             with torch.no_grad():
                 assert parts.encoder(data.test.x[:3]).shape == (3, parts.schema.size)
-    assert set(CHANGES) == set(METHODS)
+    assert set(CHANGES) == set(METHODS) == set(DESCRIPTIONS)
+
+
+def test_keys_say_how_attributes_supervise_and_other_rows_have_no_such_entry():
+    study = ContrastiveAnalysis()
+    for name, method, expected in (
+        ("sprites", "sepclr", [0.5, *[0.025] * 4]),  # shape; scale, orientation, x, y
+        ("sprites", "sepclr-published", [0.5, *[0.025] * 4]),
+        ("sprites", "supcon", None),
+        ("digits", "sepclr", None),
+    ):
+        prepared = study.prepare(None, Options("smoke", dataset=name))
+        found = study.key(prepared, Cell(method, name)).get("null_bandwidths")
+        assert (found and list(found.values())) == expected
+
+
+def test_sprites_are_trained_by_the_published_terms_and_weights():
+    data = populations(None, Options("smoke", dataset="sprites"))
+    objective = parts_of(recipe_of(CHANGES["sepclr"], data), data, 0).objective
+    views = replace(objective.views(data.train.x[:12]), labels=data.train.labels[:12])
+    found = objective(torch.randn(24, objective.schema.size, requires_grad=True), views)
+    slopes = torch.autograd.grad(found.total, list(found.terms.values()))
+    salient = {f"salient/{name}": 100 for name in ("shape", "scale", "orientation", "x", "y")}
+    expected = {"common/alignment": 1, "common/uniformity": 1, **salient, "independence": 10}
+    assert dict(zip(found.terms, map(float, slopes), strict=True)) == expected
+    assert objective.bandwidth == 0.5
 
 
 def test_populations_are_what_they_say():
@@ -138,7 +171,7 @@ def test_contrastive_pca_finds_what_only_targets_vary_in():
 @pytest.mark.parametrize(
     ("dataset", "methods"),
     [
-        ("digits", ("random", "contrastive-pca", "supcon", "sepvae", "sepclr")),
+        ("digits", ("random", "contrastive-pca", "supcon", "mm-cvae-published", "sepclr")),
         ("sprites", ("sepclr",)),
     ],
 )
@@ -153,7 +186,10 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path, dataset, method
         assert {"error_sum", "background_norm", "dependence"} <= set(row["metrics"])
         assert 0 <= row["metrics"]["error_sum"] <= 4
     assert ("dci" in rows["sepclr"]["metrics"]) is (dataset == "sprites")
-    assert "simulated" in (tmp_path / "table.md").read_text().splitlines()[0]
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert "simulated" in lines[0]
+    said = lines[lines.index("## Rows") + 2 : lines.index("## Definitions") - 1]
+    assert said == [f"- `{name}`: {DESCRIPTIONS[name]}" for name in METHODS if name in methods]
     drawn = {path.name for path in (tmp_path / "figures").glob("*.png")}
     assert {"maps.png", "neighbours.png", "intervals.png"} <= drawn
     assert ("attributes.png" in drawn) is (dataset == "sprites")

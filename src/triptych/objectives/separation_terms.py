@@ -21,6 +21,7 @@ from torch.utils import checkpoint
 from triptych.precision import precise, unit
 
 CHUNK = 1024
+ATTRIBUTE_BANDWIDTH = 0.025  # τ of a continuous attribute's terms in the authors' code
 
 
 @precise
@@ -182,7 +183,7 @@ def background_term(first: Tensor, second: Tensor, target: Tensor, bandwidth: fl
 
 @precise
 def supervised_alignment(
-    z: Tensor, attribute: Tensor, *, discrete: bool, bandwidth: float = 0.025
+    z: Tensor, attribute: Tensor, *, discrete: bool, bandwidth: float = ATTRIBUTE_BANDWIDTH
 ) -> Tensor:
     """Mean over pairs i < j of w(yᵢ, yⱼ)·‖zᵢ − zⱼ‖²: alike where the attribute is alike.
 
@@ -218,17 +219,27 @@ def supervised_term(
     *,
     discrete: bool,
     bandwidth: float,
-    attribute_bandwidth: float = 0.025,
 ) -> Tensor:
     """One attribute's share of the salient term: s'-uniformity + ½ (alignment + null vector).
 
-    Both views' rows are aligned as one batch, and with each other. Parameters as in
-    `salient_term` and `supervised_alignment`.
+    Both views' rows are aligned as one batch, and with each other (the authors' code has these
+    terms on the samples as they are). Parameters as in `salient_term`, `supervised_alignment` and
+    `null_bandwidth`.
     """
     _, even = salient_term(first, second, target, bandwidth)
     both, y = torch.cat([first[target], second[target]]), attribute[target].repeat(2)
-    alike = supervised_alignment(both, y, discrete=discrete, bandwidth=attribute_bandwidth)
-    return even + (alike + background_term(first, second, target, attribute_bandwidth)) / 2
+    alike = supervised_alignment(both, y, discrete=discrete)
+    null = background_term(first, second, target, null_bandwidth(discrete, bandwidth))
+    return even + (alike + null) / 2
+
+
+def null_bandwidth(discrete: bool, bandwidth: float) -> float:
+    """τ at which the background of an attribute's block is drawn to the null vector.
+
+    As in the authors' code: that of all kernels for a discrete attribute, `ATTRIBUTE_BANDWIDTH`
+    for a continuous one (at the default of 0.5 it is drawn 20 times as hard).
+    """
+    return bandwidth if discrete else ATTRIBUTE_BANDWIDTH
 
 
 def _over_chunks(sums: Callable[..., Tensor], z: Tensor, *settings: object) -> Tensor:

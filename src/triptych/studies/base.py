@@ -133,6 +133,8 @@ class Study(ABC, Generic[P]):
         statements.
     focus, baseline
         The method that the paired statements are about, and the one to name beside it.
+    descriptions
+        Method to one line on what the row is, where its name alone would say too much or little.
     exact
         Methods that are invariant by construction.
     ablations
@@ -160,6 +162,7 @@ class Study(ABC, Generic[P]):
     headline: ClassVar[tuple[str, ...]]
     focus: ClassVar[str] = "scl"
     baseline: ClassVar[str] = "plain"
+    descriptions: ClassVar[Mapping[str, str]] = {}
     exact: ClassVar[tuple[str, ...]] = ()
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     units: ClassVar[Mapping[str, tuple[float, str]]] = {}

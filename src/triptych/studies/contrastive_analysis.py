@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from triptych.objectives.separation_terms import null_bandwidth
 from triptych.studies.base import Cell, CellResult, Options, Progress, Study
 from triptych.studies.collapse import PREFIX, sound
 from triptych.studies.contrastive_data import Populations, populations
@@ -17,6 +18,7 @@ from triptych.studies.contrastive_measures import READ, Space, measure, measure_
 from triptych.studies.contrastive_recipes import (
     ABLATIONS,
     CHANGES,
+    DESCRIPTIONS,
     LINEAR,
     METHODS,
     UNDIVIDED,
@@ -35,6 +37,7 @@ class ContrastiveAnalysis(Study[Populations]):
     figures: ClassVar[str] = "contrastive_figures"
     methods: ClassVar[tuple[str, ...]] = METHODS
     changes: ClassVar[Mapping[str, Mapping[str, Any]]] = CHANGES
+    descriptions: ClassVar[Mapping[str, str]] = DESCRIPTIONS
     focus: ClassVar[str] = "sepclr"
     baseline: ClassVar[str] = "contrastive-pca"
     headline: ClassVar[tuple[str, ...]] = (
@@ -78,9 +81,14 @@ class ContrastiveAnalysis(Study[Populations]):
         return populations(data, options)
 
     def key(self, prepared: Populations, cell: Cell) -> Mapping[str, Any]:
-        """The recipe, the numbers of samples, and how long signals are."""
+        """The recipe, the numbers of samples, how long signals are, how attributes supervise."""
         recipe = recipe_of(self.changes[cell.method], prepared)
         key = {"recipe": recipe, "samples": [len(prepared.train.x), len(prepared.test.x)]}
+        if prepared.attributes and recipe["objective"] == "separation":
+            key["null_bandwidths"] = {
+                name: null_bandwidth(kind == "discrete", recipe["bandwidth"])
+                for name, kind in prepared.attributes.items()
+            }
         return key | ({"length": prepared.train.x.shape[-1]} if prepared.rate else {})
 
     def compute(self, prepared: Populations, cell: Cell, progress: Progress) -> CellResult:

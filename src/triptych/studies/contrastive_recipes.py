@@ -42,7 +42,7 @@ OFF: dict[str, Any] = {"grouped": False, "null_radius": 0.0, "sharing": 0}
 SEPCLR_OF_DATA: dict[str, dict[str, Any]] = {
     # A quarter of a batch's targets share the background blended into them (docs/lab-notes.md).
     "digits": {"independence": "hsic", "mix": 0.6, "sharing": 24},
-    # The paper's own form and weights for supervised attributes: canonical correlation empties a
+    # The published terms and weights for supervised attributes: canonical correlation empties a
     # dimension that is slow to learn, here the orientation's (docs/lab-notes.md).
     "sprites": {
         "independence": "joint_entropy",
@@ -80,6 +80,30 @@ CHANGES: dict[str, dict[str, Any]] = {
     "sepclr-hsic": {"objective": "separation", "independence": "hsic"},
     "sepclr-crosscov": {"objective": "separation", "independence": "cross_covariance"},
     "sepclr": {"objective": "separation"},
+}
+# What the names of the rows do not say; networks, views, batch and pace are the study's throughout.
+DESCRIPTIONS: dict[str, str] = {
+    "random": "the encoder, untrained",
+    LINEAR: "principal components of the background, and of targets minus background",
+    "simclr": "one latent vector, trained on views alone, stands for both spaces",
+    "supcon": "one latent vector, trained to tell background from target, stands for both spaces",
+    "cvae": "contrastive VAE without total correlation",
+    "mm-cvae": "a variant of MM-cVAE: one kernel as wide as the latents, both discrepancies weigh "
+    "100 beside the mean loss of a sample",
+    "mm-cvae-published": "MM-cVAE with its authors' terms and weights: 13 kernels, 10,000 for the "
+    "common and 1,000 for the salient discrepancy beside a batch's summed loss",
+    "sepvae": "a variant of SepVAE: salient prior of the background N(0, 0.1²), its variance "
+    "learned, KL, classifier and shared information weigh 1",
+    "sepvae-published": "SepVAE with its authors' terms and weights for CelebA: salient prior of "
+    "the background N(0, 0.025), its variance held at 0.1, KL weighs 0.5, the classifier 1e-9, "
+    "shared information 2",
+    "sepclr-published": "SepCLR with its authors' terms and weights: k-JEM, two views of the "
+    "samples alone (of sprites: the supervised terms)",
+    "sepclr-kjem": "sepclr with k-JEM as its independence term",
+    "sepclr-hsic": "sepclr with HSIC as its independence term",
+    "sepclr-crosscov": "sepclr with cross-covariance as its independence term",
+    "sepclr": "SepCLR with our settings for each data set (of sprites: the authors' supervised "
+    "terms and weights, on both views)",
 }
 TERMS = {"beta_s": "salient", "beta_r": "background", "lambda": "independence"}
 

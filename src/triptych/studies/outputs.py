@@ -51,11 +51,20 @@ def write_results(
         lines += ["## Further metrics", "", table.to_markdown(), ""]
     for table in glass.tables(study, finished):
         lines += ["## Glass box", "", table.to_markdown(), ""]
+    if rows := _rows(study, results):
+        lines += ["## Rows", "", *(f"- `{name}`: {escaped(text)}" for name, text in rows.items())]
+        lines += [""]
     lines += ["## Definitions", ""]
     lines += [f"- `{name}`: {escaped(text)}" for name, text in results["definitions"].items()]
     with write_atomically(folder / "table.md") as handle:
         handle.write("\n".join(lines) + "\n")
     return results
+
+
+def _rows(study: Study[Any], results: Mapping[str, Any]) -> dict[str, str]:
+    """What the study says of the methods that were computed."""
+    present = dict.fromkeys(row["method"] for row in results["rows"])
+    return {name: study.descriptions[name] for name in present if name in study.descriptions}
 
 
 def _what_was_run(prepared: Prepared, results: Mapping[str, Any]) -> str:
@@ -96,6 +105,7 @@ def write_figures_and_report(
         *(Section(f.title, (f.picture(figures),)) for f in album.figures),
         *_further(study, results),
         *([Section("Glass box", inside)] if inside else []),
+        *([Section("Rows", (Terms(rows),))] if (rows := _rows(study, results)) else []),
         Section("Definitions", (Terms(results["definitions"]),)),
         Section("What was run", _provenance(prepared, results, command)),
     ]
