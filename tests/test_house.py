@@ -60,20 +60,21 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 93,
     "__main__": 6,
-    "audit": 6491,
+    "audit": 7024,
     "cli": 1110,
     "datasets": 4278,
     "errors": 10,
     "files": 66,
     "index": 216,
-    "latent": 802,
+    "latent": 797,
     "model": 596,
-    "networks": 1599,
-    "objectives": 2182,
+    "networks": 1845,
+    "objectives": 2445,
+    "precision": 76,
     "signals": 295,
-    "studies": 6047,
+    "studies": 6329,
     "training": 2568,
-    "transforms": 1634,
+    "transforms": 1952,
 }
 
 # Files that import each other in a circle, wherever the import stands. To become empty.
@@ -269,7 +270,7 @@ def public_names() -> list[str]:
 
 
 def test_public_names_are_those_that_were_agreed() -> None:
-    """A name that goes breaks a user's code: change the list on purpose, and say it in CHANGELOG."""
+    """A name that goes breaks users: change the list on purpose, and name it in CHANGELOG."""
     agreed = (REPOSITORY / "tests" / "public_names.txt").read_text(encoding="utf-8").split()
     assert public_names() == agreed
 
