@@ -54,6 +54,11 @@ def test_a_class_of_few_windows_is_in_the_flow_but_in_no_mean() -> None:
     assert np.isnan(only.corrected)
 
 
+def test_several_draws_are_pooled() -> None:
+    before, draws = np.repeat([0, 1], 20), np.stack([np.repeat([0, 1], 20), np.zeros(40, int)])
+    assert agreement(before, draws, 2).balanced == 0.75
+
+
 def test_macro_f1_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     truth, guess = rng.integers(0, 4, 200), rng.integers(0, 5, 200)

@@ -30,8 +30,8 @@ class Agreement(Result):
     raw
         Share of windows that keep their class: the published consistency.
     balanced
-        Mean, over the classes that at least `FEWEST` windows are called, of the share of their
-        windows that keep the class; NaN where fewer than two classes are.
+        Mean, over the classes that at least `FEWEST` windows are called before, of the share of
+        their windows that keep the class; NaN where fewer than two classes are.
     chance
         What `balanced` is for an answer that is constant, or independent of the window: one over
         the number of those classes, whatever their shares.
@@ -56,8 +56,10 @@ def agreement(before: Labels, after: Labels, k: int) -> Agreement:
 
     Parameters
     ----------
-    before, after
+    before
         (n,) classes as integers 0 to k − 1.
+    after
+        (n,) the same of the transformed windows, or (draws, n) under several draws of θ.
 
     Raises
     ------
@@ -73,12 +75,14 @@ def agreement(before: Labels, after: Labels, k: int) -> Agreement:
     >>> found.raw, found.balanced, found.corrected
     (0.91, 0.5, 0.0)
     """
-    n = len(before)
-    left, right = as_codes(before, n, k, "before"), as_codes(after, n, k, "after")
-    flow = flows(left, right, k)
+    own, drawn = as_codes(before, len(before), k, "before"), np.atleast_2d(np.asarray(after))
+    n = drawn.size
+    if drawn.shape[1:] != own.shape:
+        raise InputError(f"after has the shape {drawn.shape}: expected (draws, {len(own)})")
+    flow = flows(np.tile(own, len(drawn)), as_codes(drawn.ravel(), n, k, "after"), k)
     called, later = flow.sum(axis=1), flow.sum(axis=0)
     balanced, chance = float("nan"), float("nan")
-    counted = counts(called)
+    counted = counts(np.bincount(own, minlength=k))
     if counted.sum() > 1:
         balanced = float((flow.diagonal()[counted] / called[counted]).mean())
         chance = 1 / int(counted.sum())

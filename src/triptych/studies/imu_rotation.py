@@ -40,6 +40,7 @@ class ImuRotation(Study[ImuData]):
         "accuracy_full",
         "accuracy_rotated",
         "consistency",
+        "consistency_balanced",
         "cosine_rotated",
         "cosine_random",
         "orientation_error",
@@ -53,6 +54,8 @@ class ImuRotation(Study[ImuData]):
         "accuracy_rotated": f"↑ mean over {DRAWS} Haar-uniform rotations a window, invariant head",
         "consistency": f"↑ share of {DRAWS} Haar draws a window whose prediction is the upright "
         "one",
+        "consistency_balanced": "↑ the same for each upright prediction by itself, mean over these "
+        "classes: a constant or an independent prediction has one over their number",
         "consistency_pair": "↑ share of pairs of draws that agree with each other",
         "consistency_correct": "↑ consistency over windows that are right upright",
         "recall_gait@so3": "↑ mean recall of walking, upstairs and downstairs under Haar rotations",
@@ -67,7 +70,7 @@ class ImuRotation(Study[ImuData]):
         "latent where there is none)",
         **{
             f"{name}{suffix}": f"↑ {name} under {words}"
-            for name in ("accuracy_rotated", "consistency")
+            for name in ("accuracy_rotated", "consistency", "consistency_balanced")
             for suffix, words in (
                 ("@yaw", "turns about the vertical"),
                 ("@tilt30", "tilts of up to 30 degrees"),
