@@ -16,46 +16,13 @@ from torch import Tensor
 
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
 from triptych.audit.result import Result
-from triptych.audit.similarity import cosine, different_pairs, separation
+from triptych.audit.similarity import different_pairs
 from triptych.audit.statistics import draws_for, tail_of
+from triptych.audit.tally import ResponseCurve, Tally
 from triptych.errors import InputError
 from triptych.transforms import Transform
 
 _SAME = 1e-5  # relative difference of distances up to which they are the same
-
-
-@dataclass(frozen=True)
-class ResponseCurve(Result):
-    """Similarity of z(x) and z(T_θ x) over a sweep of m values of θ.
-
-    Attributes
-    ----------
-    theta
-        (m,) θ itself where it is one number, else its distance from the identity.
-    distance
-        (m,) distance(θ, identity) in the transform's unit, never negative.
-    mean, low, high
-        (m,) mean cosine over windows, and its 95 % bootstrap interval over groups.
-    auroc
-        (m,) separation of these cosines from those of windows of different groups.
-    between, group_between
-        Mean cosine of random pairs from different groups: over all, and of the pairs that touch
-        each group (g,).
-    groups, sizes, group_means
-        (g,) names, (g,) windows, (g, m) mean cosines.
-    """
-
-    theta: Floats
-    distance: Floats
-    mean: Floats
-    low: Floats
-    high: Floats
-    auroc: Floats
-    between: float
-    group_between: Floats
-    groups: tuple[str, ...]
-    sizes: NDArray[np.int64]
-    group_means: Floats
 
 
 def response_curve(
@@ -163,7 +130,7 @@ def curves(
     n = len(next(iter(reference.values())))
     names, group = np.unique(as_labels(groups, n, "groups"), return_inverse=True)
     drawn = different_pairs(group, pairs, seed)
-    tallies = {name: _Tally(as_array(z, name), group, drawn) for name, z in reference.items()}
+    tallies = {name: Tally(as_array(z, name), group, drawn) for name, z in reference.items()}
     for view in views:
         for name, tally in tallies.items():
             tally.add(as_array(view[name], f"transformed {name}"))
@@ -175,54 +142,6 @@ def curves(
         name: tally.curve(theta, distance, tuple(map(str, names)), weights)
         for name, tally in tallies.items()
     }
-
-
-class _Tally:
-    """What is kept of one block while the sweep goes on: the means of every θ."""
-
-    def __init__(
-        self,
-        reference: NDArray[Any],
-        group: NDArray[np.int64],
-        pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
-    ) -> None:
-        self.reference, self.group = reference, group
-        self.sizes = np.bincount(group).astype(np.int64)
-        i, j = pairs
-        self.pair_cosines = cosine(reference[i], reference[j])
-        touched = np.concatenate([group[i], group[j]])
-        g = len(self.sizes)
-        total = np.bincount(touched, np.tile(self.pair_cosines, 2), g)
-        self.group_between = total / np.maximum(np.bincount(touched, minlength=g), 1)
-        self.means: list[Floats] = []
-        self.auroc: list[float] = []
-
-    def add(self, view: NDArray[Any]) -> None:
-        similarity = cosine(self.reference, view)
-        self.means.append(np.bincount(self.group, similarity, len(self.sizes)) / self.sizes)
-        self.auroc.append(separation(similarity, self.pair_cosines))
-
-    def curve(
-        self, theta: Floats, distance: Floats, groups: tuple[str, ...], weights: Floats
-    ) -> ResponseCurve:
-        if len(self.means) != len(theta):
-            raise InputError(f"{len(self.means)} transformed views came for {len(theta)} θ")
-        means = np.stack(self.means, axis=1)
-        tail = tail_of(len(groups))
-        low, high = np.quantile(weights @ means, [tail, 1 - tail], axis=0)
-        return ResponseCurve(
-            theta=theta,
-            distance=distance,
-            mean=self.sizes @ means / self.sizes.sum(),
-            low=low,
-            high=high,
-            auroc=np.array(self.auroc),
-            between=float(self.pair_cosines.mean()),
-            group_between=self.group_between,
-            groups=groups,
-            sizes=self.sizes,
-            group_means=means,
-        )
 
 
 def _group_draws(sizes: NDArray[np.int64], resamples: int, seed: int) -> Floats:
