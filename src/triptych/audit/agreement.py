@@ -121,7 +121,7 @@ def balance(called: NDArray[np.int64]) -> Floats:
 
     The mean of "kept its class" under these weights is the balanced agreement.
     """
-    counted = counts(called)
+    counted = counts(called) if counts(called).any() else called > 0
     total = called.sum() / max(int(counted.sum()), 1)
     return np.where(counted, total / np.maximum(called, 1), 0.0)
 
