@@ -116,16 +116,6 @@ def counts(called: NDArray[np.int64]) -> NDArray[np.bool_]:
     return called >= FEWEST
 
 
-def balance(called: NDArray[np.int64]) -> Floats:
-    """Weight (k,) of a window by its class: classes that count weigh the same, all windows n.
-
-    The mean of "kept its class" under these weights is the balanced agreement.
-    """
-    counted = counts(called) if counts(called).any() else called > 0
-    total = called.sum() / max(int(counted.sum()), 1)
-    return np.where(counted, total / np.maximum(called, 1), 0.0)
-
-
 def macro_f1(hits: Floats, own: Floats, read: Floats) -> Floats:
     """Mean F1 over the classes that occur, of (..., k) right, true and called windows.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.agreement import Codes, balance, counts, flows, macro_f1
+from triptych.audit.agreement import Codes, counts, flows, macro_f1
 from triptych.audit.answers import SCORES, Answers, Truth
 from triptych.audit.brittleness import equal_distances
 from triptych.audit.inputs import Floats, Labels, as_labels
@@ -27,7 +28,7 @@ class AnswerTally:
     groups
         (n,) group of each window.
     names
-        Of the K classes; left out, "class 0" and so on.
+        Of the K classes; left out, their places from 0.
     labels
         (n,) label of every window, ``""`` where it is not known. Labels that are no class do not
         count, and a note says so.
@@ -47,7 +48,7 @@ class AnswerTally:
     ) -> None:
         n, k = reference.shape
         self.k, self.notes = k, list[str]()
-        self.names = tuple(map(str, names or (f"class {i}" for i in range(k))))
+        self.names = tuple(map(str, names or range(k)))
         if len(self.names) != k or len(set(self.names)) < k:
             raise InputError(
                 f"the classes are named {', '.join(self.names)}, but the model has {k} scores: "
@@ -75,13 +76,24 @@ class AnswerTally:
             self.right.append(self._hits(after))
             yield view
 
+    @cached_property
+    def draws(self) -> Floats:
+        """(1 + draws, g) how often each group is drawn; the first row is the figure itself."""
+        g = len(self.groups)
+        rng = np.random.default_rng(0)
+        drawn = rng.multinomial(g, np.full(g, 1 / g), size=draws_for(g)).astype(np.float64)
+        return np.concatenate([np.ones((1, g)), drawn])
+
     def _truth(self, names: Sequence[str] | None, labels: Labels | None, n: int) -> Codes:
         """Class of every window by its label; −1 where there is none."""
         given = np.asarray(labels if labels is not None else np.full(n, "")).astype(str)
         known = as_labels(given, n, "labels") != ""
         if not known.any():
             return np.full(n, -1, np.int64)
-        if names is None:
+        numbered = set(given[known].tolist()) <= set(self.names)
+        if names is None and numbered:
+            self.notes.append("the labels are numbers: they are taken for the places of the scores")
+        elif names is None:
             self.notes.append(
                 "the windows have labels, but nothing says which score is which class: name them "
                 "(classes, --classes A,B,...) to have accuracy, macro F1 and sensitivity"
@@ -112,16 +124,21 @@ class AnswerTally:
     def curve(self, raw: ResponseCurve) -> ResponseCurve:
         """Consistency with every class counting alike, as a curve beside the raw one.
 
-        It is a mean over windows with the weights of `agreement.balance`; its level between
-        strangers is that of an independent answer.
+        Its intervals draw groups and take each class anew; a group's mean is its part in the
+        figure, to first order: their mean is the figure. The level of strangers is chance.
         """
-        weights = balance(self.called.sum(axis=0).astype(np.int64))
-        sizes = self.called @ weights
-        held = sizes > 0
-        stayed = np.stack([each @ weights for each in self.stayed], axis=1)[held]
-        means, sizes = stayed / sizes[held, None], sizes[held]
-        level = 1 / max(int((weights > 0).sum()), 1)
-        ends = [bootstrap_interval(column, sizes) for column in means.T]
+        g, called = len(self.groups), self.called
+        counted = counts(called.sum(axis=0).astype(np.int64))
+        counted = counted if counted.any() else called.sum(axis=0) > 0
+        called, level = called[:, counted], 1 / int(counted.sum())
+        ends, parts = list[Interval](), list[Floats]()
+        for each in self.stayed:
+            stayed = each[:, counted]
+            ends.append(_interval(_balanced(self.draws @ stayed, self.draws @ called), g))
+            kept = stayed.sum(axis=0) / called.sum(axis=0)
+            parts.append(
+                kept.mean() + g * level * ((stayed - kept * called) / called.sum(axis=0)).sum(1)
+            )
         return ResponseCurve(
             theta=raw.theta,
             distance=raw.distance,
@@ -130,10 +147,10 @@ class AnswerTally:
             high=np.array([each.high for each in ends]),
             auroc=np.full(len(raw.theta), np.nan),
             between=level,
-            group_between=np.full(len(sizes), level),
-            groups=tuple(np.array(self.groups)[held].tolist()),
-            sizes=sizes,
-            group_means=means,
+            group_between=np.full(g, level),
+            groups=self.groups,
+            sizes=np.full(g, len(self.before) / g),
+            group_means=np.stack(parts, axis=1),
             measure="consistency",
         )
 
@@ -189,8 +206,13 @@ class AnswerTally:
         """Every figure with its interval over groups; what is right stands first."""
         moved, truth = raw.distance > 0, self._truth_over(raw.distance)
         found = self._right_figures(raw.distance, truth)
-        kept = bootstrap_interval(curve.group_means[:, moved].mean(axis=1), curve.sizes)
-        chance = curve.between
+        chance, counted = curve.between, counts(self.called.sum(axis=0).astype(np.int64))
+        called = self.draws @ self.called[:, counted]
+        kept = [
+            _balanced(self.draws @ self.stayed[k][:, counted], called)
+            for k in np.flatnonzero(moved)
+        ]
+        kept = _interval(np.mean(kept, axis=0), len(self.groups))
         corrected = [(each - chance) / (1 - chance) if chance < 1 else np.nan
                      for each in (kept.mean, kept.low, kept.high)]  # fmt: skip
         plain = bootstrap_interval(raw.group_means[:, moved].mean(axis=1), raw.sizes)
@@ -198,8 +220,9 @@ class AnswerTally:
         share = equal_distances(raw.distance)[1]
         lowest = int((curve.mean @ share).argmin())
         ends = [float((each @ share)[lowest]) for each in (curve.mean, curve.low, curve.high)]
-        independent = [float(called.sum(axis=0) @ called.sum(axis=1)) / called.sum() ** 2
-                       for called in self.flow]  # fmt: skip
+        independent = [
+            float(each.sum(axis=0) @ each.sum(axis=1)) / each.sum() ** 2 for each in self.flow
+        ]
         return found | {
             "consistency_balanced": kept,
             "consistency_balanced_lowest": Interval(*ends, 1, len(curve.groups)),
@@ -215,10 +238,7 @@ class AnswerTally:
         """Accuracy, macro F1 and sensitivities under the transform, at its worst, without it."""
         if truth is None:
             return {}
-        g = len(self.groups)
-        rng = np.random.default_rng(0)
-        drawn = rng.multinomial(g, np.full(g, 1 / g), size=draws_for(g)).astype(np.float64)
-        weights = np.concatenate([np.ones((1, g)), drawn])  # the figure itself, then its draws
+        weights, g = self.draws, len(self.groups)
         own = weights @ self.own
         at_worst = equal_distances(distance)[1][:, truth.lowest] > 0
         views = {
@@ -240,6 +260,13 @@ class AnswerTally:
                 share = np.where(own[:, k] > 0, right / np.maximum(own[:, k], 1e-300), np.nan)
                 found[f"sensitivity{suffix}:{name}"] = share
         return {name: _interval(values, g) for name, values in found.items()}
+
+
+def _balanced(stayed: Floats, called: Floats) -> Floats:
+    """Mean share that stays over the classes of (..., K) that are called; NaN without any."""
+    held = called > 0
+    share = np.where(held, stayed / np.maximum(called, 1e-300), 0).sum(axis=-1)
+    return share / np.where(held.any(-1), held.sum(-1), np.nan)
 
 
 def _interval(values: Floats, groups: int) -> Interval:

@@ -68,8 +68,9 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
         f"{result.measure.replace('cosine', 'similarity').capitalize()} under {parameter}",
         response.draw_curve,
         result,
-        caption=f"{measure}, with its 95 % interval over {result.groups}. {level}What the transform "
-        f"does not disturb stays near 1, far above the dashed line.{response.caption(result)}",
+        caption=f"{measure}, with its 95 % interval over {result.groups}. {level}What the "
+        "transform does not disturb stays near 1, far above the dashed line."
+        f"{response.caption(result)}",
         alt=f"Curve of the {result.measure} against the {parameter}",
     )
     blocks = {
@@ -201,7 +202,10 @@ def block_tables(result: AuditResult) -> list[Table]:
             )
         )
     header = ("block", "declares", "cosine", "a stranger's", "AUROC", "half-life")
-    note = "What a block declares is its design, the rest is measured. Means over the swept θ; AUROC of the window itself against strangers, 0.5 is chance."
+    note = (
+        "What a block declares is its design, the rest is measured. Means over the swept θ; AUROC "
+        "of the window itself against strangers, 0.5 is chance."
+    )
     return [Table(header, tuple(rows), note=note)]
 
 

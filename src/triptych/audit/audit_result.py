@@ -192,7 +192,8 @@ class AuditResult(Result):
             held = self.gated(name)
             if not self.value(held) >= limit:
                 what = name if held == name else f"{name} is held against {held}, which"
-                said.append(f"{what} is {self.value(held):.4g}, under the limit of {limit:g}")
+                value = f"{self.value(held):.4g}".replace("nan", "missing")
+                said.append(f"{what} is {value}, under the limit of {limit:g}")
         return said if limits else []
 
     def summary(self) -> str:

@@ -27,6 +27,9 @@ ALONE = 12
 SAME = 0.02
 """Up to here a difference is rounding; 1 is the distance between the latents of two windows."""
 
+EQUAL = 1e-4
+"""The same for a row that is another row, up to rounding."""
+
 Latents = Mapping[str, NDArray[Any]]
 Ask = Callable[[NDArray[np.int64]], Latents]
 """Rows of the windows → block → latents (n, d) of them untransformed, in one batch if they fit."""
@@ -198,14 +201,17 @@ def _apart(z: NDArray[Any]) -> float:
 
 
 def _reordered(one: Latents, other: Latents, reference: Latents) -> bool:
-    """Whether nearly every row of `other` is some row of `one`, and not the one at its place."""
+    """Whether nearly every row of `other` is some row of `one`, once, and not that at its place."""
     name = max(reference, key=lambda each: _away(one[each], other[each], reference[each]))
     a, b = one[name].astype(np.float64), other[name].astype(np.float64)
-    close = SAME * _apart(reference[name])
+    centre, close = a.mean(axis=0), EQUAL * _apart(reference[name])
+    a, b = a - centre, b - centre
     square = np.square(a).sum(axis=1) - 2 * b @ a.T + np.square(b).sum(axis=1)[:, None]
-    nearest: Floats = np.sqrt(square.min(axis=1).clip(0))
-    stays = np.sqrt(np.square(a - b).sum(axis=1)) <= close
-    return bool((nearest <= close).mean() > 0.9 and stays.mean() < 0.5)
+    nearest = square.argmin(axis=1)
+    found: Floats = np.sqrt(np.square(a[nearest] - b).sum(axis=1)) <= close
+    stays: Floats = np.sqrt(np.square(a - b).sum(axis=1)) <= close
+    once = len(np.unique(nearest)) / len(nearest)
+    return bool(min(found.mean(), once) > 0.9 and stays.mean() < 0.5)
 
 
 @contextmanager

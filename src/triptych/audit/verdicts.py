@@ -33,7 +33,12 @@ def shown(distance: float, unit: str, digits: int = 4) -> str:
 def by_distance(curve: ResponseCurve) -> tuple[Floats, Floats, Floats, Floats]:
     """Distances (k,) that were swept; mean similarity and both ends of its interval there."""
     where, share = equal_distances(curve.distance)
-    return where, curve.mean @ share, curve.low @ share, curve.high @ share
+
+    def averaged(values: Floats) -> Floats:  # a θ without a figure leaves other distances alone
+        lacking = (np.isnan(values) @ (share > 0)) > 0
+        return np.where(lacking, np.nan, np.nan_to_num(values) @ share)
+
+    return where, averaged(curve.mean), averaged(curve.low), averaged(curve.high)
 
 
 def void_of(curve: ResponseCurve, unit: str, subject: str) -> str:
