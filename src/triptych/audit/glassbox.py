@@ -62,7 +62,9 @@ class Known(Result):
     """One field of the matrix: what `block` knows of `factor`, from `n` scored rows.
 
     `score` is 1 where all is known and 0 at chance; R² is not clipped, so it may be negative. `p`
-    is by permutation of the held-out truths, by person: uniform where nothing is known.
+    is by permutation of the held-out truths, by person: uniform where nothing is known. `least` is
+    the smallest score that would have p < 0.05 with these `groups` (people, or records: `of`): what
+    is not shown may be anything below; infinite where no score could.
     """
 
     factor: str
@@ -72,6 +74,9 @@ class Known(Result):
     score: float
     p: float
     n: int
+    least: float = float("nan")
+    groups: int = 0
+    of: str = "people"
 
 
 @dataclass(frozen=True)
@@ -171,9 +176,25 @@ def _known(factor: Factor, name: str, relation: str, permutations: int, seed: in
     score: Any = r2 if floats else above_chance
     rng = np.random.default_rng(seed)
     own = score(guess, truth)
-    shuffled = [score(guess, truth[_shuffle(truth, groups, rng)]) for _ in range(permutations)]
+    orders = [_shuffle(truth, groups, rng) for _ in range(permutations)]
+    shuffled = [score(guess, truth[rows]) for rows in orders]
     p = (1 + sum(other >= own - 1e-12 for other in shuffled)) / (1 + permutations)
-    return Known(factor.name, name, relation, "R²" if floats else "accuracy", own, p, len(truth))
+    idle = sum(bool((truth[rows] == truth).all()) for rows in orders)
+    of, count = "records" if factor.start is not None else "people", len(np.unique(groups))
+    kind, least = "R²" if floats else "accuracy", least_shown(shuffled, idle)
+    return Known(factor.name, name, relation, kind, own, p, len(truth), least, count, of)
+
+
+def least_shown(shuffled: Sequence[float], idle: int = 0) -> float:
+    """Smallest score that p < 0.05 would be found for, from those of permuted truths.
+
+    Infinite where `idle` of the permutations change nothing, and these alone are 5 %: even a
+    perfect reader would not be told from chance.
+    """
+    above = int(np.ceil(0.05 * (1 + len(shuffled)))) - 2  # so many may be as high
+    if above < idle:
+        return float("inf")
+    return float(np.sort(np.asarray(shuffled, np.float64))[::-1][above]) if shuffled else np.inf
 
 
 def _read(

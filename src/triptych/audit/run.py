@@ -13,12 +13,13 @@ from torch import Tensor
 from triptych.audit.audit_result import AuditResult
 from triptych.audit.brittleness import distances, embedded
 from triptych.audit.embeddings import Views
-from triptych.audit.factors import glass_box_of, unmoved
+from triptych.audit.factors import glass_box_of
 from triptych.audit.glassbox import GlassBox
 from triptych.audit.inputs import Labels, Rows
 from triptych.audit.measured import Classes, Latents, Measured, arrays, judged, measure_sweep, named
 from triptych.audit.pairs import Whose, example_of
 from triptych.audit.premise import Premise, premise_of, premise_of_views
+from triptych.audit.sentences import unmoved
 from triptych.audit.sources import Progress, people_or_records
 from triptych.audit.swap import BlockSwap, block_swap
 from triptych.audit.sweep import around as signals_around
