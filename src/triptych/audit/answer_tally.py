@@ -15,6 +15,7 @@ from triptych.audit.brittleness import equal_distances
 from triptych.audit.inputs import Floats, Labels, as_labels
 from triptych.audit.statistics import Interval, bootstrap_interval, draws_for, tail_of
 from triptych.audit.tally import ResponseCurve
+from triptych.audit.verdicts import lowest_of, single
 from triptych.errors import InputError
 
 
@@ -213,25 +214,23 @@ class AnswerTally:
             for k in np.flatnonzero(moved)
         ]
         kept = _interval(np.mean(kept, axis=0), len(self.groups))
-        corrected = [(each - chance) / (1 - chance) if chance < 1 else np.nan
-                     for each in (kept.mean, kept.low, kept.high)]  # fmt: skip
+        width = 1 - chance if chance < 1 else np.nan
+        low, mean, high = ((each - chance) / width for each in (kept.low, kept.mean, kept.high))
         plain = bootstrap_interval(raw.group_means[:, moved].mean(axis=1), raw.sizes)
-        alone = (np.nan, np.nan, 1, 1)
-        share = equal_distances(raw.distance)[1]
-        lowest = int((curve.mean @ share).argmin())
-        ends = [float((each @ share)[lowest]) for each in (curve.mean, curve.low, curve.high)]
+        lowest = float((raw.mean @ equal_distances(raw.distance)[1]).min())
         independent = [
-            float(each.sum(axis=0) @ each.sum(axis=1)) / each.sum() ** 2 for each in self.flow
+            float(self.flow[k].sum(axis=0) @ self.flow[k].sum(axis=1)) / self.flow[k].sum() ** 2
+            for k in np.flatnonzero(moved)
         ]
         return found | {
             "consistency_balanced": kept,
-            "consistency_balanced_lowest": Interval(*ends, 1, len(curve.groups)),
-            "consistency_chance": Interval(chance, *alone),
-            "consistency_corrected": Interval(*corrected, 1, len(curve.groups)),
+            "consistency_balanced_lowest": lowest_of(curve),
+            "consistency_chance": single(chance),
+            "consistency_corrected": Interval(mean, low, high, 1, len(curve.groups)),
             "consistency": plain,
-            "consistency_lowest": Interval(float((raw.mean @ share).min()), *alone),
-            "consistency_independent": Interval(float(np.mean(independent)), *alone),
-            "consistency_random": Interval(raw.between, *alone),
+            "consistency_lowest": single(lowest),
+            "consistency_independent": single(float(np.mean(independent))),
+            "consistency_random": single(raw.between),
         }
 
     def _right_figures(self, distance: Floats, truth: Truth | None) -> dict[str, Interval]:

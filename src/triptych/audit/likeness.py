@@ -75,4 +75,4 @@ class Likeness:
     def _zeros(self, z: NDArray[Any]) -> NDArray[np.bool_]:
         if self.measure == "agreement":
             return np.zeros(len(z), np.bool_)
-        return ~z.any(axis=1)
+        return np.asarray((z == 0).all(axis=1))

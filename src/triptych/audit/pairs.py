@@ -15,7 +15,7 @@ from triptych.audit.likeness import Likeness
 from triptych.audit.retrieval import Rule, near_in_time, precision_at_k, top_k
 from triptych.audit.similarity import different_pairs, separation
 from triptych.audit.statistics import Interval, bootstrap_interval, per_subject
-from triptych.audit.verdicts import by_distance, shown
+from triptych.audit.verdicts import lowest_of, shown, single
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.transforms import Transform
@@ -66,10 +66,10 @@ class ViewPair:
         figures = {
             f"{like.measure}_mean": bootstrap_interval(by_group, curve.sizes)
             if np.isfinite(by_group).any()
-            else _single(float("nan")),
-            f"{like.measure}_lowest": _lowest(curve),
-            f"{like.measure}_random": _single(curve.between),
-            "separation": _single(apart),
+            else single(float("nan")),
+            f"{like.measure}_lowest": lowest_of(curve),
+            f"{like.measure}_random": single(curve.between),
+            "separation": single(apart),
         }
         if curve.zeros or curve.lost.any():
             notes.append(
@@ -115,13 +115,6 @@ def findable(own: Labels, near: Rule, rows: int = 1024) -> NDArray[np.int64]:
     return np.concatenate([((code[cut, None] == code) & ~near(cut)).sum(axis=1) for cut in cuts])
 
 
-def _lowest(curve: ResponseCurve) -> Interval:
-    """The figure at the distance where it is lowest, with its interval there."""
-    _, mean, low, high = by_distance(curve)
-    k = int(np.where(np.isfinite(mean), mean, np.inf).argmin())
-    return Interval(float(mean[k]), float(low[k]), float(high[k]), 1, len(curve.groups))
-
-
 def example_of(
     pair: ViewPair, windows: Windows, x: Tensor, transform: Transform, theta: Tensor
 ) -> dict[str, Any]:
@@ -151,8 +144,3 @@ def example_of(
             for row, value in zip(rows[0], similarity[0], strict=True)
         ],
     }
-
-
-def _single(figure: float) -> Interval:
-    """A figure over all windows, without an interval."""
-    return Interval(figure, float("nan"), float("nan"), 1, 1)

@@ -218,11 +218,12 @@ def _reordered(one: Latents, other: Latents, reference: Latents) -> bool:
 def _seeded(seed: int) -> Generator[None]:
     """Seeds of torch, numpy and random inside; their states from before afterwards."""
     legacy: Any = np.random
+    of_torch: Any = torch
     held = random.getstate(), legacy.get_state(), torch.random.get_rng_state()
     try:
         random.seed(seed)
         legacy.seed(seed % 2**32)
-        torch.manual_seed(seed)
+        of_torch.manual_seed(seed)
         yield
     finally:
         random.setstate(held[0])

@@ -41,6 +41,18 @@ def by_distance(curve: ResponseCurve) -> tuple[Floats, Floats, Floats, Floats]:
     return where, averaged(curve.mean), averaged(curve.low), averaged(curve.high)
 
 
+def lowest_of(curve: ResponseCurve) -> Interval:
+    """The similarity at the distance where it is lowest, with its interval there."""
+    _, mean, low, high = by_distance(curve)
+    k = int(np.where(np.isfinite(mean), mean, np.inf).argmin())
+    return Interval(float(mean[k]), float(low[k]), float(high[k]), 1, len(curve.groups))
+
+
+def single(figure: float) -> Interval:
+    """A figure over all windows, without an interval."""
+    return Interval(figure, float("nan"), float("nan"), 1, 1)
+
+
 def void_of(curve: ResponseCurve, unit: str, subject: str) -> str:
     """Why a curve says nothing; empty if it says something. `subject` as in `verdict`."""
     first = subject[0].upper() + subject[1:]
