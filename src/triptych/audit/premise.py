@@ -181,13 +181,14 @@ def _one_by_one(ask: Ask, rows: NDArray[np.int64]) -> tuple[Latents | None, str]
 
 def _worst(one: Latents, other: Latents, reference: Latents) -> tuple[float, float]:
     """Largest distance over blocks (see `Premise`), and the mean cosine there."""
-    found = [(_away(one[name], other[name], z), name) for name, z in reference.items()]
+    found = [(distance_between(one[name], other[name], z), name) for name, z in reference.items()]
     away, name = max(found)
     alike = cosine(one[name], other[name]).mean() if one[name].shape[1] > 1 else np.nan
     return away, float(alike)
 
 
-def _away(a: NDArray[Any], b: NDArray[Any], reference: NDArray[Any]) -> float:
+def distance_between(a: NDArray[Any], b: NDArray[Any], reference: NDArray[Any]) -> float:
+    """How far rows of (n, d) are from their twins, relative to two rows of the reference."""
     moved = float(np.square(a.astype(np.float64) - b).sum(axis=1).mean())
     return float(np.sqrt(moved) / _apart(reference)) if moved else 0.0
 
@@ -202,7 +203,9 @@ def _apart(z: NDArray[Any]) -> float:
 
 def _reordered(one: Latents, other: Latents, reference: Latents) -> bool:
     """Whether nearly every row of `other` is some row of `one`, once, and not that at its place."""
-    name = max(reference, key=lambda each: _away(one[each], other[each], reference[each]))
+    name = max(
+        reference, key=lambda each: distance_between(one[each], other[each], reference[each])
+    )
     a, b = one[name].astype(np.float64), other[name].astype(np.float64)
     centre, close = a.mean(axis=0), EQUAL * _apart(reference[name])
     a, b = a - centre, b - centre
