@@ -151,8 +151,10 @@ def test_a_constant_classifier_is_void(stray: int) -> None:
 
     own = rhythm(share=stray / 200)
     result = audit(constant, own, LOUD, grid=GRID, classifier=True, classes=CLASSES)
-    assert "everyone (normal for" in result.void
-    assert "void" in result.below({"consistency": 0.1})[0]
+    assert "everyone (class normal for" in result.void
+    void, missing = result.below({"consistency": 0.1})
+    assert "the verdict is void" in void
+    assert missing.endswith("which is missing, under the limit of 0.1")  # no virtue, no figure
 
 
 def test_a_number_is_judged_by_its_spread() -> None:

@@ -58,6 +58,7 @@ def asked(embed: Callable[[Tensor], Tensor], batch: int = 40) -> Any:
     [
         (lambda x: nn.functional.dropout(NETWORK(x)), "dropout was left on"),
         (lambda x: NETWORK(x) + torch.as_tensor(LEGACY.normal(size=(len(x), 6))), "draws noise"),
+        (lambda x: torch.randn(len(x), 6), "draws noise"),
         (draws_of_its_own(), "random numbers of its own"),
         (Stateful(), "keeps something between calls"),
         (lambda x: NETWORK(x).flip(0), "rows of a batch back in another order"),

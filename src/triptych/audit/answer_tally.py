@@ -222,10 +222,11 @@ class AnswerTally:
             float(self.flow[k].sum(axis=0) @ self.flow[k].sum(axis=1)) / self.flow[k].sum() ** 2
             for k in np.flatnonzero(moved)
         ]
+        told = counted.sum() > 1  # else nothing is told apart, and there is nothing to keep
         return found | {
-            "consistency_balanced": kept,
-            "consistency_balanced_lowest": lowest_of(curve),
-            "consistency_chance": single(chance),
+            "consistency_balanced": kept if told else single(np.nan),
+            "consistency_balanced_lowest": lowest_of(curve) if told else single(np.nan),
+            "consistency_chance": single(chance if told else np.nan),
             "consistency_corrected": Interval(mean, low, high, 1, len(curve.groups)),
             "consistency": plain,
             "consistency_lowest": single(lowest),

@@ -129,10 +129,10 @@ class Answers(Result):
         if sum(self.counted) > 1:
             return ""
         name, share = self.classes[int(self.called.argmax())], self.called.max() / self.called.sum()
+        everyone = "everyone" if share == 1 else "nearly everyone"
         return (
-            f"The class is the same for {'everyone' if share == 1 else 'nearly everyone'} ({name} "
-            f"for {share:.1%} of windows), so that it stays the same under the transform means "
-            "nothing."
+            f"The class is the same for {everyone} (class {name} for {share:.1%} of windows), so "
+            "that it stays the same under the transform means nothing."
         )
 
     def flow_table(self, lowest: str) -> Table:

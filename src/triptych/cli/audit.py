@@ -49,7 +49,7 @@ def audit(
             "--allow-code a TorchScript file (.pt, .ts), a torch.export file (.pt2) or "
             "package.module:function, which maps (n, channels, time) to (n, d); or an .npz with "
             "original (n, d), transformed (m, n, d), theta (m,), if known also person, record, "
-            "start (n,).",
+            "start, label (n,).",
         ),
     ],
     out: Annotated[

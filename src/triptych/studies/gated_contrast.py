@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from triptych.audit.tables import spanned
 from triptych.studies import gated_measures as measures
 from triptych.studies.base import Cell, CellResult, Options, Progress, Study
 from triptych.studies.fitted import fitted_model
@@ -137,14 +138,19 @@ class GatedContrast(Study[GatedData]):
         def mean(method: str, metric: str) -> float:
             return found[method][metric]["mean"]
 
+        def said_of(method: str, metric: str) -> str:
+            return spanned(found[method][metric], 3)
+
         if {"ncl", "bayesncl-ste", "simclr"} <= set(found):
-            before, after = (mean(m, "semantic_consistency") for m in ("ncl", "bayesncl-ste"))
+            c = "semantic_consistency"
+            before, after = (mean(m, c) for m in ("ncl", "bayesncl-ste"))
             active, coverage = (mean("bayesncl-ste", m) for m in ("active", "coverage"))
             probe = mean("bayesncl-ste", "linear_probe") - mean("simclr", "linear_probe")
             told = [mean(m, "classes_told") for m in ("ncl", "bayesncl-ste")]
             enough = active >= ENOUGH and coverage >= COVERED
             said.append(
-                f"Straight-through gates take c′ from {before:.3f} (NCL) to {after:.3f}, "
+                f"Straight-through gates take c′ from {said_of('ncl', c)} (NCL) to "
+                f"{said_of('bayesncl-ste', c)}, "
                 f"{100 * (after - before) / (1 - before):.0f} % of the distance to 1, with "
                 f"{active:.0f} active dimensions and coverage {coverage:.3f}"
                 f"{'' if enough else ' (too few for the figure to mean much)'}; classes told: "
@@ -153,11 +159,11 @@ class GatedContrast(Study[GatedData]):
             )
         if {"scl", "scl+gate"} <= set(found):
             c, fair = (f"semantic_consistency{suffix}" for suffix in ("", "@positive"))
-            same = [mean(m, "cosine_transformed") for m in ("scl", "scl+gate")]
+            same = [said_of(m, "cosine_transformed") for m in ("scl", "scl+gate")]
             said.append(
-                f"Gates on SCL's invariant block take c′ from {mean('scl', c):.3f} "
-                f"({mean('scl', fair):.3f} of its positive part) to {mean('scl+gate', c):.3f} and "
-                f"the cosine under the transform from {same[0]:.3f} to {same[1]:.3f}."
+                f"Gates on SCL's invariant block take c′ from {said_of('scl', c)} "
+                f"({said_of('scl', fair)} of its positive part) to {said_of('scl+gate', c)} and "
+                f"the cosine under the transform from {same[0]} to {same[1]}."
             )
         return " ".join(said)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from triptych.audit.tables import spanned
 from triptych.errors import InputError
 from triptych.studies import glass
 from triptych.studies.base import Cell, CellResult, Options, Progress, Study
@@ -170,7 +171,8 @@ class ImuRotation(Study[ImuData]):
         plain, scl = found["plain"], found[chosen]
 
         def percent(row: Mapping[str, Any], name: str) -> str:
-            return f"{100 * row[name]['mean']:.0f} %"
+            mean, _, ends = spanned(row[name], 0, 100).partition(" ")
+            return f"{mean} % {ends}".rstrip()
 
         return (
             f"Turned at random, a plain classifier falls from {percent(plain, 'accuracy')} to "
