@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.audit.test_run import views_of
-from tests.audit.test_run import windows as of_frequencies
+from tests.audit import tiny
+from tests.audit.test_run import views_of, windows
 from torch import Tensor
 
 from triptych.audit import audit
 from triptych.audit.audit_result import AuditResult
 from triptych.audit.figures import check_limits
-from triptych.audit.run import audit_views
+from triptych.audit.run import audit_model, audit_views
 from triptych.datasets import Windows
 from triptych.errors import InputError
+from triptych.latent import LinearHead
+from triptych.model import Model
 from triptych.transforms import Gain, PhaseShift
 
 CLASSES = ("normal", "AF")
@@ -26,7 +28,11 @@ LOUD = Gain(6.0)
 GRID = np.array([3.0, 6.0])
 
 
-def rhythm(people: int = 10, each: int = 20, share: float = 0.09) -> Windows:
+def of_frequencies(context: int = 20) -> Windows:
+    return windows(context, people=12, each=10)
+
+
+def rhythm(people: int = 20, each: int = 10, share: float = 0.09) -> Windows:
     """Constant windows: level 1 where the rhythm is normal, −1 where it is not (9 %)."""
     n = people * each
     sick = np.zeros(n, bool)
@@ -245,16 +251,28 @@ def test_an_audit_says_first_that_its_premise_is_broken(tmp_path: Path) -> None:
 
 def test_neighbours_that_cannot_be_found_are_not_counted() -> None:
     own = of_frequencies()
-    each = len(own) // 8
-    short = Windows(**{**vars(own), "start": np.tile(np.arange(each) * 0.3, 8)})  # records of 5 s
+    each = len(own) // 12
+    short = Windows(**{**vars(own), "start": np.tile(np.arange(each) * 0.3, 12)})  # records of 5 s
     result = audit(lambda x: x.flatten(1), short, PhaseShift(0.2, 100.0), grid=np.array([0.1]))
     assert "record_p10" not in result.figures
     assert any("no window has another of its own record" in note for note in result.notes)
     assert result.example is None
-    half = np.where(np.arange(len(own)) < 60, np.tile(np.arange(each) * 10.0, 8), short.start)
+    half = np.where(np.arange(len(own)) < 60, np.tile(np.arange(each) * 10.0, 12), short.start)
     some = audit(
         lambda x: torch.fft.rfft(x).abs().flatten(1),
         Windows(**{**vars(own), "start": half}), PhaseShift(0.2, 100.0), grid=np.array([0.05]),
     )  # fmt: skip
     assert some.figures["record_p10"].mean > 0.9  # of the queries that can
     assert any("60 of 120 queries can find none" in note for note in some.notes)
+
+
+def test_a_head_of_our_own_knows_its_classes() -> None:
+    plain = tiny.model()
+    head = LinearHead(tiny.SCHEMA, ["morphology"], ["even", "odd"])
+    model = Model(plain.preprocessing, plain.encoder, plain.schema, heads={"side": head}).eval()
+    result = audit_model(model, of_frequencies(), PhaseShift(0.2, 100.0), head="side",
+                         grid=np.array([0.1]))  # fmt: skip
+    assert {"accuracy", "sensitivity_transformed:odd"} <= set(result.figures)
+    assert result.answers is not None
+    assert result.answers.truth is not None
+    assert result.answers.truth.sizes.tolist() == [60, 60]

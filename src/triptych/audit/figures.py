@@ -26,12 +26,12 @@ DEFINITIONS = {
     "macro_f1_transformed": "F1 of each label under the transform, mean over labels and swept θ",
     "sensitivity_transformed": "share of the windows of a label that are called so under the "
     "transform, mean over the swept θ",
-    "accuracy_lowest": "the same at the distance where macro F1 is lowest",
-    "macro_f1_lowest": "the same at the distance where it is lowest",
-    "sensitivity_lowest": "the same at the distance where macro F1 is lowest",
-    "accuracy": "the same without the transform",
-    "macro_f1": "the same without the transform",
-    "sensitivity": "the same without the transform",
+    "accuracy_lowest": "accuracy at the distance where macro F1 is lowest",
+    "macro_f1_lowest": "macro F1 at the distance where it is lowest",
+    "sensitivity_lowest": "sensitivity at the distance where macro F1 is lowest",
+    "accuracy": "accuracy without the transform",
+    "macro_f1": "macro F1 without the transform",
+    "sensitivity": "sensitivity without the transform",
     "consistency_balanced": "share of windows whose highest class is the same after the "
     "transform: of each answered class by itself, mean over these classes and the swept θ",
     "consistency_balanced_lowest": "the same at the distance where it is lowest",
@@ -40,7 +40,7 @@ DEFINITIONS = {
     "consistency_corrected": "(balanced consistency − that level) / (1 − that level): 0 chance",
     "consistency": "share of windows whose highest class is the same after the transform, mean "
     "over the swept θ; it freezes at the share of the commonest class",
-    "consistency_lowest": "the same at the distance where it is lowest",
+    "consistency_lowest": "that share at the distance where it is lowest",
     "consistency_independent": "what the plain consistency is for an independent answer with the "
     "same shares of classes",
     "consistency_random": "share of pairs of windows of different {groups} with the same class",
