@@ -297,7 +297,7 @@ def test_a_model_is_explained(world: World, run: Run) -> None:
     text = " ".join(answer.out.split())
     for part in (
         "The model 'tiny' turns windows of 0.8 s (80 samples at 100 Hz)",
-        "morphology 8 stays the same under phase shift (invariant)",
+        "morphology 8 declared invariant to phase shift (to stay the same); not measured here",
         "own recordings: own",
         "sha256:",
         "2 epochs",
@@ -317,7 +317,10 @@ def test_what_blocks_know_is_measured(
     assert answer.code == 0
     text = " ".join(answer.out.split())
     assert "Measured on own recordings: own" in text
-    assert "phase shift does not leak in: 0.00" in text
+    assert "morphology under phase shift its cosine to itself is" in text
+    assert "no leak of phase shift: " in text
+    assert "would show" in text or "too few to show any" in text
+    assert "knows none" not in text
     assert "purity" in text
     assert "class is not read from the blocks" in answer.err or "class" in text
 
@@ -601,6 +604,66 @@ def test_models_of_others_are_audited(
         refused = run(*command)
         assert refused.code == 2
         assert "pass --allow-code if you trust who made it" in refused.sentence
+
+
+GATED = """
+import numpy as np
+
+def constant(x):  # everybody is well
+    return np.tile([[1.0, 0.0]], (len(x), 1))
+
+def rate(x):  # a number: its cosine is always 1
+    return 589 + 662 * np.abs(np.diff(x[:, 0], axis=1)).mean(axis=1, keepdims=True)
+
+def dropout(x):
+    return x[:, 0, :20] * (np.random.random((len(x), 20)) > 0.5)
+
+def shuffled(x):
+    return x[::-1, 0, :20].copy()
+
+def silent(x):
+    return np.zeros((len(x), 4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "limit", "said"),
+    [
+        ("constant", ["--classifier"], "consistency=0.5", "The class is the same for everyone"),
+        ("rate", [], "cosine_mean=0.9", "cosine_mean is held against agreement_mean, which is"),
+        ("dropout", [], "cosine_mean=-1", "dropout was left on"),
+        ("shuffled", [], "cosine_mean=-1", "rows of a batch back in another order"),
+        ("silent", [], "separation=0.1", "all zeros for 100% of windows"),
+    ],
+)
+def test_a_gate_fails_where_nothing_is_shown(
+    name: str, options: list[str], limit: str, said: str, run: Run, others: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gated_models.py").write_text(GATED)
+    sys.modules.pop("gated_models", None)
+    command = ["audit", f"gated_models:{name}", others / "own", "--per-record", "12", *FREE]
+    command += ["--transform", "noise_snr", "--grid", "20,0", *options, "--out", tmp_path / "out"]
+    assert run(*command).code == 0  # without a gate it is said, and that is all
+    answer = run(*command, "--fail-under", limit)
+    assert answer.code == 1
+    assert said in answer.err
+    content = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert content["void"] == (name != "rate")
+    assert not content["void"] or "the verdict is void" in answer.err
+
+
+def test_names_of_classes_need_a_classifier(others: Path, run: Run, tmp_path: Path) -> None:
+    usual = ("audit", others / "classifier.onnx", others / "own", "--model-rate", "100", *THERE)
+    usual = (*usual, "--out", tmp_path / "out", "--per-record", "4", "--classes")
+    assert "say --classifier" in run(*usual, "well,ill").sentence
+    assert "the model has 2 scores" in run(*usual, "well", "--classifier").sentence
+    answer = run(*usual, "well,ill", "--classifier", "--fail-under", "accuracy_transformed=1.1")
+    assert answer.code == 1
+    assert "accuracy_transformed is " in answer.err
+    assert "sensitivity: ill" in answer.out
+    assert "AUROC" not in answer.out
 
 
 @pytest.mark.parametrize(

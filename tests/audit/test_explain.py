@@ -1,13 +1,30 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from tests.audit import tiny
 
 from triptych.audit.explain import explain, in_words
+from triptych.audit.moves import Move, moves_of
+from triptych.audit.sentences import moved_words, unkept
+from triptych.audit.statistics import Interval
+from triptych.audit.sweep import around
+from triptych.datasets import Windows, simulated
+from triptych.datasets.windows import random_windows
 from triptych.latent import Block, LatentSchema, LinearHead
-from triptych.model import Model
+from triptych.model import Model, Preprocessing
+from triptych.transforms import PhaseShift
+
+SHIFT = PhaseShift(0.1, 100.0)
+
+
+def cohort(people: int = 4) -> Windows:
+    return random_windows(simulated.load(people=people, seconds=12, rate=100), 12, 0.8, 0.1)
+
 
 INFO: dict[str, Any] = {
     "recipe": {
@@ -48,9 +65,13 @@ def test_everything_that_a_model_holds_is_said() -> None:
         "3 blocks."
     )
     assert said.blocks == (
-        ("morphology", 8, "stays the same under phase shift (invariant)"),
-        ("timing", 4, "carries phase shift (variant)"),
-        ("detail", 4, "is left to the task (free)"),
+        (
+            "morphology",
+            8,
+            "declared invariant to phase shift (to stay the same); not measured here",
+        ),
+        ("timing", 4, "declared variant to phase shift (to carry it); not measured here"),
+        ("detail", 4, "declares nothing: left to the task (free)"),
     )
     assert said.figures == {"validation/total": 0.25, "cosine_75ms": 0.98}
     facts = said.facts
@@ -99,13 +120,75 @@ def test_info_that_others_wrote_does_no_harm(info: dict[str, Any]) -> None:
 def test_relations_in_words() -> None:
     block = Block("turn", 3, invariant_to="phase_shift", equivariant_to="rotation")
     assert in_words(block) == (
-        "stays the same under phase shift (invariant), changes with rotation by a known rule "
-        "(equivariant)"
+        "declared invariant to phase shift (to stay the same), declared equivariant to rotation "
+        "(to change with it by a known rule)"
     )
 
 
 def test_a_null_radius_in_words() -> None:
     assert in_words(Block("ill", 2, role="salient", null_radius=0.5)) == (
-        "holds what only target samples have (salient), is exactly null for windows within 0.5 of "
-        "the null vector"
+        "declared salient (for what only target samples have), is exactly null for windows within "
+        "0.5 of the null vector"
     )
+
+
+def test_a_plain_model_is_not_said_to_keep_what_its_recipe_declares() -> None:
+    plain = {**INFO, "recipe": {**INFO["recipe"], "objective": {"name": "plain"}}}
+    untrained = tiny.model(info=plain)
+    words = [text for _, _, text in explain(untrained).blocks]
+    assert "the objective 'plain' has no term for it; not measured here" in words[0]
+    assert "objective" not in words[2]  # a free block declares nothing
+    moves, notes = moves_of(untrained, cohort(), [SHIFT])
+    assert notes == []
+    own = next(move for move in moves if move.block == "morphology")
+    assert own.relation == "invariant"
+    said = explain(untrained, moves=moves)
+    assert "not measured here" not in said.blocks[0][2]
+    assert said.known["morphology"].startswith(
+        f"under phase shift its cosine to itself is {own.similarity.mean:.3f} ["
+    )
+
+
+def away(block: str, **changes: Any) -> Move:
+    figures = Interval(-0.28, -0.35, -0.2, 1, 8)
+    usual = Move(block, "phase_shift", "invariant", "cosine", figures, -0.3, 0.0, "people")
+    return replace(usual, **changes)
+
+
+def test_what_is_declared_and_not_kept_is_said() -> None:
+    assert unkept([away("a")]) == [
+        "block a declares to be invariant to phase shift, but is not shown to be closer to itself "
+        "than to a stranger's: its cosine to itself is −0.280 [−0.350, −0.200] (a stranger's: "
+        "−0.300)"
+    ]
+    assert unkept([away("a", between=-0.5), away("b", relation="variant")]) == []
+    assert "nearly the same for everyone" in unkept([away("a", between=0.95)])[0]
+    assert "12% of windows are all zeros" in moved_words([away("a", zeros=0.12)], "a")
+
+
+def test_how_far_blocks_move_is_that_of_the_block_itself() -> None:
+    schema = LatentSchema(
+        Block("still", 1, invariant_to="phase_shift"),
+        Block("signal", 80, variant_to="phase_shift"),
+        Block("nothing", 2),
+    )
+
+    class Shape(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([x.abs().mean(-1), x[:, 0], 0 * x[:, 0, :2]], dim=1)
+
+    model = Model(Preprocessing(100.0, ("MLII",), 80), Shape(), schema)
+    windows = cohort()
+    moves, _ = moves_of(model, windows, [SHIFT])
+    still, signal, nothing = moves
+    assert (still.measure, signal.measure) == ("agreement", "cosine")
+    theta = SHIFT.sample(len(windows), torch.Generator().manual_seed(0))
+    x = around(windows, SHIFT)
+    one, two = (SHIFT.apply(x, t)[:, 0] for t in (SHIFT.identity(len(x)), theta))
+    alike = torch.cosine_similarity(one.double(), two.double()).mean()
+    assert signal.similarity.mean == pytest.approx(float(alike), abs=1e-6)
+    assert nothing.zeros == 1
+    assert np.isnan(nothing.similarity.mean)
+    assert moves_of(model, windows, []) == ([], [])
+    (note,) = moves_of(model, cohort(1), [SHIFT])[1]
+    assert note.startswith("how far blocks move is not measured: all")

@@ -11,15 +11,10 @@ from tests.audit import tiny
 from triptych.audit import glassbox
 from triptych.audit.audit_outputs import knowledge
 from triptych.audit.explain import explain
-from triptych.audit.factors import (
-    as_read,
-    broken,
-    glass_box_of,
-    salient_dimensions,
-    words_of,
-)
+from triptych.audit.factors import as_read, glass_box_of, salient_dimensions
 from triptych.audit.glassbox import GlassBox, Known
 from triptych.audit.run import audit_model
+from triptych.audit.sentences import broken, words_of
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
@@ -106,26 +101,29 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
         known("phase_shift", "timing", "variant", 0.9, 0.01),
     )
     box = GlassBox(cells, {"class": "morphology"}, {"class": 0.5}, {}, {"phase_shift": 0.2})
-    assert words_of(box, "morphology") == "knows class 0.80; phase shift leaks in: 0.20"
-    assert words_of(box, "timing") == "knows phase_shift 0.90"
-    assert words_of(box, "detail") == "knows none of the factors"
-    assert explain(tiny.model(), box).known["timing"] == "knows phase_shift 0.90"
-    assert broken(box) == [
-        "block morphology declares to be invariant to phase shift, but 0.20 of it can be read there"
-    ]
-    unlearned = GlassBox((known("rotation", "turn", "equivariant", -0.1, 0.6),), {}, {}, {}, {})
-    assert words_of(unlearned, "turn") == (
-        "knows none of the factors; does not carry rotation, which it declares: 0.00"
+    assert words_of(box, "morphology") == (
+        "knows class 0.80 (p 0.01); phase shift leaks in: 0.20 (p 0.01)"
     )
+    assert words_of(box, "timing") == (
+        "knows phase shift 0.90 (p 0.01); not shown to know class: 0.30 (p 0.4)"
+    )
+    assert words_of(box, "detail") == "nothing was read from it"
+    assert explain(tiny.model(), box).known["timing"].startswith("knows phase shift 0.90")
+    assert broken(box) == [
+        "block morphology declares to be invariant to phase shift, but 0.20 of it can be read "
+        "there (p 0.01)"
+    ]
+    lost = replace(known("rotation", "turn", "equivariant", -0.1, 0.6), least=0.25, groups=8)
+    unlearned = GlassBox((lost,), {}, {}, {}, {})
+    unshown = "rotation: -0.10 (p 0.6; 8 people would show 0.25)"
+    assert words_of(unlearned, "turn") == f"not shown to know {unshown}"
     assert broken(unlearned) == [
-        "block turn declares to carry rotation, but nothing of it can be read there (0.00): it was "
-        "not learned"
+        f"block turn declares to carry, but is not shown to carry, {unshown}"
     ]
-    unsure = GlassBox((known("rotation", "turn", "equivariant", 0.3, 0.06),), {}, {}, {}, {})
-    assert broken(unsure) == [
-        "block turn declares to carry rotation: 0.30 of it can be read, but as much is reached by "
-        "chance (p 0.06); give more windows"
-    ]
+    few = replace(known("class", "turn", "invariant", 0.3, 0.2), least=np.inf, groups=3)
+    assert words_of(GlassBox((few,), {}, {}, {}, {}), "turn") == (
+        "no leak of class: 0.30 (p 0.2; 3 people are too few to show any)"
+    )
     assert broken(None) == []
     text = knowledge(box)[0].to_markdown()
     assert "| leakage | 0.200 | – |" in text

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from triptych.audit import plots
-from triptych.audit.factors import broken, knowledge, words_of
+from triptych.audit.factors import knowledge
 from triptych.audit.glassbox import Factor, glass_box
+from triptych.audit.permutation import least_shown
 from triptych.audit.regressors import Pairs, Predictor, ridge
 from triptych.audit.similarity import between_groups, cosine, separation
 from triptych.errors import InputError
@@ -172,3 +173,14 @@ def test_the_map_shows_every_cell(tmp_path: Path) -> None:
     plots.block_factor_map(cells, path, meant={"phase": "timing"}, title="What each block knows")
     with Image.open(path) as image:
         assert image.size[0] > 400
+
+
+def test_the_least_score_that_could_be_shown_is_the_least_with_a_small_p() -> None:
+    rng = np.random.default_rng(0)
+    shuffled = rng.normal(size=199)
+    least = least_shown(shuffled.tolist())
+    for score, sure in ((least + 1e-9, True), (least - 1e-9, False)):
+        assert ((1 + (shuffled >= score).sum()) / 200 < 0.05) == sure
+    assert least_shown(shuffled.tolist(), idle=9) == np.inf  # 9 of 199 change nothing: p 0.05
+    assert np.isfinite(least_shown(shuffled.tolist(), idle=8))
+    assert least_shown([0.1] * 5) == np.inf  # too few to show anything

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from triptych.audit.glassbox import Factor, glass_box
-from triptych.audit.permutation import exchanged, permutation_p, smallest_p
+from triptych.audit.permutation import exchanged, permuted, smallest_p
 from triptych.audit.regressors import folds, r2, ridge_weights
 from triptych.latent import Block, LatentSchema
 
@@ -52,13 +52,11 @@ def test_p_is_uniform_where_nothing_is_known() -> None:
     for seed in range(800):
         read, y = crossed(seed)
         rng = np.random.default_rng(seed)
-        both = [
-            permutation_p(fit, read[h], y[h], SUBJECTS[h], 39, rng) for h in folds(SUBJECTS, 2, 0)
-        ]
+        both = [permuted(fit, read[h], y[h], SUBJECTS[h], 39, rng).p for h in folds(SUBJECTS, 2, 0)]
         halves.append(both[0])
         joined.append(smallest_p(both))
         if seed < 400:
-            pooled.append(permutation_p(fit, read, y, SUBJECTS, 39, rng))
+            pooled.append(permuted(fit, read, y, SUBJECTS, 39, rng).p)
     for level in (0.05, 0.1, 0.25, 0.5):
         spread = 3 * np.sqrt(level * (1 - level) / 800)
         assert np.mean(np.array(halves) <= level + 1e-9) == pytest.approx(level, abs=spread)
@@ -81,7 +79,7 @@ def test_the_matrix_calls_noise_known_no_more_often_than_it_says() -> None:
 def test_ties_and_what_is_undefined_count_as_chance() -> None:
     rng = np.random.default_rng(0)
     guess, truth, groups = np.zeros(20), np.ones(20), np.arange(20)
-    assert permutation_p(r2, guess, truth, groups, 19, rng) == 1
+    assert permuted(r2, guess, truth, groups, 19, rng).p == 1
     assert permutation_p(r2, guess, rng.normal(size=20), groups, 19, rng) == 1
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from triptych.audit.report import Code, Picture, Points, Section, Terms, Text, write_report
-from triptych.audit.tables import Table, Value, number
+from triptych.audit.tables import Table, Value, number, spanned
 from triptych.errors import InputError
 
 PIXEL = bytes.fromhex(
@@ -140,3 +140,10 @@ def test_a_table_as_markdown() -> None:
 )
 def test_numbers(value: float | None, shown: str) -> None:
     assert number(value) == shown
+
+
+def test_a_figure_carries_its_interval_in_a_sentence() -> None:
+    figure = {"mean": 0.914, "low": 0.881, "high": 0.943}
+    assert spanned(figure) == "0.91 [0.88, 0.94]"
+    assert spanned(figure, 0, 100) == "91 [88, 94]"
+    assert spanned({"mean": 0.5, "low": None, "high": None}) == "0.50"

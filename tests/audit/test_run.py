@@ -97,7 +97,12 @@ def test_a_collapsed_embedding_is_not_praised() -> None:
     result = audit(collapsed, windows(), CROP, grid=GRID)
     assert "nearly the same for everyone" in result.verdict
     assert result.figures["separation"].mean == 0.5
-    assert result.below({"separation": 0.9}) == ["separation is 0.5, under the limit of 0.9"]
+    assert result.void == result.verdict
+    void, under = result.below({"separation": 0.9})
+    assert void.startswith("no figure can pass, the verdict is void: The embedding is nearly")
+    assert under == "separation is 0.5, under the limit of 0.9"
+    assert len(result.below({"cosine_mean": 0.9})) == 1  # cosine 1 is no pass
+    assert result.below({}) == []
 
 
 def test_an_embedding_of_null_vectors_is_not_praised_either(tmp_path: Path) -> None:
@@ -157,7 +162,8 @@ def test_every_view_is_embedded_once() -> None:
     result = audit(
         counted, own, CROP, grid=GRID, batch=17, progress=lambda done, of: told.append((done, of))
     )
-    assert seen == len(own) * (len(GRID) + 2)
+    premise = 17 * 4 + 12  # a batch asked four times, and windows one by one
+    assert seen == len(own) * (len(GRID) + 2) + premise
     assert list(result.curves) == ["a", "b"]
     assert result.headline == "a"
     assert told[-1] == (len(GRID) + 2, len(GRID) + 2)
@@ -432,17 +438,24 @@ def test_a_classifier_is_held_to_its_class() -> None:
               .double().mean())
         for t in torch.as_tensor(GRID, dtype=torch.float32)
     ]  # fmt: skip
-    np.testing.assert_allclose(result.curve.mean, truth, atol=1e-6)
+    np.testing.assert_allclose(result.curves["classes"].mean, truth, atol=1e-6)
+    np.testing.assert_allclose(result.curve.mean, truth, atol=0.05)  # the classes are even
     assert result.figures["consistency"].mean == pytest.approx(np.mean(truth))
     assert result.figures["consistency_random"].mean == pytest.approx(0.5, abs=0.1)
     assert result.value("consistency@0.1") == pytest.approx(np.mean([truth[1], truth[4]]))
     assert re.match(r"Up to 200 ms the class stays the same in [\d.]+% of windows", result.verdict)
-    assert set(result.curves) == {"classes", "scores"}
+    assert set(result.curves) == {"balanced classes", "classes", "scores"}
+    assert not {"separation", "record_p10", "cosine_mean"} & set(result.figures)
+    assert result.example is None
+    frame = result.to_frame()
+    assert "consistency" in frame
+    assert len(frame) == len(GRID)
     gain = audit(sign, own, Gain(), grid=np.array([6.0]), classifier=True)
     assert gain.below({"consistency": 1.0}) == []
     same = audit(lambda x: torch.tensor([[1.0, 0]]).repeat(len(x), 1), own, CROP, grid=GRID,
                  classifier=True)  # fmt: skip
     assert "means nothing" in same.verdict
+    assert "void" in same.below({"consistency": 0.1})[0]
 
 
 def test_a_block_called_classes_is_no_classifier() -> None:

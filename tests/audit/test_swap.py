@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,20 @@ def test_the_audit_of_an_autoencoder_swaps_blocks_and_draws_it(tmp_path: Path) -
     assert result.swap is not None
     for share in (result.swap.strangers, result.swap.transformed):
         assert share == {"morphology": pytest.approx(1), "timing": 0, "detail": 0}
+    assert result.swap.ends["morphology"] == pytest.approx((1, 1))
+    assert result.swap.ignored() == [
+        f"the decoder ignores block {name}: taken from another window it moves the output by 0.0% "
+        "of the way at most"
+        for name in ("timing", "detail")
+    ]
     page = result.save(tmp_path).read_text()
+    assert "the decoder ignores block timing" in page
     assert "What the decoder makes of each block" in page
     assert "x and y of different people" in (tmp_path / "table.md").read_text()
     with Image.open(tmp_path / "figures" / "swap.png") as image:
         assert min(image.size) > 400
+    told = replace(result.swap, ends={"timing": (0.0, 0.2)}, strangers={"timing": 0.005})
+    assert replace(told, transformed={"timing": 0.003}).ignored() == []  # not shown to be ignored
     assert "examples" not in result.to_dict()["swap"]
 
 

@@ -19,6 +19,7 @@ from triptych.studies import imu_windows
 from triptych.studies.base import Options
 from triptych.studies.imu_glass import cadence, measure_glass_box
 from triptych.studies.imu_measures import (
+    DRAWS,
     Measured,
     measure_angles,
     measure_classes,
@@ -177,6 +178,12 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: ImuData) -
         measure(measured, scores)
     figures = scores.metrics
     assert figures["consistency"] == pytest.approx(1.0, abs=0.01)
+    assert figures["consistency_balanced"] == pytest.approx(1.0, abs=0.01)
+    flow = np.array(scores.artifacts["confusion"]["flow"])
+    assert flow.trace() / flow.sum() == pytest.approx(figures["consistency"])
+    called = flow.sum(axis=1)
+    kept = (flow.diagonal() / np.maximum(called, 1))[called >= 5 * DRAWS]
+    assert figures["consistency_balanced"] == pytest.approx(kept.mean(), abs=1e-9)
     assert figures["accuracy_rotated"] == pytest.approx(figures["accuracy"], abs=0.01)
     assert figures["accuracy"] > 0.4
     assert figures["orientation_error"] < 3
@@ -184,6 +191,7 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: ImuData) -
     assert {name for name in figures if name.endswith("@yaw")} == {
         "accuracy_rotated@yaw",
         "consistency@yaw",
+        "consistency_balanced@yaw",
     }
     measure_glass_box(measured, scores)
     assert figures["purity@gravity"] > 0.9

@@ -76,6 +76,28 @@ def test_an_encoder_that_is_constant_is_seen_by_its_between_record_level() -> No
     assert figures == {"cosine@0.1": 1.0, "cosine_between": 1.0}
 
 
+def test_noise_of_the_embedding_is_told_from_the_transform() -> None:
+    callback = AuditCallback(toys.windows(), SHIFT, [0.1], embed=lambda x: torch.randn(len(x), 3))
+    assert callback.measure(Anybody())["again"] == pytest.approx(1, abs=0.2)
+
+
+def test_single_numbers_and_zeros_are_no_cosines() -> None:
+    def level(x: Tensor) -> Tensor:
+        return 600 + x.square().mean(dim=(1, 2), keepdim=True)[:, 0]
+
+    one = AuditCallback(toys.windows(), Gain(), [6.0], embed=level).measure(Anybody())
+    assert set(one) == {"agreement@6", "agreement_between"}
+    assert one["agreement@6"] < 0.5
+    assert one["agreement_between"] == pytest.approx(0, abs=1e-9)
+
+    def half(x: Tensor) -> Tensor:
+        return x.flatten(1) * (torch.arange(len(x)) % 2)[:, None]
+
+    some = AuditCallback(toys.windows(), Gain(), [6.0], embed=half).measure(Anybody())
+    assert some["cosine@6"] == pytest.approx(1, abs=1e-6)
+    assert some["zeros"] == 0.5
+
+
 def test_parameters_of_several_numbers() -> None:
     turn = [0.0, 0.0, 1.0, 0.0]
     callback = AuditCallback(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from triptych.audit import plots, response
-from triptych.audit.audit_result import EMBEDDING, AuditResult, interval, shown
+from triptych.audit.audit_result import EMBEDDING, AuditResult
 from triptych.audit.canvas import titled
 from triptych.audit.drawings import Drawings, Figure
 from triptych.audit.factors import knowledge
@@ -16,21 +16,28 @@ from triptych.audit.glassbox import GlassBox
 from triptych.audit.pictures import swaps
 from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import Table, Value, number
+from triptych.audit.verdicts import interval, shown
 from triptych.files import write_atomically, write_json
 
-RELATION_WORDS = {"free": "free", "none": "declares nothing to it"}
+RELATION_WORDS = {"free": "free", "none": "nothing to it"}
+
+
+def declared(relation: str) -> str:
+    """``"declares: invariant"``, ``"free"``: what a block says of itself, nothing measured."""
+    return relation if relation == "free" else f"declares {RELATION_WORDS.get(relation, relation)}"
 
 
 def write(result: AuditResult, folder: Path, command: str = "") -> Path:
     """Write everything; the report last, so that it never stands beside older figures."""
     title = f"Audit of {result.subject} under {_words(result)}"
     title = titled(title, _note(result))
-    content = {"verdict": result.verdict, "command": command, **result.to_dict()}
+    said = {"verdict": result.verdict, "void": bool(result.void), "command": command}
+    content = {**said, **result.to_dict()}
     content["definitions"] = result.definitions
     # floats to seven digits: what was computed in float32 has no more
     short = json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.7g}"))
     write_json(folder / "audit.json", short)
-    tables = [figure_table(result), *block_tables(result), *knowledge(result.glass)]
+    tables = [*lead_tables(result), *block_tables(result), *knowledge(result.glass)]
     tables += [*swap_tables(result), response.sweep_table(result)]
     lines = [f"# {title}", "", result.verdict, "", *([f"`{command}`", ""] if command else [])]
     for table in tables:
@@ -48,20 +55,26 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
     drawings = Drawings(folder, _note(result))
     parameter, own = _words(result), _block(result)
     measure = f"Cosine of the latents ({own}) of a window and of the same window under {parameter}"
+    level = f"Dashed: the same between windows of different {result.groups}, a stranger's level. "
+    if result.measure == "agreement":
+        measure = f"Agreement of the number ({own}) for a window and for the same window under "
+        measure += f"{parameter}: 1 where it stays, 0 where it moves as far as strangers are apart"
     if result.classifier:
-        measure = f"Share of windows whose highest class is the same under {parameter}"
+        measure = f"Share of windows whose highest class is the same under {parameter}, every "
+        measure += "answered class counting alike"
+        level = "Dashed: the level of an answer that ignores the window. "
     drawings.add(
         "similarity.png",
         f"{result.measure.replace('cosine', 'similarity').capitalize()} under {parameter}",
         response.draw_curve,
         result,
-        caption=f"{measure}, with its 95 % interval over {result.groups}. Dashed: the same between "
-        f"windows of different {result.groups}, a stranger's level. What the transform does "
-        f"not disturb stays near 1, far above the dashed line.{response.caption(result)}",
+        caption=f"{measure}, with its 95 % interval over {result.groups}. {level}What the "
+        "transform does not disturb stays near 1, far above the dashed line."
+        f"{response.caption(result)}",
         alt=f"Curve of the {result.measure} against the {parameter}",
     )
     blocks = {
-        f"{name} ({RELATION_WORDS.get(relation, relation)})": result.curves[name].to_dict()
+        f"{name} ({declared(relation)})": result.curves[name].to_dict()
         for name, relation in result.relations.items()
     }
     tops = set(plots.block_tops(blocks).values()) if blocks else set[float]()
@@ -77,7 +90,8 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
         groups=result.groups,
         caption="Distance (1 − cosine) of each block between a window and the same window under "
         f"{parameter}; dashed: its distance between windows of different {result.groups}. "
-        f"An invariant block stays near 0, a variant one rises.{own_scales * (len(tops) > 1)}",
+        "A block that is as it declares stays near 0 if invariant, and rises if variant."
+        f"{own_scales * (len(tops) > 1)}",
         alt=f"Curves of the distance of every block against the size of the {parameter}",
     )
     if result.glass is not None:
@@ -104,7 +118,7 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
         alt="Decoded signals, one panel a block",
     )
     if result.example is not None:
-        by, right, meaning = _hits(result)
+        by = _block(result)
         drawings.add(
             "gallery.png",
             "A query and what it finds",
@@ -112,27 +126,15 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
             result.example["query"],
             {by: result.example["matches"]},
             rate=result.example["rate"],
-            right=right,
+            right="record",
             caption=f"Left: a window under the transform. Right: its five nearest untransformed "
-            f"windows by {by}, windows within 5 s of it left out. {meaning} A fixed rule chose the "
-            "query: of those with the median share of their own record among the ten nearest, the "
-            "one that was transformed most.",
+            f"windows by {by}, windows within 5 s of it left out. ✓: a window of the query's own "
+            "record, as record_p10 counts; ✗: of another record, also where its class is the same. "
+            "A fixed rule chose the query: of those with the median share of their own record "
+            "among the ten nearest, the one that was transformed most.",
             alt="A query and its nearest windows, drawn as signals",
         )
     return drawings.figures
-
-
-def _hits(result: AuditResult) -> tuple[str, str, str]:
-    """By what an example's windows are near, what makes one a hit, and that in words."""
-    if result.classifier:
-        if result.example is not None and result.example["query"]["label"]:
-            words = "✓: a window whose label is that of the query, ✗: another label; who is drawn, "
-            return "class scores", "label", f"{words}and from which record, does not count."
-        by, why = "class scores", "of whatever class: the windows have no labels."
-    else:
-        by, why = _block(result), "also where its class is the same."
-    words = "✓: a window of the query's own record, as record_p10 counts; ✗: of another record, "
-    return by, "record", words + why
 
 
 def _unread(glass: GlassBox) -> str:
@@ -150,6 +152,18 @@ def _unread(glass: GlassBox) -> str:
 def swap_tables(result: AuditResult) -> list[Table]:
     """What a decoder makes of each block; no table for a model without one."""
     return [] if result.swap is None else [result.swap.table()]
+
+
+def lead_tables(result: AuditResult) -> list[Table]:
+    """What stands first: of a classifier right and wrong, and what its answers become."""
+    answers, tables = result.answers, [figure_table(result)]
+    if answers is None:
+        return tables
+    flow = answers.flow_table(shown(answers.lowest_at, result.unit))
+    if answers.truth is None:
+        return [flow, *tables]
+    at = float(answers.distance[answers.truth.lowest])
+    return [answers.truth.table(shown(at, result.unit)), flow, *tables]
 
 
 def figure_table(result: AuditResult) -> Table:
@@ -187,8 +201,11 @@ def block_tables(result: AuditResult) -> list[Table]:
                 Value(half, ends),
             )
         )
-    header = ("block", "relation", "cosine", "a stranger's", "AUROC", "half-life")
-    note = "Means over the swept θ; AUROC of the window itself against strangers, 0.5 is chance."
+    header = ("block", "declares", "cosine", "a stranger's", "AUROC", "half-life")
+    note = (
+        "What a block declares is its design, the rest is measured. Means over the swept θ; AUROC "
+        "of the window itself against strangers, 0.5 is chance."
+    )
     return [Table(header, tuple(rows), note=note)]
 
 
@@ -205,7 +222,7 @@ def _sections(
     terms = {
         "audited": result.subject,
         "data": result.data,
-        "windows": f"{int(sizes.sum()):,} of {len(sizes)} {result.groups}",
+        "windows": f"{round(sizes.sum()):,} of {len(sizes)} {result.groups}",
         "transform": settings,
         "θ swept": f"{len(result.grid)}",
     }
@@ -213,9 +230,9 @@ def _sections(
     run.append(Terms({name: text for name, text in terms.items() if text}))
     if result.notes:
         run += [Text("Notes:"), Points(result.notes)]
-    lead = (Text(result.verdict, lead=True), Text(_what(result)), figure_table(result))
+    lead: list[Part] = [Text(result.verdict, lead=True), Text(_what(result))]
     return [
-        Section("", lead),
+        Section("", (*lead, *lead_tables(result))),
         *(
             Section(each.title, (each.picture(folder / "figures"), *tables.get(each.file, ())))
             for each in drawn
@@ -230,7 +247,7 @@ def _what(result: AuditResult) -> str:
     sizes, where = result.curve.sizes, result.curve.distance
     data = f" from {result.data}" if result.data else ""
     return (
-        f"{int(sizes.sum()):,} windows{data} ({len(sizes)} {result.groups}) under "
+        f"{round(sizes.sum()):,} windows{data} ({len(sizes)} {result.groups}) under "
         f"{_words(result)} of up to {shown(float(where.max()), result.unit)}, "
         f"{len(result.grid)} steps."
     )
@@ -243,6 +260,8 @@ def _words(result: AuditResult) -> str:
 def _block(result: AuditResult) -> str:
     if result.classifier:
         return "the class"
+    if result.headline == EMBEDDING and result.measure == "agreement":
+        return "the output"
     return "the embedding" if result.headline == EMBEDDING else result.headline
 
 

@@ -6,7 +6,6 @@ Every similarity stands beside its between-sample level; of a collapsed encoder 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,53 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import Floats, Labels, Rows, as_array, as_labels
-from triptych.audit.result import Result
-from triptych.audit.similarity import cosine, different_pairs, separation
-from triptych.audit.statistics import draws_for, tail_of
+from triptych.audit.similarity import different_pairs
+from triptych.audit.statistics import draws_for
+from triptych.audit.tally import ResponseCurve, Tally
 from triptych.errors import InputError
 from triptych.transforms import Transform
 
 _SAME = 1e-5  # relative difference of distances up to which they are the same
-
-
-@dataclass(frozen=True)
-class ResponseCurve(Result):
-    """Similarity of z(x) and z(T_θ x) over a sweep of m values of θ.
-
-    Attributes
-    ----------
-    theta
-        (m,) θ itself where it is one number, else its distance from the identity.
-    distance
-        (m,) distance(θ, identity) in the transform's unit, never negative.
-    mean, low, high
-        (m,) mean cosine over windows, and its 95 % bootstrap interval over groups.
-    auroc
-        (m,) separation of these cosines from those of windows of different groups.
-    between, group_between
-        Mean cosine of random pairs from different groups: over all, and of the pairs that touch
-        each group (g,).
-    groups, sizes, group_means
-        (g,) names, (g,) windows, (g, m) mean cosines.
-    collapsed
-        Whether latents are the same for every window and θ (see `collapse`): then similarities and
-        AUROC are NaN, and the level between groups is 1, of null vectors too.
-    """
-
-    theta: Floats
-    distance: Floats
-    mean: Floats
-    low: Floats
-    high: Floats
-    auroc: Floats
-    between: float
-    group_between: Floats
-    groups: tuple[str, ...]
-    sizes: NDArray[np.int64]
-    group_means: Floats
-    collapsed: bool = False
 
 
 def response_curve(
@@ -168,7 +128,7 @@ def curves(
     n = len(next(iter(reference.values())))
     names, group = np.unique(as_labels(groups, n, "groups"), return_inverse=True)
     drawn = different_pairs(group, pairs, seed)
-    tallies = {name: _Tally(as_array(z, name), group, drawn) for name, z in reference.items()}
+    tallies = {name: Tally(as_array(z, name), group, drawn) for name, z in reference.items()}
     for view in views:
         for name, tally in tallies.items():
             tally.add(as_array(view[name], f"transformed {name}"))
@@ -180,63 +140,6 @@ def curves(
         name: tally.curve(theta, distance, tuple(map(str, names)), weights)
         for name, tally in tallies.items()
     }
-
-
-class _Tally:
-    """What is kept of one block while the sweep goes on: the means of every θ."""
-
-    def __init__(
-        self,
-        reference: NDArray[Any],
-        group: NDArray[np.int64],
-        pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
-    ) -> None:
-        self.reference, self.group = reference, group
-        self.sizes = np.bincount(group).astype(np.int64)
-        self.collapsed = collapsed(reference)
-        i, j = pairs
-        self.pair_cosines = cosine(reference[i], reference[j])
-        touched = np.concatenate([group[i], group[j]])
-        g = len(self.sizes)
-        total = np.bincount(touched, np.tile(self.pair_cosines, 2), g)
-        count = np.bincount(touched, minlength=g)
-        self.between = float(self.pair_cosines.mean())
-        self.group_between = np.where(count > 0, total / np.maximum(count, 1), self.between)
-        self.means: list[Floats] = []
-        self.auroc: list[float] = []
-
-    def add(self, view: NDArray[Any]) -> None:
-        self.collapsed = self.collapsed and collapsed(self.reference, view)
-        similarity = cosine(self.reference, view)
-        self.means.append(np.bincount(self.group, similarity, len(self.sizes)) / self.sizes)
-        self.auroc.append(separation(similarity, self.pair_cosines))
-
-    def curve(
-        self, theta: Floats, distance: Floats, groups: tuple[str, ...], weights: Floats
-    ) -> ResponseCurve:
-        if len(self.means) != len(theta):
-            raise InputError(f"{len(self.means)} transformed views came for {len(theta)} θ")
-        means, auroc = np.stack(self.means, axis=1), np.array(self.auroc)
-        between, group_between = self.between, self.group_between
-        if self.collapsed:
-            means, auroc = np.full_like(means, np.nan), np.full_like(auroc, np.nan)
-            between, group_between = 1.0, np.ones_like(group_between)
-        tail = tail_of(len(groups))
-        low, high = np.quantile(weights @ means, [tail, 1 - tail], axis=0)
-        return ResponseCurve(
-            theta=theta,
-            distance=distance,
-            mean=self.sizes @ means / self.sizes.sum(),
-            low=low,
-            high=high,
-            auroc=auroc,
-            between=between,
-            group_between=group_between,
-            groups=groups,
-            sizes=self.sizes,
-            group_means=means,
-            collapsed=self.collapsed,
-        )
 
 
 def group_draws(sizes: NDArray[np.int64], resamples: int, seed: int) -> Floats:

@@ -106,6 +106,8 @@ class Views:
         is known.
     record, start
         (n,) of every row where they are known: neighbours in time are then no answers.
+    label
+        (n,) label of every row where they are known: of class scores they say what is right.
     """
 
     original: NDArray[Any]
@@ -115,13 +117,14 @@ class Views:
     of: str
     record: Labels | None = None
     start: Labels | None = None
+    label: Labels | None = None
 
 
 def read_views(path: str | Path) -> Views:
     """Read an ``.npz`` with ``original`` (n, d), ``transformed`` (m, n, d) and ``theta`` (m,).
 
     ``theta`` may be (m, p); with one θ, ``transformed`` may be (n, d). Optional: ``person``,
-    ``record`` and ``start``, (n,) each.
+    ``record``, ``start`` and ``label``, (n,) each.
 
     Raises
     ------
@@ -157,7 +160,7 @@ def read_views(path: str | Path) -> Views:
     n = len(original)
     side = {
         name: as_labels(held[name], n, name)
-        for name in ("person", "record", "start")
+        for name in ("person", "record", "start", "label")
         if name in held
     }
     if "start" in side and side["start"].dtype.kind not in "fiu":
@@ -173,4 +176,5 @@ def read_views(path: str | Path) -> Views:
         words[of],
         side.get("record"),
         side.get("start"),
+        side.get("label"),
     )

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from torch import nn
 
-from triptych.audit.factors import words_of
 from triptych.audit.glassbox import GlassBox
+from triptych.audit.moves import Move
+from triptych.audit.sentences import moved_words, words_of
 from triptych.latent import Block, BlockHeads, LinearHead
 from triptych.model import Model, Preprocessing
 
 RELATION_WORDS = {
-    "invariant": "stays the same under {} (invariant)",
-    "variant": "carries {} (variant)",
-    "equivariant": "changes with {} by a known rule (equivariant)",
+    "invariant": "declared invariant to {} (to stay the same)",
+    "variant": "declared variant to {} (to carry it)",
+    "equivariant": "declared equivariant to {} (to change with it by a known rule)",
 }
 ROLE_WORDS = {
-    "common": "holds what background and target samples share (common)",
-    "salient": "holds what only target samples have (salient)",
+    "common": "declared common (for what background and target samples share)",
+    "salient": "declared salient (for what only target samples have)",
 }
+UNTRAINED = ("plain", "augmentation")
+"""Objectives that have no term for what a block declares."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,13 @@ class Explanation:
     sentence
         The whole in one sentence.
     blocks
-        Name, dimensions and relations in words of every block, in order.
+        Name, dimensions and declared relations in words of every block, in order.
     facts
         Word → what is so called; in reading order.
     figures
         Figures that were stored with the model.
     known
-        Block → what it knows and what leaks into it, where that was measured.
+        Block → how it moves, what it knows and what leaks into it, where that was measured.
     """
 
     sentence: str
@@ -49,14 +52,20 @@ class Explanation:
     known: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def explain(model: Model, box: GlassBox | None = None) -> Explanation:
+def explain(model: Model, box: GlassBox | None = None, moves: Sequence[Move] = ()) -> Explanation:
     """Explain a model from what it holds; entries of its `info` that are missing are left out.
 
-    With the `box` that `factors.glass_box_of` measured, what each block knows is said too.
+    What a block declares is said as that. With the `box` that `factors.glass_box_of` measured,
+    what each block knows is said too, and with `moves` of `moves.moves_of` how it moves.
     """
     schema, info = model.schema, model.info
     recipe, data = _mapping(info, "recipe"), _mapping(info, "data")
-    blocks = tuple((block.name, block.size, in_words(block)) for block in schema.blocks)
+    measured = box is not None or bool(moves)
+    objective = str(_mapping(recipe, "objective").get("name"))
+    blocks = tuple(
+        (block.name, block.size, in_words(block) + _beyond(block, objective, measured))
+        for block in schema.blocks
+    )
     name = recipe.get("name")
     sentence = (
         f"{f'The model {name!r}' if name else 'This model'} turns "
@@ -85,7 +94,11 @@ def explain(model: Model, box: GlassBox | None = None) -> Explanation:
         "notes": "; ".join(map(str, cast("list[Any]", data.get("notes") or []))),
     }
     said = {key: str(text) for key, text in facts.items() if text}
-    known = {} if box is None else {name: words_of(box, name) for name in schema.names}
+    parts = {
+        name: [moved_words(moves, name), *([words_of(box, name)] if box is not None else [])]
+        for name in schema.names
+    }
+    known = {name: "; ".join(filter(None, each)) for name, each in parts.items() if measured}
     return Explanation(sentence, blocks, said, _figures(info), known)
 
 
@@ -96,12 +109,20 @@ def in_words(block: Block) -> str:
         RELATION_WORDS[relation].format(name.replace("_", " "))
         for name, relation in block.relations.items()
     ]
-    said = said or ["is left to the task (free)"]
+    said = said or ["declares nothing: left to the task (free)"]
     if block.gate:
         said.append("is non-negative and opened in part by each window (gated)")
     if block.null_radius:
         said.append(f"is exactly null for windows within {block.null_radius:g} of the null vector")
     return ", ".join(said)
+
+
+def _beyond(block: Block, objective: str, measured: bool) -> str:
+    """What a declaration is worth: whether it was trained, and whether it is measured here."""
+    if not (block.relations or block.role):
+        return ""
+    idle = f"; the objective {objective!r} has no term for it" if objective in UNTRAINED else ""
+    return idle + "; not measured here" * (not measured)
 
 
 def _windows(preprocessing: Preprocessing) -> str:

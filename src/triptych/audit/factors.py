@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.brittleness import ResponseCurve
 from triptych.audit.collapse import collapsed
-from triptych.audit.glassbox import Factor, GlassBox, Known, glass_box
+from triptych.audit.glassbox import Factor, GlassBox, glass_box
 from triptych.audit.similarity import separation
 from triptych.audit.sweep import around
 from triptych.audit.tables import Table, Value, number
@@ -26,10 +25,6 @@ from triptych.transforms import Chain, Rotation, Transform
 from triptych.transforms.seeded import Seeded
 
 MOST = 20  # classes in a table of dimensions
-LEAST = 0.01  # score of a block that knows anything
-LEAK = 0.1  # of θ in an invariant block: less is said, but not held against it
-CARRYING = ("variant", "equivariant")
-UNMOVED = 0.01  # of the way to a stranger's latents
 ROWS = 600
 """Windows of which θ is read: the probes are fitted 18 times a block and parameter."""
 
@@ -109,71 +104,6 @@ def readable(
         joined[name] = {key: value for box in found for key, value in getattr(box, name).items()}
     joined["collapsed"] = tuple(dict.fromkeys(name for box in found for name in box.collapsed))
     return GlassBox(**joined), notes
-
-
-def words_of(box: GlassBox, block: str) -> str:
-    """What a block knows, what it should know and does not, and what leaks into it, in words."""
-    if block in box.collapsed:
-        return "is the same for every window (collapsed), so that nothing can be read from it"
-    cells = [cell for cell in box.cells if cell.block == block]
-    sure = [cell for cell in cells if _sure(cell)]
-    known = [f"{c.factor} {c.score:.2f}" for c in sure if c.relation != "invariant"]
-    lacking = [
-        f"does not carry {c.factor.replace('_', ' ')}, which it declares: {max(0.0, c.score):.2f}"
-        for c in cells
-        if c.relation in CARRYING and c.score < LEAST
-    ]
-    leaks = [
-        f"{c.factor.replace('_', ' ')} {'leaks in: ' if c in sure else 'does not leak in: '}"
-        f"{max(0.0, c.score):.2f}"
-        for c in cells
-        if c.relation == "invariant"
-    ]
-    return "; ".join([f"knows {', '.join(known) or 'none of the factors'}", *lacking, *leaks])
-
-
-def broken(box: GlassBox | None) -> list[str]:
-    """What blocks declare to a transform and do not keep, a sentence each."""
-    said = [
-        f"block {name} is the same for every window (collapsed), so that nothing can be said of "
-        "what it declares"
-        for name in (box.collapsed if box is not None else ())
-    ]
-    for cell in box.cells if box is not None else ():
-        name, score = cell.factor.replace("_", " "), max(0.0, cell.score)
-        if cell.relation in CARRYING and cell.score < LEAST:
-            said.append(
-                f"block {cell.block} declares to carry {name}, but nothing of it can be read there "
-                f"({score:.2f}): it was not learned"
-            )
-        elif cell.relation in CARRYING and not _sure(cell):
-            said.append(
-                f"block {cell.block} declares to carry {name}: {score:.2f} of it can be read, but "
-                f"as much is reached by chance (p {cell.p:.2g}); give more windows"
-            )
-        elif cell.relation == "invariant" and _sure(cell) and score >= LEAK:
-            said.append(
-                f"block {cell.block} declares to be invariant to {name}, but {score:.2f} of it can "
-                "be read there"
-            )
-    return said
-
-
-def unmoved(
-    curves: Mapping[str, ResponseCurve], relations: Mapping[str, str], transform: str
-) -> list[str]:
-    """Blocks that should carry a transform but stay where they are, a sentence each."""
-    return [
-        f"block {name} declares to be {relation} to {transform.replace('_', ' ')}, but does not "
-        f"move under it: cosine at least {curves[name].mean.min():.3f}"
-        for name, relation in relations.items()
-        if relation in CARRYING
-        and 1 - curves[name].mean.min() < UNMOVED * (1 - curves[name].between)
-    ]
-
-
-def _sure(cell: Known) -> bool:
-    return cell.p < 0.05 and cell.score >= LEAST
 
 
 def knowledge(box: GlassBox | None) -> list[Table]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import Labels, Rows, as_array, as_labels
-from triptych.audit.permutation import permutation_p, smallest_p
+from triptych.audit.permutation import LEVEL, least_shown, permuted, smallest_p
 from triptych.audit.probes import above_chance, linear_probe, phase_probe
 from triptych.audit.regressors import folds, r2
 from triptych.audit.result import Result
@@ -65,7 +65,9 @@ class Known(Result):
 
     `score` is 1 where all is known and 0 at chance; R² is not clipped, so it may be negative. `p`
     is by permutation of the truths of each scored half, by person (`exchanged`), and the smaller
-    of both halves' p times two: never too small where nothing is known.
+    of both halves' p times two: never too small where nothing is known. `least` is the smallest
+    score that would have p < 0.05 with these `groups` (people, or records: `of`): what is not shown
+    may be anything below; infinite where no score could.
     """
 
     factor: str
@@ -75,6 +77,9 @@ class Known(Result):
     score: float
     p: float
     n: int
+    least: float = float("nan")
+    groups: int = 0
+    of: str = "people"
 
 
 @dataclass(frozen=True)
@@ -187,9 +192,13 @@ def _known(factor: Factor, name: str, relation: str, permutations: int, seed: in
     score: Any = r2 if floats else above_chance
     guess, truth = (np.concatenate([half[k] for half in found]) for k in (0, 1))
     rng = np.random.default_rng(seed)
-    p = smallest_p(permutation_p(score, *half, permutations, rng) for half in found)
-    kind = "R²" if floats else "accuracy"
-    return Known(factor.name, name, relation, kind, score(guess, truth), p, len(truth))
+    halves = [permuted(score, *half, permutations, rng) for half in found]
+    p = smallest_p(half.p for half in halves)
+    least = min(least_shown(half.shuffled, half.idle, LEVEL / len(halves)) for half in halves)
+    own, kind = score(guess, truth), "R²" if floats else "accuracy"
+    of = "records" if factor.start is not None else "people"
+    count = len(np.unique(np.concatenate([half[2] for half in found])))
+    return Known(factor.name, name, relation, kind, own, p, len(truth), least, count, of)
 
 
 def _read(

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.audit_result import by_distance, shown
 from triptych.audit.brittleness import ResponseCurve, distances
 from triptych.audit.inputs import Labels
+from triptych.audit.likeness import Likeness
 from triptych.audit.retrieval import Rule, near_in_time, precision_at_k, top_k
-from triptych.audit.similarity import between_groups, cosine, separation
+from triptych.audit.similarity import different_pairs, separation
 from triptych.audit.statistics import Interval, bootstrap_interval, per_subject
+from triptych.audit.verdicts import lowest_of, shown, single
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.transforms import Transform
@@ -30,6 +31,13 @@ class Whose:
     of: str
     record: Labels | None = None
     start: Labels | None = None
+
+    def notes(self) -> list[str]:
+        """What to know of intervals over these groups."""
+        if self.of == "rows":
+            return ["neither person nor record is given: every other row counts as a stranger"]
+        count = len(np.unique(np.asarray(self.groups)))
+        return [f"only {count} {self.of}: intervals are rough"] if count < FEW else []
 
     def near(self) -> Rule:
         """Rule that leaves out the query itself, and its neighbours in time."""
@@ -51,37 +59,66 @@ class ViewPair:
         """Figures beside the curve, and notes on what could not be measured."""
         groups, notes = self.whose.groups, list[str]()
         by_group = curve.group_means[:, curve.distance > 0].mean(axis=1)
-        strangers = between_groups(self.reference, groups, seed=1)
-        apart = separation(cosine(self.reference, self.moved), strangers)
+        like = Likeness(self.reference, different_pairs(groups, 20_000, seed=1))
+        own, strangers = like(self.moved), like.strangers
+        own, strangers = own[np.isfinite(own)], strangers[np.isfinite(strangers)]
+        apart = separation(own, strangers) if len(own) and len(strangers) else float("nan")
         figures = {
-            "cosine_mean": _single(np.nan)
-            if curve.collapsed
-            else bootstrap_interval(by_group, curve.sizes),
-            "cosine_lowest": _single(float(by_distance(curve)[1].min())),
-            "cosine_random": _single(curve.between),
-            "separation": _single(apart),
+            f"{like.measure}_mean": bootstrap_interval(by_group, curve.sizes)
+            if np.isfinite(by_group).any()
+            else single(float("nan")),
+            f"{like.measure}_lowest": lowest_of(curve),
+            f"{like.measure}_random": single(curve.between),
+            "separation": single(apart),
         }
-        own = self.whose.record if self.whose.record is not None else groups
         if curve.collapsed:
             notes.append(
                 "collapsed: the latents are the same for every window and θ, so neither similarity "
                 "nor retrieval is measured"
             )
-            return figures, notes
-        if self.whose.of == "rows":
-            notes.append("neither person nor record is given: every other row counts as a stranger")
-        else:
-            if len(curve.groups) < FEW:
-                notes.append(f"only {len(curve.groups)} {self.whose.of}: intervals are rough")
-            try:
-                found = precision_at_k(self.moved, self.reference, own, own, self.whose.near())
-            except InputError as error:
-                notes.append(f"record_p10 is left out: {error}")
-            else:
-                each = per_subject(found.per_query, groups).values()
-                means, counts = zip(*each, strict=True)
-                figures["record_p10"] = bootstrap_interval(means, counts)
-        return figures, notes
+            return figures, [*self.whose.notes(), *notes]
+        if curve.zeros or curve.lost.any():
+            notes.append(
+                f"{curve.zeros} of {len(self.reference)} windows have latents that are all zeros, "
+                f"and up to {curve.lost.max(initial=0):.1%} get such under the transform: they "
+                "point nowhere, and are in no mean"
+            )
+        if self.whose.of != "rows" and like.measure == "cosine":
+            found, said = self._own_record()
+            figures |= found
+            notes += said
+        return figures, [*self.whose.notes(), *notes]
+
+    def _own_record(self) -> tuple[dict[str, Interval], list[str]]:
+        """``record_p10`` over the queries that can find any of their own, and what limits it."""
+        own = self.whose.record if self.whose.record is not None else self.whose.groups
+        most = findable(own, self.whose.near())
+        able = (most > 0) & self.moved.any(axis=1)
+        if not able.any():
+            why = "no window has another of its own record more than 5 s away" * (not most.any())
+            return {}, [f"record_p10 is left out: {why or 'all latents are zeros'}"]
+        try:
+            found = precision_at_k(self.moved, self.reference, own, own, self.whose.near())
+        except InputError as error:
+            return {}, [f"record_p10 is left out: {error}"]
+        notes = list[str]()
+        ceiling = float((np.minimum(most, 10) / 10)[able].mean())
+        if ceiling < 0.995 or not able.all():
+            notes.append(
+                f"record_p10 can be {ceiling:.2f} at most, by how many windows of its own record a "
+                f"query can find; {int((~able).sum())} of {len(able)} queries can find none, and "
+                "are left out"
+            )
+        each = per_subject(found.per_query[able], np.asarray(self.whose.groups)[able]).values()
+        means, counts = zip(*each, strict=True)
+        return {"record_p10": bootstrap_interval(means, counts)}, notes
+
+
+def findable(own: Labels, near: Rule, rows: int = 1024) -> NDArray[np.int64]:
+    """How many windows of its own record (n,) each query may find under the rule."""
+    _, code = np.unique(np.asarray(own), return_inverse=True)
+    cuts = [slice(start, start + rows) for start in range(0, len(code), rows)]
+    return np.concatenate([((code[cut, None] == code) & ~near(cut)).sum(axis=1) for cut in cuts])
 
 
 def example_of(
@@ -113,8 +150,3 @@ def example_of(
             for row, value in zip(rows[0], similarity[0], strict=True)
         ],
     }
-
-
-def _single(figure: float) -> Interval:
-    """A figure over all windows, without an interval."""
-    return Interval(figure, float("nan"), float("nan"), 1, 1)

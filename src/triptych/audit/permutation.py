@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+LEVEL = 0.05
 
 
 def exchanged(
@@ -30,23 +32,46 @@ def exchanged(
         yield drawn
 
 
-def permutation_p(
+class Permuted(NamedTuple):
+    """A permutation test: its p, the scores under it, and how many permutations change nothing."""
+
+    p: float
+    shuffled: list[float]
+    idle: int
+
+
+def permuted(
     score: Callable[[Any, Any], float],
     guess: NDArray[Any],
     truth: NDArray[Any],
     groups: NDArray[Any],
     times: int,
     rng: np.random.Generator,
-) -> float:
-    """Share of exchanged truths that `guess` meets as well as its own, which count as one more.
+) -> Permuted:
+    """Test whether `guess` meets its own truth better than it meets exchanged ones.
 
-    Uniform where nothing is known, if no `truth` of these rows helped to make a `guess` of them.
+    p is the share of exchanged truths that are met as well, and the own one: uniform where nothing
+    is known, if no `truth` of these rows helped to make a `guess` of them.
 
     Source: Phipson and Smyth, "Permutation p-values should never be zero" (2010).
     """
-    most = score(guess, truth) - 1e-12
-    worse = sum(score(guess, truth[order]) < most for order in exchanged(truth, groups, times, rng))
-    return (1 + times - worse) / (1 + times)
+    own, shuffled, idle = score(guess, truth) - 1e-12, list[float](), 0
+    for order in exchanged(truth, groups, times, rng):
+        shuffled.append(score(guess, truth[order]))
+        idle += bool((truth[order] == truth).all())
+    return Permuted((1 + sum(each >= own for each in shuffled)) / (1 + times), shuffled, idle)
+
+
+def least_shown(shuffled: Sequence[float], idle: int = 0, level: float = LEVEL) -> float:
+    """Smallest score that would have p < `level`, from those of permuted truths.
+
+    Infinite where `idle` of the permutations change nothing, and these alone are as many: even a
+    perfect reader would not be told from chance.
+    """
+    above = int(np.ceil(level * (1 + len(shuffled)))) - 2  # so many may be as high
+    if above < idle:
+        return float("inf")
+    return float(np.sort(np.asarray(shuffled, np.float64))[::-1][above]) if shuffled else np.inf
 
 
 def smallest_p(values: Iterable[float]) -> float:

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.audit.audit_result import AuditResult, shown
+from triptych.audit.audit_result import AuditResult
 from triptych.audit.brittleness import equal_distances
 from triptych.audit.canvas import COLOURS, MARKERS, canvas, legend, lowest_of
 from triptych.audit.inputs import Floats
 from triptych.audit.tables import Table, Value, number
 from triptych.audit.theta_words import axes_note, in_order, thetas
+from triptych.audit.verdicts import shown
 
+MEASURES = {
+    "cosine": "cosine similarity",
+    "agreement": "agreement (0: a stranger's)",
+    "consistency": "share of the same class, balanced",
+}
 _SINGLE = "#6f6f6f"  # of single θ beside the mean over those of their distance
 
 
@@ -102,9 +108,9 @@ def draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
             axis.plot(x * factor, y, marker, color=_SINGLE, alpha=0.6, ms=4, mew=0)
             kinds.append((marker, _SINGLE, name))
         axis.axhline(curve.between, color=COLOURS[1], ls=(0, (4, 2)), lw=1.4)
-        kinds.append(
-            ("dash", COLOURS[1], f"windows of different {result.groups}: a stranger's level")
-        )
+        level = f"windows of different {result.groups}: a stranger's level"
+        level = "an answer that ignores the window" if result.classifier else level
+        kinds.append(("dash", COLOURS[1], level))
         if np.isfinite(half.value) and _neutral(result) == 0.0:
             for sign in (-1, 1) if at.min() < 0 else (1,):
                 axis.axvline(sign * half.value * factor, color="#777777", ls=":", lw=1.2)
@@ -112,7 +118,7 @@ def draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
         margin = 0.04 * (1 - max(found.floor, 0.0))
         axis.set_ylim(found.floor - margin, 1 + margin)
         axis.set_xlabel(f"{_words(result)}, {_unit(result)}")
-        measure = "share of the same class" if result.classifier else "cosine similarity"
+        measure = MEASURES[result.measure]
         begins = f"\n(axis from {found.floor:g}, not 0)" if found.floor > 0 else ""
         axis.set_ylabel(measure + begins)
         legend(figure, kinds)
@@ -121,22 +127,24 @@ def draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
 def sweep_table(result: AuditResult) -> Table:
     """The headline's curve, one row a θ: small ones first, those of one distance by direction."""
     curve, words = result.curve, thetas(result)
-    mean, low, high, auroc = (
-        each.tolist() for each in (curve.mean, curve.low, curve.high, curve.auroc)
-    )
+    columns = [curve.mean, curve.low, curve.high]
+    mean, low, high = (each.tolist() for each in columns)
+    auroc = [] if result.classifier else [curve.auroc.tolist()]
     rows = tuple(
         (
             Value(str(words[k])),
             Value(number(mean[k])),
             Value(f"[{number(low[k])}, {number(high[k])}]"),
-            Value(number(auroc[k])),
+            *(Value(number(each[k])) for each in auroc),
         )
         for k in in_order(result, words)
     )
     note = f"A stranger's {result.measure} is {number(curve.between)}."
+    if result.classifier:
+        note = f"Every answered class counts alike; chance is {number(curve.between)}."
     if any("about " in str(each) for each in words):
         note += f" {axes_note(result.transform)}"
-    header = (_words(result), result.measure, "95 % interval", "AUROC")
+    header = (_words(result), result.measure, "95 % interval", *["AUROC"] * len(auroc))
     return Table(header, rows, note=note.strip())
 
 

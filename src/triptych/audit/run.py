@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.audit_result import CLASSES, EMBEDDING, SCORES, AuditResult
-from triptych.audit.brittleness import ResponseCurve, curves, distances, embedded
+from triptych.audit.audit_result import AuditResult
+from triptych.audit.brittleness import distances, embedded
 from triptych.audit.embeddings import Views
-from triptych.audit.factors import glass_box_of, unmoved
+from triptych.audit.factors import glass_box_of
 from triptych.audit.glassbox import GlassBox
-from triptych.audit.half_life import HalfLife, half_life
-from triptych.audit.inputs import Labels, Rows, as_array
-from triptych.audit.pairs import ViewPair, Whose, example_of
+from triptych.audit.inputs import Labels, Rows
+from triptych.audit.measured import Classes, Latents, Measured, arrays, judged, measure_sweep, named
+from triptych.audit.pairs import Whose, example_of
+from triptych.audit.premise import Premise, premise_of, premise_of_views
+from triptych.audit.sentences import unmoved
 from triptych.audit.sources import Progress, people_or_records
-from triptych.audit.statistics import Interval
 from triptych.audit.swap import BlockSwap, block_swap
 from triptych.audit.sweep import around as signals_around
 from triptych.audit.sweep import swept
 from triptych.datasets import Windows
 from triptych.errors import InputError
+from triptych.latent import LinearHead
 from triptych.model import Model
 from triptych.transforms import Transform, to_dict
 
@@ -43,6 +45,8 @@ def audit(
     groups: Labels | None = None,
     headline: str | None = None,
     classifier: bool = False,
+    classes: Sequence[str] | None = None,
+    labels: Labels | None = None,
     relations: Mapping[str, str] | None = None,
     glass: GlassBox | None = None,
     swap: BlockSwap | None = None,
@@ -55,7 +59,9 @@ def audit(
 ) -> AuditResult:
     """Audit an embedding under a transform.
 
-    Memory holds two sets of latents and one number a window, however many θ are swept.
+    First the premise is tested: untransformed windows, asked again, in another order and one by
+    one, have the same latents. Memory holds two sets of latents and one number a window, however
+    many θ are swept.
 
     Parameters
     ----------
@@ -73,6 +79,10 @@ def audit(
         Block that verdict and figures are about; left out, the first.
     classifier
         What `embed` gives are class scores (n, K): the audit is of the class that is highest.
+    classes, labels
+        Of a classifier: the names of its K scores, and (n,) labels of the windows (``""`` where
+        not known; windows know theirs). With both, accuracy, macro F1 and sensitivities stand
+        first.
     relations, glass, swap
         Block → what it declares to the transform, what each knows, and what a decoder makes of it,
         for the report.
@@ -94,43 +104,53 @@ def audit(
         raise InputError("signals without records need groups: the person of every window")
     transform, steps = swept(transform, grid)
     _moving(transform, steps)
-    done = 0
+    whole, done = len(steps) + 1 + (not classifier), 0
 
-    def named(batch: Tensor) -> Mapping[str, Rows]:
-        return _named(embed(batch), classifier)
+    def latents(rows: Tensor, theta: Tensor) -> dict[str, NDArray[Any]]:
+        return embedded(lambda part: named(embed(part), classifier), rows, transform, theta, batch)
 
     def view(theta: Tensor) -> dict[str, NDArray[Any]]:
         nonlocal done
-        found = embedded(named, x, transform, theta, batch)
+        found = latents(x, theta)
         done += 1
         if progress is not None:
-            progress(done, len(steps) + 2)
+            progress(done, whole)
         return found
+
+    def ask(rows: NDArray[np.int64]) -> Latents:
+        return judged(latents(x[torch.as_tensor(rows)], transform.identity(1)))
 
     reference = view(transform.identity(1))
     chosen = headline or next(iter(reference))
     if chosen not in reference:
         raise InputError(f"headline is {chosen!r}, expected one of {', '.join(reference)}")
-    views = (view(step[None]) for step in steps)
-    found = curves(reference, views, steps, transform, whose.groups, seed=seed)
+    premise = premise_of(ask, judged(reference), min(batch, len(x)), seed)
     theta = transform.sample(len(x), torch.Generator().manual_seed(seed))
-    looked_at = SCORES if classifier else chosen
-    pair = ViewPair(reference[looked_at], view(theta)[looked_at], whose)
-    figures, more = pair.measure(found[chosen])
+    known = around.label if labels is None and around is not None else labels
+    found = measure_sweep(
+        reference,
+        (view(step[None]) for step in steps),
+        lambda: view(theta),
+        steps,
+        transform,
+        whose,
+        headline=chosen,
+        classes=Classes(classes, known) if classifier else None,
+        seed=seed,
+    )
     example = None
-    if around is not None and "record_p10" in figures:
-        example = example_of(pair, around, x, transform, theta)
+    if around is not None and found.pair is not None and "record_p10" in found.figures:
+        example = example_of(found.pair, around, x, transform, theta)
     return _result(
         found,
         steps,
         transform,
+        premise,
         groups=whose.of,
-        headline=chosen,
         relations=dict(relations or {}),
         glass=glass,
         swap=swap,
-        figures=figures,
-        notes=(*notes, *more),
+        notes=notes,
         example=example,
         subject=subject,
         data=data,
@@ -166,7 +186,9 @@ def audit_model(
         def scores(x: Tensor) -> Rows:
             return model.predict(x)[head].probabilities
 
-        return audit(scores, windows, transform, classifier=True, notes=notes, seed=seed, **options)
+        told = cast(LinearHead, model.heads[head]).classes
+        options |= {"classifier": True, "classes": options.get("classes") or told}
+        return audit(scores, windows, transform, notes=notes, seed=seed, **options)
     box, more = glass_box_of(model, windows, [transform], seed=seed) if glass else (None, [])
     swapped, unswapped = block_swap(model, windows, transform, seed=seed)
     schema = model.schema
@@ -201,6 +223,7 @@ def audit_views(
     transform: Transform,
     *,
     classifier: bool = False,
+    classes: Sequence[str] | None = None,
     subject: str = "embeddings",
     data: str = "",
     notes: Sequence[str] = (),
@@ -213,23 +236,34 @@ def audit_views(
     transform, steps = swept(transform, views.theta)
     apart = _moving(transform, steps)
     whose = Whose(views.groups, views.of, views.record, views.start)
-    reference = _named(views.original, classifier)
-    held = (_named(one, classifier) for one in views.transformed)
-    found = curves(reference, held, steps, transform, whose.groups, seed=seed)
-    chosen = next(iter(reference))
-    rows = np.arange(len(views.original))
-    step = np.random.default_rng(seed).choice(apart, len(rows))
-    pair = ViewPair(views.original, views.transformed[step, rows], whose)
-    figures, more = pair.measure(found[chosen])
+    still = np.setdiff1d(np.arange(len(steps)), apart)
+    premise = premise_of_views(views.original, views.transformed[still[0]] if len(still) else None)
+
+    def moved() -> Latents:
+        rows = np.arange(len(views.original))
+        step = np.random.default_rng(seed).choice(apart, len(rows))
+        return arrays(views.transformed[step, rows], classifier)
+
+    reference = arrays(views.original, classifier)
+    found = measure_sweep(
+        reference,
+        (arrays(one, classifier) for one in views.transformed),
+        moved,
+        steps,
+        transform,
+        whose,
+        headline=next(iter(reference)),
+        classes=Classes(classes, views.label) if classifier else None,
+        seed=seed,
+    )
     return _result(
         found,
         steps,
         transform,
+        premise,
         groups=whose.of,
-        headline=chosen,
         relations={},
-        figures=figures,
-        notes=(*notes, *more),
+        notes=notes,
         subject=subject,
         data=data,
     )
@@ -243,52 +277,21 @@ def _moving(transform: Transform, steps: Tensor) -> NDArray[np.int64]:
     return apart
 
 
-def _named(z: Rows | Mapping[str, Rows], classifier: bool) -> Mapping[str, Rows]:
-    """Latents by block; of class scores the highest class as a unit vector, and the scores.
-
-    The cosine of two such vectors is 1 where the classes agree, else 0: its mean is consistency.
-    """
-    if isinstance(z, Mapping):
-        if classifier:
-            raise InputError(
-                f"a classifier gives one array of class scores (n, K), not {', '.join(z)}; let "
-                "embed return that"
-            )
-        return z
-    if not classifier:
-        return {EMBEDDING: z}
-    scores = as_array(z, "the class scores")
-    if scores.shape[1] < 2:
-        raise InputError("a classifier has scores (n, K) of two classes or more, but K is 1")
-    return {CLASSES: np.eye(scores.shape[1], dtype=np.float32)[scores.argmax(1)], SCORES: scores}
-
-
 def _result(
-    found: dict[str, ResponseCurve],
-    steps: Tensor,
-    transform: Transform,
-    *,
-    headline: str,
-    figures: dict[str, Interval],
-    **words: Any,
+    found: Measured, steps: Tensor, transform: Transform, premise: Premise, **words: Any
 ) -> AuditResult:
-    halves = {name: half_life(curve) for name, curve in found.items()}
-    words["notes"] = (*words["notes"], *unmoved(found, words["relations"], transform.name))
-    if headline == CLASSES and SCORES in found:
-        renamed = {"cosine_mean": "consistency", "cosine_lowest": "consistency_lowest"}
-        renamed["cosine_random"] = "consistency_random"
-        figures = {renamed.get(name, name): figure for name, figure in figures.items()}
+    more = [*found.notes, *([premise.note] if premise.note else [])]
+    more += unmoved(found.curves, words["relations"], transform.name)
+    words["notes"] = (*words["notes"], *more)
     return AuditResult(
         transform=to_dict(transform),
         unit=transform.unit,
         grid=steps.numpy(),
-        headline=headline,
-        curves=found,
-        half_lives=halves,
-        figures=figures | {"half_life": _as_interval(halves[headline], found[headline])},
+        headline=found.headline,
+        curves=found.curves,
+        half_lives=found.half_lives,
+        figures=found.figures,
+        answers=found.answers,
+        premise=premise,
         **words,
     )
-
-
-def _as_interval(half: HalfLife, curve: ResponseCurve) -> Interval:
-    return Interval(half.value, half.low, half.high, 1, len(curve.groups))

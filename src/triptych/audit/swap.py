@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from triptych.model import Model
 from triptych.transforms import Transform
 
 DRAWN = 400  # samples of a drawn window
+IGNORED = 0.01  # share under which a decoder makes nothing of a block
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class BlockSwap(Result):
         Block → share where x is T_θ y, θ random.
     pairs, groups
         Pairs of either kind, and ``"people"`` or ``"records"``.
+    ends, ends_transformed
+        Block → both ends of the 95 % bootstrap interval over pairs, of either share.
     examples
         What is drawn: ``(words, channel, rate, x, y, {block: swapped})`` of the pair of either kind
         whose outputs are at the median distance; not in `to_dict`.
@@ -53,20 +56,46 @@ class BlockSwap(Result):
     transformed: dict[str, float]
     pairs: int
     groups: str
+    ends: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    ends_transformed: dict[str, tuple[float, float]] = field(
+        default_factory=dict[str, tuple[float, float]]
+    )
     examples: tuple[dict[str, Any], ...] = field(default=(), repr=False, compare=False)
 
     def table(self) -> Table:
         """One row a block."""
         rows = tuple(
-            (Value(name), Value(number(share)), Value(number(self.transformed[name])))
+            (
+                Value(name),
+                Value(number(share), _between(self.ends.get(name))),
+                Value(number(self.transformed[name]), _between(self.ends_transformed.get(name))),
+            )
             for name, share in self.strangers.items()
         )
         note = (
             "Share of the way from the decoded y to the decoded x that the output goes when this "
-            f"block alone is taken from x: 1 all, 0 none; {self.pairs:,} pairs each."
-        )
+            f"block alone is taken from x: 1 all, 0 none; {self.pairs:,} pairs each, with 95 % "
+            f"intervals over them. {' '.join(f'{each}.' for each in self.ignored())}"
+        ).strip()
         header = ("block swapped", f"x and y of different {self.groups}", "x is y transformed")
         return Table(header, rows, note=note)
+
+    def ignored(self) -> list[str]:
+        """Blocks that the decoder makes next to nothing of, a sentence each."""
+        most = {
+            name: max(
+                abs(end)
+                for ends in (self.ends, self.ends_transformed)
+                for end in (*ends.get(name, ()), self.strangers[name], self.transformed[name])
+            )
+            for name in self.strangers
+        }
+        return [
+            f"the decoder ignores block {name}: taken from another window it moves the output by "
+            f"{share:.1%} of the way at most"
+            for name, share in most.items()
+            if share < IGNORED
+        ]
 
 
 def shares(
@@ -145,7 +174,28 @@ def _swapped(
             (others, f"x is y under {words}"),
         )
     )
-    return BlockSwap(apart, turned, pairs, groups, examples)
+    ends = _intervals(outputs, apart, seed), _intervals(others, turned, seed)
+    return BlockSwap(apart, turned, pairs, groups, *ends, examples)
+
+
+def _intervals(
+    outputs: dict[str, Tensor], found: Mapping[str, float], seed: int
+) -> dict[str, tuple[float, float]]:
+    """95 % bootstrap intervals of the shares over pairs."""
+    way = (outputs["x"] - outputs["y"]).double().flatten(1)
+    n, length = len(way), way.square().sum(dim=1).numpy()
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=1000)
+    total = np.maximum(drawn @ length, 1e-300)
+    ends: dict[str, tuple[float, float]] = {}
+    for name in found:
+        own = ((outputs[name] - outputs["y"]).double().flatten(1) * way).sum(dim=1).numpy()
+        low, high = np.quantile(drawn @ own / total, [0.025, 0.975])
+        ends[name] = float(low), float(high)
+    return ends
+
+
+def _between(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else f"[{number(ends[0])}, {number(ends[1])}]"
 
 
 def _example(outputs: dict[str, Tensor]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ def number(value: float | None) -> str:
     digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def spanned(figure: Mapping[str, Any], digits: int = 2, scale: float = 1.0) -> str:
+    """``"0.91 [0.88, 0.94]"`` of ``mean``, ``low`` and ``high``; without an interval the mean."""
+    said = f"{scale * figure['mean']:.{digits}f}"
+    if figure.get("low") is None or figure.get("high") is None:
+        return said
+    return f"{said} [{scale * figure['low']:.{digits}f}, {scale * figure['high']:.{digits}f}]"
 
 
 def _pipes(fields: Iterable[str]) -> str:

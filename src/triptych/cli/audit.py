@@ -17,6 +17,7 @@ from triptych.cli.options import (
     Seed,
     grids,
     limits,
+    names,
     own_options,
     pairs,
 )
@@ -48,7 +49,7 @@ def audit(
             "--allow-code a TorchScript file (.pt, .ts), a torch.export file (.pt2) or "
             "package.module:function, which maps (n, channels, time) to (n, d); or an .npz with "
             "original (n, d), transformed (m, n, d), theta (m,), if known also person, record, "
-            "start (n,).",
+            "start, label (n,).",
         ),
     ],
     out: Annotated[
@@ -99,9 +100,12 @@ def audit(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Exit with code 1 if a figure is lower: cosine_mean, cosine_lowest, "
+            help="Exit with code 1 if a figure is lower, or the verdict is void (a model that "
+            "says the same to everyone, or not the same twice): cosine_mean, cosine_lowest, "
             "cosine@0.075, separation, record_p10, half_life; of a classifier consistency, "
-            "consistency_lowest, consistency@0.075 (can be repeated).",
+            "consistency_lowest, consistency@0.075, all with every class counting alike, and with "
+            "--classes accuracy_transformed, macro_f1_transformed, sensitivity_lowest:CLASS (can "
+            "be repeated).",
         ),
     ] = None,
     output: Annotated[
@@ -121,6 +125,15 @@ def audit(
             rich_help_panel=OTHERS,
         ),
     ] = False,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="With --classifier: the labels that its scores stand for, in their order; then "
+            "accuracy, macro F1 and sensitivities are measured, too.",
+            rich_help_panel=OTHERS,
+        ),
+    ] = None,
     model_rate: Annotated[
         float | None,
         typer.Option(
@@ -145,15 +158,18 @@ def audit(
     person_column: PersonColumn = None,
 ) -> None:
     """Measure how much an embedding changes when only a nuisance changes, and say it."""
-    from triptych.audit.audit_outputs import block_tables, figure_table, swap_tables
-    from triptych.audit.audit_result import check_limits
+    from triptych.audit.audit_outputs import block_tables, lead_tables, swap_tables
     from triptych.audit.factors import knowledge
+    from triptych.audit.figures import check_limits
 
     at_least = limits(fail_under, "--fail-under")
     check_limits(at_least)
     path, theta = Path(subject).expanduser(), grids(grid)
     if not (classifier or output) and any(name.startswith("consistency") for name in at_least):
         raise InputError("consistency is a figure of classifiers; say --classifier")
+    if classes and not classifier:
+        raise InputError("--classes names the scores of a classifier; say --classifier")
+    answered: dict[str, Any] = {"classifier": classifier, "classes": names(classes) or None}
     wanted = pairs(settings, "--set")
     if max_shift is not None:
         prefix = "phase_shift." if "," in (transform or "") else ""
@@ -162,7 +178,7 @@ def audit(
     if path.is_file() and path.suffix.lower() == ".npz":
         if data or theta:
             raise InputError(f"{subject} holds latents and θ: leave DATA and --grid out")
-        result = _of_embeddings(path, transform, wanted, classifier=classifier, **common)
+        result = _of_embeddings(path, transform, wanted, **answered, **common)
     else:
         if data is None:
             raise InputError(f"{subject} needs DATA to be audited on, e.g. simulated")
@@ -181,11 +197,11 @@ def audit(
             if glass_box:
                 raise InputError("--glass-box needs a model with blocks: the folder of one of ours")
             opened = (allow_code, output, model_rate, window)
-            result = _of_outside(subject, opened, cut, named, common | {"classifier": classifier})
+            result = _of_outside(subject, opened, cut, named, common | answered)
     report = result.save(out, command_of(ctx))
     failed = result.below(at_least)
     note(result.notes)
-    tables = [figure_table(result), *block_tables(result), *knowledge(result.glass)]
+    tables = [*lead_tables(result), *block_tables(result), *knowledge(result.glass)]
     for table in (*tables, *swap_tables(result)):
         show_table(table)
     say(result.verdict)

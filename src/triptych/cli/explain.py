@@ -49,10 +49,12 @@ def explain(
     label_column: LabelColumn = None,
     person_column: PersonColumn = None,
 ) -> None:
-    """Say what each block of a model is and knows, and how the model was made."""
+    """Say what each block of a model declares, with DATA what it does, and how it was made."""
     from triptych.audit.explain import explain as explained
-    from triptych.audit.factors import broken, glass_box_of, knowledge, salient_dimensions
+    from triptych.audit.factors import glass_box_of, knowledge, salient_dimensions
     from triptych.audit.gated import spoken
+    from triptych.audit.moves import Move, moves_of
+    from triptych.audit.sentences import broken, unkept
     from triptych.audit.sources import data_for, random_windows_of, seen_before
     from triptych.audit.swap import block_swap
     from triptych.audit.sweep import transform_for
@@ -63,6 +65,7 @@ def explain(
 
     loaded = Model.load(model)
     box, title, gated, further = None, "", None, list[Table]()
+    moves, judged = list[Move](), list[str]()
     if figure is not None and (data is None or not any(b.gate for b in loaded.schema.blocks)):
         raise InputError(
             "--figure draws what excites gated dimensions: give --data, and a model with a gated "
@@ -75,21 +78,25 @@ def explain(
         widest = max(transforms, key=context_of, default=None)
         windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)
         box, left_out = glass_box_of(loaded, windows, transforms, seed=seed)
+        moves, unmoved = moves_of(loaded, windows, transforms, seed=seed)
+        left_out += unmoved
         gated = spoken(loaded, windows, transforms, seed=seed)
         further += salient_dimensions(loaded, windows)
         for each in transforms:
             swapped, unswapped = block_swap(loaded, windows, each, seed=seed)
             further += [swapped.table()] if swapped else []
+            judged += swapped.ignored() if swapped else []
             left_out += unswapped
         title = source.dataset.title
-        note([*source.notes, *seen_before(loaded, source), *left_out, *broken(box)])
-    said = explained(loaded, box)
+        judged = [*unkept(moves), *broken(box), *judged]
+        note([*source.notes, *seen_before(loaded, source), *left_out, *judged])
+    said = explained(loaded, box, moves)
     say(said.sentence)
     rows = [(name, str(size), words) for name, size, words in said.blocks]
-    show_rows(("block", "dimensions", "what it does"), rows, right=(1,))
+    show_rows(("block", "dimensions", "what it declares"), rows, right=(1,))
     if said.known:
         say(f"Measured on {title}:")
-        show_rows(("block", "what it knows"), list(said.known.items()), right=())
+        show_rows(("block", "what is measured"), list(said.known.items()), right=())
         for table in (*knowledge(box), *further):
             show_table(table)
     if gated is not None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from triptych.audit.tables import spanned
 from triptych.objectives.separation_terms import null_bandwidth
 from triptych.studies.base import Cell, CellResult, Options, Progress, Study
 from triptych.studies.collapse import PREFIX, sound
@@ -155,21 +156,22 @@ class ContrastiveAnalysis(Study[Populations]):
         found = {row["method"]: row["metrics"] for row in sound(results["summary"])}
         if self.focus not in found:
             return ""
-        own = {name: figures["mean"] for name, figures in found[self.focus].items()}
+        own = {name: spanned(figures) for name, figures in found[self.focus].items()}
         sums = means_of(results, "error_sum")
         rivals = {name: value for name, value in sums.items() if not name.startswith(self.focus)}
         best = min(rivals, key=lambda name: rivals[name]) if rivals else None
-        beside = f"; the best rival, {best}, has {rivals[best]:.2f}" if best else ""
+        ends = {name: spanned(found[name]["error_sum"]) for name in sums}
+        beside = f"; the best rival, {best}, has {ends[best]}" if best else ""
         first = min(sums, key=lambda name: sums[name])
         if first not in (best, self.focus) and sums[first] < sums[self.focus]:
-            beside += f", and {first}, another form of it, {sums[first]:.2f}"
+            beside += f", and {first}, another form of it, {ends[first]}"
         return (
-            f"{self.focus} reads the target's class with {own['target_salient']:.2f} from the "
-            f"salient block and {own['target_common']:.2f} from the common one (chance "
-            f"{own['target_chance']:.2f}), and what both populations share with "
-            f"{own['shared_common']:.2f} from the common block and {own['shared_salient']:.2f} "
-            f"from the salient one (chance {own['shared_chance']:.2f}): four errors of together "
-            f"{own['error_sum']:.2f}{beside}."
+            f"{self.focus} reads the target's class with {own['target_salient']} from the "
+            f"salient block and {own['target_common']} from the common one (chance "
+            f"{own['target_chance']}), and what both populations share with "
+            f"{own['shared_common']} from the common block and {own['shared_salient']} "
+            f"from the salient one (chance {own['shared_chance']}): four errors of together "
+            f"{own['error_sum']}{beside}."
         )
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from triptych import datasets
+from triptych.audit.tables import spanned
 from triptych.datasets import Dataset, preprocess, random_windows
 from triptych.datasets import mitdb as mitdb_module
 from triptych.datasets import simulated as simulated_module
@@ -127,12 +128,12 @@ class EcgPhase(Study[EcgData]):
         found = {row["method"]: row["metrics"] for row in results["summary"]}
         if not {"plain", "scl"} <= set(found):
             return ""
-        plain, scl = (found[name]["cosine_75ms"]["mean"] for name in ("plain", "scl"))
-        stranger = found["scl"]["cosine_random"]["mean"]
+        plain, scl = (spanned(found[name]["cosine_75ms"]) for name in ("plain", "scl"))
+        stranger = spanned(found["scl"]["cosine_random"])
         return (
-            f"A window that starts 75 ms later keeps a cosine of {plain:.2f} to itself under plain "
-            f"training and of {scl:.2f} in SCL's invariant block, where a stranger's window has "
-            f"{stranger:.2f}."
+            f"A window that starts 75 ms later keeps a cosine of {plain} to itself under plain "
+            f"training and of {scl} in SCL's invariant block, where a stranger's window has "
+            f"{stranger}."
         )
 
     def tune(

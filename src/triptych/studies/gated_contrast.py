@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from triptych.audit.tables import spanned
 from triptych.studies import gated_measures as measures
 from triptych.studies.base import Cell, CellResult, Options, Progress, Study
 from triptych.studies.collapse import sound
@@ -172,15 +173,19 @@ class GatedContrast(Study[GatedData]):
         def mean(method: str, metric: str) -> float:
             return found[method][metric]["mean"]
 
+        def said_of(method: str, metric: str) -> str:
+            return spanned(found[method][metric], 3)
+
         if {"ncl", "bayesncl-ste", "simclr"} <= set(found):
-            before, after = (mean(m, ABOVE_SHUFFLED) for m in ("ncl", "bayesncl-ste"))
+            c = ABOVE_SHUFFLED
+            before, after = (mean(m, c) for m in ("ncl", "bayesncl-ste"))
             active, coverage = (mean("bayesncl-ste", m) for m in ("active", "coverage"))
             probe = mean("bayesncl-ste", "linear_probe") - mean("simclr", "linear_probe")
             told = [mean(m, "classes_told") for m in ("ncl", "bayesncl-ste")]
             enough = active >= ENOUGH and coverage >= COVERED
             said.append(
-                f"Straight-through gates take c′ above shuffled labels from {before:.3f} (NCL) to "
-                f"{after:.3f}, "
+                f"Straight-through gates take c′ above shuffled labels from {said_of('ncl', c)} "
+                f"(NCL) to {said_of('bayesncl-ste', c)}, "
                 f"{100 * (after - before) / (1 - before):.0f} % of the distance to 1, with "
                 f"{active:.0f} active dimensions and coverage {coverage:.3f}"
                 f"{'' if enough else ' (too few for the figure to mean much)'}; classes told: "
@@ -188,12 +193,12 @@ class GatedContrast(Study[GatedData]):
                 f"{100 * probe:+.1f} points from SimCLR's."
             )
         if {"scl", "scl+gate"} <= set(found):
-            before, after = (mean(m, ABOVE_SHUFFLED) for m in ("scl", "scl+gate"))
-            same = [mean(m, "cosine_transformed") for m in ("scl", "scl+gate")]
+            c = ABOVE_SHUFFLED
+            same = [said_of(m, "cosine_transformed") for m in ("scl", "scl+gate")]
             said.append(
-                f"Gates on SCL's invariant block take c′ above shuffled labels from {before:.3f} "
-                f"(of its positive part) to {after:.3f} and the cosine under the transform from "
-                f"{same[0]:.3f} to {same[1]:.3f}."
+                f"Gates on SCL's invariant block take c′ above shuffled labels from "
+                f"{said_of('scl', c)} (of its positive part) to {said_of('scl+gate', c)} and the "
+                f"cosine under the transform from {same[0]} to {same[1]}."
             )
         return " ".join(said)
 

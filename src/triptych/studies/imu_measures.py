@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from triptych.audit.agreement import agreement, flows
 from triptych.audit.direction import DirectionProbe, direction_probe
 from triptych.audit.maps import embedding_map
 from triptych.audit.similarity import cosine
-from triptych.audit.statistics import bootstrap_interval, per_subject
+from triptych.audit.statistics import bootstrap_interval, jackknife_per_subject, per_subject
 from triptych.datasets import Windows
 from triptych.latent import LatentSchema
 from triptych.model import Model
@@ -145,13 +146,14 @@ def measure_classes(
         return
     _add(scores, "accuracy", guess == truth, people)
     scores.add("f1", _macro_f1(guess, truth, len(subject.classes)))
-    right = guess == truth
+    right, size = guess == truth, len(subject.classes)
     for suffix in families:
         views = _turned(subject, FAMILIES[suffix]) if suffix else subject.turned
         turned = np.stack([subject.invariant(each) for each in views])
         same = turned == guess
         _add(scores, f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
         _add(scores, f"consistency{suffix}", same.mean(axis=0), people)
+        flow = _add_balanced(scores, f"consistency_balanced{suffix}", guess, turned, people, size)
         if suffix:
             continue
         pairs = (turned == np.roll(turned, 1, axis=0)).mean(axis=0)
@@ -166,11 +168,11 @@ def measure_classes(
         gait = [f"recall_rotated:{name}" for name in GAIT]
         if all(name in scores.metrics for name in gait):
             scores.metrics["recall_gait@so3"] = float(np.mean([scores.metrics[n] for n in gait]))
-        size = len(subject.classes)
         scores.artifacts["confusion"] = {
             "classes": list(subject.classes),
-            "upright": _confusion(guess, truth, size).tolist(),
-            "rotated": _confusion(turned.ravel(), np.tile(truth, DRAWS), size).tolist(),
+            "upright": flows(truth, guess, size).tolist(),
+            "rotated": flows(np.tile(truth, DRAWS), turned.ravel(), size).tolist(),
+            "flow": flow.tolist(),  # upright answer × answer under a rotation
         }
 
 
@@ -290,11 +292,21 @@ def _add(scores: Scores, name: str, values: NDArray[Any], people: NDArray[np.str
     scores.add(name, float(numbers.mean()), per_subject(numbers, people))
 
 
-def _confusion(guess: Codes, truth: Codes, size: int) -> NDArray[np.int64]:
-    return np.bincount(truth * size + guess, minlength=size**2).reshape(size, size)
+def _add_balanced(
+    scores: Scores, name: str, guess: Codes, turned: Codes, people: NDArray[np.str_], k: int
+) -> Codes:
+    """Balanced consistency of (n,) upright answers and (draws, n) others; their flow (K, K)."""
+
+    def balanced(kept: NDArray[np.bool_]) -> float:
+        return agreement(guess[kept], turned[:, kept], k).balanced
+
+    each = jackknife_per_subject(balanced, people, len(guess)) if len(set(people)) > 1 else None
+    found = agreement(guess, turned, k)
+    scores.add(name, found.balanced, each)
+    return found.flow
 
 
 def _macro_f1(guess: Codes, truth: Codes, size: int) -> float:
-    table = _confusion(guess, truth, size)
+    table = flows(truth, guess, size)
     hits, own, read = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
     return float((2 * hits / np.maximum(own + read, 1))[own > 0].mean())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from triptych.audit.tables import spanned
 from triptych.errors import InputError
 from triptych.studies import glass
 from triptych.studies.base import Cell, CellResult, Options, Progress, Study
@@ -40,6 +41,7 @@ class ImuRotation(Study[ImuData]):
         "accuracy_full",
         "accuracy_rotated",
         "consistency",
+        "consistency_balanced",
         "cosine_rotated",
         "cosine_random",
         "orientation_error",
@@ -53,6 +55,8 @@ class ImuRotation(Study[ImuData]):
         "accuracy_rotated": f"↑ mean over {DRAWS} Haar-uniform rotations a window, invariant head",
         "consistency": f"↑ share of {DRAWS} Haar draws a window whose prediction is the upright "
         "one",
+        "consistency_balanced": "↑ the same for each upright prediction by itself, mean over these "
+        "classes: a constant or an independent prediction has one over their number",
         "consistency_pair": "↑ share of pairs of draws that agree with each other",
         "consistency_correct": "↑ consistency over windows that are right upright",
         "recall_gait@so3": "↑ mean recall of walking, upstairs and downstairs under Haar rotations",
@@ -67,7 +71,7 @@ class ImuRotation(Study[ImuData]):
         "latent where there is none)",
         **{
             f"{name}{suffix}": f"↑ {name} under {words}"
-            for name in ("accuracy_rotated", "consistency")
+            for name in ("accuracy_rotated", "consistency", "consistency_balanced")
             for suffix, words in (
                 ("@yaw", "turns about the vertical"),
                 ("@tilt30", "tilts of up to 30 degrees"),
@@ -167,7 +171,8 @@ class ImuRotation(Study[ImuData]):
         plain, scl = found["plain"], found[chosen]
 
         def percent(row: Mapping[str, Any], name: str) -> str:
-            return f"{100 * row[name]['mean']:.0f} %"
+            mean, _, ends = spanned(row[name], 0, 100).partition(" ")
+            return f"{mean} % {ends}".rstrip()
 
         return (
             f"Turned at random, a plain classifier falls from {percent(plain, 'accuracy')} to "

@@ -6,10 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import lightning.pytorch as L
+import numpy as np
 import torch
 from torch import Tensor
 
-from triptych.audit.similarity import cosine, different_pairs
+from triptych.audit.inputs import Floats, as_array
+from triptych.audit.likeness import Likeness
+from triptych.audit.premise import SAME, distance_between
+from triptych.audit.similarity import different_pairs
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
@@ -21,8 +25,14 @@ class AuditCallback(L.Callback):
 
     Logged at the end of every `every`-th epoch, for the whole latent vector as
     ``audit/cosine@0.075`` (θ in the transform's unit) and ``audit/cosine_between``; where the
-    module has a `schema`, for each block as ``audit/morphology/cosine@0.075`` and so on. The
-    rows are kept in `history`.
+    module has a `schema`, for each block as ``audit/morphology/cosine@0.075`` and so on. Latents
+    that are a single number are compared by ``agreement`` (see `Likeness`); rows of zeros are in
+    no mean, and their share is logged as ``audit/zeros`` where there are any. The rows are kept in
+    `history`.
+
+    The same windows are embedded twice: where their latents differ (an `embed` that draws noise,
+    keeps something between calls or leaves dropout on), ``audit/again`` is how far, relative to
+    the distance between two windows, and no other figure is about the transform alone.
 
     Parameters
     ----------
@@ -94,15 +104,22 @@ class AuditCallback(L.Callback):
         try:
             identity = self.transform.identity(1)
             reference = self._blocks(module, identity)
+            again = self._blocks(module, identity)
             views = {name: self._blocks(module, theta) for name, theta in self.thetas.items()}
         finally:
             module.train(training)
         figures: dict[str, float] = {}
-        i, j = self.pairs
         for block, z in reference.items():
+            rows = as_array(z, block or "the latents")
+            like = Likeness(rows, self.pairs)
             for name, view in views.items():
-                figures[f"{block}cosine@{name}"] = float(cosine(z, view[block]).mean())
-            figures[f"{block}cosine_between"] = float(cosine(z[i], z[j]).mean())
+                figures[f"{block}{like.measure}@{name}"] = _mean(like(as_array(view[block], block)))
+            figures[f"{block}{like.measure}_between"] = _mean(like.strangers)
+            if like.zeros.any():
+                figures[f"{block}zeros"] = float(like.zeros.mean())
+            away = distance_between(rows, as_array(again[block], block), rows)
+            if away > SAME:
+                figures[f"{block}again"] = away
         return figures
 
     def _blocks(self, module: L.LightningModule, theta: Tensor) -> dict[str, Tensor]:
@@ -121,6 +138,12 @@ class AuditCallback(L.Callback):
         if isinstance(schema, LatentSchema) and z.shape[-1] == schema.size:
             blocks |= {f"{name}/": part for name, part in schema.split(z).items()}
         return blocks
+
+
+def _mean(similarity: Floats) -> float:
+    """Mean over the rows that point somewhere; NaN without any."""
+    held = similarity[np.isfinite(similarity)]
+    return float(held.mean()) if len(held) else float("nan")
 
 
 def _name(theta: float | Sequence[float]) -> str:
