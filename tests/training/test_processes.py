@@ -15,6 +15,7 @@ from tests.training import toys
 from torch import Generator, Tensor
 
 from triptych.objectives import StructuredContrastive, Views
+from triptych.objectives.views import Change
 from triptych.training import Recipe, fit
 from triptych.training.trainer import world_size
 from triptych.transforms import PhaseShift
@@ -33,7 +34,9 @@ class FixedViews(StructuredContrastive):
         n = len(x)
         rows = torch.arange(2 * n).view(2, n)
         signals = torch.cat([shift.apply(x, theta) for theta in thetas])
-        return Views(signals, {shift.name: torch.stack(thetas)}, {shift.name: rows})
+        change = Change(shift.relative(*thetas), shift.distance(*thetas))
+        params = {shift.name: torch.stack(thetas)}
+        return Views(signals, params, {shift.name: rows}, {shift.name: change})
 
 
 class Gradients(L.Callback):

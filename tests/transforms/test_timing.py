@@ -259,3 +259,14 @@ def test_time_scale_refuses_what_it_cannot_do() -> None:
         crop.apply(torch.randn(1, 1, 50 + 2 * crop.context), torch.tensor([[1.5]]))
     with pytest.raises(InputError, match="at least 1"):
         TimeScale(0.5)
+
+
+@given(rate=st.floats(1, 1e4), most=st.floats(0, 0.5), share=st.floats(-1, 1))
+def test_snap_tells_what_a_crop_applies(rate: float, most: float, share: float) -> None:
+    shift = PhaseShift(most, rate)
+    theta = torch.tensor([[share * most]])
+    snapped = shift.snap(theta)
+    x = torch.arange(8.0 + 2 * shift.context).view(1, 1, -1)
+    assert torch.equal(shift.apply(x, theta), shift.apply(x, snapped))
+    assert abs(float(snapped)) <= most + 1e-3 / rate
+    assert abs(float(shift.snap(torch.tensor([[2 * most]])))) >= abs(float(snapped)) - 1e-9

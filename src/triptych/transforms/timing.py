@@ -101,15 +101,15 @@ class PhaseShift(Additive):
 
         What is beyond ±max_shift, and refused by a crop, goes to the nearest one of all.
         """
-        return self._steps(params).div(self.rate).to(params.dtype)
+        exact = params.to(exact_dtype(params.device))
+        inside = exact.abs() <= self.max_shift + self._hair
+        steps = torch.where(inside, self._steps(exact), (exact * self.rate).round())
+        return steps.div(self.rate).to(params.dtype)
 
     def _steps(self, params: Tensor) -> Tensor:
-        """Whole samples of θ, as `snap` says; of the type for exact arithmetic."""
+        """Whole samples of θ in ±max_shift: of 0.25 s at 150 Hz, 37.5 samples, 37 and not 38."""
         exact = params.to(exact_dtype(params.device))
-        steps = (exact * self.rate).round()
-        # of 0.25 s at 150 Hz, 37.5 samples, 37 are within it and not 38
-        inside = exact.abs() <= self.max_shift + self._hair
-        return torch.where(inside, steps.clamp(-self._most, self._most), steps)
+        return (exact * self.rate).round().clamp(-self._most, self._most)
 
     @property
     def _hair(self) -> float:
