@@ -6,7 +6,9 @@ import pytest
 from triptych.audit.information import information
 
 
-@pytest.mark.parametrize(("correlation", "off"), [(0.0, 0.02), (0.3, 0.02), (0.5, 0.02), (0.8, 0.09)])
+@pytest.mark.parametrize(
+    ("correlation", "off"), [(0.0, 0.02), (0.3, 0.02), (0.5, 0.02), (0.8, 0.09)]
+)
 def test_information_of_gaussians_is_the_known_one_with_few_rows(
     correlation: float, off: float
 ) -> None:
