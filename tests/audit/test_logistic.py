@@ -52,7 +52,7 @@ def test_neither_the_order_of_rows_nor_rounding_decides_an_answer() -> None:
 def test_constant_columns_carry_no_weight() -> None:
     x, y = latents(200, 4, 3)
     wide = np.c_[x, np.zeros((200, 2))]
-    weights, offset = logistic(wide, y)
+    weights, _ = logistic(wide, y)
     expected = logistic(x, y)
     np.testing.assert_allclose(weights[:4], expected[0], atol=1e-4)
     np.testing.assert_array_equal(weights[4:], 0)

@@ -73,9 +73,11 @@ def _expected(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> float:
     found = 0.0
     for a, some in zip(*np.unique(rows, return_counts=True), strict=True):
         for b, others in zip(*np.unique(columns, return_counts=True), strict=True):
-            k = np.arange(max(1, a + b - n), min(a, b) + 1)
+            k: NDArray[np.int64] = np.arange(max(1, a + b - n), min(a, b) + 1)
             ways = _log_choose(a, k) + _log_choose(n - a, b - k) - _log_choose(n, b)
-            terms = k / n * np.log(n * k / (float(a) * float(b))) * np.exp(ways)
+            terms: NDArray[np.float64] = (
+                k / n * np.log(n * k / (float(a) * float(b))) * np.exp(ways)
+            )
             found += float(some * others * terms.sum())
     return found
 
