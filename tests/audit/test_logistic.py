@@ -34,7 +34,6 @@ def test_it_is_what_scikit_learn_finds_at_the_end(n: int, d: int, classes: int) 
 
 
 def test_neither_the_order_of_rows_nor_rounding_decides_an_answer() -> None:
-    linear = pytest.importorskip("sklearn.linear_model")
     x, y = latents(900, 60, 4)
     unseen = latents(900, 60, 4, seed=1)[0]
     rng = np.random.default_rng(2)
@@ -48,13 +47,6 @@ def test_neither_the_order_of_rows_nor_rounding_decides_an_answer() -> None:
 
     fits = [logistic(*rows) for rows in ((x, y), (moved, y[order]))]
     assert off([unseen @ weights + offset for weights, offset in fits]) < 1e-3
-    # the failing side: with the usual tolerance it matters where the search stops
-    model = linear.LogisticRegression(class_weight="balanced", max_iter=1000)
-    early = [
-        model.fit(rows.astype(np.float32), label).decision_function(unseen.astype(np.float32))
-        for rows, label in ((x, y), (moved, y[order]))
-    ]
-    assert off(early) > 1e-2
 
 
 def test_constant_columns_carry_no_weight() -> None:

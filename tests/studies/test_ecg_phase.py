@@ -14,7 +14,7 @@ from triptych.audit.regressors import folds
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.studies.base import Cell, Options
-from triptych.studies.ecg_measures import measure_glass_box
+from triptych.studies.ecg_measures import measure_beats, measure_glass_box
 from triptych.studies.ecg_phase import EcgPhase
 from triptych.studies.ecg_recipes import METHODS, TRIALS, recipe_of
 from triptych.studies.ecg_windows import BEATS
@@ -131,6 +131,16 @@ def test_the_glass_box_says_what_known_blocks_know() -> None:
     assert kept["meant"] == {"phase": "timing", "class": "morphology", "identity": "morphology"}
     slow, fast = np.quantile(test.heart_rate, [0, 1])
     assert 30 < slow < fast < 200
+
+
+def test_beat_f1_has_figures_of_every_subject() -> None:
+    test = EcgPhase().prepare(None, Options("smoke", ("plain",), dataset="simulated")).test
+    scores = Scores()
+    measure_beats(lambda x: x[:, 0, ::20], test, scores)
+    own = {name: figures["beat_f1"] for name, figures in scores.subjects.items()}
+    assert set(own) == set(map(str, test.beats_test.person))
+    size = [float((test.beats_test.person == name).sum()) for name in own]
+    assert np.average(list(own.values()), weights=size) == pytest.approx(scores.metrics["beat_f1"])
 
 
 def test_another_data_set_is_refused():

@@ -95,8 +95,9 @@ def disentanglement(
     whole = blocks is None
     shuffled = [_measured(other, whole, seed) for other in data.shuffled(permutations, seed)]
     found = _measured(data, whole, seed)
-    chance = {name: float(np.mean([each[name] for each in shuffled])) for name in found}
-    return Disentanglement(**found, chance=chance if shuffled else {})
+    named = found if shuffled else ()
+    chance = {name: float(np.mean([each[name] for each in shuffled])) for name in named}
+    return Disentanglement(**found, chance=chance)
 
 
 def _measured(data: _Data, whole: bool, seed: int) -> dict[str, float]:

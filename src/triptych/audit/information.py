@@ -71,13 +71,18 @@ def _expected(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> float:
     """
     n = int(rows.sum())
     found = 0.0
-    for a, some in zip(*np.unique(rows, return_counts=True), strict=True):
-        for b, others in zip(*np.unique(columns, return_counts=True), strict=True):
-            k = np.arange(max(1, a + b - n), min(a, b) + 1)
+    for a, some in _counted(rows):
+        for b, others in _counted(columns):
+            k: NDArray[np.int64] = np.arange(max(1, a + b - n), min(a, b) + 1)
             ways = _log_choose(a, k) + _log_choose(n - a, b - k) - _log_choose(n, b)
-            terms = k / n * np.log(n * k / (float(a) * float(b))) * np.exp(ways)
-            found += float(some * others * terms.sum())
+            terms: NDArray[np.float64] = k / n * np.log(n * k / (a * b)) * np.exp(ways)
+            found += some * others * float(terms.sum())
     return found
+
+
+def _counted(margin: NDArray[np.int64]) -> list[tuple[int, int]]:
+    values, count = np.unique(margin, return_counts=True)
+    return list(zip(values.tolist(), count.tolist(), strict=True))
 
 
 def _log_choose(n: Any, k: Any) -> Any:

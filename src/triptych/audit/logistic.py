@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, special
+from scipy import linalg, optimize, special
 
 from triptych.audit.inputs import Floats
 
 STEPS = 2000
+_linalg, _special, _optimize = (cast(Any, part) for part in (linalg, special, optimize))
 
 
 def logistic(x: NDArray[Any], y: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -27,26 +28,24 @@ def logistic(x: NDArray[Any], y: NDArray[np.int64]) -> tuple[Floats, Floats]:
 
     Source: Böhning, "Multinomial logistic regression algorithm" (1992).
     """
-    from scipy import optimize
-
     n, classes = len(y), int(y.max()) + 1
     rows = np.concatenate([x.astype(np.float64), np.ones((n, 1))], axis=1)
     share = (n / (classes * np.bincount(y)))[y]
     penalty = np.append(np.full(x.shape[1], 2.0 if classes == 2 else 1.0), 0.0)[:, None]
     bound = rows.T @ (rows * share[:, None]) / 2 + np.diag(penalty[:, 0])
-    factor = linalg.cholesky(bound, lower=True)
+    factor: Floats = _linalg.cholesky(bound, lower=True)
     told = np.eye(classes)[y]
 
     def cost(flat: Floats) -> tuple[float, Floats]:
         weights = _solved(factor, flat.reshape(-1, classes), back=True)
         logits = rows @ weights
-        log_p = special.log_softmax(logits, axis=1)
+        log_p: Floats = _special.log_softmax(logits, axis=1)
         held = penalty * weights
         value = -(share * log_p[np.arange(n), y]).sum() + (held * weights).sum() / 2
         slope = rows.T @ (share[:, None] * (np.exp(log_p) - told)) + held
         return float(value), _solved(factor, slope, back=False).ravel()
 
-    found = cast(Any, optimize).minimize(
+    found = _optimize.minimize(
         cost,
         np.zeros(rows.shape[1] * classes),
         jac=True,
@@ -59,4 +58,4 @@ def logistic(x: NDArray[Any], y: NDArray[np.int64]) -> tuple[Floats, Floats]:
 
 def _solved(factor: Floats, right: Floats, back: bool) -> Floats:
     """L⁻¹ b, or L⁻ᵀ b with `back`."""
-    return linalg.solve_triangular(factor, right, lower=True, trans=1 if back else 0)
+    return _linalg.solve_triangular(factor, right, lower=True, trans=1 if back else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,7 +198,7 @@ def linear_probe(
     weights, offset = logistic((fitted - centre) / spread, code)
     chance = np.zeros((len(unseen), len(labels)))
     logits = (unseen - centre) / spread @ weights + offset
-    chance[:, np.isin(labels, known)] = special.softmax(logits, axis=1)
+    chance[:, np.isin(labels, known)] = cast(Any, special).softmax(logits, axis=1)
     guess = chance.argmax(axis=1)
     actual = np.searchsorted(labels, truth)
     own = np.bincount(actual, minlength=len(labels))
@@ -209,7 +209,7 @@ def linear_probe(
         else np.nan
         for k in range(len(labels))
     ]
-    f1 = f1_scores(labels[guess], truth, labels)
+    f1 = f1_scores(labels[guess], truth, labels.tolist())
     auroc = {str(label): float(area) for label, area in zip(labels, areas, strict=True)}
     at = np.searchsorted(labels, counted)
     return LinearProbe(

@@ -103,9 +103,10 @@ def ridge_weights(x: NDArray[Any], y: NDArray[Any], alphas: Sequence[float]) -> 
     gram, right = (rows @ rows.T, aim) if few else (rows.T @ rows, rows.T @ aim)
     inner, against = (part.numpy().astype(np.float64) for part in (gram, right))
     size = len(y) * np.eye(len(inner))
-    solved = np.stack([np.linalg.solve(inner + alpha * size, against) for alpha in alphas])
+    each = [np.linalg.solve(inner + alpha * size, against) for alpha in alphas]
+    solved = np.asarray(each, np.float64)
     if few:
-        return np.stack([(rows.T.double() @ torch.as_tensor(each)).numpy() for each in solved])
+        return np.stack([(rows.T.double() @ torch.as_tensor(one)).numpy() for one in solved])
     return solved
 
 
