@@ -113,7 +113,8 @@ def test_the_glass_box_says_what_known_blocks_know() -> None:
 
     theta = test.probe_shift[:, 0].double().numpy()
     read = {"morphology": 0 * theta, "timing": theta, "detail": 0 * theta}
-    z = {name: rng.normal(size=(len(theta), 1)) for name in read}  # what was read of it is given
+    still = np.random.default_rng(1).normal(size=(len(theta), 1))
+    z = dict.fromkeys(read, still)  # what was read of it is given
     phase = Factor("phase", theta, test.probe.person, z, z, "phase_shift", read=read)
     scores = Scores()
     measure_glass_box(embed, SCHEMA, phase, test, scores)
