@@ -60,8 +60,8 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 93,
     "__main__": 6,
-    "audit": 7024,
-    "cli": 1110,
+    "audit": 8644,
+    "cli": 1133,
     "datasets": 4278,
     "errors": 10,
     "files": 66,
@@ -72,8 +72,8 @@ BUDGETS = {
     "objectives": 2445,
     "precision": 76,
     "signals": 295,
-    "studies": 6329,
-    "training": 2568,
+    "studies": 6354,
+    "training": 2591,
     "transforms": 1952,
 }
 

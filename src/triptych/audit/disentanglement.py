@@ -30,6 +30,16 @@ from triptych.errors import InputError
 UNINFORMED = 0.01  # nats: a dimension that knows less of every factor has modularity 0,
 CERTAIN = 5  # as has one whose information is less than so many standard errors of none
 
+METRICS = (
+    "disentanglement",
+    "completeness",
+    "informativeness",
+    "mig",
+    "sap",
+    "modularity",
+    "explicitness",
+)
+
 Factors = Mapping[str, Labels | Rows]
 Blocks = Mapping[str, slice | Sequence[int]]
 
@@ -91,7 +101,7 @@ def disentanglement(
     """
     data = _Data.of(z, factors, blocks, groups, seed)
     if collapsed(z):
-        return Disentanglement(*[np.nan] * 7)
+        return Disentanglement(**dict.fromkeys(METRICS, np.nan))
     whole = blocks is None
     shuffled = [_measured(other, whole, seed) for other in data.shuffled(permutations, seed)]
     found = _measured(data, whole, seed)
