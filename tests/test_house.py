@@ -78,7 +78,12 @@ BUDGETS = {
 }
 
 # Files that import each other in a circle, wherever the import stands. To become empty.
-CIRCLES: set[frozenset[str]] = set()
+CIRCLES: set[frozenset[str]] = {
+    frozenset(
+        f"triptych.audit.{name}"
+        for name in ("audit_outputs", "audit_result", "response", "theta_words")
+    )  # the result writes itself: `AuditResult.save`
+}
 
 
 @dataclass(frozen=True)

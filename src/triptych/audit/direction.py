@@ -32,11 +32,14 @@ class DirectionProbe(Result):
         in `to_dict`.
     predicted
         (m, 3) unit vectors as read; not in `to_dict`.
+    read
+        (m, 3) the same before they are normalised, which `r2` is of; not in `to_dict`.
     """
 
     r2: float
     per_row: Floats = field(repr=False, compare=False)
     predicted: Floats = field(repr=False, compare=False)
+    read: Floats = field(repr=False, compare=False)
 
 
 def direction_probe(
@@ -82,9 +85,8 @@ def direction_probe(
     if group.max(initial=0) == 0:
         raise InputError("all fitting rows are of one person: expected at least two")
     if collapsed(z, unseen):
-        return DirectionProbe(
-            np.nan, np.full(len(unseen), np.nan), np.full((len(unseen), 3), np.nan)
-        )
+        nowhere = np.full((len(unseen), 3), np.nan)
+        return DirectionProbe(np.nan, nowhere[:, 0], nowhere, nowhere)
     centre, spread = centre_and_spread(z)
     x, new = ((each - centre) / spread for each in (z, unseen))
     scores: dict[str, list[float]] = {}
@@ -97,7 +99,7 @@ def direction_probe(
     length = np.linalg.norm(read, axis=1, keepdims=True)
     unit = read / np.maximum(length, 1e-12)
     angle = np.degrees(np.arccos(np.clip((unit * actual).sum(axis=1), -1, 1)))
-    return DirectionProbe(r2(read, actual), angle, unit)
+    return DirectionProbe(r2(read, actual), angle, unit, read)
 
 
 def _fits(x: Floats, d: Floats, seed: int, only: str = "") -> Iterator[tuple[str, Predictor]]:

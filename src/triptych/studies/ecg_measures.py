@@ -24,12 +24,12 @@ from triptych.audit.retrieval import (
     same_group,
     top_k,
 )
-from triptych.audit.similarity import between_groups, cosine, separation
+from triptych.audit.similarity import cosine, different_pairs, separation
 from triptych.audit.statistics import jackknife_per_subject, per_subject
 from triptych.latent import LatentSchema
 from triptych.studies import glass
 from triptych.studies.ecg_windows import BEATS, MeasuredWindows
-from triptych.studies.scores import Scores, curve_points
+from triptych.studies.scores import Scores, curve_points, mean_of
 from triptych.transforms import PhaseShift
 
 STEP_S = 0.0125
@@ -65,9 +65,13 @@ def measure_invariance(
     scores.artifacts["curve"] = curve_points(curve)
 
     z, moved = gallery_latents(embed, test)
-    between = between_groups(z, test.gallery.person, seed=1)
-    scores.add("cosine_random", float(between.mean()))
-    scores.add("separation", separation(cosine(z, moved), between))
+    people = test.gallery.person
+    i, j = different_pairs(people, 20_000, seed=1)
+    same, between = cosine(z, moved), cosine(z[i], z[j])
+    scores.pool("cosine_random", lambda kept: mean_of(between[kept[i] & kept[j]]), people)
+    scores.pool(
+        "separation", lambda kept: separation(same[kept], between[kept[i] & kept[j]]), people
+    )
 
 
 def measure_circular(

@@ -23,7 +23,7 @@ from triptych.latent import BlockHeads
 from triptych.model import Model
 from triptych.studies.gated_recipes import SIZE
 from triptych.studies.gated_windows import GatedData
-from triptych.studies.scores import Scores
+from triptych.studies.scores import Scores, mean_of
 from triptych.transforms import Transform, context_of
 
 EPSILONS = {"": EPSILON, "@eps0.01": 0.01, "@eps0.1": 0.1, "@eps0.3": 0.3}
@@ -210,6 +210,11 @@ def measure_invariance(
     scores.add("cosine_transformed", float(same.mean()), figures)
     a, b = np.random.default_rng(3).integers(0, len(test), (2, 40_000))
     strangers = (test.person[a] != test.person[b]) & (test.label[a] != test.label[b])
-    between = cosine(z[a[strangers]], z[b[strangers]])
-    scores.add("cosine_random", float(between.mean()))
-    scores.add("separation", separation(same.ravel(), between))
+    a, b = a[strangers], b[strangers]
+    between = cosine(z[a], z[b])
+    scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.person)
+    scores.pool(
+        "separation",
+        lambda kept: separation(same[:, kept].ravel(), between[kept[a] & kept[b]]),
+        test.person,
+    )

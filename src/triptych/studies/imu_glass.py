@@ -12,7 +12,8 @@ from torch import Tensor
 from triptych.audit.glassbox import Factor
 from triptych.datasets import Windows
 from triptych.studies import glass
-from triptych.studies.imu_measures import Measured, has_gravity
+from triptych.studies.imu_measures import Measured
+from triptych.studies.imu_windows import has_gravity
 from triptych.studies.scores import Scores
 from triptych.transforms import Rotation
 

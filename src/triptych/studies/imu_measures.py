@@ -12,16 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from triptych.audit.agreement import agreement, flows
+from triptych.audit.agreement import agreement, flows, macro_f1
 from triptych.audit.direction import DirectionProbe, direction_probe
 from triptych.audit.maps import embedding_map
+from triptych.audit.regressors import r2
 from triptych.audit.similarity import cosine
-from triptych.audit.statistics import bootstrap_interval, jackknife_per_subject, per_subject
+from triptych.audit.statistics import bootstrap_interval, per_subject
 from triptych.datasets import Windows
 from triptych.latent import LatentSchema
 from triptych.model import Model
-from triptych.studies.imu_windows import Sides
-from triptych.studies.scores import Scores
+from triptych.studies.imu_windows import Sides, gravity, has_gravity
+from triptych.studies.scores import Scores, mean_of
 from triptych.training.heads import invariant_blocks
 from triptych.transforms import Rotation
 
@@ -145,8 +146,10 @@ def measure_classes(
     if not subject.sound(scores):
         return
     _add(scores, "accuracy", guess == truth, people)
-    scores.add("f1", _macro_f1(guess, truth, len(subject.classes)))
     right, size = guess == truth, len(subject.classes)
+    table = flows(truth, guess, size).astype(np.float64)
+    hits = np.diagonal(table)
+    scores.add("f1", float(macro_f1(hits, table.sum(axis=1), table.sum(axis=0))))
     for suffix in families:
         views = _turned(subject, FAMILIES[suffix]) if suffix else subject.turned
         turned = np.stack([subject.invariant(each) for each in views])
@@ -190,8 +193,9 @@ def measure_latents(subject: Measured, scores: Scores) -> None:
     a, b = rng.integers(0, len(test), (2, 60_000))
     strangers = (test.person[a] != test.person[b]) & (truth[a] != truth[b])
     if strangers.any():
-        between = cosine(inside[a[strangers]], inside[b[strangers]])
-        scores.add("cosine_random", float(between.mean()))
+        a, b = a[strangers], b[strangers]
+        between = cosine(inside[a], inside[b])
+        scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.person)
     few, place = embedding_map(inside, n=900)
     scores.artifacts["map"] = {
         "xy": np.round(place, 2).tolist(),
@@ -221,7 +225,9 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
 
     outside = probe(subject.outside)
     inside = outside if subject.inside == subject.outside else probe(subject.inside)
-    scores.add("orientation_r2_invariant", inside.r2)
+    scores.pool(
+        "orientation_r2_invariant", lambda kept: r2(inside.read[kept], truth[kept]), test.person
+    )
     outer = (_select(subject, subject.outside, each) for each in (z, new))
     if not scores.sound(" + ".join(subject.outside), *outer):
         return
@@ -268,23 +274,13 @@ def _turned_once(
 ) -> tuple[Tensor, Tensor, NDArray[Any]]:
     turn = Rotation()
     theta = turn.sample(len(windows), torch.Generator().manual_seed(seed))
-    up = nn.functional.normalize(_gravity(windows.signals), dim=1)[..., None]
+    up = nn.functional.normalize(gravity(windows.signals), dim=1)[..., None]
     z = subject.embed(turn.apply(windows.signals, theta))
     return z, theta, (turn.matrices(theta) @ up)[..., 0].numpy()
 
 
 def _select(subject: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
     return subject.schema.select(z, blocks).numpy()
-
-
-def _gravity(x: Tensor) -> Tensor:
-    """Mean acceleration of each window, (n, 3)."""
-    return x[:, :3].mean(dim=2)
-
-
-def has_gravity(windows: Windows) -> bool:
-    """Whether the mean acceleration of the windows has a direction to be read."""
-    return float(np.median(np.linalg.norm(_gravity(windows.signals).numpy(), axis=1))) >= 0.3
 
 
 def _add(scores: Scores, name: str, values: NDArray[Any], people: NDArray[np.str_]) -> None:
@@ -300,13 +296,5 @@ def _add_balanced(
     def balanced(kept: NDArray[np.bool_]) -> float:
         return agreement(guess[kept], turned[:, kept], k).balanced
 
-    each = jackknife_per_subject(balanced, people, len(guess)) if len(set(people)) > 1 else None
-    found = agreement(guess, turned, k)
-    scores.add(name, found.balanced, each)
-    return found.flow
-
-
-def _macro_f1(guess: Codes, truth: Codes, size: int) -> float:
-    table = flows(truth, guess, size)
-    hits, own, read = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
-    return float((2 * hits / np.maximum(own + read, 1))[own > 0].mean())
+    scores.pool(name, balanced, people)
+    return agreement(guess, turned, k).flow

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from triptych import datasets, signals
 from triptych.datasets import Dataset, Recording, Windows, cut, wisdm
@@ -199,3 +200,13 @@ def _at(dataset: Dataset, rate: float) -> Dataset:
 def _windows(dataset: Dataset, length_s: float, step_s: float) -> Windows:
     long = [each for each in dataset.recordings if each.duration_s >= length_s]
     return cut(long, length_s, 0.0, starts=step_s)
+
+
+def gravity(x: Tensor) -> Tensor:
+    """Mean acceleration of each window, (n, 3)."""
+    return x[:, :3].mean(dim=2)
+
+
+def has_gravity(windows: Windows) -> bool:
+    """Whether the mean acceleration of the windows has a direction to be read."""
+    return float(np.median(np.linalg.norm(gravity(windows.signals).numpy(), axis=1))) >= 0.3

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triptych.audit.collapse import collapsed
 from triptych.audit.inputs import Labels
+from triptych.audit.statistics import jackknife_per_subject
 from triptych.studies.collapse import PREFIX
 
 
@@ -33,6 +35,23 @@ class Scores:
         for subject, figure in (subjects or {}).items():
             number = figure[0] if isinstance(figure, tuple) else figure
             self.subjects.setdefault(subject, {})[name] = float(number)
+
+    def pool(
+        self, name: str, statistic: Callable[[NDArray[np.bool_]], float], people: Labels
+    ) -> None:
+        """Keep a metric of all rows together (an AUROC, a macro F1), with a jackknife per subject.
+
+        Parameters
+        ----------
+        statistic
+            Which rows are kept (n,) → the metric.
+        people
+            (n,) subject of every row.
+        """
+        n = len(people)
+        value = statistic(np.ones(n, dtype=bool))
+        several = np.isfinite(value) and len(np.unique(np.asarray(people))) > 1
+        self.add(name, value, jackknife_per_subject(statistic, people, n) if several else None)
 
     def sound(self, block: str, *latents: Any) -> bool:
         """Whether these latents (n, d) of a block may be measured; a collapsed one is marked."""
@@ -58,3 +77,8 @@ def curve_points(curve: Any) -> dict[str, Any]:
         for name in ("theta", "distance", "mean", "low", "high")
     }
     return points | {"between": round(float(curve.between), 4)}
+
+
+def mean_of(values: NDArray[np.float64]) -> float:
+    """Mean of the values that are left, NaN of none."""
+    return float(values.mean()) if len(values) else float("nan")
