@@ -20,6 +20,7 @@ from triptych.studies.contrastive_recipes import (
     DESCRIPTIONS,
     LINEAR,
     METHODS,
+    OWN,
     UNDIVIDED,
     Parts,
     parts_of,
@@ -126,7 +127,7 @@ class ContrastiveAnalysis(Study[Populations]):
             return ""
         own = {name: figures["mean"] for name, figures in found[self.focus].items()}
         sums = means_of(results, "error_sum")
-        rivals = {name: value for name, value in sums.items() if not name.startswith(self.focus)}
+        rivals = {name: value for name, value in sums.items() if name not in OWN}
         best = min(rivals, key=lambda name: rivals[name]) if rivals else None
         beside = f"; the best rival, {best}, has {rivals[best]:.2f}" if best else ""
         first = min(sums, key=lambda name: sums[name])
