@@ -193,7 +193,8 @@ def test_the_ablation_says_which_change_matters_most():
         ),
         (
             {"sepclr": 1.4, "sepclr-published": 1.5, "sepclr-crosscov": 1.1, "sepvae": 1.3},
-            "1.40; the best rival, sepvae, has 1.30, and sepclr-crosscov, another form of it, 1.10.",
+            "1.40; the best rival, sepvae, has 1.30, and sepclr-crosscov, another form of "
+            "it, 1.10.",
         ),
     ],
 )
