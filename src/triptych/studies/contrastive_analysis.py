@@ -22,6 +22,7 @@ from triptych.studies.contrastive_recipes import (
     DESCRIPTIONS,
     LINEAR,
     METHODS,
+    OWN,
     UNDIVIDED,
     Parts,
     parts_of,
@@ -158,7 +159,7 @@ class ContrastiveAnalysis(Study[Populations]):
             return ""
         own = {name: spanned(figures) for name, figures in found[self.focus].items()}
         sums = means_of(results, "error_sum")
-        rivals = {name: value for name, value in sums.items() if not name.startswith(self.focus)}
+        rivals = {name: value for name, value in sums.items() if name not in OWN}
         best = min(rivals, key=lambda name: rivals[name]) if rivals else None
         ends = {name: spanned(found[name]["error_sum"]) for name in sums}
         beside = f"; the best rival, {best}, has {ends[best]}" if best else ""
