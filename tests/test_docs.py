@@ -26,10 +26,11 @@ from triptych import PhaseShift
 from triptych.networks import ConvEncoder
 transform = PhaseShift(max_shift=0.05, rate=100.0)
 transforms = [transform]
-x = signals = torch.randn(24, 1, 110)
 person = np.repeat(np.arange(6), 4)
+pitch = 5 + 5 * torch.arange(24).div(4, rounding_mode="floor")[:, None, None]
+x = signals = torch.sin(torch.arange(110) / 100 * 2 * torch.pi * pitch + torch.rand(24, 1, 1))
 is_target = torch.arange(24) % 2 == 0
-embed = lambda x: torch.nn.functional.avg_pool1d(x, 10).flatten(1)
+embed = lambda x: torch.fft.rfft(x).abs().flatten(1)
 trunk = lambda: ConvEncoder(1, 100)
 """
 

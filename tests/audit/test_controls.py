@@ -211,6 +211,7 @@ OUTSIDE = {
     "effective_rank": "says itself how far latents have collapsed: 0 or 1",
     "by_distance": "reads a curve",
     "levels": "reads a curve",
+    "lowest_of": "reads a curve",
     "per_subject": "means of figures",
     "readable": "calls glass_box",
     "audit": "calls the others; see test_run",

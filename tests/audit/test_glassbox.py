@@ -11,6 +11,7 @@ from triptych.audit.factors import knowledge
 from triptych.audit.glassbox import Factor, glass_box
 from triptych.audit.permutation import least_shown
 from triptych.audit.regressors import Pairs, Predictor, ridge
+from triptych.audit.sentences import broken, words_of
 from triptych.audit.similarity import between_groups, cosine, separation
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema

@@ -80,7 +80,7 @@ def test_ties_and_what_is_undefined_count_as_chance() -> None:
     rng = np.random.default_rng(0)
     guess, truth, groups = np.zeros(20), np.ones(20), np.arange(20)
     assert permuted(r2, guess, truth, groups, 19, rng).p == 1
-    assert permutation_p(r2, guess, rng.normal(size=20), groups, 19, rng) == 1
+    assert permuted(r2, guess, rng.normal(size=20), groups, 19, rng).p == 1
 
 
 def test_of_several_p_the_smallest_counts_for_all() -> None:

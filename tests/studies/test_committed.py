@@ -82,6 +82,10 @@ def made_up(key: dict[str, Any], options: Options, classes: tuple[str, ...]) -> 
         fingerprint=key["data"],
         options=options,
         classes=classes,
+        attributes={
+            name: "discrete" if width == key["recipe"]["recipe"]["bandwidth"] else "continuous"
+            for name, width in key["recipe"].get("null_bandwidths", {}).items()
+        },
         kind=kinds.get(key["dataset"], "imu"),
         rate=float("length" in key["recipe"]),
         train=windows(sizes.get("train", samples[0])),

@@ -216,7 +216,8 @@ class AnswerTally:
         kept = _interval(np.mean(kept, axis=0), len(self.groups))
         width = 1 - chance if chance < 1 else np.nan
         low, mean, high = ((each - chance) / width for each in (kept.low, kept.mean, kept.high))
-        plain = bootstrap_interval(raw.group_means[:, moved].mean(axis=1), raw.sizes)
+        stays = raw.group_means[:, moved].mean(axis=1)  # NaN of one answer for every window
+        plain = single(np.nan) if raw.collapsed else bootstrap_interval(stays, raw.sizes)
         lowest = float((raw.mean @ equal_distances(raw.distance)[1]).min())
         independent = [
             float(self.flow[k].sum(axis=0) @ self.flow[k].sum(axis=1)) / self.flow[k].sum() ** 2

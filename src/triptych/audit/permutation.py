@@ -51,7 +51,8 @@ def permuted(
     """Test whether `guess` meets its own truth better than it meets exchanged ones.
 
     p is the share of exchanged truths that are met as well, and the own one: uniform where nothing
-    is known, if no `truth` of these rows helped to make a `guess` of them.
+    is known, if no `truth` of these rows helped to make a `guess` of them. A score that is not
+    defined is no better than any.
 
     Source: Phipson and Smyth, "Permutation p-values should never be zero" (2010).
     """
@@ -59,7 +60,7 @@ def permuted(
     for order in exchanged(truth, groups, times, rng):
         shuffled.append(score(guess, truth[order]))
         idle += bool((truth[order] == truth).all())
-    return Permuted((1 + sum(each >= own for each in shuffled)) / (1 + times), shuffled, idle)
+    return Permuted((1 + sum(not each < own for each in shuffled)) / (1 + times), shuffled, idle)
 
 
 def least_shown(shuffled: Sequence[float], idle: int = 0, level: float = LEVEL) -> float:
