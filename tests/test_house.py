@@ -60,7 +60,7 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 93,
     "__main__": 6,
-    "audit": 8644,
+    "audit": 8648,
     "cli": 1133,
     "datasets": 4278,
     "errors": 10,
@@ -72,7 +72,7 @@ BUDGETS = {
     "objectives": 2445,
     "precision": 76,
     "signals": 295,
-    "studies": 6354,
+    "studies": 6389,
     "training": 2591,
     "transforms": 1952,
 }

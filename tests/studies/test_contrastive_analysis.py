@@ -140,7 +140,7 @@ def test_committed_cells_that_collapsed_are_marked_and_never_best():
         if line.startswith("| sepclr-kjem")
     ]
     assert lines
-    assert all("collapsed: salient in 2 of 3 runs" in line and "**" not in line for line in lines)
+    assert all("(collapsed: salient in 2 of 3 runs)" in line and "**" not in line for line in lines)
     assert "the row is never the best" in explanation(study, results)
     said = [point for _, points in statements(study, results) for point in points]
     assert said
