@@ -32,7 +32,7 @@ def sound(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def words(row: Mapping[str, Any]) -> str:
-    """``"(collapsed: salient in 2 of 3 runs)"`` of a row of the summary; empty where nothing has."""
+    """``"(collapsed: salient in 2 of 3 runs)"`` of a row of the summary; empty if nothing has."""
     runs = max((figures["n"] for figures in row["metrics"].values()), default=0)
     found = [f"{name} in {n} of {runs} runs" for name, n in blocks(row).items()]
     return f"(collapsed: {', '.join(found)})" if found else ""
