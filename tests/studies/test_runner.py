@@ -375,7 +375,7 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
     outcome, ears = go(tmp_path / "out", study, jobs=2)
     assert computed(tmp_path) == EVERYTHING  # each exactly once
     assert sorted(ears.cells) == EVERYTHING
-    assert ears.left[-1] == 0
+    assert 0 in ears.left  # whoever ends last says so, though not always last
     assert outcome.results["environment"]["threads"] == 1
     alone, _ = go(tmp_path / "alone", Fake(data()))
     for row in (*outcome.results["rows"], *alone.results["rows"]):
