@@ -55,6 +55,7 @@ TRANSFORMS: dict[str, Transform] = {
     "channel_dropout": ChannelDropout(),
     "lead_swap, 3 channels": LeadSwap(channels=3),
     "lead_swap, 12 channels": LeadSwap(channels=12),
+    "lead_swap, 12 channels, 2 swaps": LeadSwap(channels=12, swaps=2),
     "rotation, so3": Rotation(),
     "rotation, cube24": Rotation("cube24"),
     "rotation, tilt": Rotation("tilt"),

@@ -43,7 +43,7 @@ RATE, TIME, CYCLE = 100.0, 400, 4.0  # Hz, samples, Hz
 CROP = PhaseShift(0.05, RATE)
 RING = PhaseShift(0.05, RATE, mode="circular")
 SO3, CUBE, YAW, TILT = (Rotation(kind) for kind in ("so3", "cube24", "yaw", "tilt"))  # type: ignore[arg-type]
-MIRROR, SWAP, SCALE = AxisMirror(), LeadSwap(6, 2), TimeScale(1.2)
+MIRROR, SWAP, SCALE = AxisMirror(), LeadSwap(6), TimeScale(1.2)
 # so little noise that what is measured is not moved by it
 NOISE, WANDER, DROPOUT = NoiseSNR(80, 90), BaselineWander(1e-4, RATE), ChannelDropout()
 FOCI = {

@@ -253,8 +253,10 @@ class AnswerTally:
             read = [weights @ said for _, said in several]
             total = np.maximum(own.sum(axis=1), 1e-300)
             found[f"accuracy{suffix}"] = np.mean([each.sum(axis=1) / total for each in hits], 0)
+            # a draw that lacks a class would be judged without the class that may be lost
+            lacking = (own[:, own[0] > 0] == 0).any(axis=1)
             f1 = [macro_f1(h, own, r) for h, r in zip(hits, read, strict=True)]
-            found[f"macro_f1{suffix}"] = np.mean(f1, axis=0)
+            found[f"macro_f1{suffix}"] = np.where(lacking, np.nan, np.mean(f1, axis=0))
             for name in truth.classes:
                 k = self.names.index(name)
                 right = np.mean([each[:, k] for each in hits], axis=0)
@@ -264,10 +266,13 @@ class AnswerTally:
 
 
 def _balanced(stayed: Floats, called: Floats) -> Floats:
-    """Mean share that stays over the classes of (..., K) that are called; NaN without any."""
-    held = called > 0
-    share = np.where(held, stayed / np.maximum(called, 1e-300), 0).sum(axis=-1)
-    return share / np.where(held.any(-1), held.sum(-1), np.nan)
+    """Mean share that stays over classes (..., K); NaN of a draw in which one is never called.
+
+    Such a draw says nothing of that class: without the class that is lost all would seem kept.
+    """
+    whole = (called > 0).all(axis=-1)
+    share = (stayed / np.maximum(called, 1e-300)).mean(axis=-1)
+    return np.where(whole, share, np.nan)
 
 
 def _interval(values: Floats, groups: int) -> Interval:

@@ -61,9 +61,9 @@ class Difference(Result):
 
     @property
     def verdict(self) -> str:
-        """The difference in words. With one seed a side it is about this run, not the method."""
+        """The difference in words. With one seed on a side it is about this run, not the method."""
         a, b = self.names
-        run = " in this run" if self.seeds == (1, 1) else ""
+        run = " in this run" if 1 in self.seeds else ""
         ends = [self.low, self.high]
         if self.shown:
             side = "above" if self.mean > 0 else "below"
@@ -102,8 +102,8 @@ def paired_difference(
     has nothing in common with the third of another). A t interval: the variance of the mean is the
     subjects' (of the difference, averaged over seeds) plus that of either side's seeds, with
     degrees of freedom by Welch and Satterthwaite (Biometrics Bulletin 2, 1946). Where one side has
-    a single seed, the other side's variance of seeds serves for both. With one seed on both sides
-    only subjects are random, and the verdict says "in this run".
+    a single seed, the other side's variance of seeds serves for both, as if the methods varied
+    alike; with one seed on both sides only subjects are random. Either verdict is about "this run".
 
     Parameters
     ----------

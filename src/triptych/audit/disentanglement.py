@@ -165,8 +165,7 @@ class _Data:
     def shuffled(self, times: int, seed: int) -> Iterator[_Data]:
         """Yield the same latents with factors in another order, the same one for all of a kind."""
         orders = (
-            exchanged(values, self.groups, times, np.random.default_rng(seed))
-            for values in self.factors
+            exchanged(self.groups, times, np.random.default_rng(seed)) for values in self.factors
         )
         for order in zip(*orders, strict=True):
             factors = [v[rows] for v, rows in zip(self.factors, order, strict=True)]

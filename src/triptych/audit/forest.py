@@ -14,7 +14,8 @@ from triptych.audit.regressors import r2
 
 FITTED, SCORED = 10_000, 2_000  # rows of the forests; scored once per dimension and factor
 REPEATS = 2  # permutations of a dimension per importance
-UNREAD = 0.01  # score: a factor that is read no better has no importances, which would be noise
+UNREAD = 0.01  # score: a factor that is read no better has no importances, which would be noise,
+CERTAIN = 3  # as has one whose score is less than so many standard errors of none
 
 
 def is_float(values: NDArray[Any]) -> bool:
@@ -68,7 +69,7 @@ def importance_of(
         model = forest(z[fitted], values[fitted], seed)
         x, truth = z[held], values[held]
         scores.append(score_of(model.predict(x), truth))
-        if scores[f] <= UNREAD:
+        if scores[f] <= max(UNREAD, CERTAIN * _error_of_none(truth)):
             continue
         least = _error(model, x, truth)
         for part, columns in enumerate(parts):
@@ -78,6 +79,14 @@ def importance_of(
             added = _error(model, mixed, np.tile(truth, REPEATS)) - least
             importance[part, f] = max(0.0, added)
     return importance, scores
+
+
+def _error_of_none(truth: NDArray[Any]) -> float:
+    """Standard error of the score where nothing is known; of floats R² is then not above 0."""
+    if is_float(truth):
+        return 0.0
+    k = len(np.unique(truth))
+    return float(np.sqrt(1 / (k - 1) / len(truth))) if k > 1 else 0.0
 
 
 def _error(model: Any, x: Floats, truth: NDArray[Any]) -> float:

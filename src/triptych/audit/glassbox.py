@@ -194,7 +194,8 @@ def _known(factor: Factor, name: str, relation: str, permutations: int, seed: in
     rng = np.random.default_rng(seed)
     halves = [permuted(score, *half, permutations, rng) for half in found]
     p = smallest_p(half.p for half in halves)
-    least = min(least_shown(half.shuffled, half.idle, LEVEL / len(halves)) for half in halves)
+    # A score above the level of both halves is above that of one of them, whatever each half has.
+    least = max(least_shown(half.shuffled, half.idle, LEVEL / len(halves)) for half in halves)
     own, kind = score(guess, truth), "R²" if floats else "accuracy"
     of = "records" if factor.start is not None else "people"
     count = len(np.unique(np.concatenate([half[2] for half in found])))

@@ -130,8 +130,14 @@ def arrays(z: NDArray[Any], classifier: bool) -> Latents:
 
 
 def judged(latents: Latents) -> Latents:
-    """What the premise is judged by: of a classifier its scores, else every block."""
-    return {SCORES: latents[SCORES]} if {CLASSES, SCORES} == set(latents) else latents
+    """What the premise is judged by: of a classifier what decides its answers, else every block.
+
+    A shift that all scores of a window share changes no answer, so it is taken off.
+    """
+    if {CLASSES, SCORES} != set(latents):
+        return latents
+    scores = latents[SCORES].astype(np.float64)
+    return {SCORES: scores - scores.mean(axis=1, keepdims=True)}
 
 
 def _as_interval(half: HalfLife, curve: ResponseCurve) -> Interval:

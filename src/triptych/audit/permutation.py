@@ -1,4 +1,4 @@
-"""Permutation tests of what was read: which rows may change places, and how two halves count."""
+"""Permutation tests of what was read: which truths may change places, and how two halves count."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ LEVEL = 0.05
 
 
 def exchanged(
-    truth: NDArray[Any], groups: NDArray[Any], times: int, rng: np.random.Generator
+    groups: NDArray[Any], times: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield orders of the rows that are as likely as their own if `truth` says nothing of z.
+    """Yield rows whose truths are as likely as their own if `truth` says nothing of z.
 
-    Within groups or, where the truth (n,) or (n, p) does not vary there, whole groups among each
-    other: windows of a subject resemble each other, so a truth of subjects has only as many free
-    draws as there are subjects. From one state of `rng` all truths of a kind get the same orders.
+    Whole groups are exchanged, each turned by a random number of rows: windows of a subject
+    resemble each other, and neighbours in time do most, so neither a truth that differs between
+    subjects only nor one that drifts may be shuffled window by window. Exact for groups of one
+    size; a smaller group's truths are repeated, a larger one's cut off.
     """
-    names, first, code = np.unique(groups, return_index=True, return_inverse=True)
-    if (truth == truth[first[code]]).all():
-        for _ in range(times):
-            yield first[rng.permutation(len(names))[code]]
-        return
-    place = np.argsort(code, kind="stable")
+    names, code = np.unique(groups, return_inverse=True)
+    rows = [np.flatnonzero(code == k) for k in range(len(names))]
     for _ in range(times):
         drawn = np.empty(len(code), np.int64)
-        drawn[place] = np.argsort(code + rng.random(len(code)))
+        for own, other in zip(rows, rng.permutation(len(rows)), strict=True):
+            turned = np.roll(rows[other], rng.integers(len(rows[other])))
+            drawn[own] = np.resize(turned, len(own))
         yield drawn
 
 
@@ -57,7 +56,7 @@ def permuted(
     Source: Phipson and Smyth, "Permutation p-values should never be zero" (2010).
     """
     own, shuffled, idle = score(guess, truth) - 1e-12, list[float](), 0
-    for order in exchanged(truth, groups, times, rng):
+    for order in exchanged(groups, times, rng):
         shuffled.append(score(guess, truth[order]))
         idle += bool((truth[order] == truth).all())
     return Permuted((1 + sum(not each < own for each in shuffled)) / (1 + times), shuffled, idle)

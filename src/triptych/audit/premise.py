@@ -111,16 +111,17 @@ def premise_of(ask: Ask, reference: Latents, batch: int, seed: int = 0) -> Premi
     elif "again" in differs:
         drawn = _worst(first, seeded, reference)[0] <= SAME
         why = (
-            "asked the same windows twice it gives different answers, which depend on the random "
-            "seed: dropout was left on, or it draws noise"
+            "asked the same windows twice it gives different answers, and equal ones from equal "
+            "random seeds: dropout was left on, or it draws noise"
             if drawn
             else "asked the same windows twice it gives different answers, whatever the random "
             "seed: it keeps something between calls, or draws random numbers of its own"
         )
     elif differs & {"order", "alone"}:
         why = (
-            "its answer to a window depends on the windows beside it: it takes statistics over the "
-            "batch (batch normalisation in training mode, for one)"
+            "its answer to a window depends on the windows beside it or before it: it takes "
+            "statistics over the batch (batch normalisation in training mode, for one), or keeps "
+            "something between calls"
         )
     else:
         why = (

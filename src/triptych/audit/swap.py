@@ -89,6 +89,7 @@ class BlockSwap(Result):
                 for end in (*ends.get(name, ()), self.strangers[name], self.transformed[name])
             )
             for name in self.strangers
+            if np.isfinite(self.strangers[name])  # of a collapsed block there is nothing to swap
         }
         return [
             f"the decoder ignores block {name}: taken from another window it moves the output by "

@@ -240,7 +240,7 @@ def _theta(transform: Transform, values: Tensor) -> Tensor:
         axes = AXES if transform.kind == "so3" else AXES[:2]
         turns = [torch.cat([half.sin() * torch.tensor(a), half.cos()], dim=1) for a in axes]
         return torch.cat(turns).float()
-    if isinstance(transform, PhaseShift):
+    if isinstance(transform, PhaseShift) and transform.mode == "crop":
         return transform.snap(column).float()
     if width == 1:
         return column.float()

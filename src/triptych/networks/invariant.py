@@ -51,7 +51,8 @@ class CanonicalPhase(FrontEnd):
     def __init__(self, *, harmonics: int = 8, lead: int | None = 0) -> None:
         super().__init__(harmonics=harmonics, lead=lead)
         require_whole("canonical_phase", harmonics=harmonics)
-        require_whole("canonical_phase", 0, lead=lead or 0)
+        if lead is not None:
+            require_whole("canonical_phase", 0, lead=lead)
         self.harmonics, self.lead = harmonics, lead
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:

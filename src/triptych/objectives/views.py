@@ -10,10 +10,11 @@ import torch
 from torch import Generator, Tensor
 
 from triptych.errors import InputError
-from triptych.transforms import Chain, Transform, told_apart
+from triptych.transforms import Chain, Transform, to_dict, told_apart
 from triptych.transforms.base import carried, seen
 
 Reference = Literal["transformed", "original"]
+DRAWN = 256  # pairs that show whether two views of a transform ever differ
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,19 @@ def check_changes(
                 "a chain has a Δ and a distance for each of its parts and none of its own, so no "
                 f"block can carry it; list its parts ({', '.join(p.name for p in focus.parts)}) "
                 "as transforms and let blocks name them"
+            )
+        if why := getattr(focus, "uncarried", ""):
+            raise InputError(
+                f"no block can carry {focus.name}: {why}; declare blocks invariant to it instead"
+            )
+        generator = torch.Generator().manual_seed(0)
+        a, b = (focus.sample(DRAWN, generator) for _ in range(2))
+        if reference == "original":
+            a = focus.identity(DRAWN)
+        if not (focus.distance(a, b) > 0).any():
+            raise InputError(
+                f"two views never differ in {focus.name} with the settings {to_dict(focus)}, so no "
+                "block can carry it; widen them, or let blocks name other transforms"
             )
         still = focus.identity(1)
         for later in transforms[place + 1 :] if reference == "transformed" else ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Protocol, cast, runtime_checkable
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
+
+NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")  # of a transform: a key of modules and recipes
 
 
 @runtime_checkable
@@ -82,6 +85,8 @@ class Settings:
     """``"time"``, ``"channels"`` or ``"place"`` (in an image), whose transforms may not commute
     with others of the same kind; ``"values"``: gain, noise and the like, which leave every other
     transform's Δ as it is, and whose own Δ nothing changes."""
+    uncarried = ""
+    """Why no block can carry the transform, where none can: it has no Δ that views would show."""
 
     @property
     def context(self) -> int:
@@ -189,10 +194,16 @@ def told_apart(transforms: Sequence[Transform]) -> tuple[Transform, ...]:
     Raises
     ------
     InputError
-        If two have one name, or a crop is not the first.
+        If two have one name, a name is no plain word, or a crop is not the first.
     """
+    transforms = tuple(transforms)
     names = [each.name for each in transforms]
     for name in names:
+        if not NAME.fullmatch(name):
+            raise InputError(
+                f"a transform is named {name!r}: expected letters, digits and single underscores "
+                "between them, since blocks, recipes and weights are named after it"
+            )
         if names.count(name) > 1:
             raise InputError(
                 f"two transforms are named {name!r}, so their parameters and what blocks declare "
@@ -200,7 +211,7 @@ def told_apart(transforms: Sequence[Transform]) -> tuple[Transform, ...]:
                 "own for the other"
             )
     crop_first("a list of transforms", transforms)
-    return tuple(transforms)
+    return transforms
 
 
 def crop_first(where: str, transforms: Sequence[Transform]) -> None:

@@ -89,6 +89,15 @@ class LeadSwap(Settings):
         within(self.name, "channels", self.channels, 2, math.inf, whole=True)
         within(self.name, "swaps", self.swaps, 0, math.inf, whole=True)
 
+    def unread(self, reference: str) -> str:
+        """Why a small head cannot read what leads from one side of a pair to the other, if so."""
+        if reference == "original" or self.swaps < 2 or self.channels < 5:
+            return ""
+        return (
+            f"of {self.channels} channels under {self.swaps} exchanges on either side the product "
+            "of two permutations would have to be read"
+        )
+
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Permutations made of `swaps` random exchanges, float32 `(n, channels)`."""
         device = device_of(generator)

@@ -123,6 +123,7 @@ class ImageTone(_ImageTransform):
 
     name = "image_tone"
     acts_on = "values"
+    uncarried = "it tones about the mean of the image it gets, so one view's tone is not another's"
     unit = "1"
     width = 4
 

@@ -243,7 +243,7 @@ class TimeScale(Settings):
 
     def carry(self, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
         """Return the Δ of a phase shift divided by the ratio, that of a time scale as it is."""
-        if isinstance(earlier, PhaseShift):
+        if isinstance(earlier, PhaseShift) and not earlier.wraps:  # on a ring Δ/s has no meaning
             return delta / params
         if isinstance(earlier, TimeScale):
             return delta
