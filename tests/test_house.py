@@ -60,7 +60,7 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 93,
     "__main__": 6,
-    "audit": 8648,
+    "audit": 8669,
     "cli": 1133,
     "datasets": 4278,
     "errors": 10,
@@ -68,13 +68,13 @@ BUDGETS = {
     "index": 216,
     "latent": 797,
     "model": 596,
-    "networks": 1845,
-    "objectives": 2445,
+    "networks": 1846,
+    "objectives": 2465,
     "precision": 76,
     "signals": 295,
-    "studies": 6389,
+    "studies": 6391,
     "training": 2591,
-    "transforms": 1952,
+    "transforms": 1973,
 }
 
 # Files that import each other in a circle, wherever the import stands. To become empty.

@@ -21,12 +21,12 @@ def exchanged(
     subjects only nor one that drifts may be shuffled window by window. Exact for groups of one
     size; a smaller group's truths are repeated, a larger one's cut off.
     """
-    names, code = np.unique(groups, return_inverse=True)
-    rows = [np.flatnonzero(code == k) for k in range(len(names))]
+    rows: list[NDArray[np.int64]] = [np.flatnonzero(groups == name) for name in np.unique(groups)]
     for _ in range(times):
-        drawn = np.empty(len(code), np.int64)
-        for own, other in zip(rows, rng.permutation(len(rows)), strict=True):
-            turned = np.roll(rows[other], rng.integers(len(rows[other])))
+        drawn = np.empty(len(groups), np.int64)
+        others: list[int] = rng.permutation(len(rows)).tolist()
+        for own, other in zip(rows, others, strict=True):
+            turned = np.roll(rows[other], int(rng.integers(len(rows[other]))))
             drawn[own] = np.resize(turned, len(own))
         yield drawn
 

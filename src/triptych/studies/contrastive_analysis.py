@@ -73,7 +73,6 @@ class ContrastiveAnalysis(Study[Populations]):
         "spearman_other": "↓ the largest rank correlation between a continuous attribute and "
         "another salient dimension",
         "dci": "↑ DCI disentanglement of the salient dimensions and the attributes",
-        "dci_chance": "the same of shuffled attributes, at the same number of samples",
         "target_chance": "chance of the first two: 1 / number of classes",
         "shared_chance": "chance of the next two",
     }

@@ -149,7 +149,6 @@ def measure_attributes(z: Tensor, data: Populations, scores: Scores) -> None:
     }
     found = disentanglement(salient[hit], factors)
     scores.add("dci", found.disentanglement)
-    scores.add("dci_chance", found.chance["disentanglement"])
     scores.artifacts["attributes"] = {"names": names, "spearman": table.round(3).tolist()}
 
 

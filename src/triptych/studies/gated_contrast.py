@@ -21,7 +21,7 @@ from triptych.studies.gated_measures import (
 )
 from triptych.studies.gated_recipes import ABLATIONS, HEADLINE, METHODS, SIZE, recipe_of
 from triptych.studies.gated_windows import GatedData, prepare
-from triptych.studies.results import means_of
+from triptych.studies.results import compare, means_of
 from triptych.studies.scores import Scores
 
 ENOUGH, COVERED = 16, 0.95  # active dimensions and coverage, without which c′ is easily had
@@ -179,26 +179,28 @@ class GatedContrast(Study[GatedData]):
         if {"ncl", "bayesncl-ste", "simclr"} <= set(found):
             c = ABOVE_SHUFFLED
             before, after = (mean(m, c) for m in ("ncl", "bayesncl-ste"))
+            apart = compare(results["rows"], c, "bayesncl-ste", "ncl", self)
             active, coverage = (mean("bayesncl-ste", m) for m in ("active", "coverage"))
-            probe = mean("bayesncl-ste", "linear_probe") - mean("simclr", "linear_probe")
+            probe = compare(results["rows"], "linear_probe", "bayesncl-ste", "simclr", self)
             told = [mean(m, "classes_told") for m in ("ncl", "bayesncl-ste")]
             enough = active >= ENOUGH and coverage >= COVERED
             said.append(
-                f"Straight-through gates take c′ above shuffled labels from {said_of('ncl', c)} "
-                f"(NCL) to {said_of('bayesncl-ste', c)}, "
-                f"{100 * (after - before) / (1 - before):.0f} % of the distance to 1, with "
+                f"c′ above shuffled labels is {said_of('ncl', c)} without gates (NCL) and "
+                f"{said_of('bayesncl-ste', c)} with straight-through gates, "
+                f"{100 * (after - before) / (1 - before):+.0f} % of the distance to 1, with "
                 f"{active:.0f} active dimensions and coverage {coverage:.3f}"
                 f"{'' if enough else ' (too few for the figure to mean much)'}; classes told: "
-                f"{told[1]:.0f} (NCL: {told[0]:.0f}). The linear probe is "
-                f"{100 * probe:+.1f} points from SimCLR's."
+                f"{told[1]:.0f} (NCL: {told[0]:.0f})."
             )
+            named = (("c′", apart), ("Linear probe", probe))
+            said += [f"{what}: {each.verdict}." for what, each in named if each is not None]
         if {"scl", "scl+gate"} <= set(found):
             c = ABOVE_SHUFFLED
             same = [said_of(m, "cosine_transformed") for m in ("scl", "scl+gate")]
             said.append(
-                f"Gates on SCL's invariant block take c′ above shuffled labels from "
-                f"{said_of('scl', c)} (of its positive part) to {said_of('scl+gate', c)} and the "
-                f"cosine under the transform from {same[0]} to {same[1]}."
+                f"On SCL's invariant block c′ above shuffled labels is {said_of('scl', c)} without "
+                f"gates (of its positive part) and {said_of('scl+gate', c)} with them, and the "
+                f"cosine under the transform {same[0]} and {same[1]}."
             )
         return " ".join(said)
 

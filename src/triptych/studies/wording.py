@@ -88,7 +88,8 @@ def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
         "Mean and, in brackets, 95 % interval over seeds and test subjects, both random "
         f"(runs = seeds × folds: {runs}). ↑ more is better, ↓ less is better. Bold: the best, and "
         "every method that is not shown to differ from it (paired over test subjects; the "
-        "comparisons of one table are judged together by Holm's method, at 5 %)."
+        "comparisons of one table are judged together by Holm's method, at 5 %); nothing where a "
+        "metric has no figures per subject. Intervals take no notice of a metric's bounds."
     )
     if len({row["seed"] for row in results["rows"]}) == 1:
         text += (
@@ -130,7 +131,8 @@ def _best(
 ) -> set[str]:
     """The best method and those that are not shown to differ from it; nobody who collapsed."""
     summary = collapse.sound(summary)
-    if leader is None or sum(metric in s["metrics"] for s in summary) < 2:  # best of one is nothing
+    # The best of one is nothing, nor is the best of what is not compared.
+    if leader is None or not any(metric == compared_by for compared_by, _, _ in judged):
         return set()
     shown = {
         s["method"]: number(s["metrics"][metric]["mean"]) for s in summary if metric in s["metrics"]
