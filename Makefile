@@ -19,7 +19,7 @@ demo: $(READY)
 	.venv/bin/triptych study ecg-phase --demo --out demo
 
 test: check
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --durations=10
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal --durations=10
 
 check: $(READY)
 	$(PY) -m ruff format --check .

@@ -60,7 +60,7 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 93,
     "__main__": 6,
-    "audit": 8669,
+    "audit": 8667,
     "cli": 1133,
     "datasets": 4278,
     "errors": 10,
@@ -69,7 +69,7 @@ BUDGETS = {
     "latent": 797,
     "model": 596,
     "networks": 1846,
-    "objectives": 2465,
+    "objectives": 2471,
     "precision": 76,
     "signals": 295,
     "studies": 6391,

@@ -45,14 +45,14 @@ def test_a_label_of_people_is_found_though_a_few_windows_differ() -> None:
 
 def test_what_drifts_by_itself_is_not_called_known() -> None:
     found, groups = [], np.repeat(np.arange(10), 20)
-    for seed in range(60):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         drift = rng.normal(size=(3, 10, 20)).cumsum(axis=2).reshape(3, -1)
         factor = Factor("class", (drift[2] > 0).astype(int), groups, {"block": drift[:2].T})
         found.append(
             glass_box([factor], LatentSchema(Block("block", 2)), permutations=39).cells[0].p
         )
-    assert np.mean(np.array(found) <= 0.1) < 0.1 + 3 * np.sqrt(0.09 / 60)
+    assert np.mean(np.array(found) <= 0.1) < 0.1 + 3 * np.sqrt(0.09 / 40)
 
 
 def crossed(seed: int, columns: int = 10) -> tuple[np.ndarray, np.ndarray]:
@@ -72,14 +72,14 @@ def test_p_is_uniform_where_nothing_is_known() -> None:
         return -float(np.square(guess - truth).sum())  # orders as R² does
 
     halves, joined = [], []
-    for seed in range(800):
+    for seed in range(400):
         read, y = crossed(seed)
         rng = np.random.default_rng(seed)
         both = [permuted(fit, read[h], y[h], SUBJECTS[h], 39, rng).p for h in folds(SUBJECTS, 2, 0)]
         halves.append(both[0])
         joined.append(smallest_p(both))
     for level in (0.05, 0.1, 0.25, 0.5):
-        spread = 3 * np.sqrt(level * (1 - level) / 800)
+        spread = 3 * np.sqrt(level * (1 - level) / 400)
         assert np.mean(np.array(halves) <= level + 1e-9) == pytest.approx(level, abs=spread)
         share = np.mean(np.array(joined) <= level + 1e-9)
         assert level / 2 - spread < share < level + spread
@@ -87,12 +87,12 @@ def test_p_is_uniform_where_nothing_is_known() -> None:
 
 def test_the_matrix_calls_noise_known_no_more_often_than_it_says() -> None:
     schema, found = LatentSchema(Block("block", 2)), []
-    for seed in range(60):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         z, label = rng.normal(size=(N, 2)), rng.integers(0, 2, N)
         factor = Factor("class", label, SUBJECTS, {"block": z})
         found.append(glass_box([factor], schema, permutations=39).cells[0].p)
-    assert np.mean(np.array(found) <= 0.1) < 0.1 + 3 * np.sqrt(0.09 / 60)
+    assert np.mean(np.array(found) <= 0.1) < 0.1 + 3 * np.sqrt(0.09 / 40)
 
 
 def test_ties_and_what_is_undefined_count_as_chance() -> None:

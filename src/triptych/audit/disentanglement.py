@@ -163,13 +163,9 @@ class _Data:
         return cls(scaled, parts, values, ~next(folds(whose, 2, seed)), whose)
 
     def shuffled(self, times: int, seed: int) -> Iterator[_Data]:
-        """Yield the same latents with factors in another order, the same one for all of a kind."""
-        orders = (
-            exchanged(self.groups, times, np.random.default_rng(seed)) for values in self.factors
-        )
-        for order in zip(*orders, strict=True):
-            factors = [v[rows] for v, rows in zip(self.factors, order, strict=True)]
-            yield replace(self, factors=factors)
+        """Yield the same latents with all factors in another order."""
+        for order in exchanged(self.groups, times, np.random.default_rng(seed)):
+            yield replace(self, factors=[values[order] for values in self.factors])
 
 
 def _gap(scores: Floats) -> Floats:

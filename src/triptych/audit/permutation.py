@@ -21,13 +21,15 @@ def exchanged(
     subjects only nor one that drifts may be shuffled window by window. Exact for groups of one
     size; a smaller group's truths are repeated, a larger one's cut off.
     """
-    rows: list[NDArray[np.int64]] = [np.flatnonzero(groups == name) for name in np.unique(groups)]
+    _, code, size = np.unique(groups, return_inverse=True, return_counts=True)
+    rows = np.argsort(code, kind="stable")  # group behind group
+    own, start = code[rows], np.cumsum(size) - size
+    place = np.arange(len(rows)) - start[own]
     for _ in range(times):
-        drawn = np.empty(len(groups), np.int64)
-        others: list[int] = rng.permutation(len(rows)).tolist()
-        for own, other in zip(rows, others, strict=True):
-            turned = np.roll(rows[other], int(rng.integers(len(rows[other]))))
-            drawn[own] = np.resize(turned, len(own))
+        source = rng.permutation(len(size))[own]
+        turned = (place + rng.integers(size)[source]) % size[source]
+        drawn = np.empty_like(rows)
+        drawn[rows] = rows[start[source] + turned]
         yield drawn
 
 

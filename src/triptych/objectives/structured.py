@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Generator, Tensor, nn
@@ -260,13 +260,7 @@ class StructuredContrastive(nn.Module):
         if name == "repel":
             return Repel(transform, self.reference)
         if name == "predict":
-            unread: Any = getattr(transform, "unread", None)
-            if unread is not None and (why := unread(self.reference)):
-                raise InputError(
-                    f"block {block.name} cannot be taught to predict {transform.name}: {why}; use "
-                    "variation='repel', or reference='original'"
-                )
-            return Predict(transform, block.size)
+            return Predict(transform, block.size, self.reference)
         inside = sum(other.size for other in self.schema.invariant(transform.name))
         return Equivariant(transform, block.size, inside)
 

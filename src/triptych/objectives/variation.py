@@ -80,8 +80,20 @@ class Predict(Mechanism):
     (Zhou et al. 2019, arXiv 1812.07035).
     """
 
-    def __init__(self, transform: Transform, size: int, hidden: int = 64) -> None:
+    def __init__(
+        self,
+        transform: Transform,
+        size: int,
+        reference: Reference = "transformed",
+        hidden: int = 64,
+    ) -> None:
         super().__init__()
+        unread: Any = getattr(transform, "unread", None)
+        if unread is not None and (why := unread(reference)):
+            raise InputError(
+                f"no head is taught to predict {transform.name}: {why}; use variation='repel', or "
+                "reference='original'"
+            )
         self.transform = transform
         a, b = _draws(transform)
         target = target_of(transform, transform.relative(a, b))
