@@ -99,7 +99,7 @@ def bootstrap_interval(
     ends, in quadrature, by as much as the t interval of seeds and subjects together is wider than
     that of subjects alone: variances of the mean over subjects and over seeds added, degrees of
     freedom by Welch and Satterthwaite. (Three seeds are too few to be drawn with replacement.)
-    Coverage with 3 seeds and 6 to 30 subjects, whether seeds matter or not: 94 to 97 %
+    Coverage with 3 seeds and 6 to 30 subjects, whether seeds matter or not: 94 to 96 %
     (docs/right-figures.md). With one seed the interval is about this run; with one subject it is
     the t interval over seeds. Folds that tested different subjects belong into one row.
 
