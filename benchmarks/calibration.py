@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit.differences import FEWEST_PAIRS, paired_difference
-from triptych.audit.statistics import bootstrap_interval
+from triptych.metrics.differences import FEWEST_PAIRS, paired_difference
+from triptych.metrics.statistics import bootstrap_interval
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 SEEDS = 3

@@ -312,7 +312,7 @@ def test_what_blocks_know_is_measured(
     def probe(z1: Any, z2: Any, theta: Any, records: Any, *, seed: int) -> Any:  # no MLP: 54 fits
         return type("Read", (), {"predicted": np.zeros(len(theta))})
 
-    monkeypatch.setattr("triptych.audit.glassbox.phase_probe", probe)
+    monkeypatch.setattr("triptych.metrics.matrix.phase_probe", probe)
     answer = run("explain", world.model, "--data", world.own, "--per-record", "12")
     assert answer.code == 0
     text = " ".join(answer.out.split())

@@ -17,19 +17,18 @@ import pytest
 import torch
 
 import triptych
-from triptych.audit.brittleness import curves, response_curve
-from triptych.audit.collapse import collapsed
-from triptych.audit.consistency import consistency
-from triptych.audit.dimensions import dimensions
-from triptych.audit.direction import direction_probe
-from triptych.audit.disentanglement import disentanglement
-from triptych.audit.glassbox import Factor, glass_box
-from triptych.audit.half_life import half_life
-from triptych.audit.probes import linear_probe, phase_probe
-from triptych.audit.retrieval import precision_at_k, same_group
 from triptych.audit.swap import shares
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
+from triptych.metrics.active import active_dimensions
+from triptych.metrics.collapse import collapsed
+from triptych.metrics.dci import disentanglement
+from triptych.metrics.direction import direction_probe
+from triptych.metrics.matrix import Factor, factor_matrix
+from triptych.metrics.probes import linear_probe, read_parameter
+from triptych.metrics.ranking import retrieval, same_group
+from triptych.metrics.semantic import semantic_consistency
+from triptych.metrics.sweeps import curves, half_life, invariance
 from triptych.studies.contrastive_measures import dependence
 from triptych.transforms import Gain
 
@@ -68,7 +67,7 @@ def world() -> World:
 def by_response_curve(w: World) -> Figures:
     seen = iter((w.z, w.view))
     x = torch.zeros(len(w.z), 1, 4)
-    curve = response_curve(lambda x: next(seen), x, GAIN, [1.0], w.person)
+    curve = invariance(lambda x: next(seen), x, GAIN, [1.0], w.person)
     return {name: float(getattr(curve, name)[0]) for name in ("mean", "low", "high", "auroc")}
 
 
@@ -85,17 +84,17 @@ def by_half_life(w: World) -> Figures:
 
 def by_precision(w: World) -> Figures:
     rule = same_group(w.person, w.person)
-    return {"p10": precision_at_k(w.view, w.z, w.label, w.label, rule, macro=True).precision}
+    return {"p10": retrieval(w.view, w.z, w.label, w.label, rule, macro=True).precision}
 
 
 def by_consistency(w: World) -> Figures:
-    found = consistency(w.z, w.label)
+    found = semantic_consistency(w.z, w.label)
     names = ("raw", "corrected", "rescaled", "chance", "entropy", "entropy_chance")
     return {name: getattr(found, name) for name in names}
 
 
 def by_dimensions(w: World) -> Figures:
-    found = dimensions(w.z, {"class": w.label})
+    found = active_dimensions(w.z, {"class": w.label})
     return {"score": float(np.mean([d.score for d in found])) if found else math.nan}
 
 
@@ -106,7 +105,7 @@ def by_linear_probe(w: World) -> Figures:
 
 
 def by_phase_probe(w: World) -> Figures:
-    found = phase_probe(w.z, w.view, w.theta, w.person)
+    found = read_parameter(w.z, w.view, w.theta, w.person)
     people = {f"{p} {k}": v for p, row in found.per_record.items() for k, v in row.items()}
     people = {name: value for name, value in people.items() if not name.endswith(" n")}
     return {"r2": found.r2, "within": found.within, **people}
@@ -124,7 +123,7 @@ def by_glass_box(w: World) -> Figures:
     schema = LatentSchema(Block("block", w.z.shape[1], variant_to="gain"))
     known = {"class": w.label, "up": w.up}
     factors = [Factor(name, values, w.person, {"block": w.z}) for name, values in known.items()]
-    box = glass_box(factors, schema, permutations=19)
+    box = factor_matrix(factors, schema, permutations=19)
     return dict.fromkeys(known, math.nan) | {cell.factor: cell.score for cell in box.cells}
 
 

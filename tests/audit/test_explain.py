@@ -11,11 +11,11 @@ from tests.audit import tiny
 from triptych.audit.explain import explain, in_words
 from triptych.audit.moves import Move, moves_of
 from triptych.audit.sentences import moved_words, unkept
-from triptych.audit.statistics import Interval
 from triptych.audit.sweep import around
 from triptych.datasets import Windows, simulated
 from triptych.datasets.windows import random_windows
 from triptych.latent import Block, LatentSchema, LinearHead
+from triptych.metrics.statistics import Interval
 from triptych.model import Model, Preprocessing
 from triptych.transforms import PhaseShift
 

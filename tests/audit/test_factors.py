@@ -8,16 +8,16 @@ import pytest
 import torch
 from tests.audit import tiny
 
-from triptych.audit import glassbox
 from triptych.audit.audit_outputs import knowledge
 from triptych.audit.explain import explain
 from triptych.audit.factors import as_read, glass_box_of, salient_dimensions
-from triptych.audit.glassbox import GlassBox, Known
 from triptych.audit.run import audit_model
 from triptych.audit.sentences import broken, words_of
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
+from triptych.metrics import matrix
+from triptych.metrics.matrix import FactorMatrix, Known
 from triptych.model import Model, Preprocessing
 from triptych.transforms import BaselineWander, Chain, Gain, PhaseShift, Rotation
 
@@ -47,7 +47,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         asked.append((z1, z2, theta, records))
         return type("Read", (), {"predicted": np.asarray(theta, np.float64).ravel()})
 
-    monkeypatch.setattr(glassbox, "phase_probe", probe)
+    monkeypatch.setattr(matrix, "phase_probe", probe)
     return asked
 
 
@@ -100,7 +100,7 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
         known("class", "timing", "", 0.3, 0.4),
         known("phase_shift", "timing", "variant", 0.9, 0.01),
     )
-    box = GlassBox(cells, {"class": "morphology"}, {"class": 0.5}, {}, {"phase_shift": 0.2})
+    box = FactorMatrix(cells, {"class": "morphology"}, {"class": 0.5}, {}, {"phase_shift": 0.2})
     assert words_of(box, "morphology") == (
         "knows class 0.80 (p 0.01); phase shift leaks in: 0.20 (p 0.01)"
     )
@@ -114,14 +114,14 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
         "there (p 0.01)"
     ]
     lost = replace(known("rotation", "turn", "equivariant", -0.1, 0.6), least=0.25, groups=8)
-    unlearned = GlassBox((lost,), {}, {}, {}, {})
+    unlearned = FactorMatrix((lost,), {}, {}, {}, {})
     unshown = "rotation: -0.10 (p 0.6; 8 people would show 0.25)"
     assert words_of(unlearned, "turn") == f"not shown to know {unshown}"
     assert broken(unlearned) == [
         f"block turn declares to carry, but is not shown to carry, {unshown}"
     ]
     few = replace(known("class", "turn", "invariant", 0.3, 0.2), least=np.inf, groups=3)
-    assert words_of(GlassBox((few,), {}, {}, {}, {}), "turn") == (
+    assert words_of(FactorMatrix((few,), {}, {}, {}, {}), "turn") == (
         "no leak of class: 0.30 (p 0.2; 3 people are too few to show any)"
     )
     assert broken(None) == []

@@ -13,9 +13,9 @@ import torch
 from triptych.audit import response
 from triptych.audit.audit_outputs import draw
 from triptych.audit.audit_result import AuditResult
-from triptych.audit.glassbox import GlassBox, Known
 from triptych.audit.run import audit
 from triptych.audit.sweep import grid_from, grid_of
+from triptych.metrics.matrix import FactorMatrix, Known
 from triptych.transforms import (
     AxisMirror,
     Chain,
@@ -155,7 +155,7 @@ def test_an_empty_field_of_the_glass_box_is_explained(tmp_path: Path) -> None:
         for factor, block in [("class", "a"), ("class", "all blocks"), ("rotation", "a")]
     ]
     for gone, said in ((cells, "θ is read from each block by itself"), (cells[:2], "known.")):
-        box = GlassBox(tuple(gone), {}, {}, {}, {})
+        box = FactorMatrix(tuple(gone), {}, {}, {}, {})
         result = replace(result_of(RING, [[0.1]]), glass=box)
         caption = {f.file: f for f in draw(result, tmp_path)}["glass_box.png"].caption
         assert said in caption

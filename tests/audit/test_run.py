@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tests.audit import tiny
 
 from triptych.audit.audit_result import AuditResult, check_limits
-from triptych.audit.brittleness import distances, response_curve
 from triptych.audit.embeddings import Views
 from triptych.audit.factors import glass_box_of
 from triptych.audit.run import audit, audit_model, audit_views
@@ -23,6 +22,7 @@ from triptych.audit.sweep import grid_from, grid_of, transform_for
 from triptych.datasets import Windows, random_windows, simulated
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema
+from triptych.metrics.sweeps import distances, invariance
 from triptych.transforms import (
     Chain,
     ChannelDropout,
@@ -144,7 +144,7 @@ def test_a_collapsed_block_beside_others_is_drawn_and_told(tmp_path: Path) -> No
 def test_curves_are_those_of_response_curve() -> None:
     own = windows()
     ours = audit(raw, own, CROP, grid=GRID).curve
-    theirs = response_curve(raw, own.signals, CROP, GRID, own.person)
+    theirs = invariance(raw, own.signals, CROP, GRID, own.person)
     for name in ("theta", "distance", "mean", "low", "high", "auroc", "group_means"):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9)
     assert ours.between == pytest.approx(theirs.between)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from triptych.audit.glassbox import Factor
-from triptych.audit.regressors import folds
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
+from triptych.metrics.matrix import Factor
+from triptych.metrics.regressors import folds
 from triptych.studies.base import Cell, Options
 from triptych.studies.ecg_measures import measure_beats, measure_glass_box
 from triptych.studies.ecg_phase import EcgPhase

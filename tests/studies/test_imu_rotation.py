@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from triptych.audit.regressors import Pairs, Predictor, ridge
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
+from triptych.metrics.regressors import Pairs, Predictor, ridge
 from triptych.studies import imu_windows
 from triptych.studies.base import Options
 from triptych.studies.imu_glass import cadence, measure_glass_box
@@ -167,7 +167,7 @@ def ridge_only(monkeypatch: pytest.MonkeyPatch) -> None:
         read = ridge(pairs, y, (0.1,))
         return lambda unseen: read(unseen)[:, 0]
 
-    monkeypatch.setattr("triptych.audit.probes.best_regressor", quick)
+    monkeypatch.setattr("triptych.metrics.probes.best_regressor", quick)
 
 
 @pytest.mark.usefixtures("ridge_only")

@@ -20,9 +20,9 @@ import pytest
 from tests.studies.fake import PEOPLE, Fake, FakeData
 
 from triptych import studies
-from triptych.audit.statistics import bootstrap_interval
 from triptych.errors import InputError
 from triptych.files import read_json, write_json
+from triptych.metrics.statistics import bootstrap_interval
 from triptych.studies import cache as cache_module
 from triptych.studies import fingerprint, runner
 from triptych.studies.base import Cell, Options

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.agreement import Codes, counts, flows, macro_f1
 from triptych.audit.answers import SCORES, Answers, Truth
-from triptych.audit.brittleness import equal_distances
-from triptych.audit.inputs import Floats, Labels, as_labels
-from triptych.audit.statistics import Interval, bootstrap_interval, draws_for, tail_of
-from triptych.audit.tally import ResponseCurve
 from triptych.audit.verdicts import lowest_of, single
 from triptych.errors import InputError
+from triptych.metrics.inputs import Floats, Labels, as_labels
+from triptych.metrics.predictions import Codes, counts, flows, macro_f1
+from triptych.metrics.statistics import Interval, bootstrap_interval, draws_for, tail_of
+from triptych.metrics.sweeps import equal_distances
+from triptych.metrics.tally import ResponseCurve
 
 
 class AnswerTally:

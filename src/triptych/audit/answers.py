@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.agreement import FEWEST
-from triptych.audit.inputs import Floats
-from triptych.audit.result import Result
 from triptych.audit.tables import Table, Value, number
+from triptych.metrics.inputs import Floats
+from triptych.metrics.predictions import FEWEST
+from triptych.metrics.result import Result
 
 CLASSES, SCORES = "classes", "scores"
 """Names of what a classifier says: the highest class, and all scores."""

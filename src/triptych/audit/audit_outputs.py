@@ -12,12 +12,12 @@ from triptych.audit.audit_result import EMBEDDING, AuditResult
 from triptych.audit.canvas import titled
 from triptych.audit.drawings import Drawings, Figure
 from triptych.audit.factors import knowledge
-from triptych.audit.glassbox import GlassBox
 from triptych.audit.pictures import swaps
 from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import Table, Value, number
 from triptych.audit.verdicts import interval, shown
 from triptych.files import write_atomically, write_json
+from triptych.metrics.matrix import FactorMatrix
 
 RELATION_WORDS = {"free": "free", "none": "nothing to it"}
 
@@ -137,7 +137,7 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
     return drawings.figures
 
 
-def _unread(glass: GlassBox) -> str:
+def _unread(glass: FactorMatrix) -> str:
     """Why a field of the glass box is empty, if one is."""
     blocks, factors, _ = glass.table()
     read = {(cell.block, cell.factor) for cell in glass.cells}

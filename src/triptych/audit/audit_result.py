@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.audit.answers import Answers
-from triptych.audit.brittleness import ResponseCurve
 from triptych.audit.figures import DEFINITIONS, check_limits
-from triptych.audit.glassbox import GlassBox
-from triptych.audit.half_life import HalfLife
 from triptych.audit.premise import Premise
-from triptych.audit.result import Result
-from triptych.audit.statistics import Interval
 from triptych.audit.swap import BlockSwap
 from triptych.audit.verdicts import by_distance, class_verdict, verdict, void_of
 from triptych.errors import InputError
+from triptych.metrics.matrix import FactorMatrix
+from triptych.metrics.result import Result
+from triptych.metrics.statistics import Interval
+from triptych.metrics.sweeps import HalfLife, ResponseCurve
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -73,7 +72,7 @@ class AuditResult(Result):
     relations: dict[str, str]
     figures: dict[str, Interval]
     notes: tuple[str, ...] = ()
-    glass: GlassBox | None = None
+    glass: FactorMatrix | None = None
     example: dict[str, Any] | None = field(default=None, repr=False)
     swap: BlockSwap | None = None
     answers: Answers | None = None

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.inputs import Labels, as_array, as_labels
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.files import write_atomically
+from triptych.metrics.inputs import Labels, as_array, as_labels
 
 KINDS = (".npz", ".csv", ".parquet")
 COLUMNS = ("record", "person", "start", "label")

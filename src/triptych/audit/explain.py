@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from torch import nn
 
-from triptych.audit.glassbox import GlassBox
 from triptych.audit.moves import Move
 from triptych.audit.sentences import moved_words, words_of
 from triptych.latent import Block, BlockHeads, LinearHead
+from triptych.metrics.matrix import FactorMatrix
 from triptych.model import Model, Preprocessing
 
 RELATION_WORDS = {
@@ -52,7 +52,9 @@ class Explanation:
     known: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def explain(model: Model, box: GlassBox | None = None, moves: Sequence[Move] = ()) -> Explanation:
+def explain(
+    model: Model, box: FactorMatrix | None = None, moves: Sequence[Move] = ()
+) -> Explanation:
     """Explain a model from what it holds; entries of its `info` that are missing are left out.
 
     What a block declares is said as that. With the `box` that `factors.glass_box_of` measured,

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.collapse import collapsed
-from triptych.audit.glassbox import Factor, GlassBox, glass_box
-from triptych.audit.similarity import separation
 from triptych.audit.sweep import around
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
+from triptych.metrics.collapse import collapsed
+from triptych.metrics.matrix import Factor, FactorMatrix, factor_matrix
+from triptych.metrics.similarity import separation
 from triptych.model import Model
 from triptych.transforms import Chain, Rotation, Transform
 from triptych.transforms.seeded import Seeded
@@ -37,7 +37,7 @@ def glass_box_of(
     rows: int = ROWS,
     permutations: int = 399,
     seed: int = 0,
-) -> tuple[GlassBox | None, list[str]]:
+) -> tuple[FactorMatrix | None, list[str]]:
     """Read θ of each transform, the class and the identity from every block.
 
     Parameters
@@ -87,14 +87,14 @@ def glass_box_of(
 
 def readable(
     factors: Sequence[Factor], schema: LatentSchema, *, permutations: int = 399, seed: int = 0
-) -> tuple[GlassBox | None, list[str]]:
+) -> tuple[FactorMatrix | None, list[str]]:
     """The glass box of the factors that can be read, and which were left out, and why."""
-    notes, found = list[str](), list[GlassBox]()
+    notes, found = list[str](), list[FactorMatrix]()
     for factor in factors:
         try:
             if len(np.unique(np.asarray(factor.values), axis=0)) < 2:
                 raise InputError("the data have one value of it only, or none")
-            found.append(glass_box([factor], schema, permutations=permutations, seed=seed))
+            found.append(factor_matrix([factor], schema, permutations=permutations, seed=seed))
         except InputError as error:
             notes.append(f"{factor.name} is not read from the blocks: {error}")
     if not found:
@@ -103,10 +103,10 @@ def readable(
     for name in ("meant", "purity", "free", "leakage"):
         joined[name] = {key: value for box in found for key, value in getattr(box, name).items()}
     joined["collapsed"] = tuple(dict.fromkeys(name for box in found for name in box.collapsed))
-    return GlassBox(**joined), notes
+    return FactorMatrix(**joined), notes
 
 
-def knowledge(box: GlassBox | None) -> list[Table]:
+def knowledge(box: FactorMatrix | None) -> list[Table]:
     """Scores of every block and factor, and what follows from them; nothing without a matrix."""
     if box is None or not box.cells:
         return []

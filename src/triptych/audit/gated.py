@@ -10,12 +10,12 @@ from typing import Any, cast
 
 import torch
 
-from triptych.audit.dimensions import Dimension, dimensions
 from triptych.audit.pictures import excited_dimensions
 from triptych.audit.sweep import around
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.errors import InputError
+from triptych.metrics.active import Dimension, active_dimensions
 from triptych.model import Model
 from triptych.model.model import Latents
 from triptych.transforms import Transform
@@ -26,7 +26,7 @@ DRAWN = 10  # and drawn
 
 @dataclass(frozen=True)
 class Spoken:
-    """Gated `blocks` by name and their dimensions (see `dimensions`), found on `windows`.
+    """Gated `blocks` by name and their dimensions (see `active_dimensions`), found on `windows`.
 
     `channels` are the names of the windows' channels.
     """
@@ -107,5 +107,5 @@ def spoken(
     for name in gated:
         with suppress(InputError):
             moved = {transform: view[name] for transform, view in views.items()}
-            found[name] = dimensions(latents[name], factors, moved)
+            found[name] = active_dimensions(latents[name], factors, moved)
     return Spoken(found, windows, channels)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.inputs import Rows, as_array, unit_rows
 from triptych.errors import InputError
+from triptych.metrics.inputs import Rows, as_array, unit_rows
 
 FEWEST = 8  # points: under that there are no neighbourhoods to keep
 

@@ -13,12 +13,11 @@ from torch import Tensor
 from triptych.audit.answer_tally import AnswerTally
 from triptych.audit.answers import BALANCED, CLASSES, SCORES, Answers
 from triptych.audit.audit_result import EMBEDDING
-from triptych.audit.brittleness import ResponseCurve, curves
-from triptych.audit.half_life import HalfLife, half_life
-from triptych.audit.inputs import Labels, Rows, as_array
 from triptych.audit.pairs import ViewPair, Whose
-from triptych.audit.statistics import Interval
 from triptych.errors import InputError
+from triptych.metrics.inputs import Labels, Rows, as_array
+from triptych.metrics.statistics import Interval
+from triptych.metrics.sweeps import HalfLife, ResponseCurve, curves, half_life
 from triptych.transforms import Transform
 
 Latents = Mapping[str, NDArray[Any]]

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from triptych.audit.inputs import as_array
-from triptych.audit.likeness import Likeness
-from triptych.audit.result import Result
-from triptych.audit.similarity import different_pairs
 from triptych.audit.sources import people_or_records
-from triptych.audit.statistics import Interval, bootstrap_interval, per_subject
 from triptych.audit.sweep import around
 from triptych.datasets import Windows
 from triptych.errors import InputError
+from triptych.metrics.inputs import as_array
+from triptych.metrics.likeness import Likeness
+from triptych.metrics.result import Result
+from triptych.metrics.similarity import different_pairs
+from triptych.metrics.statistics import Interval, bootstrap_interval, per_subject
 from triptych.model import Model
 from triptych.transforms import Transform
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit.collapse import collapsed
 from triptych.audit.sources import Progress, Source, embed_all, fit_to, open_data, windows_of
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.index import Index
+from triptych.metrics.collapse import collapsed
 from triptych.model import Model
 
 APART_S = 5.0

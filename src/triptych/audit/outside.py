@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.inputs import as_array
 from triptych.audit.sources import Source
 from triptych.errors import InputError
+from triptych.metrics.inputs import as_array
 from triptych.model import Preprocessing
 
 Signals = NDArray[np.float32]

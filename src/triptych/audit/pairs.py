@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.brittleness import ResponseCurve, distances
-from triptych.audit.inputs import Labels
-from triptych.audit.likeness import Likeness
-from triptych.audit.retrieval import Rule, near_in_time, precision_at_k, top_k
-from triptych.audit.similarity import different_pairs, separation
-from triptych.audit.statistics import Interval, bootstrap_interval, per_subject
 from triptych.audit.verdicts import lowest_of, shown, single
 from triptych.datasets import Windows
 from triptych.errors import InputError
+from triptych.metrics.inputs import Labels
+from triptych.metrics.likeness import Likeness
+from triptych.metrics.ranking import Rule, near_in_time, retrieval, top_k
+from triptych.metrics.similarity import different_pairs, separation
+from triptych.metrics.statistics import Interval, bootstrap_interval, per_subject
+from triptych.metrics.sweeps import ResponseCurve, distances
 from triptych.transforms import Transform
 
 FEW = 6  # groups, under which a bootstrap over them says little
@@ -98,7 +98,7 @@ class ViewPair:
             why = "no window has another of its own record more than 5 s away" * (not most.any())
             return {}, [f"record_p10 is left out: {why or 'all latents are zeros'}"]
         try:
-            found = precision_at_k(self.moved, self.reference, own, own, self.whose.near())
+            found = retrieval(self.moved, self.reference, own, own, self.whose.near())
         except InputError as error:
             return {}, [f"record_p10 is left out: {error}"]
         notes = list[str]()
@@ -127,7 +127,7 @@ def example_of(
     """A query and its five nearest windows; of the queries of median precision the farthest θ."""
     near = pair.whose.near()
     record = windows.record
-    right = precision_at_k(pair.moved, pair.reference, record, record, near).per_query
+    right = retrieval(pair.moved, pair.reference, record, record, near).per_query
     typical = np.flatnonzero(right == np.quantile(right, 0.5, method="nearest"))
     size = distances(transform, theta).numpy()
     query = int(typical[size[typical].argmax()])

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit.brittleness import equal_distances
 from triptych.audit.canvas import COLOURS, GREY, INK, canvas, fit_titles, grid_of, legend
 from triptych.audit.pictures import embedding_maps, gallery
+from triptych.metrics.sweeps import equal_distances
 
 __all__ = [
     "block_factor_map",

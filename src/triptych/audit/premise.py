@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.audit.inputs import Floats
-from triptych.audit.result import Result
-from triptych.audit.similarity import cosine
+from triptych.metrics.inputs import Floats
+from triptych.metrics.result import Result
+from triptych.metrics.similarity import cosine
 
 ALONE = 12
 """Windows that are asked one by one."""

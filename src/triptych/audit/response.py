@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from triptych.audit.audit_result import AuditResult
-from triptych.audit.brittleness import equal_distances
 from triptych.audit.canvas import COLOURS, MARKERS, canvas, legend, lowest_of
-from triptych.audit.inputs import Floats
 from triptych.audit.tables import Table, Value, number
 from triptych.audit.theta_words import axes_note, in_order, thetas
 from triptych.audit.verdicts import shown
+from triptych.metrics.inputs import Floats
+from triptych.metrics.sweeps import equal_distances
 
 MEASURES = {
     "cosine": "cosine similarity",

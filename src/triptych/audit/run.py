@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.audit.audit_result import AuditResult
-from triptych.audit.brittleness import distances, embedded
 from triptych.audit.embeddings import Views
 from triptych.audit.factors import glass_box_of
-from triptych.audit.glassbox import GlassBox
-from triptych.audit.inputs import Labels, Rows
 from triptych.audit.measured import Classes, Latents, Measured, arrays, judged, measure_sweep, named
 from triptych.audit.pairs import Whose, example_of
 from triptych.audit.premise import Premise, premise_of, premise_of_views
@@ -27,6 +24,9 @@ from triptych.audit.sweep import swept
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import LinearHead
+from triptych.metrics.inputs import Labels, Rows
+from triptych.metrics.matrix import FactorMatrix
+from triptych.metrics.sweeps import distances, embedded
 from triptych.model import Model
 from triptych.transforms import Transform, to_dict
 
@@ -48,7 +48,7 @@ def audit(
     classes: Sequence[str] | None = None,
     labels: Labels | None = None,
     relations: Mapping[str, str] | None = None,
-    glass: GlassBox | None = None,
+    glass: FactorMatrix | None = None,
     swap: BlockSwap | None = None,
     subject: str = "an embedding",
     data: str = "",

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from triptych.audit.brittleness import ResponseCurve
-from triptych.audit.glassbox import GlassBox, Known
 from triptych.audit.moves import Move
 from triptych.audit.tables import number
 from triptych.audit.verdicts import COLLAPSED
+from triptych.metrics.matrix import FactorMatrix, Known
+from triptych.metrics.sweeps import ResponseCurve
 
 LEAST = 0.01  # score of a block that knows anything
 LEAK = 0.1  # of θ in an invariant block: less is said, but not held against it
@@ -21,7 +21,7 @@ CARRYING = ("variant", "equivariant")
 UNMOVED = 0.01  # of the way to a stranger's latents
 
 
-def words_of(box: GlassBox, block: str) -> str:
+def words_of(box: FactorMatrix, block: str) -> str:
     """What is shown to be known by a block, what is not shown, and what leaks into it."""
     if block in box.collapsed:
         return "is the same for every window (collapsed), so that nothing can be read from it"
@@ -40,7 +40,7 @@ def words_of(box: GlassBox, block: str) -> str:
     return "; ".join([*known, *lacking, *leaks]) or "nothing was read from it"
 
 
-def broken(box: GlassBox | None) -> list[str]:
+def broken(box: FactorMatrix | None) -> list[str]:
     """What blocks declare to a transform and are not shown to keep, a sentence each."""
     said = [
         f"block {name} is the same for every window (collapsed), so that nothing can be said of "

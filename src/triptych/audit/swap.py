@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from triptych.audit.collapse import collapsed
-from triptych.audit.inputs import as_array, same_shape
-from triptych.audit.result import Result
-from triptych.audit.similarity import different_pairs
 from triptych.audit.sources import people_or_records
 from triptych.audit.sweep import around
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
+from triptych.metrics.collapse import collapsed
+from triptych.metrics.inputs import as_array, same_shape
+from triptych.metrics.result import Result
+from triptych.metrics.similarity import different_pairs
 from triptych.model import Model
 from triptych.transforms import Transform
 

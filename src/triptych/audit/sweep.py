@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from triptych import transforms as registry
-from triptych.audit.brittleness import distances, steps_of
-from triptych.audit.inputs import Rows
 from triptych.datasets import Windows
 from triptych.errors import InputError
+from triptych.metrics.inputs import Rows
+from triptych.metrics.sweeps import distances, steps_of
 from triptych.model import Model
 from triptych.transforms import (
     BaselineWander,

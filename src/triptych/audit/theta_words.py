@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from triptych import transforms as registry
 from triptych.audit.audit_result import AuditResult
-from triptych.audit.brittleness import equal_distances
 from triptych.audit.verdicts import shown
 from triptych.errors import InputError
+from triptych.metrics.sweeps import equal_distances
 from triptych.transforms import Rotation, TimeScale, Transform
 from triptych.transforms.seeded import Seeded
 

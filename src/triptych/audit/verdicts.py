@@ -8,12 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from triptych.audit.answers import Answers
-from triptych.audit.brittleness import equal_distances
-from triptych.audit.half_life import HalfLife
-from triptych.audit.inputs import Floats
-from triptych.audit.statistics import Interval
 from triptych.audit.tables import number
-from triptych.audit.tally import ResponseCurve
+from triptych.metrics.inputs import Floats
+from triptych.metrics.statistics import Interval
+from triptych.metrics.sweeps import HalfLife, equal_distances
+from triptych.metrics.tally import ResponseCurve
 
 COLLAPSED = 0.9
 """Likeness of strangers from which an embedding says too little to be called steady."""

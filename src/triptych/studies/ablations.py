@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from triptych.audit.differences import Difference
 from triptych.audit.tables import Table, Value
+from triptych.metrics.differences import Difference
 from triptych.studies.base import Study
 from triptych.studies.results import POINTS, compared, groups_of, standing, within
 from triptych.studies.wording import direction

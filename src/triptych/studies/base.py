@@ -30,6 +30,7 @@ SOURCES = (
     "datasets/*.py",
     "objectives/*.py",
     "training/*.py",
+    "metrics/*.py",
     "audit/*.py",
 )
 

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from triptych.audit.result import plain
 from triptych.errors import InputError
 from triptych.files import read_json, write_atomically
+from triptych.metrics.result import plain
 from triptych.studies.base import Cell, CellResult, Finished
 from triptych.studies.fingerprint import digest_of
 

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.collapse import collapsed
-from triptych.audit.disentanglement import disentanglement
 from triptych.audit.maps import embedding_map
-from triptych.audit.probes import linear_probe
-from triptych.audit.retrieval import top_k_of
-from triptych.audit.similarity import cosine
-from triptych.audit.statistics import per_subject
+from triptych.metrics.collapse import collapsed
+from triptych.metrics.dci import disentanglement
+from triptych.metrics.probes import linear_probe
+from triptych.metrics.ranking import top_k_of
+from triptych.metrics.similarity import cosine
+from triptych.metrics.statistics import per_subject
 from triptych.studies.contrastive_data import Populations, Samples
 from triptych.studies.scores import Scores
 

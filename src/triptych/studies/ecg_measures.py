@@ -13,20 +13,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.brittleness import response_curve
-from triptych.audit.glassbox import Factor
 from triptych.audit.maps import embedding_map
-from triptych.audit.probes import f1_scores, linear_probe, phase_probe
-from triptych.audit.retrieval import (
+from triptych.latent import LatentSchema
+from triptych.metrics.matrix import Factor
+from triptych.metrics.probes import f1_scores, linear_probe, read_parameter
+from triptych.metrics.ranking import (
     near_in_time,
     neighbour_overlap,
-    precision_at_k,
+    retrieval,
     same_group,
     top_k,
 )
-from triptych.audit.similarity import cosine, different_pairs, separation
-from triptych.audit.statistics import jackknife_per_subject, per_subject
-from triptych.latent import LatentSchema
+from triptych.metrics.similarity import cosine, different_pairs, separation
+from triptych.metrics.statistics import jackknife_per_subject, per_subject
+from triptych.metrics.sweeps import invariance
 from triptych.studies import glass
 from triptych.studies.ecg_windows import BEATS, MeasuredWindows
 from triptych.studies.scores import Scores, curve_points, mean_of
@@ -54,7 +54,7 @@ def measure_invariance(
     """``cosine_*`` and ``separation``: the sweep over ±12.5, ±25, … ±250 ms."""
     steps = np.arange(1, round(test.shift.max_shift / STEP_S) + 1) * STEP_S
     grid = np.concatenate([-steps[::-1], [0.0], steps])
-    curve = response_curve(embed, test.sweep.signals, test.shift, grid, test.sweep.person)
+    curve = invariance(embed, test.sweep.signals, test.shift, grid, test.sweep.person)
     shifted = np.flatnonzero(grid)
     at_75 = np.flatnonzero(np.isclose(np.abs(grid), 0.075))
     for name, columns in (("cosine_75ms", at_75), ("cosine_mean", shifted)):
@@ -95,12 +95,12 @@ def measure_retrieval(
     gallery = test.gallery
     z, query = gallery_latents(embed, test)
     near = near_in_time(gallery.record, gallery.start, gallery.record, gallery.start)
-    found = precision_at_k(query, z, gallery.record, gallery.record, near)
+    found = retrieval(query, z, gallery.record, gallery.record, near)
     scores.add("record_p10" + suffix, found.precision, per_subject(found.per_query, gallery.person))
     if suffix:
         return
     own = same_group(gallery.person, gallery.person)
-    classes = precision_at_k(query, z, gallery.label, gallery.label, own, macro=True)
+    classes = retrieval(query, z, gallery.label, gallery.label, own, macro=True)
     scores.add("class_p10", classes.precision)
     for label, value in classes.per_class.items():
         scores.metrics[f"class_p10:{label}"] = value
@@ -156,16 +156,16 @@ def measure_phase(
         a, b = (each.numpy() for each in both)
         return a, b
 
-    inside = phase_probe(*sides(invariant), theta, people)
+    inside = read_parameter(*sides(invariant), theta, people)
     by_person = {name: row["r2"] for name, row in inside.per_record.items()}
     scores.add("phase_r2_invariant", inside.r2, by_person)
     read = {invariant: inside.predicted}
     few = np.random.default_rng(0).permutation(len(theta))[:10_000]
     a, b = (side[few] for side in sides(invariant))
-    size = phase_probe(a, b, np.abs(theta[few]), people[few])
+    size = read_parameter(a, b, np.abs(theta[few]), people[few])
     scores.add("phase_abs_r2_invariant", size.r2)
     if variant:
-        outside = phase_probe(*sides(variant), theta, people)
+        outside = read_parameter(*sides(variant), theta, people)
         by_person = {name: row["r2"] for name, row in outside.per_record.items()}
         scores.add("phase_r2_variant", outside.r2, by_person)
         by_person = {name: row["within"] for name, row in outside.per_record.items()}
@@ -248,7 +248,7 @@ def measure_blocks(embed: Embed, test: MeasuredWindows, scores: Scores) -> None:
     part = test.sweep.take(slice(None, None, 5))
     grid = np.linspace(-test.shift.max_shift, test.shift.max_shift, 21)
     curves = {
-        name: response_curve(
+        name: invariance(
             lambda x, name=name: embed(x)[name], part.signals, test.shift, grid, part.person
         )
         for name in tuple(embed(part.centred[:2]))

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from triptych.audit.similarity import between_groups, cosine, separation
+from triptych.metrics.similarity import between_groups, cosine, separation
 from triptych.model import Model
 from triptych.studies.base import Progress
 from triptych.studies.ecg_recipes import TRIALS, recipe_of

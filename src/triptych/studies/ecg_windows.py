@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.retrieval import near_in_time, shape_based_distance, top_k_of
 from triptych.datasets import Dataset, Windows, event_windows, random_windows
+from triptych.metrics.ranking import near_in_time, shape_based_distance, top_k_of
 from triptych.networks import Standardize
 from triptych.studies.base import Budget, Prepared
 from triptych.studies.ecg_recipes import MAX_SHIFT_S, RATE

@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from triptych.audit.collapse import collapsed
-from triptych.audit.consistency import EPSILON, consistency, rescaled_consistency
-from triptych.audit.dimensions import dimensions
-from triptych.audit.inputs import Floats, unit_rows
-from triptych.audit.probes import linear_probe
-from triptych.audit.similarity import cosine, separation
-from triptych.audit.statistics import jackknife_per_subject, per_subject
 from triptych.datasets import Windows
 from triptych.latent import BlockHeads
+from triptych.metrics.active import active_dimensions
+from triptych.metrics.collapse import collapsed
+from triptych.metrics.inputs import Floats, unit_rows
+from triptych.metrics.probes import linear_probe
+from triptych.metrics.semantic import EPSILON, rescaled_consistency, semantic_consistency
+from triptych.metrics.similarity import cosine, separation
+from triptych.metrics.statistics import jackknife_per_subject, per_subject
 from triptych.model import Model
 from triptych.studies.gated_recipes import SIZE
 from triptych.studies.gated_windows import GatedData
@@ -87,17 +87,17 @@ def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
         return jackknife_per_subject(rescaled, test.person, n)
 
     for suffix, epsilon in EPSILONS.items():
-        found = consistency(z, label, epsilon)
+        found = semantic_consistency(z, label, epsilon)
         people = by_person((np.abs(unit) > epsilon).astype(np.float64))
         scores.add(f"semantic_consistency{suffix}", found.rescaled, people)
         for name in ("active", "coverage", "sparsity"):
             scores.add(f"{name}{suffix}", float(getattr(found, name)))
-    whole = consistency(z, label)
+    whole = semantic_consistency(z, label)
     scores.add("semantic_consistency_raw", whole.raw)
     scores.add("semantic_entropy", whole.entropy)
     scores.add("effective_rank", whole.effective_rank)
     positive = np.maximum(z, 0)
-    found = consistency(positive, label)
+    found = semantic_consistency(positive, label)
     scores.add("semantic_consistency@positive", found.rescaled)
     people = {
         name: (above(value, found.chance), count)
@@ -114,13 +114,13 @@ def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
         scores.add("semantic_consistency@supported", (share - chance) / (1 - chance))
     scores.add("active@supported", float(common.sum()))
     shuffled = np.random.default_rng(0).permutation(label)
-    scores.add("semantic_consistency@shuffled", consistency(positive, shuffled).rescaled)
+    scores.add("semantic_consistency@shuffled", semantic_consistency(positive, shuffled).rescaled)
     scores.artifacts |= _drawn(positive, test)
 
 
 def _drawn(z: Array, test: Windows) -> dict[str, Any]:
     """Class shares of active dimensions; the windows that excite the most consistent ones most."""
-    shares = consistency(z, test.label).shares[(z > 0).any(axis=0)]
+    shares = semantic_consistency(z, test.label).shares[(z > 0).any(axis=0)]
     excited = [
         {
             "dimension": each.index,
@@ -130,7 +130,7 @@ def _drawn(z: Array, test: Windows) -> dict[str, Any]:
             "labels": test.label[list(each.top)].tolist(),
             "signals": [np.round(_thumbnail(test.centred[row]), 2).tolist() for row in each.top],
         }
-        for each in dimensions(z, {"class": test.label})[:SHOWN]
+        for each in active_dimensions(z, {"class": test.label})[:SHOWN]
     ]
     classes = np.unique(test.label).tolist()
     return {"classes": classes, "shares": np.round(shares, 3).tolist(), "excited": excited}

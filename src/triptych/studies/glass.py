@@ -9,9 +9,9 @@ from torch import Tensor
 
 from triptych.audit import plots
 from triptych.audit.factors import knowledge, readable
-from triptych.audit.glassbox import Factor, GlassBox, Known
 from triptych.audit.tables import Table, Value
 from triptych.latent import LatentSchema
+from triptych.metrics.matrix import Factor, FactorMatrix, Known
 from triptych.studies.base import Cell, Finished, Study
 from triptych.studies.figures import Album, first_cells
 from triptych.studies.scores import Scores
@@ -42,7 +42,7 @@ def with_all(z: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {**z, ALL: torch.cat(list(z.values()), dim=1)} if len(z) > 1 else dict(z)
 
 
-def measure(factors: Sequence[Factor], schema: LatentSchema, scores: Scores) -> GlassBox | None:
+def measure(factors: Sequence[Factor], schema: LatentSchema, scores: Scores) -> FactorMatrix | None:
     """Read the factors from the blocks and keep the matrix; None if the data have none of them."""
     box, notes = readable(factors, schema)
     if box is not None:
@@ -50,7 +50,7 @@ def measure(factors: Sequence[Factor], schema: LatentSchema, scores: Scores) -> 
     return box
 
 
-def score_of(box: GlassBox, factor: str, blocks: Sequence[str]) -> float:
+def score_of(box: FactorMatrix, factor: str, blocks: Sequence[str]) -> float:
     """Best score of a factor in any of these blocks, NaN if it was not read; below 0 counts as 0.
 
     The runner leaves out a figure that is NaN.
@@ -102,7 +102,7 @@ def _boxes(study: Study[Any], finished: Sequence[Finished]) -> dict[str, Any]:
     return {name: kept["glass_box"] for name, kept in cells.items() if "glass_box" in kept}
 
 
-def _box(kept: Mapping[str, Any]) -> GlassBox:
+def _box(kept: Mapping[str, Any]) -> FactorMatrix:
     others = {name: kept[name] for name in ("meant", "purity", "free", "leakage")}
     fallen = tuple(kept.get("collapsed", ()))
-    return GlassBox(tuple(Known(**cell) for cell in kept["cells"]), **others, collapsed=fallen)
+    return FactorMatrix(tuple(Known(**cell) for cell in kept["cells"]), **others, collapsed=fallen)

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.glassbox import Factor
 from triptych.datasets import Windows
+from triptych.metrics.matrix import Factor
 from triptych.studies import glass
 from triptych.studies.imu_measures import Measured
 from triptych.studies.imu_windows import has_gravity

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from triptych.audit.agreement import agreement, flows, macro_f1
-from triptych.audit.direction import DirectionProbe, direction_probe
 from triptych.audit.maps import embedding_map
-from triptych.audit.regressors import r2
-from triptych.audit.similarity import cosine
-from triptych.audit.statistics import bootstrap_interval, per_subject
 from triptych.datasets import Windows
 from triptych.latent import LatentSchema
+from triptych.metrics.direction import DirectionProbe, direction_probe
+from triptych.metrics.predictions import flows, macro_f1, prediction_consistency
+from triptych.metrics.regressors import r2
+from triptych.metrics.similarity import cosine
+from triptych.metrics.statistics import bootstrap_interval, per_subject
 from triptych.model import Model
 from triptych.studies.imu_windows import Sides, gravity, has_gravity
 from triptych.studies.scores import Scores, mean_of
@@ -294,7 +294,7 @@ def _add_balanced(
     """Balanced consistency of (n,) upright answers and (draws, n) others; their flow (K, K)."""
 
     def balanced(kept: NDArray[np.bool_]) -> float:
-        return agreement(guess[kept], turned[:, kept], k).balanced
+        return prediction_consistency(guess[kept], turned[:, kept], k).balanced
 
     scores.pool(name, balanced, people)
-    return agreement(guess, turned, k).flow
+    return prediction_consistency(guess, turned, k).flow

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from triptych.audit.differences import Difference, holm, paired_difference
-from triptych.audit.inputs import Floats
-from triptych.audit.statistics import bootstrap_interval, stack_subjects
+from triptych.metrics.differences import Difference, holm, paired_difference
+from triptych.metrics.inputs import Floats
+from triptych.metrics.statistics import bootstrap_interval, stack_subjects
 from triptych.studies import collapse
 from triptych.studies.base import Finished, Prepared, Study
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from triptych.audit.result import plain
 from triptych.errors import InputError
+from triptych.metrics.result import plain
 from triptych.studies.base import Cell, Finished, Options, Prepared, Study
 from triptych.studies.cache import Cache
 from triptych.studies.fingerprint import code_version

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.audit.collapse import collapsed
-from triptych.audit.inputs import Labels
-from triptych.audit.statistics import jackknife_per_subject
+from triptych.metrics.collapse import collapsed
+from triptych.metrics.inputs import Labels
+from triptych.metrics.statistics import jackknife_per_subject
 from triptych.studies.collapse import PREFIX
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from triptych.audit.inputs import Floats, as_array
-from triptych.audit.likeness import Likeness
 from triptych.audit.premise import SAME, distance_between
-from triptych.audit.similarity import different_pairs
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
+from triptych.metrics.inputs import Floats, as_array
+from triptych.metrics.likeness import Likeness
+from triptych.metrics.similarity import different_pairs
 from triptych.transforms import Transform, context_of
 
 

@@ -1,0 +1,104 @@
+"""What single non-negative dimensions stand for, and the windows that excite them most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from triptych.errors import InputError
+from triptych.metrics.collapse import collapsed
+from triptych.metrics.inputs import Labels, Rows, as_array, as_labels
+from triptych.metrics.result import Result
+from triptych.metrics.semantic import semantic_consistency
+
+TOP = 3  # samples of each dimension that are named
+FEWEST = 10  # samples open it: with a handful of them every dimension speaks for something
+
+
+@dataclass(frozen=True)
+class Dimension(Result):
+    """One dimension of a latent vector.
+
+    Attributes
+    ----------
+    index, open
+        Its place, and the share of samples that open it (z > 0).
+    factor, value, share
+        What it speaks for, such as ``"class"``, ``"walking"``, and the share of that value among
+        the samples that open it, values of equal weight. Of a transform the value is ``""`` and
+        the share that of its variance over all views that lies between views of one sample.
+    score
+        What was compared: the share above what as many samples would have with shuffled labels, 1
+        if all are of one value.
+    top
+        Rows of the samples that excite it most, most first.
+    """
+
+    index: int
+    open: float
+    factor: str
+    value: str
+    share: float
+    score: float
+    top: tuple[int, ...]
+
+
+def active_dimensions(
+    z: Rows,
+    factors: Mapping[str, Labels],
+    views: Mapping[str, Rows] | None = None,
+) -> list[Dimension]:
+    """Say what each dimension that `FEWEST` samples open speaks for, best first; none if collapsed.
+
+    Parameters
+    ----------
+    z
+        Non-negative latents (n, d).
+    factors
+        Name → one label a sample, e.g. class and person; ``""`` where it is not known. Of those
+        with one value only nothing is said.
+    views
+        Transform → latents (n, d) of the same samples under a draw of it.
+
+    Raises
+    ------
+    InputError
+        If rows do not match, or nothing is there to speak for.
+    """
+    rows = as_array(z, "z").astype(np.float64)
+    opened = (rows > 0).sum(axis=0)
+    spoken: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = []
+    for name, labels in factors.items():
+        values = as_labels(labels, len(rows), name)
+        known = values.astype(str) != ""
+        if len(np.unique(values[known])) < 2:
+            continue
+        found = semantic_consistency(rows[known], values[known])
+        best, share = found.shares.argmax(axis=1), found.shares.max(axis=1)
+        seldom = (rows[known] > 0).sum(axis=0) < FEWEST
+        room = np.maximum(1 - found.levels, 1e-9)
+        score = np.where(seldom, -np.inf, (share - found.levels) / room)
+        spoken.append((name, np.array(found.classes)[best], share, score))
+    seen = {name: as_array(view, name) for name, view in (views or {}).items()}
+    for name, view in seen.items():
+        both = np.stack([rows, view])
+        share = both.var(axis=0).mean(axis=0) / both.var(axis=(0, 1)).clip(1e-300)
+        spoken.append((name, np.full(len(share), ""), share, share))
+    if not spoken:
+        raise InputError(
+            "there are no two classes, people or views: dimensions have nothing to say"
+        )
+    if collapsed(rows, *seen.values()):
+        return []
+    scores = np.stack([each[3] for each in spoken])
+    order = np.argsort(-scores.max(axis=0), kind="stable")
+    said: list[Dimension] = []
+    for d in (int(d) for d in order if opened[d] >= FEWEST and scores[:, d].max() > -np.inf):
+        name, value, share, score = spoken[int(scores[:, d].argmax())]
+        rising = tuple(np.argsort(-rows[:, d], kind="stable")[:TOP].tolist())
+        much = float(opened[d] / len(rows))
+        numbers = float(share[d]), float(score[d])
+        said.append(Dimension(d, much, name, str(value[d]), *numbers, rising))
+    return said
