@@ -20,10 +20,10 @@ from torch import Tensor
 from benchmarks.timing import Effort, Row, Spread, seconds_of
 from triptych.audit import audit
 from triptych.datasets import Windows
-from triptych.studies.ecg_recipes import MAX_SHIFT_S, RATE, recipe_of
 from triptych.training import Recipe
 from triptych.training.build import build
 from triptych.transforms import PhaseShift
+from triptych_studies.ecg_recipes import MAX_SHIFT_S, RATE, recipe_of
 
 TIME_BOUND, MEMORY_BOUND = 3.0, 1.05
 PEOPLE, SIZE = 40, 128

@@ -18,8 +18,8 @@ import torch
 from benchmarks.timing import Effort, Row, Spread
 from triptych.datasets import Windows
 from triptych.objectives import structured
-from triptych.studies.ecg_recipes import recipe_of
 from triptych.training import Batches, Recipe, fit
+from triptych_studies.ecg_recipes import recipe_of
 
 BOUND = 5.0
 

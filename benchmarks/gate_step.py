@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from benchmarks.scl_step import training_step
 from benchmarks.timing import Effort, Row, compared, in_turns
-from triptych.studies.ecg_recipes import recipe_of
 from triptych.training import Recipe
+from triptych_studies.ecg_recipes import recipe_of
 
 BOUND = 1.15
 

@@ -14,9 +14,9 @@ from torch import Generator, Tensor, nn
 
 from benchmarks.timing import Effort, Row, compared, in_turns
 from triptych.objectives import Plain, Views, make_views
-from triptych.studies.ecg_recipes import recipe_of
 from triptych.training import CombinedLoss, Recipe
 from triptych.training.build import build
+from triptych_studies.ecg_recipes import recipe_of
 
 BOUND = 1.10
 

@@ -20,12 +20,13 @@ from tests.audit import tiny
 from tests.datasets.wfdb_records import write_record
 from tests.studies.fake import Fake, FakeData
 
-from triptych import datasets, studies
+import triptych_studies as studies
+from triptych import datasets
 from triptych.cli import main
 from triptych.errors import InputError
 from triptych.latent import BernoulliGate, Block, LatentSchema
-from triptych.studies import demo
 from triptych.training import Recipe
+from triptych_studies import demo
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS = ("study", "train", "audit", "embed", "search", "explain")
@@ -312,7 +313,7 @@ def test_what_blocks_know_is_measured(
     def probe(z1: Any, z2: Any, theta: Any, records: Any, *, seed: int) -> Any:  # no MLP: 54 fits
         return type("Read", (), {"predicted": np.zeros(len(theta))})
 
-    monkeypatch.setattr("triptych.metrics.matrix.phase_probe", probe)
+    monkeypatch.setattr("triptych.metrics.matrix.read_parameter", probe)
     answer = run("explain", world.model, "--data", world.own, "--per-record", "12")
     assert answer.code == 0
     text = " ".join(answer.out.split())
@@ -838,8 +839,8 @@ def test_a_demo_without_recordings_is_simulated_and_says_so(
     monkeypatch.setattr(demo, "NO_ANSWER_S", 0.05)
     seen: list[Any] = []
     monkeypatch.setattr(studies, "study", lambda name: Fake())
-    monkeypatch.setattr("triptych.studies.runner.run", lambda *a, **options: seen.append(options))
-    monkeypatch.setattr("triptych.cli.study._show", lambda *_: None)
+    monkeypatch.setattr("triptych_studies.runner.run", lambda *a, **options: seen.append(options))
+    monkeypatch.setattr("triptych_studies.command._show", lambda *_: None)
     answer = run("study", "ecg-phase", "--demo", "--out", tmp_path)
     silent.set()
     assert answer.code == 0

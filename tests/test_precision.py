@@ -26,9 +26,9 @@ from triptych.objectives import (
     separation_terms,
     terms,
 )
-from triptych.objectives.contrastive_vae import KINDS, ContrastiveVAE
 from triptych.precision import cosine, precise, unit, working_dtype
 from triptych.transforms import Gain, PhaseShift, Rotation
+from triptych_studies.contrastive_vae import KINDS, ContrastiveVAE
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WAYS = [(dtype, None) for dtype in DTYPES] + [

@@ -47,7 +47,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         asked.append((z1, z2, theta, records))
         return type("Read", (), {"predicted": np.asarray(theta, np.float64).ravel()})
 
-    monkeypatch.setattr(matrix, "phase_probe", probe)
+    monkeypatch.setattr(matrix, "read_parameter", probe)
     return asked
 
 

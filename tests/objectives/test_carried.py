@@ -19,7 +19,6 @@ from triptych.objectives import (
     StructuredContrastive,
     make_views,
 )
-from triptych.objectives.contrastive_vae import ContrastiveVAE
 from triptych.objectives.views import Views
 from triptych.transforms import (
     AxisMirror,
@@ -37,6 +36,7 @@ from triptych.transforms import (
     Transform,
 )
 from triptych.transforms.quaternions import to_matrices
+from triptych_studies.contrastive_vae import ContrastiveVAE
 
 RATE, TIME, CYCLE = 100.0, 400, 4.0  # Hz, samples, Hz
 

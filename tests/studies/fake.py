@@ -13,7 +13,7 @@ import numpy as np
 
 from triptych.audit.plots import interval_panels
 from triptych.errors import InputError
-from triptych.studies.base import (
+from triptych_studies.base import (
     Cell,
     CellResult,
     Options,
@@ -21,7 +21,7 @@ from triptych.studies.base import (
     Progress,
     Study,
 )
-from triptych.studies.figures import Album
+from triptych_studies.figures import Album
 
 PEOPLE = tuple(str(100 + i) for i in range(8))
 LEVEL = {"plain": 0.3, "exact": 0.95, "scl": 0.9}

@@ -10,12 +10,12 @@ import pytest
 from tests.studies.fake import Fake
 
 from triptych.errors import InputError
-from triptych.studies import ablations, ecg_recipes
-from triptych.studies.base import Options
-from triptych.studies.ecg_phase import EcgPhase
-from triptych.studies.imu_rotation import ImuRotation
-from triptych.studies.runner import checked, run
 from triptych.training import Recipe
+from triptych_studies import ablations, ecg_recipes
+from triptych_studies.base import Options
+from triptych_studies.ecg_phase import EcgPhase
+from triptych_studies.imu_rotation import ImuRotation
+from triptych_studies.runner import checked, run
 
 
 class Changed(Fake):

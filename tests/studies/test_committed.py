@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from triptych import studies
+import triptych_studies as studies
 from triptych.files import read_json
-from triptych.studies.base import Cell, Options
-from triptych.studies.rebuild import rebuild
-from triptych.studies.runner import checked, keys_of
+from triptych_studies.base import Cell, Options
+from triptych_studies.rebuild import rebuild
+from triptych_studies.runner import checked, keys_of
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 FOLDERS = {

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from triptych.errors import InputError
-from triptych.studies import study
-from triptych.studies.base import Cell, Finished, Options, Prepared
-from triptych.studies.contrastive_analysis import ContrastiveAnalysis, contrastive_pca
-from triptych.studies.contrastive_data import populations
-from triptych.studies.contrastive_measures import READ, Space, dependence, measure, nearness
-from triptych.studies.contrastive_recipes import (
+from triptych_studies import study
+from triptych_studies.base import Cell, Finished, Options, Prepared
+from triptych_studies.contrastive_analysis import ContrastiveAnalysis, contrastive_pca
+from triptych_studies.contrastive_data import populations
+from triptych_studies.contrastive_measures import READ, Space, dependence, measure, nearness
+from triptych_studies.contrastive_recipes import (
     ABLATIONS,
     CHANGES,
     DESCRIPTIONS,
@@ -24,9 +24,9 @@ from triptych.studies.contrastive_recipes import (
     parts_of,
     recipe_of,
 )
-from triptych.studies.results import results_of
-from triptych.studies.runner import run
-from triptych.studies.wording import explanation, metric_tables, statements
+from triptych_studies.results import results_of
+from triptych_studies.runner import run
+from triptych_studies.wording import explanation, metric_tables, statements
 
 SMOKE = Options("smoke", ("sepclr",))
 

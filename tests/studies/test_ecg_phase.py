@@ -13,16 +13,16 @@ from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.metrics.matrix import Factor
 from triptych.metrics.regressors import folds
-from triptych.studies.base import Cell, Options
-from triptych.studies.ecg_measures import measure_beats, measure_glass_box
-from triptych.studies.ecg_phase import EcgPhase
-from triptych.studies.ecg_recipes import METHODS, TRIALS, recipe_of
-from triptych.studies.ecg_windows import BEATS
-from triptych.studies.recipes import merged
-from triptych.studies.runner import run
-from triptych.studies.scores import Scores
-from triptych.studies.trials import chosen_trials
 from triptych.training import Recipe
+from triptych_studies.base import Cell, Options
+from triptych_studies.ecg_measures import measure_beats, measure_glass_box
+from triptych_studies.ecg_phase import EcgPhase
+from triptych_studies.ecg_recipes import METHODS, TRIALS, recipe_of
+from triptych_studies.ecg_windows import BEATS
+from triptych_studies.recipes import merged
+from triptych_studies.runner import run
+from triptych_studies.scores import Scores
+from triptych_studies.trials import chosen_trials
 
 SCHEMA = LatentSchema(
     Block("morphology", 8, invariant_to="phase_shift"),

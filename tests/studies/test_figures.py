@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from triptych.studies.base import Cell, Finished
-from triptych.studies.figures import Album
-from triptych.studies.imu_figures import _beside_scl
-from triptych.studies.imu_rotation import ImuRotation
+from triptych_studies.base import Cell, Finished
+from triptych_studies.figures import Album
+from triptych_studies.imu_figures import _beside_scl
+from triptych_studies.imu_rotation import ImuRotation
 
 
 def finished(method: str, fold: int = 0, **artifacts: Any) -> Finished:

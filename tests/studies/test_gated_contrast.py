@@ -13,25 +13,25 @@ from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent.gates import non_negative
 from triptych.objectives import NonNegative
-from triptych.studies import gated_windows, imu_windows
-from triptych.studies.base import Options
-from triptych.studies.cache import finite
-from triptych.studies.gated_contrast import GatedAblation, GatedContrast
-from triptych.studies.gated_measures import (
+from triptych.training import Recipe
+from triptych.training.build import build
+from triptych.transforms import Gain
+from triptych_studies import gated_windows, imu_windows
+from triptych_studies.base import Options
+from triptych_studies.cache import finite
+from triptych_studies.gated_contrast import GatedAblation, GatedContrast
+from triptych_studies.gated_measures import (
     ABOVE_SHUFFLED,
     Layers,
     measure_dimensions,
     measure_invariance,
     measure_probes,
 )
-from triptych.studies.gated_recipes import ABLATIONS, METHODS, SIZE, recipe_of
-from triptych.studies.gated_windows import GatedData, prepare
-from triptych.studies.imu_windows import Source
-from triptych.studies.runner import run
-from triptych.studies.scores import Scores
-from triptych.training import Recipe
-from triptych.training.build import build
-from triptych.transforms import Gain
+from triptych_studies.gated_recipes import ABLATIONS, METHODS, SIZE, recipe_of
+from triptych_studies.gated_windows import GatedData, prepare
+from triptych_studies.imu_windows import Source
+from triptych_studies.runner import run
+from triptych_studies.scores import Scores
 
 MITDB = Path(__file__).parents[2] / "../shared/data/mitdb"
 

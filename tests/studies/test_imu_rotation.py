@@ -15,10 +15,11 @@ from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.metrics.regressors import Pairs, Predictor, ridge
-from triptych.studies import imu_windows
-from triptych.studies.base import Options
-from triptych.studies.imu_glass import cadence, measure_glass_box
-from triptych.studies.imu_measures import (
+from triptych.training import Recipe
+from triptych_studies import imu_windows
+from triptych_studies.base import Options
+from triptych_studies.imu_glass import cadence, measure_glass_box
+from triptych_studies.imu_measures import (
     DRAWS,
     Measured,
     measure_angles,
@@ -26,12 +27,11 @@ from triptych.studies.imu_measures import (
     measure_latents,
     measure_orientation,
 )
-from triptych.studies.imu_recipes import METHODS, TRIALS, recipe_of
-from triptych.studies.imu_rotation import ImuRotation
-from triptych.studies.imu_windows import FOLDS, ImuData, Sides, Source, prepare, sides
-from triptych.studies.runner import run
-from triptych.studies.scores import Scores
-from triptych.training import Recipe
+from triptych_studies.imu_recipes import METHODS, TRIALS, recipe_of
+from triptych_studies.imu_rotation import ImuRotation
+from triptych_studies.imu_windows import FOLDS, ImuData, Sides, Source, prepare, sides
+from triptych_studies.runner import run
+from triptych_studies.scores import Scores
 
 SMALL = Source("simulated", {"kind": "imu", "people": 20, "seconds": 40})
 SCHEMA = LatentSchema(

@@ -19,17 +19,17 @@ import numpy as np
 import pytest
 from tests.studies.fake import PEOPLE, Fake, FakeData
 
-from triptych import studies
+import triptych_studies as studies
 from triptych.errors import InputError
 from triptych.files import read_json, write_json
 from triptych.metrics.statistics import bootstrap_interval
-from triptych.studies import cache as cache_module
-from triptych.studies import fingerprint, runner
-from triptych.studies.base import Cell, Options
-from triptych.studies.cache import Cache
-from triptych.studies.results import summary_of
-from triptych.studies.wording import direction
-from triptych.studies.work import work_in_parallel
+from triptych_studies import cache as cache_module
+from triptych_studies import fingerprint, runner
+from triptych_studies.base import Cell, Options
+from triptych_studies.cache import Cache
+from triptych_studies.results import summary_of
+from triptych_studies.wording import direction
+from triptych_studies.work import work_in_parallel
 
 
 @dataclass
@@ -304,14 +304,14 @@ def test_the_code_version_watches_the_named_files_and_the_study(
 
 
 def test_default_sources_exist() -> None:
-    from triptych.studies.base import SOURCES
+    from triptych_studies.base import SOURCES
 
     assert len(fingerprint.code_version(Fake, SOURCES)) == 16
 
 
 def test_a_claimed_cell_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = Fake(data(tmp_path))
-    monkeypatch.setattr("triptych.studies.work.PAUSE", 0.01)
+    monkeypatch.setattr("triptych_studies.work.PAUSE", 0.01)
     options = runner.checked(study, Options(methods=("plain",), seeds=1), 1)
     prepared = study.prepare(None, options)
     cell = Cell("plain", "made-up")
@@ -521,8 +521,8 @@ def test_folds_of_one_seed_are_one_table_of_people() -> None:
 def test_tables_are_made_anew_from_cells_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from triptych import studies
-    from triptych.studies.rebuild import rebuild
+    import triptych_studies as studies
+    from triptych_studies.rebuild import rebuild
 
     monkeypatch.setitem(studies.STUDIES, "fake", "tests.studies.fake:Fake")
     go(tmp_path / "a", command="triptych study fake")

@@ -288,8 +288,6 @@ def test_every_transform_is_made_by_its_name() -> None:
         "lead_swap",
         "rotation",
         "axis_mirror",
-        "image_crop",
-        "image_tone",
     )
     for name in names():
         assert transform(name).name == name

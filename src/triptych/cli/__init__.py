@@ -6,12 +6,13 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from triptych.cli import audit, data, embed, explain, search, study, train
+from triptych.cli import audit, data, embed, explain, search, train
 from triptych.cli.show import complain, say
 from triptych.errors import InputError
 
@@ -71,9 +72,10 @@ def triptych(
     """Latent vectors with named blocks: trained, audited, searched and compared."""
 
 
-for module in (study, train, audit, embed, search, explain):
+for module in (train, audit, embed, search, explain, data):
     module.register(app)
-data.register(app)
+for found in entry_points(group="triptych.commands"):  # other packages' commands: `study`
+    found.load()(app)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

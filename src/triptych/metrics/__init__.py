@@ -25,63 +25,119 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.metrics.active import active_dimensions
+    from triptych.metrics.collapse import collapsed
     from triptych.metrics.dci import disentanglement
-    from triptych.metrics.differences import holm, paired_difference
-    from triptych.metrics.direction import direction_probe
-    from triptych.metrics.matrix import Factor, factor_matrix
-    from triptych.metrics.predictions import prediction_consistency
-    from triptych.metrics.probes import linear_probe, read_parameter
-    from triptych.metrics.ranking import neighbour_overlap, retrieval, shape_based_distance
-    from triptych.metrics.semantic import semantic_consistency
-    from triptych.metrics.similarity import cosine, separation
-    from triptych.metrics.statistics import bootstrap_interval, per_subject
+    from triptych.metrics.differences import Difference, holm, paired_difference
+    from triptych.metrics.direction import DirectionProbe, direction_probe
+    from triptych.metrics.inputs import Floats, Labels
+    from triptych.metrics.matrix import Factor, FactorMatrix, Known, factor_matrix
+    from triptych.metrics.predictions import flows, macro_f1, prediction_consistency
+    from triptych.metrics.probes import f1_scores, linear_probe, read_parameter
+    from triptych.metrics.ranking import (
+        near_in_time,
+        neighbour_overlap,
+        retrieval,
+        same_group,
+        shape_based_distance,
+        top_k,
+        top_k_of,
+    )
+    from triptych.metrics.regressors import r2
+    from triptych.metrics.semantic import rescaled_consistency, semantic_consistency
+    from triptych.metrics.similarity import between_groups, cosine, different_pairs, separation
+    from triptych.metrics.statistics import (
+        bootstrap_interval,
+        jackknife_per_subject,
+        per_subject,
+        stack_subjects,
+    )
     from triptych.metrics.sweeps import half_life, invariance
 
 __all__ = [
+    "Difference",
+    "DirectionProbe",
     "Factor",
+    "FactorMatrix",
+    "Floats",
+    "Known",
+    "Labels",
     "active_dimensions",
+    "between_groups",
     "bootstrap_interval",
+    "collapsed",
     "cosine",
+    "different_pairs",
     "direction_probe",
     "disentanglement",
+    "f1_scores",
     "factor_matrix",
+    "flows",
     "half_life",
     "holm",
     "invariance",
+    "jackknife_per_subject",
     "linear_probe",
+    "macro_f1",
+    "near_in_time",
     "neighbour_overlap",
     "paired_difference",
     "per_subject",
     "prediction_consistency",
+    "r2",
     "read_parameter",
+    "rescaled_consistency",
     "retrieval",
+    "same_group",
     "semantic_consistency",
     "separation",
     "shape_based_distance",
+    "stack_subjects",
+    "top_k",
+    "top_k_of",
 ]
 
 # Module of each public name. Type checkers read the imports above; a test compares the two.
 _HOME = {
+    "Difference": "differences",
+    "DirectionProbe": "direction",
     "Factor": "matrix",
+    "FactorMatrix": "matrix",
+    "Floats": "inputs",
+    "Known": "matrix",
+    "Labels": "inputs",
     "active_dimensions": "active",
+    "between_groups": "similarity",
     "bootstrap_interval": "statistics",
+    "collapsed": "collapse",
     "cosine": "similarity",
+    "different_pairs": "similarity",
     "direction_probe": "direction",
     "disentanglement": "dci",
+    "f1_scores": "probes",
     "factor_matrix": "matrix",
+    "flows": "predictions",
     "half_life": "sweeps",
     "holm": "differences",
     "invariance": "sweeps",
+    "jackknife_per_subject": "statistics",
     "linear_probe": "probes",
+    "macro_f1": "predictions",
+    "near_in_time": "ranking",
     "neighbour_overlap": "ranking",
     "paired_difference": "differences",
     "per_subject": "statistics",
     "prediction_consistency": "predictions",
+    "r2": "regressors",
     "read_parameter": "probes",
+    "rescaled_consistency": "semantic",
     "retrieval": "ranking",
+    "same_group": "ranking",
     "semantic_consistency": "semantic",
     "separation": "similarity",
     "shape_based_distance": "ranking",
+    "stack_subjects": "statistics",
+    "top_k": "ranking",
+    "top_k_of": "ranking",
 }
 
 # Hidden from type checkers, which would otherwise believe every misspelt name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from triptych.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-Rows: TypeAlias = "NDArray[Any] | Tensor"
+Rows: TypeAlias = Union[NDArray[Any], "Tensor"]
 """Anything that reads as a float array: numpy of any number type, or a tensor on any device."""
 Labels: TypeAlias = Sequence[Any] | NDArray[Any]
 """One label a row: strings, integers or booleans."""

@@ -8,7 +8,7 @@ from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
-from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end
+from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end, register
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside
@@ -33,4 +33,5 @@ __all__ = [
     "encoder",
     "front_end",
     "kl_divergence",
+    "register",
 ]

@@ -13,13 +13,12 @@ from triptych.networks.autoencoder import ConvDecoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.guaranteed import GuaranteedEncoder
-from triptych.networks.image import ImageDecoder, ImageEncoder, PatchEncoder
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside, SecondOrder
 
-ENCODERS: Mapping[str, type[nn.Module]] = {
+ENCODERS: dict[str, type[nn.Module]] = {
     "conv": ConvEncoder,
     "resnet": ResNetEncoder,
     "guaranteed": GuaranteedEncoder,
@@ -36,12 +35,22 @@ FRONT_ENDS: Mapping[str, type[FrontEnd]] = {
     "invariants_beside": InvariantsBeside,
 }
 DECODERS: Mapping[str, type[nn.Module]] = {"conv_decoder": ConvDecoder}
-IMAGES: Mapping[str, type[nn.Module]] = {
-    "image": ImageEncoder,
-    "patches": PatchEncoder,
-    "image_decoder": ImageDecoder,
-}
-ALL: Mapping[str, type[nn.Module]] = {**ENCODERS, **FRONT_ENDS, **DECODERS, **IMAGES}
+ALL: dict[str, type[nn.Module]] = {**ENCODERS, **FRONT_ENDS, **DECODERS}
+
+
+def register(name: str, kind: type[nn.Module]) -> None:
+    """Add an encoder class under a name of its own, so that recipes and saved models find it.
+
+    Its first two parameters are the channels and the length of a window (of images, the size).
+
+    Raises
+    ------
+    InputError
+        If another network has that name.
+    """
+    if ALL.get(name, kind) is not kind:
+        raise InputError(f"there is a network {name!r} already; give {kind.__name__} another name")
+    ENCODERS[name] = ALL[name] = kind
 
 
 def encoder(name: str, **settings: Any) -> nn.Module:

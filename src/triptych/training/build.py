@@ -14,7 +14,6 @@ from triptych import networks
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.model import Model, Preprocessing
-from triptych.networks.registry import IMAGES, make
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import Teacher
 from triptych.training.recipe import Recipe
@@ -55,10 +54,10 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     name, settings = recipe.encoder.name, recipe.encoder.settings
     if name == "guaranteed":
         settings = settings | {"raw": _raw(front_end[-1], channels, settings.get("raw"))}
-    kinds = {**networks.ENCODERS, **{each: IMAGES[each] for each in ("image", "patches")}}
-    shape = ("channels", "size" if name in IMAGES else "length")
-    given = dict(zip(shape, seen, strict=True)) | settings
-    trunks = [make(name, given, kinds, "encoder") for _ in range(1 + recipe.encoder.two)]
+    kind = networks.ENCODERS.get(name)
+    shape = inspect.signature(kind).parameters if kind else ()
+    given = dict(zip(shape, seen, strict=False)) | settings
+    trunks = [networks.encoder(name, **given) for _ in range(1 + recipe.encoder.two)]
     trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
     return Parts(
         front_end,

@@ -15,7 +15,6 @@ from triptych.transforms.amplitude import BaselineWander, Gain, NoiseSNR
 from triptych.transforms.base import Group, Transform, context_of, target_of, to_dict, told_apart
 from triptych.transforms.chain import Chain
 from triptych.transforms.channels import ChannelDropout, LeadSwap
-from triptych.transforms.images import ImageCrop, ImageTone
 from triptych.transforms.mirror import AxisMirror
 from triptych.transforms.orientation import Rotation
 from triptych.transforms.timing import PhaseShift, TimeScale
@@ -27,8 +26,6 @@ __all__ = [
     "ChannelDropout",
     "Gain",
     "Group",
-    "ImageCrop",
-    "ImageTone",
     "LeadSwap",
     "NoiseSNR",
     "PhaseShift",
@@ -38,6 +35,7 @@ __all__ = [
     "context_of",
     "from_dict",
     "names",
+    "register",
     "target_of",
     "to_dict",
     "told_apart",
@@ -54,14 +52,25 @@ _TRANSFORMS: dict[str, Callable[..., Transform]] = {
     "lead_swap": LeadSwap,
     "rotation": Rotation,
     "axis_mirror": AxisMirror,
-    "image_crop": ImageCrop,
-    "image_tone": ImageTone,
 }
 
 
 def names() -> tuple[str, ...]:
     """Return the names that `transform` knows."""
     return tuple(_TRANSFORMS)
+
+
+def register(name: str, maker: Callable[..., Transform]) -> None:
+    """Add a transform under a name of its own, so that recipes and the command line find it.
+
+    Raises
+    ------
+    InputError
+        If another transform has that name.
+    """
+    if _TRANSFORMS.get(name, maker) is not maker:
+        raise InputError(f"There is a transform {name!r} already: choose another name.")
+    _TRANSFORMS[name] = maker
 
 
 def transform(name: str, **settings: Any) -> Transform:

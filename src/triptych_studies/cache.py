@@ -1,0 +1,177 @@
+"""Finished cells as files: found by what decides their figures, claimed by one process each."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from triptych import InputError
+from triptych.files import read_json, write_atomically
+from triptych.metrics.result import plain
+from triptych_studies.base import Cell, CellResult, Finished
+from triptych_studies.fingerprint import digest_of
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics that are numbers; the others do not exist for this method or subject."""
+    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+
+
+def rounded(artifacts: Mapping[str, Any]) -> dict[str, Any]:
+    """Artifacts as plain JSON, floats to five digits: enough to draw, and half the file."""
+    text = json.dumps(plain(artifacts), allow_nan=False)
+    return json.loads(text, parse_float=lambda number: float(f"{float(number):.5g}"))
+
+
+def row_of(cell: Cell, result: CellResult, seconds: float) -> dict[str, Any]:
+    """Row of results.json."""
+    return {
+        **asdict(cell),
+        "seconds": round(seconds, 1),
+        "parameters": int(result.parameters),
+        "epochs": int(result.epochs),
+        "trials": int(result.trials),
+        "metrics": finite(result.metrics),
+        "subjects": {
+            str(name): {"n": int(n), "metrics": finite(metrics)}
+            for name, (n, metrics) in result.subjects.items()
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The folder `cells`: one JSON file a finished cell.
+
+    Attributes
+    ----------
+    folder
+        Where the files stand; several processes may share it.
+    keys
+        Cell to the plain JSON that decides its figures.
+    code
+        Hash of the present sources, kept with every cell that is stored.
+    """
+
+    folder: Path
+    keys: Mapping[Cell, dict[str, Any]]
+    code: str = ""
+
+    def path(self, cell: Cell) -> Path:
+        """File of `cell` under its present key."""
+        words = (cell.method, cell.dataset, cell.split, f"f{cell.fold}", f"s{cell.seed}")
+        name = "-".join(re.sub(r"[^\w.+-]", "_", word) for word in words)
+        return self.folder / f"{name}-{digest_of(self.keys[cell])[:8]}.json"
+
+    def recall(self, cell: Cell, note: Callable[[str], None] | None = None) -> Finished | None:
+        """Finished cell; None if it has not been computed, or its file is damaged (noted)."""
+        path = self.path(cell)
+        if not path.exists():
+            return None
+        try:
+            content = read_json(path)
+            fault = "" if _whole(content, cell, self.keys[cell]) else f"{path} is not a whole cell"
+        except InputError as error:
+            content, fault = None, str(error)
+        if content is None or fault:
+            if note is not None:
+                note(f"{fault}; {cell} is computed anew")
+            return None
+        return Finished(cell, content["row"], content["artifacts"], content["environment"])
+
+    def store(
+        self, cell: Cell, result: CellResult, seconds: float, environment: Mapping[str, Any]
+    ) -> None:
+        """Write a finished cell, whole or not at all (InputError on a full disk)."""
+        content = {
+            "key": self.keys[cell],
+            "environment": {**environment, "code": self.code},
+            "row": row_of(cell, result, seconds),
+            "artifacts": rounded(result.artifacts),
+        }
+        lines = [f'"{name}": {json.dumps(part, allow_nan=False)}' for name, part in content.items()]
+        with write_atomically(self.path(cell)) as handle:
+            handle.write("{" + ",\n ".join(lines) + "}\n")
+
+    @contextmanager
+    def claim(self, cell: Cell) -> Generator[bool]:
+        """Whether this process may compute `cell`; the claim dies with the process."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        with _held(self.path(cell).with_suffix(".lock")) as mine:
+            yield mine
+
+    def sweep(self) -> None:
+        """Remove the lock files of processes that were killed."""
+        for path in self.folder.glob("*.lock"):
+            with _held(path):
+                pass
+
+    def missing(self) -> int:
+        """How many cells have no file yet, whoever computes them."""
+        return sum(not self.path(cell).exists() for cell in self.keys)
+
+    def others(self) -> int:
+        """How many files belong to other settings, data or revisions than the cells have now."""
+        present = {self.path(cell) for cell in self.keys}
+        return sum(path not in present for path in self.folder.glob("*.json"))
+
+
+def _whole(content: Any, cell: Cell, key: Mapping[str, Any]) -> bool:
+    """Whether the content of a file is the finished `cell`, with all that its readers need."""
+    try:
+        row = content["row"]
+        subjects = row["subjects"].values()
+        return (
+            content["key"] == key
+            and {name: row[name] for name in asdict(cell)} == asdict(cell)
+            and all(isinstance(row[name], int | float) for name in ("seconds", "parameters"))
+            and all(map(math.isfinite, row["metrics"].values()))
+            and all(
+                s["n"] >= 0 and all(map(math.isfinite, s["metrics"].values())) for s in subjects
+            )
+            and isinstance(content["artifacts"], dict)
+            and isinstance(content["environment"]["code"], str)
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
+@contextmanager
+def _held(path: Path) -> Generator[bool]:
+    """Whether the lock could be had at once; its file is removed at the end.
+
+    The operating system holds the lock, so a killed process holds nothing, and its number, given
+    to another process later, deceives nobody.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+    try:
+        yield True
+    finally:
+        with suppress(OSError):  # removed while still held, so that nobody waits on a ghost
+            path.unlink()
+        lock.release()
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"cannot write in {folder}: {error.strerror or error}; what is finished is kept, so make "
+        "room or choose another folder and run the command again"
+    )

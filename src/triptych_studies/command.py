@@ -1,0 +1,130 @@
+"""`triptych study`: methods compared under one protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+
+from triptych.cli.options import Device, names
+from triptych.cli.show import command_of, progress, say, show_table
+
+if TYPE_CHECKING:
+    from triptych_studies.base import Study
+    from triptych_studies.runner import Outcome
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="Example: triptych study ecg-phase --data mitdb --budget quick --out results/ecg"
+    )(study)
+
+
+def study(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="ecg-phase, imu-rotation, contrastive-analysis, gated-contrast, or one of the "
+            "last two's contrastive-ablation and gated-ablation.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for results, table, figures, report.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The data set's folder, or a folder that holds it."),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Another data set of the study, e.g. phone-5, or watch-18>phone-5."),
+    ] = None,
+    budget: Annotated[
+        str, typer.Option(help="smoke (seconds), quick (minutes) or full (hours).")
+    ] = "quick",
+    methods: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Rows to compute; default all.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Runs of each method.")] = None,
+    split: Annotated[str | None, typer.Option(help="subject (by person) or random.")] = None,
+    device: Device = "auto",
+    jobs: Annotated[int, typer.Option(metavar="N", help="Processes that compute at a time.")] = 1,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Only try each method's settings on validation people.")
+    ] = False,
+    ablate: Annotated[
+        bool,
+        typer.Option("--ablate", help="Only the method under study, and one thing of it changed."),
+    ] = False,
+    from_cells: Annotated[
+        bool,
+        typer.Option(
+            "--from-cells",
+            help="Only write the tables in DIR and below anew from finished cells (NAME may be "
+            "'all'); nothing is trained, no data are needed.",
+        ),
+    ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Three methods, quick, on the data that can be had.")
+    ] = False,
+) -> None:
+    """Compare methods under one protocol: table, figures and report.
+
+    Finished cells are kept in DIR: run the same command again to go on after an interruption.
+    """
+    import triptych_studies as studies
+    from triptych import InputError
+    from triptych_studies.base import Budget, Options
+    from triptych_studies.runner import run
+
+    if from_cells:
+        from triptych_studies.rebuild import rebuild
+
+        for folder in rebuild(name, out):
+            say(f"{folder / 'table.md'} is written anew.")
+        return
+    chosen = studies.study(name)
+    if demo:
+        from triptych_studies import demo as demonstration
+
+        methods = methods or ",".join(demonstration.METHODS)
+        with progress("downloading") as show:
+            dataset = dataset or demonstration.data_for(data, say, show)
+    if ablate:
+        methods = methods or ",".join(chosen.ablated)
+    if budget not in get_args(Budget):
+        choice = ", ".join(get_args(Budget))
+        raise InputError(f"there is no budget {budget!r}: choose from {choice}")
+    options = Options(cast(Budget, budget), names(methods), seeds, device, dataset, split)
+    if tune:
+        _tune(chosen, data, options, out)
+        return
+    outcome = run(chosen, out, data=data, options=options, jobs=jobs, command=command_of(ctx))
+    _show(chosen, outcome)
+
+
+def _tune(chosen: Study[Any], data: Path | None, options: Any, out: Path) -> None:
+    from triptych import InputError
+    from triptych_studies.runner import checked
+
+    tuning = getattr(chosen, "tune", None)
+    if tuning is None:
+        raise InputError(f"the study {chosen.name} has nothing to tune; leave --tune out")
+    options = checked(chosen, options, 1)
+    file = tuning(chosen.prepare(data, options), options.methods, out, say)
+    say(f"The trials are in {file}; the study uses those that are shipped with triptych.")
+
+
+def _show(chosen: Study[Any], outcome: Outcome) -> None:
+    from triptych_studies import wording
+
+    say()
+    for table in wording.metric_tables(chosen, outcome.results, headline=True):
+        show_table(table)
+    if headline := wording.headline(chosen, outcome.results):
+        say(headline)
+    say(f"The report is {outcome.report} (open it in a browser), the table {outcome.table}.")

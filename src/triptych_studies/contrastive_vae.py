@@ -1,0 +1,257 @@
+"""Contrastive-analysis autoencoders: the rivals of separation that reconstruct."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.func import functional_call  # pyright: ignore[reportUnknownVariableType]
+from torch.nn import functional
+
+from triptych import InputError
+from triptych.latent import LatentSchema
+from triptych.objectives import LossTerms
+from triptych.objectives.separation_terms import without_background
+from triptych.objectives.views import Views, single_view
+from triptych.precision import exact, precise
+from triptych.transforms import Transform, told_apart
+
+Kind = Literal["cvae", "mm-cvae", "mm-cvae-published", "sepvae", "sepvae-published"]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Moment matching: weights, beside the sum over a batch's samples or (`each`) their mean.
+
+    `rates` are the γ of the kernels exp(−γ‖x − y‖²), which are added up; none: one kernel as wide
+    as the latents, γ = 1 / 2d.
+    """
+
+    common: float
+    null: float
+    each: bool = True
+    rates: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Separated:
+    """What SepVAE adds; weights beside the mean over samples.
+
+    Attributes
+    ----------
+    spread
+        Standard deviation of the background's salient prior.
+    population
+        Weight of the classifier of the populations.
+    shared
+        Weight of what common and salient latents share.
+    posterior
+        Variance to which the background's salient posterior is held; None: it is learned.
+    drawn
+        Whether the classifier reads drawn latents instead of their means.
+    each
+        Whether a sample that looks shuffled makes up for no other in what is shared.
+    """
+
+    spread: float
+    population: float = 1.0
+    shared: float = 1.0
+    posterior: float | None = None
+    drawn: bool = False
+    each: bool = False
+
+
+@dataclass(frozen=True)
+class Form:
+    """Weight of the KL terms (β), and what a kind adds to reconstruction and KL."""
+
+    kl: float = 1.0
+    matching: Matching | None = None
+    separated: Separated | None = None
+
+
+# The published ones are the settings for CelebA of the authors' code (suinleelab/MM-cVAE 58df4e0,
+# neurospin-projects/2023_rlouiset_sepvae b6a71f4): 16 common dimensions there, as in our study.
+FORMS: dict[Kind, Form] = {
+    "cvae": Form(),
+    "mm-cvae": Form(matching=Matching(100.0, 100.0)),
+    "mm-cvae-published": Form(
+        matching=Matching(1e4, 1e3, each=False, rates=tuple(10.0**k for k in range(-6, 7)))
+    ),
+    "sepvae": Form(separated=Separated(spread=0.1)),
+    "sepvae-published": Form(
+        kl=0.5,
+        separated=Separated(
+            spread=0.025**0.5, population=1e-9, shared=2.0, posterior=0.1, drawn=True, each=True
+        ),
+    ),
+}
+KINDS: tuple[Kind, ...] = tuple(FORMS)
+
+
+class ContrastiveVAE(nn.Module):
+    """A variational autoencoder that decodes background samples with salient latents of 0.
+
+    - ``cvae`` (Abid and Zou 2019, arXiv 1902.04601, without the total correlation that their code
+      can add): reconstruction and KL to N(0, 1), of the salient latents for targets only;
+      background rows are decoded with s' = 0.
+    - ``mm-cvae-published`` (Weinberger, Beebe-Wang and Lee, AISTATS 2022): beside it the maximum
+      mean discrepancy, under the sum of 13 kernels, between both populations' common latents
+      (weight 10,000 beside the sum over a batch) and between the background's salient latents and
+      s' (1,000). ``mm-cvae`` is a variant: one kernel, both weights 100 beside the mean.
+    - ``sepvae-published`` (Louiset et al., MIDL 2024, arXiv 2307.06206): the background's salient
+      prior is N(0, 0.025), its posterior's variance 0.1; a classifier tells the populations apart
+      by the salient latents (weight 10⁻⁹), and a discriminator of pairs (c, s) against shuffled
+      ones estimates the information that both share, which is minimised (weight 2); KL weighs a
+      half. ``sepvae`` is a variant: prior N(0, 0.1²), learned posterior, all weights 1.
+
+    What the published kinds take from the papers are terms and weights (`FORMS`). Of all kinds,
+    the posterior's log variance is linear in the means and does not move them, the classifier is
+    linear, the discriminator has one hidden layer, and one optimiser trains everything.
+    Reconstruction errors and KL are sums over pixels or samples, and over latents, averaged over
+    the batch.
+
+    Parameters
+    ----------
+    schema
+        Blocks with the roles common and salient, and no others.
+    transforms
+        One view a sample is drawn and reconstructed.
+    decoder
+        Latents ``(n, schema.size)`` → samples.
+    kind
+        Which of them.
+
+    Raises
+    ------
+    InputError
+        For an unknown kind, or a schema without both roles.
+    """
+
+    def __init__(
+        self,
+        schema: LatentSchema,
+        transforms: Sequence[Transform],
+        decoder: nn.Module,
+        *,
+        kind: Kind = "cvae",
+    ) -> None:
+        super().__init__()
+        if kind not in KINDS:
+            raise InputError(f"there is no {kind!r}; choose one of {', '.join(KINDS)}")
+        if not (schema.common and schema.salient):
+            raise InputError(f"{kind} needs common and salient blocks; the schema has:\n{schema}")
+        self.schema, self.transforms, self.kind = schema, told_apart(transforms), kind
+        self.form = FORMS[kind]
+        self.decoder = decoder
+        self.log_variance = nn.Linear(schema.size, schema.size)
+        nn.init.zeros_(self.log_variance.weight)
+        nn.init.constant_(self.log_variance.bias, -3.0)
+        if self.form.separated:
+            self.classifier = nn.Linear(sum(b.size for b in schema.salient), 1)
+            self.pairs = nn.Sequential(nn.Linear(schema.size, 64), nn.GELU(), nn.Linear(64, 1))
+
+    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
+        """One view a sample, under a draw of every transform."""
+        return single_view(x, self.transforms, identity=False, generator=generator)
+
+    def forward(self, z: Tensor, views: Views, isolated: Tensor | None = None) -> LossTerms:
+        """Loss terms of latent means ``z (n, size)``; ``views.labels`` above 0 are targets.
+
+        Raises
+        ------
+        InputError
+            Without labels.
+        """
+        if views.labels is None:
+            raise InputError(f"{self.kind} needs views.labels: above 0 for targets, else 0")
+        target = views.labels.reshape(len(z), -1)[:, 0] > 0
+        form, separated = self.form, self.form.separated
+        log_variance = self._log_variance(z, target)
+        drawn = z + torch.randn_like(z) * (0.5 * log_variance).exp()
+        common, salient = self._divided(drawn)
+        decoded = self.decoder(torch.cat([common, without_background(salient, target)], dim=1))
+        found = {"reconstruction": (exact(decoded) - views.signals).square().sum() / len(z)}
+        mean_c, mean_s = self._divided(z)
+        log_c, log_s = self._divided(log_variance)
+        one = z.new_ones(len(z), 1)
+        if separated:
+            of_salient = _kl(mean_s, log_s, one.where(target[:, None], one * separated.spread))
+        else:
+            of_salient = _kl(mean_s, log_s, one) * target
+        found["kl"] = (_kl(mean_c, log_c, one) + of_salient).mean()
+        total = found["reconstruction"] + form.kl * found["kl"]
+        extra = dict[str, Tensor]()
+        if form.matching and 1 < int(target.sum()) < len(z) - 1:
+            by, null = form.matching, salient[~target]
+            extra["match/common"] = _discrepancy(common[target], common[~target], by.rates)
+            extra["match/null"] = _discrepancy(null, torch.zeros_like(null), by.rates)
+            matched = by.common * extra["match/common"] + by.null * extra["match/null"]
+            total = total + (matched if by.each else matched / len(z))
+        if separated:
+            read = salient if separated.drawn else mean_s
+            extra = self._separated(common, salient, read, target, separated.each)
+            weights = {"population": separated.population, "shared": separated.shared}
+            weighted = (weights.get(name, 1.0) * value for name, value in extra.items())
+            total = total + sum(weighted, z.new_zeros(()))
+        return LossTerms(total, found | extra)
+
+    def _log_variance(self, z: Tensor, target: Tensor) -> Tensor:
+        """Of the posterior of all latents, ``(n, size)``."""
+        found = self.log_variance(z.detach()).clamp(-10, 4)
+        held = self.form.separated and self.form.separated.posterior
+        if not held:
+            return found
+        salient = [b.role == "salient" for b in self.schema.blocks for _ in range(b.size)]
+        fixed = torch.tensor(salient, device=z.device) & ~target[:, None]
+        return found.masked_fill(fixed, math.log(held))
+
+    def _divided(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        select = self.schema.select
+        names = [tuple(b.name for b in part) for part in (self.schema.common, self.schema.salient)]
+        return select(z, names[0]), select(z, names[1])
+
+    def _separated(
+        self, common: Tensor, salient: Tensor, read: Tensor, target: Tensor, apart: bool
+    ) -> dict[str, Tensor]:
+        """SepVAE's classifier, discriminator, and what the latter's logits say is shared."""
+        truth = target.float()[:, None]
+        told = functional.binary_cross_entropy_with_logits(self.classifier(read), truth)
+        true = torch.cat([common, salient], dim=1)
+        mixed = torch.cat([common, salient.roll(1, dims=0)], dim=1).detach()
+        real, shuffled = self.pairs(true.detach()), self.pairs(mixed)
+        fooled = functional.softplus(-real).mean() + functional.softplus(shuffled).mean()
+        frozen = {name: value.detach() for name, value in self.pairs.named_parameters()}
+        logits = functional_call(self.pairs, frozen, (true,))
+        shared = logits.clamp_min(0).mean() if apart else logits.mean().clamp_min(0)
+        return {"population": told, "discriminator": fooled, "shared": shared}
+
+
+@precise
+def _kl(mean: Tensor, log_variance: Tensor, spread: Tensor) -> Tensor:
+    """KL of N(mean, exp(log_variance)) to N(0, spread²), summed over dimensions, ``(n,)``."""
+    ratio = log_variance.exp() / spread.square()
+    terms = mean.square() / spread.square() + ratio - 1 - ratio.log()
+    return terms.sum(dim=1) / 2
+
+
+@precise
+def _discrepancy(a: Tensor, b: Tensor, rates: Sequence[float] = ()) -> Tensor:
+    """Squared maximum mean discrepancy (biased), kernel Σ exp(−γ‖x − y‖²) over `rates`.
+
+    Without any, one kernel of the dimension's width, γ = 1 / 2d.
+    """
+    # Narrow kernels would see the rounding of distances that are taken by products of matrices.
+    mode = "donot_use_mm_for_euclid_dist" if rates else "use_mm_for_euclid_dist_if_necessary"
+
+    def kernel(x: Tensor, y: Tensor) -> Tensor:
+        squares = torch.cdist(x, y, compute_mode=mode).square()
+        if not rates:
+            return torch.exp(-squares / (2 * a.shape[1])).mean()
+        return sum((torch.exp(-rate * squares).mean() for rate in rates), a.new_zeros(()))
+
+    return kernel(a, a) + kernel(b, b) - 2 * kernel(a, b)

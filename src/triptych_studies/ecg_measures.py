@@ -1,0 +1,263 @@
+"""How a model is measured in the ECG phase study: every metric of the protocol, one function each.
+
+All take a `Measured`: the model's latents by block, and the study's windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from triptych.audit.maps import embedding_map
+from triptych.latent import LatentSchema
+from triptych.metrics import (
+    Factor,
+    cosine,
+    different_pairs,
+    f1_scores,
+    invariance,
+    jackknife_per_subject,
+    linear_probe,
+    near_in_time,
+    neighbour_overlap,
+    per_subject,
+    read_parameter,
+    retrieval,
+    same_group,
+    separation,
+    top_k,
+)
+from triptych.transforms import PhaseShift
+from triptych_studies import glass
+from triptych_studies.ecg_windows import BEATS, MeasuredWindows
+from triptych_studies.scores import Scores, curve_points, mean_of
+
+STEP_S = 0.0125
+TIMED = 2000  # gallery windows of which the heart rate is read
+
+
+Embed = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+def gallery_latents(
+    embed: Callable[[Tensor], Tensor], test: MeasuredWindows
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Latents (n, d) of the gallery as it is, and shifted by one random θ each."""
+    gallery = test.gallery
+    shifted = test.shift.apply(gallery.signals, test.gallery_shift)
+    return embed(gallery.centred).numpy(), embed(shifted).numpy()
+
+
+def measure_invariance(
+    embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores
+) -> None:
+    """``cosine_*`` and ``separation``: the sweep over ±12.5, ±25, … ±250 ms."""
+    steps = np.arange(1, round(test.shift.max_shift / STEP_S) + 1) * STEP_S
+    grid = np.concatenate([-steps[::-1], [0.0], steps])
+    curve = invariance(embed, test.sweep.signals, test.shift, grid, test.sweep.person)
+    shifted = np.flatnonzero(grid)
+    at_75 = np.flatnonzero(np.isclose(np.abs(grid), 0.075))
+    for name, columns in (("cosine_75ms", at_75), ("cosine_mean", shifted)):
+        by_person = dict(
+            zip(curve.groups, curve.group_means[:, columns].mean(axis=1).tolist(), strict=True)
+        )
+        scores.add(name, float(curve.mean[columns].mean()), by_person)
+    scores.artifacts["curve"] = curve_points(curve)
+
+    z, moved = gallery_latents(embed, test)
+    people = test.gallery.person
+    i, j = different_pairs(people, 20_000, seed=1)
+    same, between = cosine(z, moved), cosine(z[i], z[j])
+    scores.pool("cosine_random", lambda kept: mean_of(between[kept[i] & kept[j]]), people)
+    scores.pool(
+        "separation", lambda kept: separation(same[kept], between[kept[i] & kept[j]]), people
+    )
+
+
+def measure_circular(
+    embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores
+) -> None:
+    """``cosine_mean@circular``: the exact rows' own transform, where invariance is by design."""
+    ring = PhaseShift(test.shift.max_shift, test.shift.rate, mode="circular")
+    x = test.sweep.centred[::4]
+    z = embed(x)
+    values: list[float] = []
+    for theta in (-0.25, -0.15, -0.075, 0.075, 0.15, 0.25):
+        moved = embed(ring.apply(x, torch.full((len(x), 1), theta)))
+        values.append(float(cosine(z.numpy(), moved.numpy()).mean()))
+    scores.add("cosine_mean@circular", float(np.mean(values)))
+
+
+def measure_retrieval(
+    embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores, suffix: str = ""
+) -> None:
+    """``record_p10``, ``class_p10``, ``sbd_recall10`` and the drawn example."""
+    gallery = test.gallery
+    z, query = gallery_latents(embed, test)
+    near = near_in_time(gallery.record, gallery.start, gallery.record, gallery.start)
+    found = retrieval(query, z, gallery.record, gallery.record, near)
+    scores.add("record_p10" + suffix, found.precision, per_subject(found.per_query, gallery.person))
+    if suffix:
+        return
+    own = same_group(gallery.person, gallery.person)
+    classes = retrieval(query, z, gallery.label, gallery.label, own, macro=True)
+    scores.add("class_p10", classes.precision)
+    for label, value in classes.per_class.items():
+        scores.metrics[f"class_p10:{label}"] = value
+    asked = test.shape_queries
+    barred = near_in_time(
+        gallery.record[asked], gallery.start[asked], gallery.record, gallery.start
+    )
+    nearest, _ = top_k(z[asked], z, 10, barred)
+    overlap = neighbour_overlap(nearest, test.shape_neighbours)
+    scores.add("sbd_recall10", float(overlap.mean()), per_subject(overlap, gallery.person[asked]))
+    example = int(test.showcase["query"])
+    rows, similarity = top_k(
+        query[example : example + 1],
+        z,
+        5,
+        near(slice(example, example + 1)),
+    )
+    scores.artifacts["matches"] = [
+        {
+            "signal": np.round(gallery.centred[row, 0, ::2].numpy(), 3).tolist(),
+            "record": str(gallery.record[row]),
+            "label": str(gallery.label[row]),
+            "similarity": round(float(value), 4),
+        }
+        for row, value in zip(rows[0], similarity[0], strict=True)
+    ]
+    few, place = embedding_map(z)
+    scores.artifacts["map"] = {
+        "xy": np.round(place, 2).tolist(),
+        "record": gallery.record[few].tolist(),
+        "class": gallery.label[few].tolist(),
+    }
+
+
+def measure_phase(
+    embed: Embed,
+    invariant: tuple[str, ...],
+    variant: tuple[str, ...],
+    test: MeasuredWindows,
+    scores: Scores,
+) -> Factor:
+    """``phase_*``: what fixed probes read of θ from the variant and the invariant blocks.
+
+    Returns θ as a factor of the glass box, with what was read from these blocks.
+    """
+    first = embed(test.probe.centred)
+    second = embed(test.shift.apply(test.probe.signals, test.probe_shift))
+    theta = test.probe_shift[:, 0].double().numpy()
+    people = test.probe.person
+
+    def sides(names: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
+        both = (torch.cat([side[name] for name in names], dim=1) for side in (first, second))
+        a, b = (each.numpy() for each in both)
+        return a, b
+
+    inside = read_parameter(*sides(invariant), theta, people)
+    by_person = {name: row["r2"] for name, row in inside.per_record.items()}
+    scores.add("phase_r2_invariant", inside.r2, by_person)
+    read = {invariant: inside.predicted}
+    few = np.random.default_rng(0).permutation(len(theta))[:10_000]
+    a, b = (side[few] for side in sides(invariant))
+    size = read_parameter(a, b, np.abs(theta[few]), people[few])
+    scores.add("phase_abs_r2_invariant", size.r2)
+    if variant:
+        outside = read_parameter(*sides(variant), theta, people)
+        by_person = {name: row["r2"] for name, row in outside.per_record.items()}
+        scores.add("phase_r2_variant", outside.r2, by_person)
+        by_person = {name: row["within"] for name, row in outside.per_record.items()}
+        scores.add("phase_within_20ms", outside.within, by_person)
+        read[variant] = outside.predicted
+    single = {names[0]: theta_read for names, theta_read in read.items() if len(names) == 1}
+    return Factor("phase", theta, people, first, second, test.shift.name, read=single)
+
+
+def measure_glass_box(
+    embed: Embed, schema: LatentSchema, phase: Factor, test: MeasuredWindows, scores: Scores
+) -> None:
+    """Phase, class, identity and heart rate by block; ``record_gap``, and purity and leakage."""
+    gallery, beats = test.gallery, test.beats_test
+    beats = beats.take(np.isin(beats.label, BEATS))
+    z, own = (glass.with_all(embed(each.centred)) for each in (gallery, beats))
+    timed = np.flatnonzero(np.isfinite(test.heart_rate))
+    timed = np.sort(np.random.default_rng(11).permutation(timed)[:TIMED])
+    known = {name: block[torch.as_tensor(timed)] for name, block in z.items()}
+    inside = tuple(block.name for block in schema.invariant(phase.transform))
+    outside = schema.variant(phase.transform) + schema.equivariant(phase.transform)
+    block, record = next(iter(inside), ""), gallery.record
+    factors = [
+        phase,
+        Factor("class", beats.label, beats.person, own, block=block),
+        Factor("identity", record, record, z, block=block, start=gallery.start),
+        Factor("heart rate", test.heart_rate[timed], gallery.person[timed], known),
+    ]
+    box = glass.measure(factors, schema, scores)
+    if box is not None and inside and outside:
+        scores.add("purity@phase", box.purity.get("phase", np.nan))
+        scores.add("leakage@phase", box.leakage.get("phase", np.nan))
+        sides = (inside, [each.name for each in outside])
+        inner, outer = (glass.score_of(box, "identity", names) for names in sides)
+        scores.add("record_gap", inner - outer)
+
+
+def measure_beats(embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores) -> None:
+    """``beat_f1``, ``beat_auroc``: a linear probe on frozen latents, DS1 → DS2.
+
+    A macro F1 is no mean over subjects: theirs are the jackknife's pseudo-values.
+    """
+    train, held = test.beats_train, test.beats_test
+    probe = linear_probe(
+        embed(train.centred).numpy(),
+        train.label,
+        embed(held.centred).numpy(),
+        held.label,
+        classes=[*BEATS, "F"],
+    )
+
+    def macro(kept: NDArray[np.bool_]) -> float:
+        each = f1_scores(probe.predicted[kept], held.label[kept], BEATS)
+        return float(np.nanmean(list(each.values())))  # of a class that went with its subject, none
+
+    f1 = float(np.mean([probe.f1[name] for name in BEATS]))
+    by_person = jackknife_per_subject(macro, held.person, len(held)) if np.isfinite(f1) else None
+    scores.add("beat_f1", f1, by_person)
+    scores.add("beat_f1:F", probe.f1["F"])
+    scores.add("beat_auroc", float(np.mean([probe.auroc[name] for name in BEATS])))
+
+
+def measure_reconstruction(
+    reconstruct: Callable[[Tensor], Tensor],
+    front_end: torch.nn.Module,
+    test: MeasuredWindows,
+    scores: Scores,
+) -> None:
+    """``mse`` on unshifted windows, in the units of what the decoder was asked to give."""
+    x = test.gallery.centred
+    with torch.no_grad():
+        cuts = range(0, len(x), 1024)
+        target = torch.cat([front_end(x[start : start + 1024]) for start in cuts])
+    error = (reconstruct(x) - target).square().mean(dim=(1, 2)).numpy()
+    scores.add("mse", float(error.mean()), per_subject(error, test.gallery.person))
+
+
+def measure_blocks(embed: Embed, test: MeasuredWindows, scores: Scores) -> None:
+    """Response curve of every block that has not collapsed, on a part of the windows."""
+    part = test.sweep.take(slice(None, None, 5))
+    grid = np.linspace(-test.shift.max_shift, test.shift.max_shift, 21)
+    curves = {
+        name: invariance(
+            lambda x, name=name: embed(x)[name], part.signals, test.shift, grid, part.person
+        )
+        for name in tuple(embed(part.centred[:2]))
+    }
+    scores.artifacts["blocks"] = {
+        name: curve_points(curve) for name, curve in curves.items() if not curve.collapsed
+    }

@@ -1,0 +1,298 @@
+"""How a model is measured in the IMU rotation study: every metric of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from triptych import metrics
+from triptych.audit.maps import embedding_map
+from triptych.datasets import Windows
+from triptych.latent import LatentSchema
+from triptych.model import Model
+from triptych.training.heads import invariant_blocks
+from triptych.transforms import Rotation
+from triptych_studies.imu_windows import Sides, gravity, has_gravity
+from triptych_studies.scores import Scores, mean_of
+
+DRAWS = 10
+FAMILIES = {
+    "": Rotation(),
+    "@yaw": Rotation("yaw"),
+    "@tilt30": Rotation("tilt"),
+    "@cube24": Rotation("cube24"),
+}
+ANGLES = tuple(range(0, 181, 15))
+GAIT = ("walking", "upstairs", "downstairs")
+PROBED = 6000  # rotated windows of training people that a direction probe is fitted on
+DRAWN = 60  # windows whose direction is drawn
+
+Codes = NDArray[np.int64]
+Read = Callable[[Tensor], Codes]  # latents (n, size) → classes (n,)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A trained model with its two readers, the windows of its cell, and the classes' order."""
+
+    embed: Callable[[Tensor], Tensor]
+    schema: LatentSchema
+    invariant: Read
+    full: Read
+    sides: Sides
+    classes: tuple[str, ...]
+
+    @cached_property
+    def upright(self) -> Tensor:
+        """Latents of the test windows as they are."""
+        return self.embed(self.sides.test.signals)
+
+    @cached_property
+    def turned(self) -> list[Tensor]:
+        """The same under `DRAWS` Haar-uniform rotations."""
+        return _turned(self, FAMILIES[""])
+
+    @cached_property
+    def turned_once(self) -> tuple[Tensor, Tensor, NDArray[Any]]:
+        """The same under one draw, its θ, and where gravity then points, (n, 3)."""
+        return _turned_once(self, self.sides.test, 13)
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The blocks that should not know the rotation; all, where there are no relations."""
+        return invariant_blocks(self.schema)
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """The blocks that should know it; all, where there are no relations."""
+        related = self.schema.variant("rotation") + self.schema.equivariant("rotation")
+        return tuple(block.name for block in related) or self.schema.names
+
+    def sound(self, scores: Scores) -> bool:
+        """Whether the blocks inside may be measured; marked in `scores` if they have collapsed."""
+        seen = [self.upright, *self.turned]
+        return scores.sound(" + ".join(self.inside), *(_select(self, self.inside, z) for z in seen))
+
+    def codes(self, windows: Windows) -> Codes:
+        """Classes of the windows as indices."""
+        return np.array([self.classes.index(str(label)) for label in windows.label])
+
+
+def measured(model: Model, sides: Sides, classes: tuple[str, ...], frozen: bool) -> Measured:
+    """Put a model beside its windows; `frozen` fits the heads on its frozen latents."""
+
+    def embed(x: Tensor) -> Tensor:
+        return model.embed(x).all
+
+    readers: tuple[Read, Read]
+    if frozen:
+        one = _logistic(embed, sides.train, classes)
+        readers = one, one
+    else:
+        readers = _head(model.heads["invariant"]), _head(model.heads["full"])
+    return Measured(embed, model.schema, *readers, sides, classes)
+
+
+def _head(head: nn.Module) -> Read:
+    def read(z: Tensor) -> Codes:
+        with torch.no_grad():
+            return cast(Tensor, head(z)).argmax(dim=1).numpy()
+
+    return read
+
+
+def _logistic(embed: Callable[[Tensor], Tensor], train: Windows, classes: Sequence[str]) -> Read:
+    """Logistic regression on upright training windows and one rotated copy of each."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    x = train.signals[::2]  # they overlap by half
+    turn = Rotation()
+    turned = turn.apply(x, turn.sample(len(x), torch.Generator().manual_seed(11)))
+    z = torch.cat([embed(x), embed(turned)]).numpy()
+    y = np.tile([classes.index(str(label)) for label in train.label[::2]], 2)
+    scale, model = cast(Any, StandardScaler)(), cast(Any, LogisticRegression)(max_iter=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(scale.fit_transform(z), y)
+    return lambda new: model.predict(scale.transform(new.numpy()))
+
+
+def measure_classes(
+    subject: Measured, scores: Scores, families: Sequence[str] = tuple(FAMILIES)
+) -> None:
+    """Accuracy and consistency, upright and under families of rotations; none if collapsed."""
+    test = subject.sides.test
+    truth, people = subject.codes(test), test.person
+    z = subject.upright
+    guess, full = subject.invariant(z), subject.full(z)
+    scores.count(people)
+    if scores.sound(" + ".join(subject.schema.names), z):
+        _add(scores, "accuracy_full", full == truth, people)
+    if not subject.sound(scores):
+        return
+    _add(scores, "accuracy", guess == truth, people)
+    right, size = guess == truth, len(subject.classes)
+    table = metrics.flows(truth, guess, size).astype(np.float64)
+    hits = np.diagonal(table)
+    scores.add("f1", float(metrics.macro_f1(hits, table.sum(axis=1), table.sum(axis=0))))
+    for suffix in families:
+        views = _turned(subject, FAMILIES[suffix]) if suffix else subject.turned
+        turned = np.stack([subject.invariant(each) for each in views])
+        same = turned == guess
+        _add(scores, f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
+        _add(scores, f"consistency{suffix}", same.mean(axis=0), people)
+        flow = _add_balanced(scores, f"consistency_balanced{suffix}", guess, turned, people, size)
+        if suffix:
+            continue
+        pairs = (turned == np.roll(turned, 1, axis=0)).mean(axis=0)
+        _add(scores, "consistency_pair", pairs, people)
+        if right.any():
+            _add(scores, "consistency_correct", same.mean(axis=0)[right], people[right])
+        for k, name in enumerate(subject.classes):
+            own = truth == k
+            if own.any():
+                scores.metrics[f"recall:{name}"] = float(right[own].mean())
+                scores.metrics[f"recall_rotated:{name}"] = float((turned == truth)[:, own].mean())
+        gait = [f"recall_rotated:{name}" for name in GAIT]
+        if all(name in scores.metrics for name in gait):
+            scores.metrics["recall_gait@so3"] = float(np.mean([scores.metrics[n] for n in gait]))
+        scores.artifacts["confusion"] = {
+            "classes": list(subject.classes),
+            "upright": metrics.flows(truth, guess, size).tolist(),
+            "rotated": metrics.flows(np.tile(truth, DRAWS), turned.ravel(), size).tolist(),
+            "flow": flow.tolist(),  # upright answer × answer under a rotation
+        }
+
+
+def measure_latents(subject: Measured, scores: Scores) -> None:
+    """``cosine_rotated`` beside ``cosine_random``, on the invariant block; the map."""
+    if not subject.sound(scores):
+        return
+    test, truth = subject.sides.test, subject.codes(subject.sides.test)
+    inside = _select(subject, subject.inside, subject.upright)
+    turned = np.stack(
+        [metrics.cosine(inside, _select(subject, subject.inside, each)) for each in subject.turned]
+    )
+    _add(scores, "cosine_rotated", turned.mean(axis=0), test.person)
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, len(test), (2, 60_000))
+    strangers = (test.person[a] != test.person[b]) & (truth[a] != truth[b])
+    if strangers.any():
+        a, b = a[strangers], b[strangers]
+        between = metrics.cosine(inside[a], inside[b])
+        scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.person)
+    few, place = embedding_map(inside, n=900)
+    scores.artifacts["map"] = {
+        "xy": np.round(place, 2).tolist(),
+        "activity": test.label[few].tolist(),
+        "person": test.person[few].tolist(),
+    }
+
+
+def measure_orientation(subject: Measured, scores: Scores) -> None:
+    """``orientation_error`` from the variant or equivariant block, and what the others leak."""
+    train, test = subject.sides.train, subject.sides.test
+    rows = np.sort(np.random.default_rng(4).permutation(len(train))[:PROBED])
+    fitted = train.take(rows)
+    if not (has_gravity(fitted) and has_gravity(test)):
+        return  # no direction to read
+    z, _, directions = _turned_once(subject, fitted, 12)
+    new, _, truth = subject.turned_once
+
+    def probe(blocks: tuple[str, ...]) -> metrics.DirectionProbe:
+        return metrics.direction_probe(
+            _select(subject, blocks, z),
+            directions,
+            fitted.person,
+            _select(subject, blocks, new),
+            truth,
+        )
+
+    outside = probe(subject.outside)
+    inside = outside if subject.inside == subject.outside else probe(subject.inside)
+    scores.pool(
+        "orientation_r2_invariant",
+        lambda kept: metrics.r2(inside.read[kept], truth[kept]),
+        test.person,
+    )
+    outer = (_select(subject, subject.outside, each) for each in (z, new))
+    if not scores.sound(" + ".join(subject.outside), *outer):
+        return
+    _add(scores, "orientation_error", outside.per_row, test.person)
+    few = np.sort(np.random.default_rng(5).permutation(len(test))[:DRAWN])
+    scores.artifacts["directions"] = {
+        "true": np.round(truth[few], 3).tolist(),
+        "read": np.round(outside.predicted[few], 3).tolist(),
+        "block": " + ".join(subject.outside),
+    }
+
+
+def measure_angles(subject: Measured, scores: Scores) -> None:
+    """Accuracy and consistency against the angle of a rotation about a random axis."""
+    if not subject.sound(scores):
+        return
+    test = subject.sides.test
+    part = slice(None, None, max(1, len(test) // 1500))
+    guess, test = subject.invariant(subject.upright[part]), test.take(part)
+    truth, turn = subject.codes(test), Rotation()
+    axis = torch.randn(len(test), 3, generator=torch.Generator().manual_seed(14))
+    axis = nn.functional.normalize(axis, dim=1)
+    curves: dict[str, list[list[float]]] = {"accuracy": [], "consistency": []}
+    for degrees in ANGLES:
+        half = torch.deg2rad(torch.tensor(degrees / 2))
+        theta = torch.cat([axis * half.sin(), half.cos().expand(len(test), 1)], dim=1)
+        turned = subject.invariant(subject.embed(turn.apply(test.signals, theta)))
+        for name, hits in (("accuracy", turned == truth), ("consistency", turned == guess)):
+            figures = metrics.per_subject(hits.astype(float), test.person)
+            means, sizes = zip(*figures.values(), strict=True)
+            found = metrics.bootstrap_interval(np.array([means]), np.array([sizes]))
+            curves[name].append([round(v, 4) for v in (found.mean, found.low, found.high)])
+    scores.artifacts["angles"] = {"degrees": list(ANGLES)} | curves
+
+
+def _turned(subject: Measured, family: Rotation) -> list[Tensor]:
+    """Latents of the test windows under `DRAWS` draws, the same for every method."""
+    x, generator = subject.sides.test.signals, torch.Generator().manual_seed(10)
+    return [subject.embed(family.apply(x, family.sample(len(x), generator))) for _ in range(DRAWS)]
+
+
+def _turned_once(
+    subject: Measured, windows: Windows, seed: int
+) -> tuple[Tensor, Tensor, NDArray[Any]]:
+    turn = Rotation()
+    theta = turn.sample(len(windows), torch.Generator().manual_seed(seed))
+    up = nn.functional.normalize(gravity(windows.signals), dim=1)[..., None]
+    z = subject.embed(turn.apply(windows.signals, theta))
+    return z, theta, (turn.matrices(theta) @ up)[..., 0].numpy()
+
+
+def _select(subject: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
+    return subject.schema.select(z, blocks).numpy()
+
+
+def _add(scores: Scores, name: str, values: NDArray[Any], people: NDArray[np.str_]) -> None:
+    numbers = values.astype(float)
+    scores.add(name, float(numbers.mean()), metrics.per_subject(numbers, people))
+
+
+def _add_balanced(
+    scores: Scores, name: str, guess: Codes, turned: Codes, people: NDArray[np.str_], k: int
+) -> Codes:
+    """Balanced consistency of (n,) upright answers and (draws, n) others; their flow (K, K)."""
+
+    def balanced(kept: NDArray[np.bool_]) -> float:
+        return metrics.prediction_consistency(guess[kept], turned[:, kept], k).balanced
+
+    scores.pool(name, balanced, people)
+    return metrics.prediction_consistency(guess, turned, k).flow

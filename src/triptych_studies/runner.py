@@ -1,0 +1,167 @@
+"""Runs any study: computes what is missing, keeps what is finished, writes table and report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from triptych import InputError
+from triptych.metrics.result import plain
+from triptych_studies.base import Cell, Finished, Options, Prepared, Study
+from triptych_studies.cache import Cache
+from triptych_studies.fingerprint import code_version
+from triptych_studies.outputs import write_figures_and_report, write_results
+from triptych_studies.progress import Listener, Terminal
+from triptych_studies.work import work, work_in_parallel
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a study; the message says what is done and how to continue (exit code 130)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a study left behind: its results (as in results.json), its report and its table."""
+
+    results: dict[str, Any]
+    report: Path
+    table: Path
+
+
+def run(
+    study: Study[Any],
+    out: str | Path,
+    *,
+    data: Path | None = None,
+    options: Options | None = None,
+    jobs: int = 1,
+    command: str = "",
+    listener: Listener | None = None,
+) -> Outcome:
+    """Run `study` into the folder `out`; what stands there from an earlier run is kept and used.
+
+    Parameters
+    ----------
+    out
+        Gets ``results.json``, ``table.md``, ``report.html``, ``figures/`` and ``cells/``. Several
+        processes may work on one folder at a time.
+    data
+        The dataset's own folder, or a root that holds it; None looks in the usual places.
+    jobs
+        Processes that compute cells; each has one thread if there are several.
+    command
+        Printed in table and report, so that a reader can repeat it.
+    listener
+        Told of every step; None writes to stderr.
+
+    Raises
+    ------
+    InputError
+        Unknown methods, data that cannot be read, a cell that cannot be computed, a full disk.
+        Finished cells stay.
+    Interrupted
+        After Ctrl-C, with what is finished written down.
+    """
+    options = checked(study, options or Options(), jobs)
+    folder = Path(out)
+    try:
+        prepared: Prepared = study.prepare(data, options)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            f"interrupted while the data were read; finished cells in {folder} are kept, so run "
+            "the same command again to continue"
+        ) from stop
+    cells: list[Cell] = list(study.cells(prepared))
+    code = code_version(type(study), study.sources)  # of what is loaded: files may be edited later
+    cache = Cache(folder / "cells", keys_of(study, prepared, cells), code)
+    if listener is not None:
+        return _run(study, prepared, cache, folder, jobs, command, listener)
+    with Terminal(len(cells), jobs) as terminal:
+        return _run(study, prepared, cache, folder, jobs, command, terminal)
+
+
+def checked(study: Study[Any], options: Options, jobs: int) -> Options:
+    """Options with every method filled in (InputError for what does not exist)."""
+    unknown = [name for name in options.methods if name not in study.rows]
+    if unknown:
+        raise InputError(
+            f"the study {study.name} has no method {', '.join(unknown)}: choose from "
+            f"{', '.join(study.methods)}"
+        )
+    if options.seeds is not None and options.seeds < 1:
+        raise InputError(f"{options.seeds} seeds were asked for: expected 1 or more")
+    if jobs < 1:
+        raise InputError(f"{jobs} jobs were asked for: expected 1 or more")
+    chosen = [name for name in study.rows if name in (options.methods or study.methods)]
+    return replace(options, methods=tuple(chosen))
+
+
+def keys_of(
+    study: Study[Any], prepared: Prepared, cells: Sequence[Cell]
+) -> dict[Cell, dict[str, Any]]:
+    """For every cell, the plain JSON that decides its figures."""
+    return {
+        cell: {
+            "study": study.name,
+            "protocol": study.protocol,
+            "revision": study.revision,
+            "data": prepared.fingerprint,
+            "budget": prepared.options.budget,
+            "method": cell.method,
+            "dataset": cell.dataset,
+            "split": cell.split,
+            "fold": cell.fold,
+            "seed": cell.seed,
+            "recipe": plain(study.key(prepared, cell)),
+        }
+        for cell in cells
+    }
+
+
+def _run(
+    study: Study[Any],
+    prepared: Prepared,
+    cache: Cache,
+    folder: Path,
+    jobs: int,
+    command: str,
+    listener: Listener,
+) -> Outcome:
+    cells = list(cache.keys)
+    for text in prepared.notes:
+        listener.note(text)
+    cache.sweep()
+    if others := cache.others():
+        listener.note(
+            f"{others} finished cell(s) in {cache.folder} belong to other settings, data or "
+            "revisions and are left alone"
+        )
+    if old := sum(done.environment["code"] != cache.code for done in _finished(cache)):
+        listener.note(
+            f"{old} finished cell(s) were computed by other code of the same revision and are "
+            f"used; delete them from {cache.folder} to compute them anew"
+        )
+    try:
+        if jobs == 1:
+            work(study, prepared, cells, cache, listener)
+        else:
+            work_in_parallel(study, prepared, cells, cache, listener, jobs)
+        results = write_results(study, prepared, _finished(cache), folder, command)
+        report = write_figures_and_report(
+            study, prepared, _finished(cache), results, folder, command
+        )
+    except KeyboardInterrupt as stop:
+        done = _finished(cache)
+        if done:
+            write_results(study, prepared, done, folder, command)
+        raise Interrupted(
+            f"interrupted with {len(done)} of {len(cells)} cells finished and kept in "
+            f"{cache.folder}; run the same command again to continue"
+        ) from stop
+    return Outcome(results, report, folder / "table.md")
+
+
+def _finished(cache: Cache) -> list[Finished]:
+    return [done for cell in cache.keys if (done := cache.recall(cell))]

@@ -1,0 +1,82 @@
+"""Figures of one cell while they are gathered, and curves as the plots take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.metrics import Labels, collapsed, jackknife_per_subject
+from triptych_studies.collapse import PREFIX
+
+
+@dataclass
+class Scores:
+    """Metrics of a cell, the same metrics of every test subject, and what the figures draw."""
+
+    metrics: dict[str, float] = field(default_factory=dict[str, float])
+    subjects: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    artifacts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def add(
+        self,
+        name: str,
+        value: float,
+        subjects: Mapping[str, float | tuple[float, int]] | None = None,
+    ) -> None:
+        """Keep a figure and, where it exists, the same figure of every test subject."""
+        self.metrics[name] = float(value)
+        for subject, figure in (subjects or {}).items():
+            number = figure[0] if isinstance(figure, tuple) else figure
+            self.subjects.setdefault(subject, {})[name] = float(number)
+
+    def pool(
+        self, name: str, statistic: Callable[[NDArray[np.bool_]], float], people: Labels
+    ) -> None:
+        """Keep a metric of all rows together (an AUROC, a macro F1), with a jackknife per subject.
+
+        Parameters
+        ----------
+        statistic
+            Which rows are kept (n,) → the metric.
+        people
+            (n,) subject of every row.
+        """
+        n = len(people)
+        value = statistic(np.ones(n, dtype=bool))
+        several = np.isfinite(value) and len(np.unique(np.asarray(people))) > 1
+        self.add(name, value, jackknife_per_subject(statistic, people, n) if several else None)
+
+    def sound(self, block: str, *latents: Any) -> bool:
+        """Whether these latents (n, d) of a block may be measured; a collapsed one is marked."""
+        if not collapsed(*latents):
+            return True
+        self.metrics[f"{PREFIX}{block}"] = 1.0
+        return False
+
+    def count(self, people: Labels) -> None:
+        """Keep how many windows of each subject stand behind the figures; `people` are (n,)."""
+        names, sizes = np.unique(np.asarray(people), return_counts=True)
+        self.counts |= {str(name): int(size) for name, size in zip(names, sizes, strict=True)}
+
+    def by_subject(self) -> dict[str, tuple[int, dict[str, float]]]:
+        """Subject → (windows behind the figures, figures), as `CellResult` takes it."""
+        return {name: (self.counts.get(name, 0), own) for name, own in self.subjects.items()}
+
+
+def curve_points(curve: Any) -> dict[str, Any]:
+    """A response curve as the plots take it."""
+    points = {
+        name: np.asarray(getattr(curve, name), dtype=float).ravel().round(4).tolist()
+        for name in ("theta", "distance", "mean", "low", "high")
+    }
+    return points | {"between": round(float(curve.between), 4)}
+
+
+def mean_of(values: NDArray[np.float64]) -> float:
+    """Mean of the values that are left, NaN of none."""
+    return float(values.mean()) if len(values) else float("nan")
