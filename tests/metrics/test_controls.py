@@ -1,6 +1,6 @@
 """One control suite over every metric of latents: what must come out where nothing is to be found.
 
-Whatever in `triptych.audit` takes latents and gives figures is found by its annotations, and
+Whatever in `triptych.metrics` or `triptych.audit` takes latents and gives figures is found by its annotations, and
 either stands in `METRICS` or says in `OUTSIDE` why it need not.
 """
 
@@ -174,23 +174,23 @@ class Metric:
 
 
 SUBJECTS = ("one subject",)
-WITHOUT_CLASSES = ("response_curve", "curves", "half_life", "phase_probe", "direction_probe")
+WITHOUT_CLASSES = ("invariance", "curves", "half_life", "read_parameter", "direction_probe")
 METRICS = {
-    "response_curve": Metric(by_response_curve, refuses=SUBJECTS),
+    "invariance": Metric(by_response_curve, refuses=SUBJECTS),
     "curves": Metric(by_curves, refuses=SUBJECTS),
     "half_life": Metric(by_half_life, refuses=SUBJECTS),
-    "precision_at_k": Metric(by_precision, {"p10": (1 / K, 0.1)}, refuses=SUBJECTS),
-    "consistency": Metric(by_consistency, {"corrected": (0, 0.05)}, refuses=("one class",)),
-    "dimensions": Metric(by_dimensions, {"score": (0, 0.05)}, refuses=("one class",)),
+    "retrieval": Metric(by_precision, {"p10": (1 / K, 0.1)}, refuses=SUBJECTS),
+    "semantic_consistency": Metric(by_consistency, {"corrected": (0, 0.05)}, refuses=("one class",)),
+    "active_dimensions": Metric(by_dimensions, {"score": (0, 0.05)}, refuses=("one class",)),
     "linear_probe": Metric(
         by_linear_probe,
         {"accuracy": (1 / K, 0.13), "auroc": (0.5, 0.13)},
         doubled=0.05,
         refuses=("one class",),
     ),
-    "phase_probe": Metric(by_phase_probe, permuted=("r2",), doubled=None, refuses=SUBJECTS),
+    "read_parameter": Metric(by_phase_probe, permuted=("r2",), doubled=None, refuses=SUBJECTS),
     "direction_probe": Metric(by_direction_probe, permuted=("r2",), doubled=0.2, refuses=SUBJECTS),
-    "glass_box": Metric(
+    "factor_matrix": Metric(
         by_glass_box,
         {"class": (0, 0.2)},
         permuted=("up",),
@@ -212,14 +212,15 @@ OUTSIDE = {
     "levels": "reads a curve",
     "lowest_of": "reads a curve",
     "per_subject": "means of figures",
-    "readable": "calls glass_box",
+    "readable": "calls factor_matrix",
     "audit": "calls the others; see test_run",
 }
 
 
 def figure_functions() -> Iterator[str]:
-    """Public functions of the audit that take rows, factors or curves and give figures."""
-    files = sorted((Path(triptych.__file__).parent / "audit").glob("*.py"))
+    """Public functions of metrics and audit that take rows, factors or curves and give figures."""
+    home = Path(triptych.__file__).parent
+    files = sorted((*home.glob("metrics/*.py"), *home.glob("audit/*.py")))
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
     results = {"float", "Floats", "dict[str, float]"} | {
         node.name
@@ -246,7 +247,7 @@ def _names(annotation: str) -> Iterator[str]:
 
 def test_no_metric_is_forgotten() -> None:
     found = set(figure_functions())
-    assert {"consistency", "shares", "glass_box", "half_life"} <= found  # the search finds
+    assert {"semantic_consistency", "shares", "factor_matrix", "half_life"} <= found  # the search finds
     assert found <= set(METRICS) | set(OUTSIDE), "put it into METRICS, or say why not in OUTSIDE"
 
 
@@ -292,7 +293,7 @@ def test_of_a_block_that_knows_something_no_figure_is_missing(
 
 
 @pytest.mark.parametrize(
-    "name", ["curves", "precision_at_k", "consistency", "shares", "dependence"]
+    "name", ["curves", "retrieval", "semantic_consistency", "shares", "dependence"]
 )
 @pytest.mark.parametrize("scale", [1e-30, 1e30, -1.0])
 def test_collapse_is_free_of_scale(
@@ -354,7 +355,7 @@ def test_one_class_or_one_subject_is_refused_or_means_nothing_more(
             metric.of(single)
         return
     found = metric.of(single)
-    if name == "precision_at_k":
+    if name == "retrieval":
         assert math.isnan(found["p10"])  # whatever is found is of the class
     else:
         assert all(map(math.isfinite, found.values()))
