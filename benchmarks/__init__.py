@@ -7,6 +7,8 @@ falls on both. Nothing is asserted: a missed bound is a word in the table.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 NAMES = (
     "scl_step",
     "gate_step",
@@ -18,3 +20,4 @@ NAMES = (
     "audit_sweep",
     "import_time",
 )
+ECG = Path(__file__).resolve().parents[1] / "recipes" / "ecg.yaml"  # of the steps that are timed

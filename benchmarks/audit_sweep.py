@@ -17,16 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks import ECG
 from benchmarks.timing import Effort, Row, Spread, seconds_of
 from triptych.audit import audit
 from triptych.datasets import Windows
 from triptych.training import Recipe
 from triptych.training.build import build
 from triptych.transforms import PhaseShift
-from triptych_studies.ecg_recipes import MAX_SHIFT_S, RATE, recipe_of
 
 TIME_BOUND, MEMORY_BOUND = 3.0, 1.05
 PEOPLE, SIZE = 40, 128
+MAX_SHIFT_S, RATE = 0.25, 400.0
 SHIFT = PhaseShift(MAX_SHIFT_S, RATE)
 
 
@@ -34,7 +35,7 @@ def run(effort: Effort) -> Iterator[Row]:
     """One row for time, one for memory; a round is one audit, since it takes minutes."""
     count, shifts, few = (200, 5, 3) if effort.smallest else (20_000, 41, 11)
     windows, grid = noise(count), np.linspace(-MAX_SHIFT_S, MAX_SHIFT_S, shifts)
-    recipe = Recipe.of(recipe_of("scl", "simulated", "full", seed=0)[0])
+    recipe = Recipe.read(ECG)
     encoder = build(recipe, 1, recipe.length).encoder.eval()
 
     def embed(x: Tensor) -> Tensor:

@@ -15,11 +15,11 @@ from unittest import mock
 import numpy as np
 import torch
 
+from benchmarks import ECG
 from benchmarks.timing import Effort, Row, Spread
 from triptych.datasets import Windows
 from triptych.objectives import structured
 from triptych.training import Batches, Recipe, fit
-from triptych_studies.ecg_recipes import recipe_of
 
 BOUND = 5.0
 
@@ -27,8 +27,7 @@ BOUND = 5.0
 def run(effort: Effort) -> Iterator[Row]:
     """One value an epoch; the first, which warms up, is left out."""
     epochs, count, batch = (2, 32, 16) if effort.smallest else (5, 1280, 128)
-    content, _ = recipe_of("scl", "simulated", "full", seed=0)
-    recipe = Recipe.of(content).replace(
+    recipe = Recipe.read(ECG).replace(
         {
             "training.epochs": epochs,
             "training.batch": batch,

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks import ECG
 from benchmarks.scl_step import training_step
 from benchmarks.timing import Effort, Row, compared, in_turns
 from triptych.training import Recipe
-from triptych_studies.ecg_recipes import recipe_of
 
 BOUND = 1.15
 
 
 def run(effort: Effort) -> Iterator[Row]:
     """One row for each batch size and kind of gate."""
-    content, _ = recipe_of("scl", "simulated", "full", seed=0)
+    content = Recipe.read(ECG).to_dict()
     recipe = Recipe.of({**content, "decoder": False, "objective": {"name": "ncl"}})
     gates = {
         mode: recipe.replace({"objective": {"name": "bayesncl", "gate": {"mode": mode}}})

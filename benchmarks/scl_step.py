@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Generator, Tensor, nn
 
+from benchmarks import ECG
 from benchmarks.timing import Effort, Row, compared, in_turns
 from triptych.objectives import Plain, Views, make_views
 from triptych.training import CombinedLoss, Recipe
 from triptych.training.build import build
-from triptych_studies.ecg_recipes import recipe_of
 
 BOUND = 1.10
 
@@ -31,8 +31,7 @@ class TwoViews(Plain):
 
 def run(effort: Effort) -> Iterator[Row]:
     """One row for each batch size and kind of target."""
-    content, _ = recipe_of("scl", "simulated", "full", seed=0)
-    soft = Recipe.of(content)
+    soft = Recipe.read(ECG)
     hard = soft.replace({"objective.sharpness": 0.0})
     for batch in (8,) if effort.smallest else (128, 256):
         steps = {

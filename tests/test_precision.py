@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema, gates, heads
 from triptych.networks import ConvDecoder, autoencoder, front_end
-from triptych.networks.registry import make
+from triptych.networks.registry import ALL, make
 from triptych.objectives import (
     NonNegative,
     Separation,
@@ -29,6 +29,7 @@ from triptych.objectives import (
 from triptych.precision import cosine, precise, unit, working_dtype
 from triptych.transforms import Gain, PhaseShift, Rotation
 from triptych_studies.contrastive_vae import KINDS, ContrastiveVAE
+from triptych_studies.image_networks import ImageEncoder, PatchEncoder
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WAYS = [(dtype, None) for dtype in DTYPES] + [
@@ -284,7 +285,8 @@ def test_encoders_of_flat_windows_are_finite(
     if name in ("image", "patches"):
         x, shape = x.unflatten(2, (8, 8)), {"channels": 3, "size": 8}
     settings = {"guaranteed": {"raw": 54}, "patches": {"patch": 4, "stride": 2}}
-    network = nn.Sequential(front, make(name, {**shape, **settings.get(name, {})})).to(dtype)
+    kinds = {**ALL, "image": ImageEncoder, "patches": PatchEncoder}
+    network = nn.Sequential(front, make(name, {**shape, **settings.get(name, {})}, kinds)).to(dtype)
     with within(autocast):
         z = network(x.to(dtype))
     require_finite(z, list(network.parameters()))

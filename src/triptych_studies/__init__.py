@@ -9,8 +9,8 @@ from triptych_studies.base import Study
 
 # Name on the command line to module and class; a study is imported when it is asked for.
 STUDIES = {
-    "ecg-phase": "triptych_studies.ecg_phase:EcgPhase",
-    "imu-rotation": "triptych_studies.imu_rotation:ImuRotation",
+    "ecg-phase": "triptych_studies.studies.ecg_phase:EcgPhase",
+    "imu-rotation": "triptych_studies.studies.imu_rotation:ImuRotation",
     "contrastive-analysis": "triptych_studies.contrastive_analysis:ContrastiveAnalysis",
     "contrastive-ablation": "triptych_studies.contrastive_analysis:ContrastiveAblation",
     "gated-contrast": "triptych_studies.gated_contrast:GatedContrast",

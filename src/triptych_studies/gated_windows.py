@@ -11,9 +11,9 @@ import torch
 
 from triptych import InputError, datasets
 from triptych.datasets import Recording, Windows, event_windows, mitdb, preprocess
-from triptych_studies import imu_windows
 from triptych_studies.base import Options, Prepared
 from triptych_studies.data import images
+from triptych_studies.tasks import imu_windows
 
 IMU = ("watch-18", "hapt-6", "simulated")
 NAMES = (*IMU[:2], "mitdb", "digits", IMU[2])
@@ -60,18 +60,20 @@ def prepare(name: str, data: Path | None, options: Options) -> GatedData:
 
 def _activities(name: str, data: Path | None, options: Options) -> GatedData:
     """Windows of the IMU study's first fold."""
-    found = imu_windows.prepare(name, data, options)
-    sides = imu_windows.sides(found, "subject", 0, options.budget)
+    found = imu_windows.load(name, data)
+    train, validation, test = imu_windows.sides(
+        found.train, found.test, found.folds, "subject", 0, options.budget
+    )
     return GatedData(
         data_name=name,
         fingerprint=found.fingerprint,
         simulated=found.simulated,
         notes=found.notes,
         options=options,
-        train=sides.train,
-        validation=sides.validation,
-        fitted=sides.train,
-        test=sides.test,
+        train=train,
+        validation=validation,
+        fitted=train,
+        test=test,
         channels=found.channels,
         kind="imu",
     )

@@ -11,11 +11,12 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.networks import ENCODERS, FRONT_ENDS, ConvEncoder, encoder, front_end
-from triptych.networks.registry import ALL, make, name_of
+from triptych.networks.registry import ALL, make, name_of, register
+from triptych_studies.image_networks import ImageDecoder, ImageEncoder, PatchEncoder
 
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
-    for name in ENCODERS:
+    for name in ("conv", "resnet", "guaranteed"):
         settings = {"channels": 4, "raw": 3} if name == "guaranteed" else {"channels": 1}
         assert name_of(encoder(name, length=64, **settings)) == name
     for name in FRONT_ENDS:
@@ -29,6 +30,23 @@ def test_foreign_classes_and_subclasses_have_no_name() -> None:
 
     assert name_of(nn.LSTM(1, 2)) is None
     assert name_of(Mine(1, 64)) is None
+
+
+def test_another_package_adds_an_encoder_under_a_name_of_its_own() -> None:
+    class Linear(nn.Linear):
+        def __init__(self, channels: int, length: int) -> None:
+            super().__init__(channels * length, 4)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(ENCODERS, "linear", raising=False)
+        patch.delitem(ALL, "linear", raising=False)
+        register("linear", Linear)
+        register("linear", Linear)  # a second import
+        assert name_of(encoder("linear", channels=2, length=3)) == "linear"
+        with pytest.raises(InputError, match="a network 'conv' already; give Linear another"):
+            register("conv", Linear)
+        ENCODERS.pop("linear")
+        ALL.pop("linear")
 
 
 def test_lists_stand_for_tuples() -> None:
@@ -123,16 +141,19 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ALL)
+KINDS = {**ALL, "image": ImageEncoder, "patches": PatchEncoder, "image_decoder": ImageDecoder}
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_every_setting_that_does_not_fit_is_named(name: str) -> None:
     fits, wrong = WRONG[name]
-    make(name, fits)
-    assert set(wrong) == set(inspect.signature(ALL[name]).parameters)
+    make(name, fits, KINDS)
+    assert set(wrong) == set(inspect.signature(KINDS[name]).parameters)
     for setting, values in wrong.items():
         for value in values:
             for written in (value, list(value) if isinstance(value, tuple) else value):
                 with pytest.raises(InputError) as refused:
-                    make(name, {**fits, setting: written})
+                    make(name, {**fits, setting: written}, KINDS)
                 message = str(refused.value)
                 assert f"{setting}=" in message, message
                 assert "expected" in message, message

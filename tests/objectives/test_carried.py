@@ -26,8 +26,6 @@ from triptych.transforms import (
     Chain,
     ChannelDropout,
     Gain,
-    ImageCrop,
-    ImageTone,
     LeadSwap,
     NoiseSNR,
     PhaseShift,
@@ -37,6 +35,7 @@ from triptych.transforms import (
 )
 from triptych.transforms.quaternions import to_matrices
 from triptych_studies.contrastive_vae import ContrastiveVAE
+from triptych_studies.image_transforms import ImageCrop, ImageTone
 
 RATE, TIME, CYCLE = 100.0, 400, 4.0  # Hz, samples, Hz
 

@@ -59,7 +59,9 @@ def command_of(name: str) -> tuple[Any, Options]:
     return study, checked(study, options, 1)
 
 
-def made_up(key: dict[str, Any], options: Options, classes: tuple[str, ...]) -> Any:
+def made_up(
+    key: dict[str, Any], options: Options, classes: tuple[str, ...], task: type | None
+) -> Any:
     """Data of the shapes that the cell's recipe was made from."""
     about = key["recipe"].get("recipe", {}).get("data", {})
     rate = about.get("rate", 0.0)
@@ -77,7 +79,8 @@ def made_up(key: dict[str, Any], options: Options, classes: tuple[str, ...]) -> 
         return Windows(signals=signals, rate=rate, context=0, x=np.broadcast_to(0.0, (n, length)))
 
     kinds = {"mitdb": "ecg", "digits": "image"}
-    return SimpleNamespace(
+    made = SimpleNamespace() if task is None else object.__new__(task)
+    vars(made).update(
         data_name=key["dataset"],
         fingerprint=key["data"],
         options=options,
@@ -91,7 +94,9 @@ def made_up(key: dict[str, Any], options: Options, classes: tuple[str, ...]) -> 
         train=windows(sizes.get("train", samples[0])),
         fitted=windows(sizes.get("fitted", 0)),
         test=windows(sizes.get("test", samples[1])),
+        **({} if task is None else {"channels": ("",) * channels}),
     )
+    return made
 
 
 @every_folder
@@ -103,7 +108,8 @@ def test_recipes_of_today_are_those_of_the_cells(name: str) -> None:
     classes = next((tuple(each) for each in told if each), ())
     for key in keys:
         cell = Cell(*(key[field] for field in ("method", "dataset", "split", "fold", "seed")))
-        assert keys_of(study, made_up(key, options, classes), [cell])[cell] == key
+        prepared = made_up(key, options, classes, getattr(study, "task", None))
+        assert keys_of(study, prepared, [cell])[cell] == key
 
 
 @pytest.mark.data

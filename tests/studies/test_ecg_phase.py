@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,15 +16,16 @@ from triptych.metrics.matrix import Factor
 from triptych.metrics.regressors import folds
 from triptych.training import Recipe
 from triptych_studies.base import Cell, Options
-from triptych_studies.ecg_measures import measure_beats, measure_glass_box
-from triptych_studies.ecg_phase import EcgPhase
-from triptych_studies.ecg_recipes import METHODS, TRIALS, recipe_of
-from triptych_studies.ecg_windows import BEATS
+from triptych_studies.methods import TRIALS, recipe_of
 from triptych_studies.recipes import merged
 from triptych_studies.runner import run
 from triptych_studies.scores import Scores
-from triptych_studies.trials import chosen_trials
+from triptych_studies.studies.ecg_phase import EcgPhase
+from triptych_studies.tasks.mitdb_phase import MitdbPhase
+from triptych_studies.tasks.phase_probes import measure_beats, measure_glass_box
+from triptych_studies.tasks.phase_windows import BEATS
 
+RESULTS = Path(__file__).resolve().parents[2] / "results"
 SCHEMA = LatentSchema(
     Block("morphology", 8, invariant_to="phase_shift"),
     Block("timing", 2, variant_to="phase_shift"),
@@ -31,22 +33,30 @@ SCHEMA = LatentSchema(
 )
 
 
-@pytest.mark.parametrize("method", METHODS)
+def task(budget: str = "quick") -> MitdbPhase:
+    """A task without its recordings."""
+    made = object.__new__(MitdbPhase)
+    vars(made).update(data_name="mitdb", options=Options(budget))
+    return made
+
+
+@pytest.mark.parametrize("method", EcgPhase.methods)
 def test_every_recipe_and_every_trial_is_valid(method):
-    for trial in (None, *range(len(TRIALS.get(method, [])))):
-        content, _ = recipe_of(method, "mitdb", "quick", seed=3, trial=trial)
-        recipe = Recipe.of(content)
+    for trial in (None, *range(len(TRIALS["ecg"].get(method, [])))):
+        recipe = Recipe.of(recipe_of(task(), method, seed=3, trial=trial))
         assert recipe.schema_of_latent.size == 128
         assert recipe.training.seed == 3
         assert recipe.context_s == 0.25
 
 
-def test_every_tuned_method_has_eight_trials():
-    assert set(TRIALS) == set(METHODS) - {"random"}
-    assert all(len(trials) == 8 for trials in TRIALS.values())
-    for method, outcome in chosen_trials("ecg").items():
-        assert 0 <= outcome["trial"] < outcome["trials"] == len(outcome["scores"])
-        assert recipe_of(method, "mitdb", "full", 0)[1] == outcome["trials"]
+def test_the_values_that_run_are_those_that_the_trials_chose():
+    record = json.loads((RESULTS / "ecg-phase" / "trials.json").read_text())
+    assert set(TRIALS["ecg"]) == set(record) == set(EcgPhase.methods) - {"random"}
+    for method, outcome in record.items():
+        assert len(outcome["scores"]) == outcome["trials"] == MitdbPhase.trials
+        assert len(TRIALS["ecg"][method]) == MitdbPhase.trials
+        recipe = recipe_of(task(), method, seed=0)
+        assert recipe_of(task(), method, seed=0, trial=outcome["trial"]) == recipe
 
 
 def test_merging_goes_into_mappings_and_replaces_the_rest():

@@ -16,7 +16,7 @@ from triptych.objectives import NonNegative
 from triptych.training import Recipe
 from triptych.training.build import build
 from triptych.transforms import Gain
-from triptych_studies import gated_windows, imu_windows
+from triptych_studies import gated_windows
 from triptych_studies.base import Options
 from triptych_studies.cache import finite
 from triptych_studies.gated_contrast import GatedAblation, GatedContrast
@@ -29,9 +29,10 @@ from triptych_studies.gated_measures import (
 )
 from triptych_studies.gated_recipes import ABLATIONS, METHODS, SIZE, recipe_of
 from triptych_studies.gated_windows import GatedData, prepare
-from triptych_studies.imu_windows import Source
 from triptych_studies.runner import run
 from triptych_studies.scores import Scores
+from triptych_studies.tasks import imu_windows
+from triptych_studies.tasks.imu_windows import Source
 
 MITDB = Path(__file__).parents[2] / "../shared/data/mitdb"
 

@@ -16,10 +16,17 @@ from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.metrics.regressors import Pairs, Predictor, ridge
 from triptych.training import Recipe
-from triptych_studies import imu_windows
-from triptych_studies.base import Options
-from triptych_studies.imu_glass import cadence, measure_glass_box
-from triptych_studies.imu_measures import (
+from triptych_studies.base import Cell, Options
+from triptych_studies.methods import TRIALS, recipe_of
+from triptych_studies.runner import run
+from triptych_studies.scores import Scores
+from triptych_studies.studies.imu_rotation import ImuRotation
+from triptych_studies.tasks import imu_windows
+from triptych_studies.tasks.base import Sides
+from triptych_studies.tasks.imu_windows import FOLDS, Source
+from triptych_studies.tasks.turned_factors import cadence, measure_glass_box
+from triptych_studies.tasks.turned_imu import TurnedImu
+from triptych_studies.tasks.turned_probes import (
     DRAWS,
     Measured,
     measure_angles,
@@ -27,11 +34,6 @@ from triptych_studies.imu_measures import (
     measure_latents,
     measure_orientation,
 )
-from triptych_studies.imu_recipes import METHODS, TRIALS, recipe_of
-from triptych_studies.imu_rotation import ImuRotation
-from triptych_studies.imu_windows import FOLDS, ImuData, Sides, Source, prepare, sides
-from triptych_studies.runner import run
-from triptych_studies.scores import Scores
 
 SMALL = Source("simulated", {"kind": "imu", "people": 20, "seconds": 40})
 SCHEMA = LatentSchema(
@@ -41,16 +43,17 @@ SCHEMA = LatentSchema(
 
 
 @pytest.fixture(scope="module")
-def data() -> ImuData:
+def data() -> TurnedImu:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(imu_windows.SOURCES, "simulated", SMALL)
-        return prepare("simulated", None, Options(budget="smoke"))
+        return TurnedImu.load(None, Options(budget="smoke", dataset="simulated"))
 
 
-def test_no_person_is_on_two_sides_and_every_person_is_tested_once(data: ImuData) -> None:
+def test_no_person_is_on_two_sides_and_every_person_is_tested_once(data: TurnedImu) -> None:
     tested: list[str] = []
+    full = replace(data, options=Options(budget="full"))
     for fold in range(FOLDS):
-        cell = sides(data, "subject", fold, "full")
+        cell = full.sides(Cell("", "", "subject", fold))
         parts = [set(each.person) for each in (cell.train, cell.validation, cell.test)]
         assert all(parts)
         assert sum(map(len, parts)) == len(set.union(*parts))
@@ -58,8 +61,8 @@ def test_no_person_is_on_two_sides_and_every_person_is_tested_once(data: ImuData
     assert sorted(tested) == sorted(set(data.train.person))
 
 
-def test_the_random_split_shares_people_but_no_samples(data: ImuData) -> None:
-    cell = sides(data, "random", 0, "full")
+def test_the_random_split_shares_people_but_no_samples(data: TurnedImu) -> None:
+    cell = replace(data, options=Options(budget="full")).sides(Cell("", "", "random"))
     places = [
         set(zip(each.record, each.start, strict=True))
         for each in (cell.train, cell.validation, cell.test)
@@ -73,7 +76,7 @@ def test_the_random_split_shares_people_but_no_samples(data: ImuData) -> None:
 def test_removed_gravity_is_gone() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(imu_windows.SOURCES, "simulated", SMALL)
-        removed = prepare("simulated-linear", None, Options())
+        removed = TurnedImu.load(None, Options(dataset="simulated-linear"))
     assert removed.data_name == "simulated-linear"
     assert float(removed.test.signals.mean(dim=2).abs().median()) < 0.05
 
@@ -83,7 +86,7 @@ def test_removed_gravity_is_gone() -> None:
 )
 def test_an_unknown_data_set_is_named(name: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        prepare(name, None, Options())
+        TurnedImu.load(None, Options(dataset=name))
 
 
 def test_an_unknown_split_is_named() -> None:
@@ -91,13 +94,13 @@ def test_an_unknown_split_is_named() -> None:
         ImuRotation().prepare(None, Options(dataset="simulated", split="leaky"))
 
 
-@pytest.mark.parametrize("method", [*METHODS, *ImuRotation().ablated[1:]])
-def test_every_row_has_a_recipe(data: ImuData, method: str) -> None:
-    for trial in range(len(TRIALS.get(method, []))):
-        Recipe.of(recipe_of(method, data, seed=0, trial=trial)[0])
-    own = method in METHODS and method != "random"  # ablations keep the trial of what they change
-    assert len(TRIALS.get(method, [])) == (8 if own else 0)
-    recipe = Recipe.of(recipe_of(method, data, seed=0)[0])
+@pytest.mark.parametrize("method", ImuRotation().rows)
+def test_every_row_has_a_recipe(data: TurnedImu, method: str) -> None:
+    for trial in range(len(TRIALS["imu"].get(method, []))):
+        Recipe.of(recipe_of(data, method, 0, trial=trial))
+    own = method in ImuRotation.methods and method != "random"
+    assert len(TRIALS["imu"].get(method, [])) == (8 if own else 0)
+    recipe = Recipe.of(recipe_of(data, method, 0, ImuRotation.ablations))
     assert recipe.length == data.test.signals.shape[-1]
     assert recipe.encoder.settings["widths"] == [48, 64, 96, 96]  # the same terms for all
 
@@ -107,11 +110,11 @@ def test_every_row_has_a_recipe(data: ImuData, method: str) -> None:
     [("watch-18", None, 15, 45), ("phone-5", "subject", 15, 135), ("phone-5", "random", 90, 270)],
 )
 def test_rows_of_a_study_are_trained_equally_long_but_for_the_taught_one(
-    data: ImuData, name: str, split: str | None, all_rows: int, taught: int
+    data: TurnedImu, name: str, split: str | None, all_rows: int, taught: int
 ) -> None:
     full = replace(data, data_name=name, options=Options(budget="full", split=split))
-    for method in METHODS:
-        recipe = recipe_of(method, full, seed=0)[0]
+    for method in ImuRotation.methods:
+        recipe = recipe_of(full, method, 0)
         epochs = taught if method == "scl+augment" else all_rows
         assert recipe["training"]["epochs"] == epochs
         assert recipe["training"]["patience"] == epochs * 6 // 15
@@ -119,11 +122,13 @@ def test_rows_of_a_study_are_trained_equally_long_but_for_the_taught_one(
             assert recipe["teacher"]["training"]["epochs"] == all_rows
 
 
-def test_what_is_augmented_has_controls_and_an_augmented_teacher(data: ImuData) -> None:
+def test_what_is_augmented_has_controls_and_an_augmented_teacher(data: TurnedImu) -> None:
     def names(recipe: dict[str, Any]) -> list[str]:
         return [each["name"] for each in recipe.get("augment", [])]
 
-    found = {method: recipe_of(method, data, seed=0)[0] for method in METHODS}
+    found = {
+        method: recipe_of(data, method, 0, ImuRotation.ablations) for method in ImuRotation.methods
+    }
     for method, recipe in found.items():
         assert bool(names(recipe)) == ("augment" in method.split("+") or method == "exact+scl")
     assert names(found["exact+augment"]) == ["phase_shift"]  # it cannot see a tilt
@@ -140,7 +145,7 @@ def test_what_is_augmented_has_controls_and_an_augmented_teacher(data: ImuData) 
     assert found["scl+augment"]["full_teacher"] == found["plain+augment"]
 
 
-def subject(data: ImuData, test: Windows) -> Measured:
+def subject(data: TurnedImu, test: Windows) -> Measured:
     """Latents that are right by construction: the size of the motion, and the mean."""
 
     def embed(x: Tensor) -> Tensor:
@@ -148,7 +153,7 @@ def subject(data: ImuData, test: Windows) -> Measured:
         moved = (x[:, :3] - mean[:, :, None]).square().mean(dim=(1, 2))[:, None].sqrt()
         return torch.cat([1 + moved, mean], dim=1)
 
-    train = sides(data, "subject", 0, "full").train
+    train = replace(data, options=Options(budget="full")).sides(Cell("", "")).train
     level = {name: i for i, name in enumerate(data.classes)}
     size = embed(train.signals)[:, 0].numpy()
     centres = [float(size[train.label == name].mean()) for name in level]
@@ -171,8 +176,8 @@ def ridge_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("ridge_only")
-def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: ImuData) -> None:
-    measured = subject(data, sides(data, "subject", 0, "full").test)
+def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: TurnedImu) -> None:
+    measured = subject(data, replace(data, options=Options(budget="full")).sides(Cell("", "")).test)
     scores = Scores()
     for measure in (measure_classes, measure_latents, measure_orientation, measure_angles):
         measure(measured, scores)
@@ -219,7 +224,7 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
     assert exact["consistency"] == pytest.approx(1.0, abs=0.01)
     assert exact["cosine_rotated"] == pytest.approx(1.0, abs=0.01)
     assert rows["plain"]["consistency"] < exact["consistency"]
-    unknown = [name for name in exact if name not in ImuRotation.metrics]
+    unknown = [name for name in exact if name not in TurnedImu.metrics]
     assert all("recall" in name for name in unknown)
     assert "simulated" in outcome.table.read_text().splitlines()[0]
     assert "simulated" in outcome.report.read_text()
@@ -230,7 +235,7 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
     assert "| scl: orientation |" in outcome.table.read_text()
 
 
-def test_the_cadence_of_a_window_is_its_steps_a_second(data: ImuData) -> None:
+def test_the_cadence_of_a_window_is_its_steps_a_second(data: TurnedImu) -> None:
     t = torch.arange(100) / 20.0
     walk = 1 + 0.3 * torch.sin(2 * torch.pi * torch.tensor([[1.8], [2.5]]) * t)
     x = torch.stack([0 * walk, 0 * walk, walk], dim=1)

@@ -278,7 +278,8 @@ def test_a_transform_of_ones_own_needs_no_base_class() -> None:
 
 
 def test_every_transform_is_made_by_its_name() -> None:
-    assert names() == (
+    ours = tuple(name for name in names() if not name.startswith("image_"))  # of the studies
+    assert ours == (
         "phase_shift",
         "time_scale",
         "gain",

@@ -1,7 +1,4 @@
-"""How a model is measured in the ECG phase study: every metric of the protocol, one function each.
-
-All take a `Measured`: the model's latents by block, and the study's windows.
-"""
+"""How a model is measured under phase shifts: every metric of the protocol, one function each."""
 
 from __future__ import annotations
 
@@ -34,8 +31,8 @@ from triptych.metrics import (
 )
 from triptych.transforms import PhaseShift
 from triptych_studies import glass
-from triptych_studies.ecg_windows import BEATS, MeasuredWindows
 from triptych_studies.scores import Scores, curve_points, mean_of
+from triptych_studies.tasks.phase_windows import BEATS, MeasuredWindows
 
 STEP_S = 0.0125
 TIMED = 2000  # gallery windows of which the heart rate is read
@@ -138,6 +135,26 @@ def measure_retrieval(
         "record": gallery.record[few].tolist(),
         "class": gallery.label[few].tolist(),
     }
+
+
+def measure_projected(
+    embed: Callable[[Tensor], Tensor],
+    projector: torch.nn.Module,
+    test: MeasuredWindows,
+    scores: Scores,
+) -> None:
+    """``…@projector``: retrieval and cosines of what SimCLR's loss compares."""
+    after = Scores()
+
+    def projected(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return projector(embed(x))
+
+    if scores.sound("projector", *gallery_latents(projected, test)):
+        measure_invariance(projected, test, after)
+        measure_retrieval(projected, test, scores, suffix="@projector")
+        for name in ("cosine_75ms", "cosine_random"):
+            scores.metrics[f"{name}@projector"] = after.metrics[name]
 
 
 def measure_phase(

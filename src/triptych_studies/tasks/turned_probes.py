@@ -19,8 +19,9 @@ from triptych.latent import LatentSchema
 from triptych.model import Model
 from triptych.training.heads import invariant_blocks
 from triptych.transforms import Rotation
-from triptych_studies.imu_windows import Sides, gravity, has_gravity
 from triptych_studies.scores import Scores, mean_of
+from triptych_studies.tasks.base import Sides
+from triptych_studies.tasks.imu_windows import gravity, has_gravity
 
 DRAWS = 10
 FAMILIES = {

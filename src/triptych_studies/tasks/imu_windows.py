@@ -1,7 +1,8 @@
-"""Data of the IMU rotation study: its data sets, their windows, and who is on which side."""
+"""Data sets of turned sensors: how each is read and cut, and who is on which side."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from triptych import InputError, datasets, signals
 from triptych.datasets import Dataset, Recording, Windows, cut, wisdm
-from triptych_studies.base import Budget, Options, Prepared
+from triptych_studies.base import Budget
 
 FOLDS = 5
 SPLITS = ("subject", "random")
@@ -47,14 +48,14 @@ SOURCES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImuData(Prepared):
-    """Windows to train on and to be tested on: the same ones, but for a cross test.
+@dataclass(frozen=True)
+class Cuts:
+    """Windows to train on and to be tested on, and what a task says of them."""
 
-    `train` has half-overlapping windows, `test` those of `Source.step_s`; `folds` maps every person
-    to the fold in which they are tested.
-    """
-
+    data_name: str
+    fingerprint: str
+    simulated: bool
+    notes: tuple[str, ...]
     train: Windows
     test: Windows
     folds: dict[str, int]
@@ -62,16 +63,7 @@ class ImuData(Prepared):
     channels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Sides:
-    """The windows of one cell."""
-
-    train: Windows
-    validation: Windows
-    test: Windows
-
-
-def prepare(name: str, data: Path | None, options: Options) -> ImuData:
+def load(name: str, data: Path | None) -> Cuts:
     """Load one data set, or two for a cross test, and cut its windows.
 
     Raises
@@ -98,12 +90,11 @@ def prepare(name: str, data: Path | None, options: Options) -> ImuData:
     people = sorted(set(train.people) | set(test.people))
     rng = np.random.default_rng(0)
     folds = {person: i % FOLDS for i, person in enumerate(rng.permutation(people).tolist())}
-    return ImuData(
+    return Cuts(
         data_name=name,
         fingerprint=first.fingerprint + (other.fingerprint if there else ""),
         simulated="simulated" in first.title + other.title,
         notes=tuple(dict.fromkeys(first.notes + other.notes)),
-        options=options,
         train=_windows(train, source.length_s, source.length_s / 2),
         test=_windows(test, source.length_s, source.step_s),
         folds=folds,
@@ -112,15 +103,16 @@ def prepare(name: str, data: Path | None, options: Options) -> ImuData:
     )
 
 
-def sides(prepared: ImuData, split: str, fold: int, budget: Budget) -> Sides:
-    """Split the windows of one cell: by person, or at random (leaky, for comparison only)."""
-    train, test = prepared.train, prepared.test
+def sides(
+    train: Windows, test: Windows, folds: Mapping[str, int], split: str, fold: int, budget: Budget
+) -> tuple[Windows, Windows, Windows]:
+    """Training, validation and test windows of one fold: by subject, or at random (leaky)."""
     if split == "random":
         train = test  # windows side by side: none shares samples with another one
         held, watched = _random_sides(train, fold)
     else:
-        held = _of(train.person, prepared.folds, fold)
-        test = test.take(np.flatnonzero(_of(test.person, prepared.folds, fold)))
+        held = _of(train.person, folds, fold)
+        test = test.take(np.flatnonzero(_of(test.person, folds, fold)))
         watched = ~held & np.isin(train.person, _validation_people(train.person[~held], fold))
     parts = [np.flatnonzero(~held & ~watched), np.flatnonzero(watched)]
     if split == "random":
@@ -129,10 +121,10 @@ def sides(prepared: ImuData, split: str, fold: int, budget: Budget) -> Sides:
         rng = np.random.default_rng(0)
         parts = [np.sort(rng.permutation(each)[:600]) for each in parts]
         test = test.take(np.sort(rng.permutation(len(test))[:400]))
-    return Sides(train.take(parts[0]), train.take(parts[1]), test)
+    return train.take(parts[0]), train.take(parts[1]), test
 
 
-def _of(person: NDArray[np.str_], folds: dict[str, int], fold: int) -> NDArray[np.bool_]:
+def _of(person: NDArray[np.str_], folds: Mapping[str, int], fold: int) -> NDArray[np.bool_]:
     return np.array([folds[str(each)] == fold for each in person])
 
 

@@ -13,9 +13,9 @@ from triptych.datasets import Windows
 from triptych.metrics import Factor
 from triptych.transforms import Rotation
 from triptych_studies import glass
-from triptych_studies.imu_measures import Measured
-from triptych_studies.imu_windows import has_gravity
 from triptych_studies.scores import Scores
+from triptych_studies.tasks.imu_windows import has_gravity
+from triptych_studies.tasks.turned_probes import Measured
 
 ROWS, THETA_ROWS = 1000, 600  # test windows of which gravity and cadence, and the angle, are read
 MOVING_G = 0.05  # standard deviation of the acceleration's norm; a window below stands still

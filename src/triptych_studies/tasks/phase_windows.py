@@ -14,9 +14,10 @@ from triptych.datasets import Dataset, Windows, event_windows, random_windows
 from triptych.metrics import near_in_time, shape_based_distance, top_k_of
 from triptych.networks import Standardize
 from triptych.transforms import PhaseShift
-from triptych_studies.base import Budget, Prepared
-from triptych_studies.ecg_recipes import MAX_SHIFT_S, RATE
+from triptych_studies.base import Budget
 
+MAX_SHIFT_S = 0.25
+RATE = 400.0
 BEATS = ("N", "S", "V")
 # Windows a test record: (sweep, gallery, pairs of the phase probe), and shape-distance queries.
 TEST = {
@@ -127,13 +128,3 @@ def _showcase(gallery: Windows, shifts: Tensor, shift: PhaseShift) -> dict[str, 
 def _standardized(x: Tensor) -> Tensor:
     """Windows as they are drawn: zero mean, unit deviation."""
     return Standardize()(x)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EcgData(Prepared):
-    """Windows of training, validation and test people."""
-
-    train: Windows
-    validation: Windows
-    test: MeasuredWindows
-    channels: tuple[str, ...]

@@ -11,7 +11,7 @@ import numpy as np
 from triptych.audit import plots
 from triptych.audit.canvas import COLOURS, GREY, canvas, grid_of, legend
 from triptych_studies.figures import Album
-from triptych_studies.imu_recipes import STRUCTURED
+from triptych_studies.studies.imu_rotation import STRUCTURED
 
 
 def draw(album: Album) -> None:

@@ -1,0 +1,89 @@
+"""Methods: how a row of a study trains, whatever the task.
+
+A file per family of methods, with a dictionary ``METHODS``; one line per row in the table below.
+The values that run stand in these files and nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from triptych import InputError
+from triptych_studies.methods.trials import TRIALS
+from triptych_studies.recipes import merged
+
+Change = dict[str, Any]  # entries of a recipe that differ from plain training
+
+
+@dataclass(frozen=True)
+class Method:
+    """How one row trains.
+
+    Attributes
+    ----------
+    change
+        Task → what differs from its recipe of plain training.
+    trained
+        False leaves the weights as they are drawn.
+    frozen
+        Whether heads are fitted on its frozen latents, since it trains none.
+    teachers
+        Entry of the weights → the row whose predictions are distilled with that weight.
+    """
+
+    change: Callable[[Any], Change]
+    trained: bool = True
+    frozen: bool = False
+    teachers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+# Row → the file of this folder that has it.
+TABLE = {
+    "random": "baselines",
+    "plain": "baselines",
+    "plain+augment": "baselines",
+    "augmentation": "baselines",
+    "exact": "exact",
+    "exact+augment": "exact",
+    "canonical": "exact",
+    "aligned": "exact",
+    "simclr": "contrastive",
+    "supcon": "contrastive",
+    "scl-repel": "scl",
+    "scl-predict": "scl",
+    "scl-equivariant": "scl",
+    "scl": "scl",
+    "scl+augment": "scl_distilled",
+    "exact+scl": "scl_distilled",
+}
+
+
+def find(row: str) -> Method:
+    """Method of a row; of an ablation (``scl/temperature=0.2``) the one that is changed."""
+    name = row.partition("/")[0]
+    if name not in TABLE:
+        raise InputError(f"there is no method {name!r}; choose one of {', '.join(TABLE)}")
+    return importlib.import_module(f"{__name__}.{TABLE[name]}").METHODS[name]
+
+
+def recipe_of(
+    task: Any,
+    row: str,
+    seed: int,
+    ablations: Mapping[str, Mapping[str, Any]] | None = None,
+    trial: int | None = None,
+) -> dict[str, Any]:
+    """Recipe of a row on a task as plain data; `trial` is one of the settings that were tried."""
+    method, (name, _, ablation) = find(row), row.partition("/")
+    recipe = merged(task.recipe(seed) | {"name": f"{task.title} {row}"}, method.change(task))
+    if trial is not None:
+        recipe = merged(recipe, TRIALS[task.kind][name][trial])
+    if ablation:
+        recipe = merged(recipe, (ablations or {})[ablation])
+    for weight, teacher in method.teachers.items():
+        if recipe.get("weights", {}).get(weight):
+            recipe[weight] = recipe_of(task, teacher, seed)
+    return recipe

@@ -1,0 +1,24 @@
+"""Contrastive learning of one latent vector: SimCLR without labels, SupCon with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triptych_studies.methods import Change, Method
+
+TEMPERATURE = {"ecg": 0.05, "imu": 0.1}
+
+
+def simclr(task: Any) -> Change:
+    """Two views of a window attract each other; every other window repels."""
+    change: Change = {"objective": {"name": "simclr", "temperature": TEMPERATURE[task.kind]}}
+    return change | ({"decoder": False} if task.kind == "ecg" else {"classes": None})
+
+
+def supcon(task: Any) -> Change:
+    """Windows of one class attract each other (Khosla et al. 2020); no other loss."""
+    objective = {"name": "supcon", "temperature": TEMPERATURE[task.kind]}
+    return {"objective": objective, "weights": {"task": 0.0}}
+
+
+METHODS = {"simclr": Method(simclr, frozen=True), "supcon": Method(supcon, frozen=True)}

@@ -1,0 +1,62 @@
+"""Structured contrastive learning (arXiv 2511.14920): invariant, variant and free blocks.
+
+The rows ``scl-repel``, ``scl-predict`` and ``scl-equivariant`` differ in the mechanism of the
+variant block; ``scl`` is the best that development on training subjects found
+(docs/lab-notes.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triptych_studies.methods import Change, Method
+from triptych_studies.recipes import merged
+
+# Chosen by trials on validation subjects: weight of variation beside alignment.
+VARIATION = {"repel": 8.0, "predict": 2.0, "equivariant": 2.0}
+TEACHER = 8.0  # weight of the exact row's predictions; the labels have 1
+
+
+def structured(mechanism: str, task: Any) -> Change:
+    """SCL on three blocks with one mechanism of variation."""
+    if task.kind == "ecg":  # pairs further apart are ambiguous: the next beat comes in
+        weights = {"alignment": 1.0, "variation": VARIATION[mechanism], "centring": 0.0}
+        objective: Change = {"temperature": 0.1, "limits": task.limits}
+        objective |= {"variation": mechanism, "weights": weights}
+        return {
+            "latent": task.blocks("variant"),
+            "objective": objective | {"name": "scl"},
+            "weights": {"structure": 0.01},
+        }
+    # The full head and the variant block share the trunk with the invariant head, and take its
+    # accuracy at equal weights; the row `exact` is distilled into it.
+    equivariant = mechanism == "equivariant"
+    weights = {"invariance": 0.0, "alignment": 1.5, "variation": 0.5}
+    objective = {"name": "scl", "reference": "original", "weights": weights}
+    return {
+        "latent": task.blocks("equivariant" if equivariant else "variant"),
+        "objective": objective | ({} if equivariant else {"variation": mechanism}),
+        "weights": {"full_head": 0.5, "original": 0.3, "consistency": 16.0, "teacher": TEACHER},
+    }
+
+
+def scl(task: Any) -> Change:
+    """The settings that development found best."""
+    if task.kind == "ecg":
+        weights = {"alignment": 4.0, "variation": 8.0, "centring": 1.0}
+        objective: Change = {"sharpness": 0.02, "temperature": 0.07, "weights": weights}
+        return merged(structured("predict", task), {"objective": objective})
+    independence = {"independence": "canonical_correlation", "one_sided": True}
+    objective = independence | {"weights": {"independence": 3.0}}
+    return merged(structured("equivariant", task), {"objective": objective})
+
+
+METHODS = {
+    **{
+        f"scl-{name}": Method(
+            lambda task, name=name: structured(name, task), teachers={"teacher": "exact"}
+        )
+        for name in VARIATION
+    },
+    "scl": Method(scl, teachers={"teacher": "exact"}),
+}

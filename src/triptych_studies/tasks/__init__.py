@@ -1,0 +1,1 @@
+"""Tasks: data, split, nuisance and probes, with which any method is trained and measured."""

@@ -1,0 +1,112 @@
+"""What a task is to methods and studies: data, split, nuisance and probes, but no method.
+
+A new task is one file with one subclass of `Task`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from torch import nn
+
+from triptych.datasets import Windows
+from triptych.model import Model
+from triptych_studies.base import Cell, Options, Prepared
+from triptych_studies.scores import Scores
+
+SEEDS = {"smoke": 1, "quick": 1, "full": 3}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The windows of one cell."""
+
+    train: Windows
+    validation: Windows
+    test: Windows
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, what its objective compares latents after, and the epochs it took.
+
+    `frozen`: no head was trained with it, so that heads are fitted on its frozen latents.
+    """
+
+    model: Model
+    projector: nn.Module | None
+    epochs: int
+    frozen: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(Prepared, ABC):
+    """Data read and cut, ready for any method. Must pickle: parallel processes get a copy.
+
+    Attributes
+    ----------
+    kind
+        ``"ecg"``, ``"imu"``, ...: under which a method keeps the values that ran.
+    title
+        First word of its recipes' names.
+    trials
+        How many settings of each method were tried on validation subjects.
+    metrics
+        Metric → one line, in the order of the tables; see `Study.metrics`.
+    channels
+        Names of the channels of a window.
+    """
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    trials: ClassVar[int] = 0
+    metrics: ClassVar[Mapping[str, str]]
+    channels: tuple[str, ...]
+
+    @classmethod
+    @abstractmethod
+    def load(cls, data: Path | None, options: Options) -> Self:
+        """Read the data and cut them (InputError if that cannot be); always the same windows."""
+
+    @property
+    def budget(self) -> str:
+        """``"smoke"``, ``"quick"`` or ``"full"``."""
+        return self.options.budget
+
+    def cells(self) -> Sequence[Cell]:
+        """Cells in the order of computing, seed by seed: an interrupted study has whole tables."""
+        return [
+            Cell(method, self.data_name, self.split, 0, seed)
+            for seed in range(self.options.seeds or SEEDS[self.budget])
+            for method in self.options.methods
+        ]
+
+    @abstractmethod
+    def sides(self, cell: Cell) -> Sides:
+        """Windows that the method is trained on, stopped by, and tested on."""
+
+    @abstractmethod
+    def recipe(self, seed: int) -> dict[str, Any]:
+        """Recipe of plain training, as plain data; a method changes it."""
+
+    def terms(self) -> dict[str, Any]:
+        """Plain JSON beside the recipe that decides the figures (numbers of test windows)."""
+        return {}
+
+    @abstractmethod
+    def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
+        """Put every metric that the model has into `scores`, and what the figures draw."""
+
+    def scored(self, trained: Trained) -> dict[str, float]:
+        """Metrics on validation subjects by which a trial is chosen (``--tune``)."""
+        raise NotImplementedError(f"{self.title} has no trials")
+
+    @staticmethod
+    def total(scores: Mapping[str, float], plain: Sequence[Mapping[str, float]]) -> float:
+        """What the chosen trial has the most of; `plain` are all trials of the row ``plain``."""
+        del plain
+        return sum(scores.values())
