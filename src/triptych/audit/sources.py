@@ -15,7 +15,7 @@ from torch import Tensor
 
 from triptych import datasets
 from triptych.datasets import Dataset, Recording, Windows
-from triptych.datasets.folder_doubts import OTHER_UNIT
+from triptych.datasets.readers.alike import OTHER_UNIT
 from triptych.errors import InputError
 from triptych.model import Latents, Model, Preprocessing
 from triptych.transforms import Transform, context_of

@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triptych.cli.options import (
-    Channels,
-    LabelColumn,
     PerRecord,
-    PersonColumn,
-    Rate,
     Seed,
     grids,
     limits,
     names,
-    own_options,
     pairs,
 )
+from triptych.cli.own import reads_own
 from triptych.cli.show import command_of, complain, note, progress, say, show_table
 from triptych.errors import InputError
 
@@ -39,6 +35,7 @@ def register(app: typer.Typer) -> None:
     )(audit)
 
 
+@reads_own
 def audit(
     ctx: typer.Context,
     subject: Annotated[
@@ -55,6 +52,7 @@ def audit(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for report, figures, table and JSON.")
     ],
+    own: dict[str, Any],
     data: Annotated[
         str | None,
         typer.Argument(
@@ -152,10 +150,6 @@ def audit(
         bool,
         typer.Option("--allow-code", help="Open models that run code.", rich_help_panel=OTHERS),
     ] = False,
-    rate: Rate = None,
-    channels: Channels = None,
-    label_column: LabelColumn = None,
-    person_column: PersonColumn = None,
 ) -> None:
     """Measure how much an embedding changes when only a nuisance changes, and say it."""
     from triptych.audit.audit_outputs import block_tables, lead_tables, swap_tables
@@ -182,7 +176,7 @@ def audit(
     else:
         if data is None:
             raise InputError(f"{subject} needs DATA to be audited on, e.g. simulated")
-        given = own_options(rate, channels, label_column, person_column)
+        given = own
         cut = (data, given, per_record, seed)
         named = (transform, wanted, theta, steps)
         if path.is_dir():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from triptych.cli.options import Channels, LabelColumn, PersonColumn, Rate, own_options
-from triptych.cli.show import progress, say, show_rows
+from triptych.cli.options import Data, Format
+from triptych.cli.own import reads_own
+from triptych.cli.show import progress, say, say_json, show_rows
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +17,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="List, download and check data sets.", no_args_is_help=True)
     group.command("list", epilog="Example: triptych data list")(list_sets)
     group.command(epilog="Example: triptych data fetch mitdb --to recordings")(fetch)
-    group.command(epilog="Example: triptych data check recordings/mitdb")(check)
+    group.command(epilog="Example: triptych data check recordings/ --rate 50")(check)
     app.add_typer(group, name="data")
 
 
@@ -53,19 +54,23 @@ def fetch(
     say(f"{name} is complete in {folder}.")
 
 
+@reads_own
 def check(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with data.")],
-    rate: Rate = None,
-    channels: Channels = None,
-    label_column: LabelColumn = None,
-    person_column: PersonColumn = None,
+    data: Data,
+    own: dict[str, Any],
+    output: Format = "text",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Every place that is meant, not three examples.")
+    ] = False,
 ) -> None:
-    """Check that the data in a folder are complete and sound; exit code 1 if they are not."""
+    """Check that data are complete and sound; exit code 1 if they are not."""
     from triptych import datasets
 
-    given = own_options(rate, channels, label_column, person_column)
-    reports = datasets.check(folder, **given)
-    for report in reports:
+    name, place = datasets.named(data)
+    report = datasets.check(place, name, verbose=verbose, **own)
+    if output == "json":
+        say_json(report.to_dict())
+    else:
         say(str(report))
-    if not all(report.ok for report in reports):
+    if not report.ok:
         raise typer.Exit(1)

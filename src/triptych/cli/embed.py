@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from triptych.cli.options import (
-    Channels,
     Data,
-    LabelColumn,
     ModelDir,
-    PersonColumn,
-    Rate,
-    own_options,
 )
+from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say
 
 
@@ -26,20 +22,18 @@ def register(app: typer.Typer) -> None:
     )
 
 
+@reads_own
 def embed(
     model: ModelDir,
     data: Data,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Name that ends in .npz, .csv or .parquet.")
     ],
+    own: dict[str, Any],
     step: Annotated[
         float | None,
         typer.Option(metavar="S", help="A window every S seconds; default end to end."),
     ] = None,
-    rate: Rate = None,
-    channels: Channels = None,
-    label_column: LabelColumn = None,
-    person_column: PersonColumn = None,
 ) -> None:
     """Write the latents of recordings, by block, with record, person, start and label."""
     from triptych.audit.embeddings import require_kind, write_latents
@@ -48,7 +42,7 @@ def embed(
 
     require_kind(out)
     loaded = Model.load(model)
-    given = own_options(rate, channels, label_column, person_column)
+    given = own
     source = data_for(loaded, data, given)
     note(source.notes)
     windows = windows_of(source, loaded.preprocessing, step)

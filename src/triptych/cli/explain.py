@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from triptych.cli.options import (
-    Channels,
-    LabelColumn,
     ModelDir,
     PerRecord,
-    PersonColumn,
-    Rate,
     Seed,
-    own_options,
 )
+from triptych.cli.own import reads_own
 from triptych.cli.show import note, say, show_rows, show_table
 
 
@@ -25,8 +21,10 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: triptych explain model --data mitdb")(explain)
 
 
+@reads_own
 def explain(
     model: ModelDir,
+    own: dict[str, Any],
     data: Annotated[
         str | None,
         typer.Option(
@@ -44,10 +42,6 @@ def explain(
     ] = None,
     per_record: PerRecord = 50,
     seed: Seed = 0,
-    rate: Rate = None,
-    channels: Channels = None,
-    label_column: LabelColumn = None,
-    person_column: PersonColumn = None,
 ) -> None:
     """Say what each block of a model declares, with DATA what it does, and how it was made."""
     from triptych.audit.explain import explain as explained
@@ -72,7 +66,7 @@ def explain(
             "block (a recipe's latent: [{name: ..., size: ..., gate: {}}])"
         )
     if data is not None:
-        given = own_options(rate, channels, label_column, person_column)
+        given = own
         source = data_for(loaded, data, given)
         transforms = [transform_for(loaded, name) for name in loaded.schema.transforms]
         widest = max(transforms, key=context_of, default=None)

@@ -14,44 +14,18 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="Own recordings (a folder or file), or a data set: mitdb, simulated, mitdb:DIR.",
+        help="Own recordings (a folder or file), or a data set by its name: mitdb:, mitdb:DIR, "
+        "simulated:.",
     ),
 ]
-Own = "Own recordings"
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        metavar="HZ", help="Sampling rate of files that do not state it.", rich_help_panel=Own
-    ),
-]
-Channels = Annotated[
-    str | None,
-    typer.Option(metavar="A,B", help="Channels to use, in the model's order.", rich_help_panel=Own),
-]
-LabelColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Column of the label.", rich_help_panel=Own)
-]
-PersonColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Column of the person.", rich_help_panel=Own)
+Format = Annotated[
+    str, typer.Option("--format", metavar="text|json", help="How results are printed.")
 ]
 PerRecord = Annotated[
     int, typer.Option(metavar="N", help="Windows of each recording, at random places.")
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Draws those places.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", show_default=True)]
-
-
-def own_options(
-    rate: float | None, channels: str | None, label: str | None, person: str | None
-) -> dict[str, Any]:
-    """How own recordings are to be read; what was not said is left out."""
-    said = {
-        "rate": rate,
-        "signal_columns": names(channels) or None,
-        "label_column": label,
-        "person_column": person,
-    }
-    return {key: value for key, value in said.items() if value is not None}
 
 
 def names(text: str | None) -> tuple[str, ...]:

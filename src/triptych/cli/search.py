@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from triptych.cli.options import (
-    Channels,
     Data,
-    LabelColumn,
     ModelDir,
-    PersonColumn,
-    Rate,
-    own_options,
 )
+from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say, show_rows
 
 
@@ -23,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: triptych search model mitdb --query 208:17")(search)
 
 
+@reads_own
 def search(
     model: ModelDir,
     data: Data,
@@ -33,14 +30,11 @@ def search(
             help="Window INDEX (from 0) of a file, or of the recording of that name in DATA.",
         ),
     ],
+    own: dict[str, Any],
     k: Annotated[int, typer.Option("--k", metavar="N", help="How many to find.")] = 10,
     block: Annotated[
         str | None, typer.Option(help="Block to compare; default those that are invariant.")
     ] = None,
-    rate: Rate = None,
-    channels: Channels = None,
-    label_column: LabelColumn = None,
-    person_column: PersonColumn = None,
 ) -> None:
     """Find the windows of DATA that are most like one window.
 
@@ -51,7 +45,7 @@ def search(
     from triptych.model import Model
 
     loaded = Model.load(model)
-    given = own_options(rate, channels, label_column, person_column)
+    given = own
     source = data_for(loaded, data, given)
     note(source.notes)
     with progress("embedding") as show:

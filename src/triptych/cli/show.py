@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,6 +19,13 @@ WIDE = 200  # columns of a table that is not read on a terminal
 def say(text: str = "") -> None:
     """Print a line."""
     typer.echo(text)
+
+
+def say_json(content: Any) -> None:
+    """Print plain data as JSON."""
+    import json
+
+    typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
 
 
 def note(texts: Iterable[str]) -> None:

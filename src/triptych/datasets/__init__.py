@@ -37,6 +37,7 @@ __all__ = [
     "fetch",
     "load",
     "locate",
+    "named",
     "names",
     "preprocess",
     "random_windows",
@@ -56,7 +57,7 @@ _TABLE = {
     "wisdm_v1": _Entry("wisdm_v1", "located", "WISDM 1.1: phone, 36 people, six activities"),
     "hapt": _Entry("hapt", "located", "HAPT: phone on the waist, 30 people, 6 or 12 activities"),
     "simulated": _Entry("simulated", "none", "simulated ECG and IMU cohorts, no files needed"),
-    "folder": _Entry("folder", "given", "your own recordings in a folder"),
+    "folder": _Entry("readers.folder", "given", "your own recordings in a folder or file"),
 }
 
 
@@ -110,6 +111,31 @@ def load(name: str, data: str | Path | None = None, **options: Any) -> Dataset:
     return module.load(locate(name, data), **options)
 
 
+def named(data: str) -> tuple[str | None, Path]:
+    """Data set and folder that a word means: ``mitdb:DIR``, ``mitdb:`` or ``mitdb``, or a path.
+
+    A folder is a folder, whatever it is called: only a name that is no path, or one with a colon,
+    means a data set.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    name, colon, place = data.partition(":")
+    path = Path(data).expanduser()
+    if path.exists() and not (colon and name in _TABLE):
+        return None, path
+    if name in _TABLE and name != "folder":
+        needs = _TABLE[name].files == "located"
+        return name, Path(place).expanduser() if place or not needs else locate(name)
+    known = ", ".join(f"{each}:" for each, entry in _TABLE.items() if entry.files != "given")
+    raise InputError(
+        f"there is no data {data!r}: it is neither a file or folder nor a data set ({known} or "
+        "with its folder: mitdb:DIR)"
+    )
+
+
 def fetch(name: str, target: str | Path | None = None, progress: Progress | None = None) -> Path:
     """Download a data set from its official address, checksums verified; return its folder.
 
@@ -130,37 +156,27 @@ def fetch(name: str, target: str | Path | None = None, progress: Progress | None
     return folder
 
 
-def check(directory: str | Path, name: str | None = None, **options: Any) -> tuple[Report, ...]:
-    """Verify the data sets in a folder (one's own folder or a root): one report for each.
+def check(directory: str | Path, name: str | None = None, **options: Any) -> Report:
+    """Whether the data set `name` in a folder is complete and sound; without it, own recordings.
 
-    Without `name`, data sets are recognised by their files; a folder with none of the known
-    ones is checked as a folder of own recordings, read with `options` as `folder.load` takes them.
+    A folder is never taken for a data set because of its files. `options` are those of own
+    recordings, as `readers.load` takes them.
 
     Raises
     ------
     InputError
         If the folder does not exist or holds nothing that can be checked.
     """
-    folder = Path(directory).expanduser()
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; pass the folder that holds the data")
-    wanted = [name] if name else [each for each, entry in _TABLE.items() if entry.files != "none"]
-    wanted.sort(key=lambda each: _entry(each).files == "given")
-    reports: list[Report] = []
-    for each in wanted:
-        module = _module(each)
-        given = _entry(each).files == "given"
-        if not hasattr(module, "check") or (given and reports):
-            continue
-        for place in (folder,) if given else (folder / each, folder):
-            if place.is_dir() and (name or getattr(module, "present", _always)(place)):
-                reports.append(module.check(place, **options) if given else module.check(place))
-                break
-    if not reports:
-        known = ", ".join(each for each, entry in _TABLE.items() if entry.files == "located")
-        raise InputError(f"{folder} holds no data set that can be checked (known: {known})")
-    return tuple(reports)
-
-
-def _always(path: Path) -> bool:
-    return True
+    folder, own = Path(directory).expanduser(), name in (None, "folder")
+    if not folder.exists():
+        raise InputError(f"there is no {folder}; pass the folder that holds the data")
+    module = _module(name or "folder")
+    if own:
+        return module.check(folder, **options)
+    options.pop("verbose", None)
+    if options:
+        raise InputError(f"{name} does not take {', '.join(options)}; leave them out")
+    if not hasattr(module, "check"):
+        raise InputError(f"{name} has no files that could be checked")
+    place = next((p for p in (folder / str(name), folder) if p.is_dir()), folder)
+    return module.check(place)

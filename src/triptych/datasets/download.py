@@ -36,6 +36,23 @@ class Report:
     unreadable: tuple[str, ...] = ()  # one sentence each
     faults: tuple[str, ...] = ()  # of a file that can be read, or of all of them together
     notes: tuple[str, ...] = ()
+    recordings: tuple[dict[str, Any], ...] = ()  # plain data of each, where they were read
+    warnings: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()  # file and reason
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: what was read, what was met, and what was refused."""
+        bad = [(file, "missing") for file in self.missing]
+        bad += [(file, "the checksum is not the official one") for file in self.different]
+        bad += [("", fault) for fault in self.faults]
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "sound": self.ok,
+            "recordings": list(self.recordings),
+            "warnings": list(self.warnings or self.notes),
+            "refused": [{"file": f, "reason": r} for f, r in (*self.refused, *bad)],
+        }
 
     @property
     def ok(self) -> bool:

@@ -17,10 +17,14 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Point annotations of a recording, in order of time: `sample` (m,) and `label` (m,)."""
+    """Point annotations of a recording, in order of time: `sample` (m,) and `label` (m,).
+
+    A label holds for windows whose centre is at most `reach_s` s from it.
+    """
 
     sample: Ints
     label: Strings
+    reach_s: float = np.inf
 
     def __post_init__(self) -> None:
         if self.sample.shape != self.label.shape or self.sample.ndim != 1:
@@ -31,6 +35,13 @@ class Events:
         if (np.diff(self.sample) < 0).any():
             raise InputError("events are not in order of time; sort them by sample")
 
+    def within(self, first: int, end: int) -> Events | None:
+        """Those from sample `first` to before `end`, counted from there; None if there are none."""
+        own = (self.sample >= first) & (self.sample < end)
+        return (
+            Events(self.sample[own] - first, self.label[own], self.reach_s) if own.any() else None
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Recording:
@@ -38,7 +49,8 @@ class Recording:
 
     `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz; `label` is one
     class for all of it (an activity), `events` are classes at points in time (beats), `attributes`
-    what else is known of all of it (name → word or number, as text).
+    what else is known of all of it (name → word or number, as text); `start` is the time of its
+    first sample, in s from the first one of its file or, where the file says it, since 1970.
     """
 
     name: str
@@ -50,6 +62,7 @@ class Recording:
     events: Events | None = None
     label: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    start: float = 0.0
 
     def __post_init__(self) -> None:
         if self.signal.ndim != 2 or self.signal.shape[0] != len(self.channels):
@@ -146,5 +159,5 @@ def preprocess(
     events = recording.events
     if events is not None:
         sample = np.rint(events.sample * (rate / recording.rate)).astype(np.int64)
-        events = Events(np.minimum(sample, signal.shape[1] - 1), events.label)
+        events = replace(events, sample=np.minimum(sample, signal.shape[1] - 1))
     return replace(recording, signal=signal, rate=float(rate), events=events)

@@ -28,10 +28,10 @@ class Windows:
     record, person
         ``(n,)`` names.
     start
-        ``(n,)`` s in the recording, of the window proper (without context).
+        ``(n,)`` s of the window proper (without context), in the recording or where it starts.
     label
-        ``(n,)`` class of the event nearest the window's centre (however far: see
-        `event_offset`), or the recording's label, or "".
+        ``(n,)`` class of the event nearest the window's centre, if it is within the events' reach
+        (see `event_offset`), or the recording's label, or "".
     event_offset
         ``(n,)`` s from the window's centre to that event, positive if the event is later;
         NaN where there is none. The centre is start + length / 2.
@@ -134,6 +134,7 @@ def _cut_one(recording: Recording, starts: Ints, length_s: float, context_s: flo
         nearest = np.where(gaps[0] <= gaps[1], before, after)
         label = events.label[nearest]
         offset = (events.sample[nearest] - centre) / recording.rate
+        label = np.where(np.abs(offset) <= events.reach_s, label, "")
     try:
         cut_out = signals.cut_windows(recording.signal, starts, length, context)
     except InputError as error:
@@ -144,7 +145,7 @@ def _cut_one(recording: Recording, starts: Ints, length_s: float, context_s: flo
         context,
         np.full(n, recording.name),
         np.full(n, recording.person),
-        starts / recording.rate,
+        recording.start + starts / recording.rate,
         label,
         offset,
         {name: np.full(n, value) for name, value in recording.attributes.items()},

@@ -1,0 +1,74 @@
+"""Options of every command that reads own recordings: how their files are to be read."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from triptych.cli.options import names
+from triptych.errors import InputError
+
+PANEL = "Own recordings"
+# Option of the command line → its type, the name of the reader's option, metavar and help.
+OPTIONS: dict[str, tuple[type, str, str, str]] = {
+    "--rate": (float, "rate", "HZ", "Sampling rate of files that do not state it."),
+    "--channels": (str, "channels", "A,B", "Channels to use, in the model's order; quote a title "
+                   'that has a comma: \'"acc, x",temp\'.'),
+    "--label-column": (str, "label_column", "NAME", "Column (or array) of the label."),
+    "--subject-column": (str, "subject_column", "NAME", "Column (or array) of the subject."),
+    "--time-column": (str, "time_column", "NAME", "Column of the times."),
+    "--time-unit": (str, "time_unit", "UNIT", "Unit of the times: s, ms, us, ns, min, h or days."),
+    "--no-label": (str, "no_label", "A,B", "Words that mean that there is no label."),
+    "--missing": (str, "missing", "HOW", "Missing values: refuse, interpolate or cut."),
+    "--max-gap": (float, "max_gap", "S", "Longest gap that is interpolated; default 0.1."),
+    "--missing-value": (float, "missing_value", "X", "A number that stands for a missing value."),
+    "--rows": (str, "rows", "WHAT", "A row of a table is one of samples, or of windows."),
+    "--subject-pattern": (str, "subject_pattern", "REGEX", "Subject in a file's path: one group."),
+    "--annotations": (str, "annotations", "EXT", "Extension of the WFDB annotations, such as atr."),
+}  # fmt: skip
+LISTS = ("channels", "no_label")
+ALIASES = {"--subject-column": ("--person-column",)}
+
+
+def reads_own(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options; it gets those that were used as its argument `own`."""
+    signature = inspect.signature(command, eval_str=True)
+    kept = [each for name, each in signature.parameters.items() if name != "own"]
+    for option, (kind, name, metavar, text) in OPTIONS.items():
+        spelled = (option, *ALIASES.get(option, ()))
+        told = typer.Option(*spelled, metavar=metavar, help=text, rich_help_panel=PANEL)
+        kept.append(
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[kind | None, told],
+            )
+        )
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        said = {name: given.pop(name) for _, name, _, _ in OPTIONS.values()}
+        own = {name: value for name, value in said.items() if value is not None}
+        own |= {name: titles(own[name]) for name in LISTS if name in own}
+        command(**given, own=own)
+
+    vars(with_options)["__signature__"] = signature.replace(parameters=kept)
+    with_options.__annotations__ = {each.name: each.annotation for each in kept}
+    return with_options
+
+
+def titles(text: str) -> tuple[str, ...]:
+    """``'"acc, x",temp'`` → ``("acc, x", "temp")``; without quotes as `names`."""
+    if '"' not in text:
+        return names(text)
+    import csv
+
+    try:
+        return tuple(next(csv.reader([text], skipinitialspace=True, strict=True)))
+    except csv.Error as error:
+        raise InputError(f"{text!r} cannot be read as titles with commas between") from error

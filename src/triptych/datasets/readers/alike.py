@@ -1,0 +1,135 @@
+"""Recordings of different files as one data set: channels, rates and units that must agree."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from triptych.datasets.readers.stretch import Findings, listed
+from triptych.datasets.recordings import Recording
+from triptych.errors import InputError
+
+OTHER_UNIT = 5.0  # subjects differ by less; m/s² and g by 9.8, V and mV by 1,000
+FEWEST = 4  # recordings that are compared
+
+
+def alike(
+    source: Path, recordings: list[Recording], wanted: Sequence[str], findings: Findings
+) -> list[Recording]:
+    """Bring recordings to the same channels in the same order; refuse what is no one data set.
+
+    Channels are matched by name, whatever their case and order; of recordings with different ones
+    the common channels are used, which is said.
+
+    Raises
+    ------
+    InputError
+        Two recordings of one name, no common channel, units that contradict each other.
+    """
+    again = [name for name, count in Counter(each.name for each in recordings).items() if count > 1]
+    if again:
+        raise InputError(f"{source} holds two recordings called {again[0]}; rename one")
+    first = recordings[0]
+    common = [name.casefold() for name in first.channels]
+    for each in recordings:
+        own = {name.casefold() for name in each.channels}
+        common = [name for name in common if name in own]
+    if not common:
+        counts = Counter(name for each in recordings for name in each.channels)
+        most, count = counts.most_common(1)[0]
+        told = listed([f"{name} ({n})" for name, n in counts.most_common()], 6)
+        raise InputError(
+            f"{source} has no channel that all {len(recordings)} recordings have: {told}; pass "
+            f"--channels {most} to use those {count} that have it"
+        )
+    left = sorted(
+        {name for each in recordings for name in each.channels if name.casefold() not in common}
+    )
+    if left and not wanted:
+        findings.say(
+            f"recordings differ in their channels: those that all have are used ({len(common)}), "
+            f"{listed(left, 6)} not"
+        )
+    made = [_picked(each, common, first) for each in recordings]
+    _one_unit(source, made)
+    rates = Counter(each.rate for each in made)
+    if len(rates) > 1:
+        told = listed([f"{rate:g} Hz ({count})" for rate, count in rates.most_common()], 6)
+        findings.say(f"recordings differ in their rates: {told}")
+    return made
+
+
+def _picked(recording: Recording, common: Sequence[str], first: Recording) -> Recording:
+    place = {name.casefold(): row for row, name in enumerate(recording.channels)}
+    rows = [place[name] for name in common]
+    names = {name.casefold(): name for name in first.channels}
+    return replace(
+        recording,
+        signal=recording.signal
+        if rows == list(range(len(recording.channels)))
+        else recording.signal[rows],
+        channels=tuple(names[name] for name in common),
+        units=tuple(recording.units[row] for row in rows) if recording.units else (),
+    )
+
+
+def _one_unit(source: Path, recordings: Sequence[Recording]) -> None:
+    units: dict[str, tuple[str, str]] = {}
+    for each in recordings:
+        for channel, unit in zip(each.channels, each.units, strict=False):
+            known, where = units.setdefault(channel, (unit, each.name))
+            if known and unit and _plain(known) != _plain(unit):
+                raise InputError(
+                    f"{source} mixes units: channel {channel} is in {known} in {where}, but in "
+                    f"{unit} in {each.name}; convert one of them"
+                )
+
+
+def _plain(unit: str) -> str:
+    """Two spellings of a unit (uV and µV) are one."""
+    return unit.strip().replace("µ", "u").replace("μ", "u").lower()
+
+
+def inventory(recordings: Sequence[Recording]) -> str:
+    """What is there: recordings, subjects, channels, rate, hours, labels."""
+    first = recordings[0]
+    hours = sum(each.duration_s for each in recordings) / 3600
+    labels = Counter(each.label for each in recordings if each.label)
+    said = listed([f"{label} ({count})" for label, count in labels.most_common()], 12)
+    subjects = len({each.person for each in recordings})
+    return (
+        f"{len(recordings)} recordings of {subjects} subjects, "
+        f"{hours:.2g} hours at {first.rate:g} Hz of {', '.join(first.channels)}; "
+        + (f"labels: {said}" if labels else "no labels")
+    )
+
+
+def doubts(recordings: Sequence[Recording]) -> list[str]:
+    """Warnings about recordings that are far stronger or weaker than the others of their label."""
+    groups: defaultdict[str | None, list[Recording]] = defaultdict(list)
+    for each in recordings:
+        groups[each.label].append(each)
+    notes: list[str] = []
+    for label, group in groups.items():
+        if len(group) < FEWEST:
+            continue
+        levels = [each.level for each in group]
+        usual = float(np.median(levels))
+        odd = [
+            (each.name, level / usual)
+            for each, level in zip(group, levels, strict=True)
+            if usual > 0 and not usual / OTHER_UNIT < level < usual * OTHER_UNIT
+        ]
+        if odd:
+            name, times = odd[0]
+            more = f", and {len(odd) - 1} more" if len(odd) > 1 else ""
+            of = "the others" if label is None else f"others of {label}"
+            notes.append(
+                f"{name} is {times:.2g} times as strong as {of} are in the middle{more}: if it is "
+                "in another unit, convert it"
+            )
+    return notes

@@ -1,0 +1,164 @@
+"""Columns of a data frame: numbers, words, and dates and times."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.datasets.readers import words
+from triptych.datasets.readers.stretch import Findings, Floats, Options, listed
+from triptych.errors import InputError
+
+EMPTY = {*words.NOTHING, "na", "n/a", "null", "none"}  # in a column of numbers
+
+
+def with_index(frame: Any) -> Any:
+    """The frame with what its index says as columns; a plain count of rows is dropped."""
+    index = frame.index
+    named = [str(each) for each in index.names if each is not None]
+    kind = type(index).__name__
+    if kind == "RangeIndex" or (not named and kind not in ("DatetimeIndex", "TimedeltaIndex")):
+        return frame.reset_index(drop=True)
+    names = [str(each) if each is not None else "time" for each in index.names]
+    return frame.reset_index(names=names)
+
+
+def asked(where: str, names: Sequence[str], name: str | None) -> str | None:
+    """The title that was asked for, which must be there (else InputError)."""
+    if name is not None and name not in names:
+        raise InputError(f"{where} has no column {name!r}; it has {listed(list(names), 12)}")
+    return name
+
+
+def numbers(column: Any, options: Options) -> Floats | None:
+    """A column as float64, NaN where it says nothing; None if it holds words or times."""
+    kind = getattr(column.dtype, "kind", "O")
+    if kind in "fiub":
+        values = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    elif kind in "mM" or str(column.dtype).startswith("datetime"):
+        return None
+    else:
+        pandas: Any = importlib.import_module("pandas")
+        text = column.astype(str).str.strip()
+        text = text.mask(text.str.lower().isin(EMPTY), "nan")
+        values = np.asarray(pandas.to_numeric(text, errors="coerce"), dtype=np.float64)
+        if (np.isnan(values) & (text != "nan").to_numpy()).any():
+            comma = text.str.replace(",", ".", regex=False)
+            values = np.asarray(pandas.to_numeric(comma, errors="coerce"), dtype=np.float64)
+            if (np.isnan(values) & (text != "nan").to_numpy()).any():
+                return None
+        if np.isnan(values).all():
+            return None
+    if options.missing_value is not None:
+        values = np.where(values == options.missing_value, np.nan, values)
+    return values
+
+
+def refuse_lists(where: str, frame: Any, names: Sequence[str]) -> None:
+    """Raise InputError for cells that hold more than one value."""
+    for each in names:
+        first = frame[each].iloc[0]
+        if hasattr(first, "__len__") and not isinstance(first, str | bytes):
+            raise InputError(
+                f"column {each!r} of {where} holds a {type(first).__name__} in every cell; "
+                "expected one number per cell: a row per sample"
+            )
+
+
+def not_numbers(where: str, column: Any, name: str) -> str:
+    """Say of a wanted column what it holds instead of numbers."""
+    text = column.astype(str)
+    bad = [i for i, each in enumerate(text) if not _is_number(each)] or [0]
+    shown = str(text.iloc[bad[0]])[:40]
+    return (
+        f"column {name!r} of {where} holds {shown!r} in row {bad[0] + 1} ({len(bad)} such rows), "
+        "expected numbers; correct them, or choose the channels with --channels"
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_datetime(column: Any) -> bool:
+    """Whether a column looks like dates or times of day."""
+    if getattr(column.dtype, "kind", "O") in "mM" or str(column.dtype).startswith("datetime"):
+        return True
+    first = str(column.iloc[0])
+    return bool(
+        re.match(r"\s*(\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d:\d\d)", first)
+    )
+
+
+def moments(where: str, column: Any, name: str) -> Floats:
+    """Dates and times as s since 1970; of local times without a zone, as they are written."""
+    pandas: Any = importlib.import_module("pandas")
+    if getattr(column.dtype, "kind", "O") == "m":
+        return np.asarray(column.dt.total_seconds(), dtype=np.float64)
+    try:
+        zoned = bool(re.search(r"(Z|[+-]\d\d:?\d\d)\s*$", str(column.iloc[0])))
+        made = pandas.to_datetime(
+            column, utc=zoned, format=None if column.dtype.kind == "M" else "mixed"
+        )
+        if getattr(made.dt, "tz", None) is not None:
+            made = made.dt.tz_convert("UTC").dt.tz_localize(None)
+        stamps = made.astype("datetime64[ns]").to_numpy()
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(
+            f"column {name!r} of {where} holds {str(column.iloc[0])[:40]!r}, which cannot be read "
+            "as a date and time; write 2024-03-31 01:59:50.000"
+        ) from error
+    whole = stamps.astype("int64")
+    seconds = whole // 1_000_000_000 + (whole % 1_000_000_000) / 1e9
+    return np.where(np.isnat(stamps), np.nan, seconds)
+
+
+def ramps(values: Floats) -> bool:
+    """Whether values rise or fall by one step throughout, up to rounding: a clock or a count."""
+    if len(values) < 10 or not np.isfinite(values).all():
+        return False
+    steps = np.diff(values)
+    rounding = 4 * np.spacing(np.abs(values).max())
+    return bool(steps[0] != 0 and np.ptp(steps) <= max(1e-6 * abs(steps[0]), rounding))
+
+
+def texts(
+    frame: Any, name: str | None, options: Options, findings: Findings, where: str
+) -> NDArray[np.str_] | None:
+    """Labels or subjects (n,) as text, "" where there is none."""
+    if name is None:
+        return None
+    column = frame[name]
+    missing = np.asarray(column.isna(), dtype=np.bool_)
+    found = np.asarray([words.text_of(each) for each in column], dtype=str)
+    found[missing] = ""
+    if options.no_label:
+        found[np.isin(found, options.no_label)] = ""
+    for each in ("None", "none", "NA", "N/A", "null", "NULL"):
+        if (found == each).any():
+            findings.say(
+                f"{each!r} in column {name!r} is taken as a word like any other; pass --no-label "
+                f"{each} if it means that there is none",
+                where,
+            )
+    return found
+
+
+def only_rate(where: str, column: Any) -> float:
+    """The one rate in a column of rates (InputError if it changes)."""
+    values = numbers(column, Options())
+    if values is None or not (values == values[0]).all():
+        raise InputError(
+            f"the column of rates of {where} is empty or changes within the file; expected one "
+            "rate in Hz; if it is a channel, name it with --channels"
+        )
+    return float(values[0])

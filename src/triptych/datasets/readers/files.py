@@ -1,0 +1,94 @@
+"""Which files of a folder hold recordings, which belong to them, and which are copies."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from triptych.datasets.readers.header import parse
+from triptych.datasets.readers.stretch import Findings, listed
+from triptych.datasets.readers.table import kind_of
+from triptych.datasets.readers.wfdb import KNOWN, segments_of
+from triptych.errors import InputError
+
+
+def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Path]:
+    """Files that may hold recordings, in order; links to nowhere and other files are said.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder or file, or none of these kinds in it.
+    """
+    known = ", ".join(kinds)
+    if not source.exists():
+        raise InputError(f"there is no {source}; pass the folder or file with your recordings")
+    if source.is_file():
+        if kind_of(source) not in kinds:
+            raise InputError(f"{source} is of an unknown kind; expected one of {known}")
+        return [source]
+    every = sorted(
+        each
+        for each in source.rglob("*")
+        if not any(p.startswith((".", "__MACOSX")) for p in each.relative_to(source).parts)
+    )
+    for each in every:
+        if each.is_symlink() and not each.exists():
+            findings.say("a link leads to a file that is missing", str(each))
+    every = [each for each in every if each.is_file()]
+    files = [each for each in every if kind_of(each) in kinds]
+    headers = [each for each in files if each.suffix.lower() == ".hea"]
+    parts = {part for each in headers for part in segments_of(each)}
+    belong = {each for header in headers for each in beside(header)}
+    files = [each for each in files if each not in parts and each not in belong]
+    if not files:
+        raise InputError(f"{source} holds no recordings; expected files of the kinds {known}")
+    others = [each for each in every if each not in {*files, *parts, *belong}]
+    if others:
+        names = [each.relative_to(source).as_posix() for each in others]
+        findings.say(f"{len(others)} files of other kinds are not read: {listed(names, 5)}")
+    return files
+
+
+def beside(file: Path) -> list[Path]:
+    """Signals and annotations of a WFDB record, and all of its segments'; of others nothing."""
+    if file.suffix.lower() != ".hea":
+        return []
+    stem = re.sub(r"([*?[])", r"[\1]", file.stem)
+    own = {f".{each}" for each in (*KNOWN, "dat", "mat", "xws")}
+    same = (each for each in file.parent.glob(f"{stem}.*") if each.suffix.lower() in own)
+    try:
+        named = [file.parent / each.file for each in parse(file).channels]
+    except (InputError, OSError):  # said when the record itself is read
+        named = []
+    segments = [each for each in segments_of(file) if each.is_file()]
+    inner = [other for each in segments for other in (each, *beside(each))]
+    return list(dict.fromkeys(each for each in (*sorted(same), *named, *inner) if each.is_file()))
+
+
+def without_copies(files: Sequence[Path], findings: Findings) -> list[Path]:
+    """Files without byte-identical copies: one recording must not be on both sides of a split."""
+    sizes = Counter(each.stat().st_size for each in files)
+    first: dict[str, Path] = {}
+    copies: set[Path] = set()
+    for file in sorted(files, key=lambda each: (len(each.name), each)):
+        size = file.stat().st_size
+        if sizes[size] == 1 or not size or file.suffix.lower() == ".hea":
+            continue
+        digest = file.suffix + hashlib.sha256(file.read_bytes()).hexdigest()
+        if digest in first:
+            copies.add(file)
+            findings.say(f"a copy of {first[digest].name} is left out", str(file))
+        first.setdefault(digest, file)
+    return [each for each in files if each not in copies]
+
+
+def stem_of(file: Path, root: Path, kinds: Sequence[str]) -> str:
+    """Name of a file's recordings: its path in the folder, without extensions."""
+    relative = file.relative_to(root)
+    while relative.suffix and kind_of(relative) in kinds:
+        relative = relative.with_suffix("")
+    return relative.as_posix()

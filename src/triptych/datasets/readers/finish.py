@@ -1,0 +1,220 @@
+"""From what a file states to checked recordings: rate, subject, missing values, precision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych import signals
+from triptych.datasets.readers import words
+from triptych.datasets.readers.metadata import Metadata
+from triptych.datasets.readers.stretch import (
+    SHORTEST,
+    Findings,
+    Floats,
+    Options,
+    Stretch,
+    listed,
+)
+from triptych.datasets.recordings import Recording
+from triptych.errors import InputError
+
+_OFFSET = 1e-3  # of a channel's spread, that float32 may round away
+SENTINELS = (-9999.0, -999.0, 9999.0, 99999.0, -32768.0)
+
+
+def finished(
+    file: Path,
+    root: Path,
+    stem: str,
+    stretch: Stretch,
+    about: Metadata,
+    options: Options,
+    findings: Findings,
+) -> list[Recording]:
+    """Checked recordings of one stretch, at a known rate, in float32."""
+    if options.channels:
+        rows = _rows(stretch, options.channels, str(file))
+        stretch = replace(
+            stretch,
+            signal=stretch.signal[rows],
+            channels=tuple(stretch.channels[row] for row in rows),
+            units=tuple(stretch.units[row] for row in rows) if stretch.units else (),
+        )
+    said = about.of_file.get(file, {})
+    part = f"#{stretch.part}" if stretch.part else ""
+    where = f"{file}{part}"
+    stated = _number(said.get("rate"), where)
+    rate = stretch.rate or stated or options.rate
+    given = options.rate if stretch.rate and not stated else stated or options.rate
+    if stretch.rate and given and abs(given / stretch.rate - 1) > 1e-3:
+        raise InputError(
+            f"{where} states a rate of {stretch.rate:g} Hz, but {given:g} Hz was given for it; "
+            "leave the given one out, or correct the wrong one"
+        )
+    if rate is None:
+        raise InputError(
+            f"{where} does not state its sampling rate; pass --rate in Hz, or write it into the "
+            "column rate of recordings.csv"
+        )
+    if stretch.signal.shape[1] < SHORTEST:
+        findings.say(f"stretches of fewer than {SHORTEST} samples are left out", str(file))
+        return []
+    subject = said.get("subject") or _by_path(file, root, options) or stretch.subject
+    if subject is None:
+        subject = stem
+        findings.say(
+            "files that state no subject are taken as one subject each, so splits between subjects "
+            "rest on one file per subject",
+            str(file),
+        )
+    found: list[Recording] = []
+    for number, (first, values) in enumerate(_present(stretch, where, rate, options, findings)):
+        events = stretch.events
+        name = stem + part + (f".{number}" if number else "")
+        if events is not None and (first or values.shape[1] < stretch.signal.shape[1]):
+            events = events.within(first, first + values.shape[1])
+        signal = _float32(values, where, findings)
+        _flag(signal, stretch.channels, where, rate, findings)
+        found.append(
+            Recording(
+                name=name,
+                person=subject,
+                signal=signal,
+                rate=float(rate),
+                channels=tuple(each.strip() for each in stretch.channels),
+                units=stretch.units,
+                events=events,
+                label=said.get("label") or stretch.label,
+                attributes={
+                    **stretch.attributes,
+                    **about.of_subject.get(subject, {}),
+                    **{
+                        key: value
+                        for key, value in said.items()
+                        if key not in ("rate", "subject", "label")
+                    },
+                },
+                start=stretch.start + first / rate,
+            )
+        )
+    return found
+
+
+def _number(text: str | None, where: str) -> float | None:
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError(f"the rate of {where} is {text!r}, expected a number of Hz") from error
+
+
+def _by_path(file: Path, root: Path, options: Options) -> str | None:
+    """Subject by the pattern that was given, or a folder called ``person=p1`` or ``sub-01``."""
+    relative = file.relative_to(root).as_posix()
+    if options.subject_pattern:
+        try:
+            found = re.search(options.subject_pattern, relative)
+        except re.error as error:
+            raise InputError(f"--subject-pattern {options.subject_pattern!r}: {error}") from error
+        if found is None or not found.groups():
+            raise InputError(
+                f"--subject-pattern {options.subject_pattern!r} finds no subject in {relative}; "
+                "write it with one group, such as (S\\d+)"
+            )
+        return words.text_of(found[1])
+    for each in Path(relative).parts[:-1]:
+        key, equals, value = each.partition("=")
+        if equals and words.title(key)[0] in words.SUBJECT:
+            return words.text_of(value)
+        if re.fullmatch(r"sub-[A-Za-z0-9]+", each):  # BIDS
+            return each
+    return None
+
+
+def _present(
+    stretch: Stretch, where: str, rate: float, options: Options, findings: Findings
+) -> list[tuple[int, Floats]]:
+    """Values without gaps: refused, bridged up to `max_gap` s, or cut, as `missing` says."""
+    values: Floats = np.asarray(stretch.signal, dtype=np.float64)
+    if options.missing_value is not None:
+        values = np.where(values == options.missing_value, np.nan, values)
+    gone = ~np.isfinite(values)
+    if not gone.any():
+        return [(0, values)]
+    if options.missing == "refuse":
+        signals.validate(values, rate, name=where, channels=stretch.channels, allow_constant=True)
+    longest = round(options.max_gap * rate) if options.missing == "interpolate" else 0
+    at = np.arange(values.shape[1], dtype=np.int64)
+    cut = np.zeros(values.shape[1], dtype=np.bool_)
+    for row, missing in zip(values, gone, strict=True):
+        if missing.all():
+            raise InputError(
+                f"{where} has a channel without any value; leave it out with --channels"
+            )
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], missing, [False]]).astype(np.int8)))
+        for begin, end in edges.reshape(-1, 2):
+            if end - begin > longest or begin == 0 or end == len(row):
+                cut[begin:end] = True
+        row[missing] = np.interp(at[missing], at[~missing], row[~missing])
+    share = f"{100 * gone.mean():.2g} %"
+    findings.say(f"missing values are bridged or cut ({options.missing})", f"{where}: {share}")
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], cut, [True]]).astype(np.int8)))
+    kept = [(int(a), values[:, a:b]) for a, b in edges.reshape(-1, 2) if b - a >= SHORTEST]
+    if len(kept) < len(edges) // 2:
+        findings.say(f"stretches of fewer than {SHORTEST} samples are left out", where)
+    return kept
+
+
+def _rows(stretch: Stretch, wanted: Sequence[str], where: str) -> list[int]:
+    plain = {each.strip().casefold(): k for k, each in enumerate(stretch.channels)}
+    missing = [each for each in wanted if each.strip().casefold() not in plain]
+    if missing:
+        raise InputError(
+            f"{where} has no channel {', '.join(missing)}; it has {', '.join(stretch.channels)}"
+        )
+    return [plain[each.strip().casefold()] for each in wanted]
+
+
+def _float32(values: Floats, where: str, findings: Findings) -> NDArray[np.float32]:
+    """float32, without the offset of a channel that would lose its changes beside it."""
+    level, spread = np.abs(values).max(axis=1), values.std(axis=1)
+    lost = (spread > 0) & (level * 2.0**-24 > _OFFSET * spread)
+    if lost.any():
+        values = np.where(lost[:, None], values - values.mean(axis=1, keepdims=True), values)
+        findings.say("a large offset is taken away, which single precision cannot hold", where)
+    if np.abs(values).max(initial=0.0) > np.finfo(np.float32).max:
+        raise InputError(f"{where} has values beyond {np.finfo(np.float32).max:.1g}; correct them")
+    return values.astype(np.float32)
+
+
+def _flag(
+    signal: NDArray[np.float32],
+    channels: Sequence[str],
+    where: str,
+    rate: float,
+    findings: Findings,
+) -> None:
+    """Say of a stretch what no model can use, and values that stand for missing ones."""
+    still = signal.max(axis=1) == signal.min(axis=1)
+    if still.any():
+        if still.all():
+            signals.validate(signal, rate, name=where, channels=channels)
+        named = listed([c for c, s in zip(channels, still, strict=False) if s], 3)
+        findings.say(f"channel {named} is constant in a stretch", where)
+    for row, channel in zip(signal, channels, strict=False):
+        for value in (-9999.0, -999.0, 9999.0, 99999.0, -32768.0):
+            hits = int((row == value).sum())
+            rest = row[row != value]
+            if hits > 4 and len(rest) and np.abs(rest).max() * 5 < abs(value):
+                findings.say(
+                    f"channel {channel} holds {value:g} {hits} times, which may stand for missing "
+                    f"values; if so, pass --missing-value {value:g}",
+                    where,
+                )

@@ -1,0 +1,203 @@
+"""Text files of numbers: encoding, delimiter, decimal mark, and the line with the titles."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from triptych.datasets.readers.stretch import Findings
+from triptych.errors import InputError
+
+PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+DELIMITERS = (",", "\t", ";", "|")
+SEEN = 200  # lines by which the form of a file is known
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_COMMENT = ("#", "%", "//")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|[-+]?(nan|inf|infinity)$", re.I)
+_COMMA_NUMBER = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?$")
+_HZ = re.compile(
+    r"(\d+(?:\.\d+)?)\s*Hz\b|\b(?:sampling |sample )?rate\W{1,3}(\d+(?:\.\d+)?)\b", re.I
+)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a text file is written."""
+
+    titles: tuple[str, ...]
+    units: tuple[str, ...]
+    skipped: int  # lines in front of the first row of values
+    delimiter: str
+    decimal: str
+    encoding: str
+    rate: float | None  # Hz, where lines before the titles say one
+
+
+def opened(path: Path) -> IO[bytes]:
+    """A file's bytes, unpacked.
+
+    Raises
+    ------
+    InputError
+        For ``.zst`` without pyarrow.
+    """
+    suffix = path.suffix.lower()
+    if suffix in PACKED:
+        return PACKED[suffix](path, "rb")
+    if suffix == ".zst":
+        try:
+            import pyarrow
+        except ImportError as error:
+            raise InputError(
+                f"{path} is packed with zstd, which needs pyarrow; install it with "
+                "`pip install 'triptych[tables]'`"
+            ) from error
+        handle: Any = pyarrow
+        return handle.CompressedInputStream(handle.OSFile(str(path)), "zstd")
+    return open(path, "rb")
+
+
+def content(path: Path, findings: Findings) -> tuple[bytes, str]:
+    """Bytes and encoding of a text file; pointers and damage are said.
+
+    Raises
+    ------
+    InputError
+        If it only points to a file, is empty, cannot be unpacked, or is no text.
+    """
+    try:
+        with opened(path) as handle:
+            data = handle.read()
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+        raise InputError(f"{path} cannot be unpacked ({error}); copy it again") from error
+    if data.startswith(b"version https://git-lfs"):
+        raise InputError(
+            f"{path} is a Git LFS pointer, not the file itself; fetch it with `git lfs pull`"
+        )
+    if (
+        len(data) < 1000
+        and b"\n" not in data.strip()
+        and re.match(rb"\.{0,2}/|.*\.git/annex/", data)
+    ):
+        raise InputError(
+            f"{path} is a link to {data.decode(errors='replace').strip()}, which is missing; fetch "
+            "the file it stands for"
+        )
+    whole = data.rstrip(b"\0")
+    if len(whole) < len(data):
+        findings.say(
+            "a file ends in NUL bytes, as after a loss of power, and is read up to them",
+            f"{path}: {len(data) - len(whole)}",
+        )
+        data = whole[: whole.rfind(b"\n") + 1] if b"\n" in whole else whole
+    if not data.strip():
+        raise InputError(f"{path} is empty, expected a line of titles and a row per sample")
+    for bom, name in _BOMS:
+        if data.startswith(bom):
+            return data, name
+    if b"\0" in data[:4096]:
+        raise InputError(f"{path} is not a text file, whatever its name says")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        findings.say("the file is not UTF-8 and is read as Windows-1252", str(path))
+        return data, "cp1252"
+    return data, "utf-8"
+
+
+def form_of(path: Path, data: bytes, encoding: str, findings: Findings) -> Form:
+    """Find the titles, what stands between values, and what stands above.
+
+    Raises
+    ------
+    InputError
+        If no line of titles stands over lines of as many values.
+    """
+    handle = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, errors="replace")
+    lines = [line.rstrip("\r\n") for _, line in zip(range(SEEN), handle, strict=False)]
+    body = [i for i, line in enumerate(lines) if line.strip() and not line.startswith(_COMMENT)]
+    delimiter = _delimiter([lines[i] for i in body])
+    cells = {i: _cells(lines[i], delimiter) for i in body}
+    widths = Counter(len(each) for each in cells.values())
+    width = max(widths, key=lambda w: (widths[w], w))
+    table = [i for i in body if len(cells[i]) == width]
+    first = table[0]
+    rows = [cells[i] for i in table[1:]]
+    if not rows:
+        raise InputError(f"{path} has no rows, expected one row per sample under the titles")
+    decimal = "," if delimiter != "," and _comma_decimals(rows) else "."
+    if all(_number(cell, decimal) for cell in cells[first]):
+        raise InputError(f"{path} has no line of titles: name its columns in the first line")
+    units = ("",) * width
+    last = first
+    if len(rows) > 2 and _unit_row(rows, decimal):
+        units, last = tuple(cell.strip().strip("[]()") for cell in rows[0]), table[1]
+        findings.say("the line below the titles is read as units", str(path))
+    above = [line for line in lines[:first] if line.strip()]
+    if above:
+        findings.say("lines above the titles are not values", f"{path}: {len(above)}")
+    rates = {float(a or b) for line in above for a, b in _HZ.findall(line)}
+    titles = tuple(cell.strip() for cell in cells[first])
+    rate = rates.pop() if len(rates) == 1 else None
+    return Form(titles, units, last + 1, delimiter, decimal, encoding, rate)
+
+
+def _delimiter(lines: list[str]) -> str:
+    """The one that gives most lines the same number of values, two or more."""
+    best, most = ",", 0
+    for each in DELIMITERS:
+        widths = Counter(len(_cells(line, each)) for line in lines)
+        width, count = max(widths.items(), key=lambda pair: (pair[1] * (pair[0] > 1), pair[0]))
+        score = count * (width > 1)
+        if score > most:
+            best, most = each, score
+    if not most and any(len(line.split()) > 1 for line in lines):
+        return r"\s+" if _spaced(lines) else ","
+    return best
+
+
+def _spaced(lines: list[str]) -> bool:
+    widths = Counter(len(line.split()) for line in lines)
+    return max(widths) > 1 and widths.most_common(1)[0][1] > 0.8 * len(lines)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    import csv
+
+    if delimiter == r"\s+":
+        return line.split()
+    return next(iter(csv.reader([line], delimiter=delimiter, skipinitialspace=True)), list[str]())
+
+
+def _comma_decimals(rows: list[list[str]]) -> bool:
+    cells = [cell.strip() for row in rows for cell in row]
+    return any(map(_COMMA_NUMBER.match, cells)) and not any("." in c and _number(c) for c in cells)
+
+
+def _unit_row(rows: list[list[str]], decimal: str) -> bool:
+    """Whether the first row holds words where all below have numbers."""
+    numeric = [all(_number(row[k], decimal) for row in rows[1:]) for k in range(len(rows[0]))]
+    words = [k for k, cell in enumerate(rows[0]) if cell.strip() and not _number(cell, decimal)]
+    return any(numeric) and all(numeric[k] for k in words) and len(words) == sum(numeric)
+
+
+def _number(text: str, decimal: str = ".") -> bool:
+    word = text.strip()
+    if decimal == ",":
+        word = word.replace(",", ".")
+    return bool(_NUMBER.match(word)) or not word
