@@ -32,8 +32,6 @@ from triptych.transforms import (
     Chain,
     ChannelDropout,
     Gain,
-    ImageCrop,
-    ImageTone,
     LeadSwap,
     NoiseSNR,
     PhaseShift,
@@ -42,7 +40,8 @@ from triptych.transforms import (
     Transform,
     target_of,
 )
-from triptych.transforms.quaternions import to_matrices
+from triptych.transforms.rotations import to_matrices
+from triptych_studies.image_transforms import ImageCrop, ImageTone
 
 TRANSFORMS: dict[str, Transform] = {
     "phase_shift, crop": PhaseShift(0.25, 400.0),

@@ -26,8 +26,6 @@ from triptych.transforms import (
     Chain,
     ChannelDropout,
     Gain,
-    ImageCrop,
-    ImageTone,
     LeadSwap,
     NoiseSNR,
     PhaseShift,
@@ -35,8 +33,9 @@ from triptych.transforms import (
     TimeScale,
     Transform,
 )
-from triptych.transforms.quaternions import to_matrices
+from triptych.transforms.rotations import to_matrices
 from triptych_studies.contrastive_vae import ContrastiveVAE
+from triptych_studies.image_transforms import ImageCrop, ImageTone
 
 RATE, TIME, CYCLE = 100.0, 400, 4.0  # Hz, samples, Hz
 
