@@ -40,7 +40,7 @@ from triptych.transforms import (
     Transform,
     target_of,
 )
-from triptych.transforms.quaternions import to_matrices
+from triptych.transforms.rotations import to_matrices
 from triptych_studies.image_transforms import ImageCrop, ImageTone
 
 TRANSFORMS: dict[str, Transform] = {

@@ -10,18 +10,18 @@ from torch.nn import functional
 
 from triptych import InputError
 from triptych.precision import working_dtype
-from triptych.transforms.base import Settings, device_of, norm
+from triptych.transforms import Transform
+from triptych.transforms.checks import device_of, norm
 
 
-class _ImageTransform(Settings):
+class _ImageTransform(Transform):
     """θ is a vector whose null vector is the identity; differences and lengths are Euclidean."""
 
     width: int  # of θ
 
     def _uniform(self, n: int, limits: list[float], generator: torch.Generator | None) -> Tensor:
-        device = device_of(generator)
-        drawn = 2 * torch.rand(n, len(limits), generator=generator, device=device) - 1
-        return drawn * torch.tensor(limits, device=device)
+        most = torch.tensor(limits, device=device_of(generator))
+        return most * (2 * torch.rand(n, len(most), generator=generator, device=most.device) - 1)
 
     def _fit(self, x: Tensor, params: Tensor) -> Tensor:
         if x.ndim != 4 or not x.is_floating_point():

@@ -65,7 +65,8 @@ def test_signed_and_single_theta_are_drawn_as_they_are() -> None:
     np.testing.assert_allclose(found.at, np.linspace(-0.25, 0.25, 11), atol=0.011)
     assert found.singles == {}
     assert found.mean[5] == 1
-    assert found.mean[[0, -1]].tolist() == shifts.curve.mean[[0, -1]].tolist()
+    ends = np.argsort(shifts.curve.theta)[[0, -1]]
+    assert found.mean[[0, -1]].tolist() == shifts.curve.mean[ends].tolist()
     noise = result_of(NoiseSNR(), grid_of(NoiseSNR(), 4))
     assert response.drawn(noise).singles == {}
     assert len(response.drawn(noise).at) == 5
@@ -101,9 +102,9 @@ def test_rows_name_the_axis_in_a_stable_order() -> None:
         (
             AxisMirror(),
             [[1.0, -1.0, 1.0], [-1.0, 1.0, 1.0]],
-            ["1 axes (1, −1, 1)", "1 axes (−1, 1, 1)"],
+            ["y mirrored", "x mirrored"],
         ),
-        (NoiseSNR(), [[20.0, 3.0], [20.0, 4.0]], [f"0.1 noise/signal (draw {k})" for k in (1, 2)]),
+        (NoiseSNR(), [[20.0, 0.0], [20.0, 4.0]], ["20 dB", "20 dB (seed 4)"]),
         (
             Chain(Rotation(), Gain()),
             grid_from(Chain(Rotation(), Gain()), [[0, 90, 180], [3]]),
@@ -121,12 +122,39 @@ def test_theta_is_said_as_the_transform_can_tell(
     assert names_of(result_of(transform, torch.as_tensor(grid, dtype=torch.float32))) == expected
 
 
+class Offset:
+    """A transform of one's own: no base class, and only what has no default."""
+
+    name, unit = "offset", "mV"
+
+    def sample(self, n: int, generator: Any = None) -> torch.Tensor:
+        return torch.rand(n, 2, generator=generator)
+
+    def identity(self, n: int) -> torch.Tensor:
+        return torch.zeros(n, 2)
+
+    def apply(self, x: torch.Tensor, params: torch.Tensor) -> torch.Tensor:
+        return x + params.sum(dim=1)[:, None, None]
+
+    def relative(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return b - a
+
+    def distance(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return (b - a).norm(dim=1)
+
+
 def test_a_transform_of_ones_own_is_told_by_its_distance() -> None:
-    result = result_of(RING, [[0.1], [-0.1]])
-    strange = replace(result, transform={"name": "mine"})
-    assert names_of(strange) == ["−100 ms", "100 ms"]
-    chained = replace(result, transform={"name": "a and b", "parts": [{"name": "mine"}]})
-    assert names_of(chained) == ["−100 ms", "100 ms"]
+    own: Any = Offset()
+    assert names_of(result_of(own, [[3.0, -4.0], [0.0, 1.0]])) == ["1 mV (0, 1)", "5 mV (3, −4)"]
+    assert len(result_of(own).steps.labels) == 20
+    together = result_of(Chain(own, Gain()), [[3.0, 4.0, 6.0]])
+    assert names_of(together) == ["offset 5 mV (3, 4), gain 6 dB"]
+
+
+def test_a_ratio_is_drawn_where_its_distance_is() -> None:
+    found = response.drawn(result_of(TimeScale(1.5), [[1.5], [1 / 1.5]]))
+    np.testing.assert_allclose(found.at, [-np.log(1.5), 0, np.log(1.5)], atol=1e-6)
+    assert found.mean[1] == 1
 
 
 def test_the_axis_begins_near_what_is_drawn_and_says_so(tmp_path: Path) -> None:

@@ -404,7 +404,8 @@ def test_a_chain_of_one_is_the_transform_itself() -> None:
         (NoiseSNR(), [20.0], [0.1]),
         (TimeScale(), [1.1], [math.log(1.1)]),
         (Rotation("yaw"), [30.0, -30.0], [30, 30]),
-        (Rotation(), [30.0, 60.0], [30, 60, 30, 60, 30, 60]),
+        (Rotation(), [30.0, 60.0], [30, 30, 30, 60, 60, 60]),
+        (Rotation("cube24"), [90.0], [90] * 6),
         (Rotation("tilt"), [20.0], [20, 20]),
     ],
 )
@@ -420,8 +421,8 @@ def test_grids_that_do_not_fit_are_refused() -> None:
         grid_from(Chain(CROP, Gain()), [(0.1,)])
     with pytest.raises(InputError, match="give one --grid a part"):
         grid_from(Chain(CROP, Gain()), [(0.1, 0.2), (1.0, 2.0, 3.0)])
-    with pytest.raises(InputError, match="no single number"):
-        grid_from(Rotation("cube24"), [(90.0,)])
+    with pytest.raises(InputError, match="distance of 45 degrees; there are 0, 90, 120, 180"):
+        grid_from(Rotation("cube24"), [(45.0,)])
 
 
 def sign(x: torch.Tensor) -> torch.Tensor:

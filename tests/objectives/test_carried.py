@@ -33,7 +33,7 @@ from triptych.transforms import (
     TimeScale,
     Transform,
 )
-from triptych.transforms.quaternions import to_matrices
+from triptych.transforms.rotations import to_matrices
 from triptych_studies.contrastive_vae import ContrastiveVAE
 from triptych_studies.image_transforms import ImageCrop, ImageTone
 

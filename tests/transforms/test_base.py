@@ -34,7 +34,7 @@ RATE = 50.0
 CASES: dict[str, Transform] = {
     "crop": PhaseShift(0.2, RATE),
     "circular": PhaseShift(0.2, RATE, mode="circular"),
-    "circular_grid": PhaseShift(0.2, RATE, mode="circular", grid=True, length=33),
+    "circular_grid": PhaseShift(0.2, RATE, mode="circular", whole=True, length=33),
     "time_scale": TimeScale(1.3),
     "time_scale_crop": TimeScale(1.3, length=33),
     "gain": Gain(),
@@ -198,6 +198,100 @@ def test_an_empty_batch_passes() -> None:
         assert case.apply(signals(case, n=0), case.sample(0)).shape == (0, 6, 33), case
 
 
+# What sweeps need to know
+
+
+def away(case: Transform, theta: torch.Tensor) -> torch.Tensor:
+    distance = case.distance(theta, case.identity(1).expand(len(theta), -1))
+    return distance if distance.ndim == 1 else distance.sum(dim=1)  # of a chain
+
+
+@every
+def test_a_grid_begins_with_the_identity_and_rises(case: Transform) -> None:
+    grid = case.grid(6)
+    assert torch.equal(grid[:1], case.identity(1))
+    assert grid.dtype == torch.float32
+    assert len({tuple(row) for row in grid.tolist()}) == len(grid) > 1
+    distance = away(case, grid)
+    assert (distance[1:] > 0).all()
+    assert (distance.diff() >= -1e-4 * distance.max()).all()
+    assert torch.equal(grid, case.grid(6))
+    assert case.apply(signals(case, n=1).expand(len(grid), -1, -1), grid).isfinite().all()
+    assert torch.equal(case.grid(0), case.identity(1))
+
+
+@every
+def test_a_grid_goes_to_the_limit(case: Transform) -> None:
+    limit = getattr(case, "limit", None)
+    if limit is not None:
+        assert float(away(case, case.grid(5)).max()) == pytest.approx(limit, rel=1e-4)
+
+
+LEVELS = {
+    "channel_dropout": (1, 2),
+    "lead_swap": (3, 4),
+    "axis_mirror": (1,),
+    "rotation": (0.5, 30, 60),
+    "cube24": (90, 120, 180),
+    "phase_shift": (0.02, 0.1, 0.2),
+    "chain": (0.02, 0.1),
+}
+
+
+def levels(case: Transform) -> tuple[float, ...]:
+    """Distances at which the transform has θ."""
+    kind = getattr(case, "kind", "")
+    return LEVELS[kind] if kind in LEVELS else LEVELS.get(case.name, (0.1, 0.25))
+
+
+@every
+def test_what_is_at_a_distance_lies_there(case: Transform) -> None:
+    for value in levels(case):
+        theta = case.at(value)
+        assert theta.shape[1:] == case.identity(1).shape[1:]
+        torch.testing.assert_close(
+            away(case, theta), torch.full((len(theta),), float(value)), rtol=1e-4, atol=1e-5
+        )
+    assert (away(case, case.at(0)) == 0).all()
+
+
+@every
+@settings(max_examples=10)
+@given(seed=seeds)
+def test_every_theta_has_words_of_its_own(case: Transform, seed: int) -> None:
+    known = torch.cat([case.grid(5), *(case.at(v) for v in levels(case))])
+    words = case.label(theta := torch.unique(known, dim=0))
+    assert len(set(words)) == len(words) == len(theta)
+    drawn = case.label(torch.cat([case.sample(3, generator(seed)), theta]))
+    assert drawn[3:] == words  # the same in any company
+
+
+def test_theta_is_said_in_physical_units() -> None:
+    for case, theta, words in [
+        (PhaseShift(), PhaseShift().at(0.075), ["75 ms"]),
+        (Gain(), Gain().at(-3), ["−3 dB"]),
+        (NoiseSNR(), NoiseSNR().at(0.1), ["20 dB"]),
+        (NoiseSNR(), NoiseSNR().identity(1), ["no noise"]),
+        (TimeScale(), TimeScale().theta(1.1), ["× 1.1"]),
+        (Rotation(), Rotation().at(90), [f"90 degrees about {axis}" for axis in "xyz"]),
+        (Rotation("tilt"), Rotation("tilt").at(20), [f"20 degrees about {axis}" for axis in "xy"]),
+        (Rotation("yaw"), Rotation("yaw").at(-30), ["−30 degrees"]),
+        (ChannelDropout(), torch.tensor([[1.0, 7.0]]), ["1 channels (seed 7)"]),
+        (LeadSwap(3), torch.tensor([[2.0, 1.0, 0.0]]), ["channels 0, 2 from 2, 0"]),
+    ]:
+        assert case.label(theta) == words
+    assert NoiseSNR().theta(20).tolist() == [[20, 0]]
+    with pytest.raises(InputError, match="no θ of lead_swap is known at a distance of 1 channels"):
+        LeadSwap(3).at(1)
+
+
+def test_probes_read_theta_without_seeds_and_rotations_as_vectors() -> None:
+    assert BaselineWander().factor(torch.tensor([[0.5, 7.0]])).tolist() == [[0.5]]
+    turn = Rotation().sample(5, generator(0))
+    torch.testing.assert_close(Rotation().factor(turn).norm(dim=1), away(Rotation(), turn))
+    assert torch.equal(Rotation("yaw").factor(turn[:, :1]), turn[:, :1])
+
+
 # Chains
 
 
@@ -229,6 +323,20 @@ def test_a_chain_relates_part_by_part() -> None:
     ):
         assert torch.equal(relative, part.relative(one, other))
         assert torch.equal(column, part.distance(one, other))
+
+
+def test_the_parts_of_a_chain_grow_together() -> None:
+    chain = Chain(PhaseShift(0.1, RATE), Rotation(), Gain(0))
+    shift, turn, still = chain.split(chain.grid(4))
+    assert shift[:, 0].tolist() == pytest.approx([0, 0.02, 0.04, 0.08, 0.1])
+    assert Rotation().label(turn[1:]) == [f"{45 * k} degrees about z" for k in range(1, 5)]
+    assert (still == 0).all()
+    assert chain.label(chain.at([0.1, 90, 3])) == [
+        "phase shift 100 ms, rotation 90 degrees about z, gain 3 dB"
+    ]
+    held = chain.swept(chain.at([0, 90, 3]))
+    assert (held.unit, held.name) == ("degrees", "phase_shift and rotation and gain")
+    assert held.distance(held.at([0, 30, 3]), held.identity(1)).tolist() == [pytest.approx(30)]
 
 
 def test_chains_in_a_chain_are_flattened() -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation as Reference
 
 from triptych.errors import InputError
-from triptych.transforms import AxisMirror, Rotation, quaternions
-from triptych.transforms.quaternions import cube
+from triptych.transforms import AxisMirror, Rotation, rotations
+from triptych.transforms.rotations import cube
 
 KINDS = ["so3", "cube24", "tilt", "yaw"]
 seeds = st.integers(0, 10_000)
@@ -320,7 +320,7 @@ def test_a_rotation_stays_one_in_mixed_precision(kind: str) -> None:
 
 
 def test_a_table_made_in_inference_mode_serves_training() -> None:
-    quaternions._entries.cache_clear()
+    rotations._entries.cache_clear()
     x, yaw = signals(), Rotation(kind="yaw")
     with torch.inference_mode():
         yaw.apply(x, yaw.sample(len(x)))

@@ -15,9 +15,10 @@ from triptych.audit.factors import knowledge
 from triptych.audit.pictures import swaps
 from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import Table, Value, number
-from triptych.audit.verdicts import interval, shown
+from triptych.audit.verdicts import interval
 from triptych.files import write_atomically, write_json
 from triptych.metrics.matrix import FactorMatrix
+from triptych.transforms.units import shown
 
 RELATION_WORDS = {"free": "free", "none": "nothing to it"}
 

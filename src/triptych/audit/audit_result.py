@@ -14,6 +14,7 @@ from triptych.audit.answers import Answers
 from triptych.audit.figures import DEFINITIONS, check_limits
 from triptych.audit.premise import Premise
 from triptych.audit.swap import BlockSwap
+from triptych.audit.sweep import Steps
 from triptych.audit.verdicts import by_distance, class_verdict, verdict, void_of
 from triptych.errors import InputError
 from triptych.metrics.matrix import FactorMatrix
@@ -38,6 +39,8 @@ class AuditResult(Result):
         What was audited and on what.
     transform, unit, grid
         Its settings, the unit of distances, and the θ (m, p) that were swept.
+    steps
+        Those θ as they are listed and drawn.
     groups
         ``"people"`` or ``"records"``: between whom the between-sample level is taken.
     headline
@@ -65,6 +68,7 @@ class AuditResult(Result):
     transform: dict[str, Any]
     unit: str
     grid: NDArray[Any]
+    steps: Steps
     groups: str
     headline: str
     curves: dict[str, ResponseCurve]

@@ -21,8 +21,8 @@ from triptych.metrics.collapse import collapsed
 from triptych.metrics.matrix import Factor, FactorMatrix, factor_matrix
 from triptych.metrics.similarity import separation
 from triptych.model import Model
-from triptych.transforms import Chain, Rotation, Transform
-from triptych.transforms.seeded import Seeded
+from triptych.transforms import Transform
+from triptych.transforms.base import method_of, parts_of
 
 MOST = 20  # classes in a table of dimensions
 ROWS = 600
@@ -59,7 +59,7 @@ def glass_box_of(
     schema, n = model.schema, len(windows)
     few = np.sort(np.random.default_rng(seed).permutation(n)[:rows])
     people = windows.person if len(np.unique(windows.person)) > 3 else windows.record
-    every = [p for t in transforms for p in (t.parts if isinstance(t, Chain) else (t,))]
+    every = [p for t in transforms for p in parts_of(t)]
     parts = [p for place, p in enumerate(every) if p not in every[:place]]
     if len({part.name for part in parts}) < len(parts):
         raise InputError(
@@ -72,7 +72,7 @@ def glass_box_of(
         x = around(windows.take(few), part)
         still = model.embed(part.apply(x, part.identity(len(few))))
         moved = model.embed(part.apply(x, theta))
-        values = as_read(part, theta)
+        values = method_of(part, "factor")(theta).numpy()
         factors.append(Factor(part.name, values, people[few], still, moved, part.name))
     z = model.embed(windows.centred)
     latents: dict[str, Tensor] = {**z, "all blocks": z.all}
@@ -217,16 +217,6 @@ def _ranked(dimensions: dict[str, NDArray[Any]], attributes: dict[str, NDArray[A
         lines.append((Value(name), *cells))
     note = "Rank correlation (Spearman) over windows: 0 none; bold: the attribute it carries best."
     return Table(("salient dimension", *attributes), tuple(lines), note=note)
-
-
-def as_read(transform: Transform, theta: Tensor) -> NDArray[Any]:
-    """What is read of θ: without seeds; a rotation as its vector, in degrees."""
-    if isinstance(transform, Seeded):
-        return theta[:, :1].numpy()
-    if isinstance(transform, Rotation) and theta.shape[1] == 4:
-        roma: Any = importlib.import_module("roma")
-        return torch.rad2deg(roma.unitquat_to_rotvec(theta)).numpy()
-    return theta.numpy()
 
 
 def _shared(schema: LatentSchema) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.verdicts import lowest_of, shown, single
+from triptych.audit.verdicts import lowest_of, single
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.metrics.inputs import Labels
@@ -19,6 +19,7 @@ from triptych.metrics.similarity import different_pairs, separation
 from triptych.metrics.statistics import Interval, bootstrap_interval, per_subject
 from triptych.metrics.sweeps import ResponseCurve, distances
 from triptych.transforms import Transform
+from triptych.transforms.base import method_of
 
 FEW = 6  # groups, under which a bootstrap over them says little
 
@@ -133,7 +134,6 @@ def example_of(
     query = int(typical[size[typical].argmax()])
     one = slice(query, query + 1)
     rows, similarity = top_k(pair.moved[one], pair.reference, 5, near(one))
-    signed = f"{1000 * float(theta[query, 0]):+.0f} ms" if transform.unit == "s" else ""
     moved = transform.apply(x[one], theta[one])[0]
 
     def window(row: int, signal: Tensor, **more: Any) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def example_of(
         names = {"record": str(record[row]), "label": str(windows.label[row])}
         return {"signal": values.nan_to_num().numpy(), **names, **more}
 
-    words = signed or shown(float(size[query]), transform.unit)
+    words = method_of(transform, "label")(theta[one])[0]
     return {
         "rate": windows.rate,
         "query": window(query, moved, shown=f"{transform.name.replace('_', ' ')} of {words}"),

@@ -10,10 +10,9 @@ import numpy as np
 from triptych.audit.audit_result import AuditResult
 from triptych.audit.canvas import COLOURS, MARKERS, canvas, legend, lowest_of
 from triptych.audit.tables import Table, Value, number
-from triptych.audit.theta_words import axes_note, in_order, thetas
-from triptych.audit.verdicts import shown
 from triptych.metrics.inputs import Floats
 from triptych.metrics.sweeps import equal_distances
+from triptych.transforms.units import readable, shown
 
 MEASURES = {
     "cosine": "cosine similarity",
@@ -44,18 +43,17 @@ def drawn(result: AuditResult) -> Drawn:
 
     The ends of the 95 % interval are averaged as the cosines are.
     """
-    curve, signed = result.curve, result.grid.shape[1] == 1
+    curve, steps = result.curve, result.steps
     where, share = equal_distances(curve.distance)
     singles: dict[str, tuple[Floats, Floats]] = {}
-    if signed:
-        at, values = curve.theta, (curve.mean, curve.low, curve.high)
+    if steps.signed:
+        at, values = steps.places, (curve.mean, curve.low, curve.high)
     else:
         at, values = where, tuple(each @ share for each in (curve.mean, curve.low, curve.high))
         several = (share > 0).sum(axis=0)[share.argmax(axis=1)] > 1
         singles = _singles(result, [k for k, held in enumerate(several.tolist()) if held])
-    if signed or where[0] > 0:
-        at = np.append(at, _neutral(result) if signed else 0.0)
-        values = tuple(np.append(each, 1.0) for each in values)
+    if steps.signed or where[0] > 0:
+        at, values = np.append(at, 0.0), tuple(np.append(each, 1.0) for each in values)
     order = np.argsort(at, kind="stable")
     mean, low, high = (each[order] for each in values)
     shown_too = [float(y.min()) for _, y in singles.values()]
@@ -65,21 +63,15 @@ def drawn(result: AuditResult) -> Drawn:
 
 
 def _singles(result: AuditResult, places: list[int]) -> dict[str, tuple[Floats, Floats]]:
-    """The θ at these places by direction, or all as one where directions are many."""
-    words = thetas(result)
-    names = [words[k].direction for k in places]
-    by_axis = len(set(names)) <= 3
-    ranked = sorted(places, key=lambda k: words[k].rank)
+    """The θ at these places by what their words say beside the size, or all as one if many."""
+    curve, labels = result.curve, result.steps.labels
+    sizes = [shown(each, result.unit) for each in curve.distance.tolist()]
+    names = {k: labels[k].removeprefix(sizes[k]).strip() for k in places}
+    few = len(set(names.values())) <= 3
     found: dict[str, list[int]] = {}
-    for k in ranked:
-        name = words[k].direction if by_axis else ""
-        found.setdefault(name or "each of these θ", []).append(k)
-    curve = result.curve
+    for k in places:
+        found.setdefault((few and names[k]) or "each of these θ", []).append(k)
     return {name: (curve.distance[rows], curve.mean[rows]) for name, rows in found.items()}
-
-
-def _neutral(result: AuditResult) -> float:
-    return 1.0 if result.transform["name"] == "time_scale" else 0.0
 
 
 def caption(result: AuditResult) -> str:
@@ -96,7 +88,7 @@ def caption(result: AuditResult) -> str:
 def draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
     """Similarity against θ, with a stranger's level and the half-life."""
     curve, half, found = result.curve, result.half_lives[result.headline], drawn(result)
-    factor = 1000.0 if result.unit == "s" else 1.0
+    factor, unit = readable(result.unit)
     at = found.at * factor
     with canvas(path, 7.6, 4.0 if found.singles else 3.6, title, note) as figure:
         axis = figure.subplots()
@@ -111,13 +103,13 @@ def draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
         level = f"windows of different {result.groups}: a stranger's level"
         level = "an answer that ignores the window" if result.classifier else level
         kinds.append(("dash", COLOURS[1], level))
-        if np.isfinite(half.value) and _neutral(result) == 0.0:
+        if np.isfinite(half.value):
             for sign in (-1, 1) if at.min() < 0 else (1,):
                 axis.axvline(sign * half.value * factor, color="#777777", ls=":", lw=1.2)
             kinds.append(("dots", "#777777", f"half-life, {shown(half.value, result.unit, 3)}"))
         margin = 0.04 * (1 - max(found.floor, 0.0))
         axis.set_ylim(found.floor - margin, 1 + margin)
-        axis.set_xlabel(f"{_words(result)}, {_unit(result)}")
+        axis.set_xlabel(f"{_words(result)}, {unit}")
         measure = MEASURES[result.measure]
         begins = f"\n(axis from {found.floor:g}, not 0)" if found.floor > 0 else ""
         axis.set_ylabel(measure + begins)
@@ -126,33 +118,26 @@ def draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
 
 def sweep_table(result: AuditResult) -> Table:
     """The headline's curve, one row a θ: small ones first, those of one distance by direction."""
-    curve, words = result.curve, thetas(result)
+    curve, steps = result.curve, result.steps
     columns = [curve.mean, curve.low, curve.high]
     mean, low, high = (each.tolist() for each in columns)
     auroc = [] if result.classifier else [curve.auroc.tolist()]
     rows = tuple(
         (
-            Value(str(words[k])),
+            Value(steps.labels[k]),
             Value(number(mean[k])),
             Value(f"[{number(low[k])}, {number(high[k])}]"),
             *(Value(number(each[k])) for each in auroc),
         )
-        for k in in_order(result, words)
+        for k in steps.order
     )
     note = f"A stranger's {result.measure} is {number(curve.between)}."
     if result.classifier:
         note = f"Every answered class counts alike; chance is {number(curve.between)}."
-    if any("about " in str(each) for each in words):
-        note += f" {axes_note(result.transform)}"
+    note += f" {steps.legend}"
     header = (_words(result), result.measure, "95 % interval", *["AUROC"] * len(auroc))
     return Table(header, rows, note=note.strip())
 
 
 def _words(result: AuditResult) -> str:
     return str(result.transform["name"]).replace("_", " ")
-
-
-def _unit(result: AuditResult) -> str:
-    if result.transform["name"] == "time_scale":
-        return "factor"
-    return "ms" if result.unit == "s" else result.unit

@@ -19,8 +19,8 @@ from triptych.audit.premise import Premise, premise_of, premise_of_views
 from triptych.audit.sentences import unmoved
 from triptych.audit.sources import Progress, people_or_records
 from triptych.audit.swap import BlockSwap, block_swap
+from triptych.audit.sweep import Steps, swept
 from triptych.audit.sweep import around as signals_around
-from triptych.audit.sweep import swept
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import LinearHead
@@ -287,6 +287,7 @@ def _result(
         transform=to_dict(transform),
         unit=transform.unit,
         grid=steps.numpy(),
+        steps=Steps.of(transform, steps),
         headline=found.headline,
         curves=found.curves,
         half_lives=found.half_lives,

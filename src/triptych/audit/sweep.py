@@ -2,56 +2,60 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from triptych import transforms as registry
 from triptych.datasets import Windows
 from triptych.errors import InputError
-from triptych.metrics.inputs import Rows
-from triptych.metrics.sweeps import distances, steps_of
+from triptych.metrics.inputs import Floats, Rows
+from triptych.metrics.result import Result
+from triptych.metrics.sweeps import distances, equal_distances, steps_of
 from triptych.model import Model
-from triptych.transforms import (
-    BaselineWander,
-    Chain,
-    Gain,
-    NoiseSNR,
-    PhaseShift,
-    Rotation,
-    TimeScale,
-    Transform,
-    context_of,
-    to_dict,
-)
-from triptych.transforms.seeded import Seeded
-
-AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+from triptych.transforms import Chain, Transform, at_rate, context_of, to_dict
+from triptych.transforms.base import method_of, parts_of
 
 
-class Swept(Chain):
-    """A chain that is swept as one: distances are those of its part at place `part`."""
+@dataclass(frozen=True)
+class Steps(Result):
+    """The θ of a sweep as they are listed and drawn.
 
-    name: str = "chain"
-    part: int
+    Attributes
+    ----------
+    labels
+        Every θ in words, e.g. ``"30 degrees about x"``.
+    places
+        (m,) their distances, with a sign where θ is one number.
+    signed
+        Whether they have one.
+    legend
+        What the words mean; empty if they need none.
+    """
 
-    def __init__(self, chain: Chain, part: int) -> None:
-        super().__init__(*chain.parts)
-        object.__setattr__(self, "part", part)
-        object.__setattr__(self, "name", " and ".join(each.name for each in chain.parts))
+    labels: tuple[str, ...]
+    places: Floats
+    signed: bool
+    legend: str = ""
+
+    @classmethod
+    def of(cls, transform: Transform, theta: Tensor) -> Steps:
+        """Say θ (m, p) as the transform does."""
+        places, signed = distances(transform, theta).numpy().astype(np.float64), False
+        if theta.shape[1] == 1:
+            signed = True
+            places = places * np.sign((theta - transform.identity(1))[:, 0].numpy())
+        words = method_of(transform, "label")(theta)
+        return cls(tuple(words), places, signed, getattr(transform, "legend", ""))
 
     @property
-    def unit(self) -> str:
-        """Unit of that part."""
-        return self.parts[self.part].unit
-
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return that part's distance, `(n,)`."""
-        return super().distance(a, b)[:, self.part]
+    def order(self) -> list[int]:
+        """Places of the θ in a table: rising, those of one distance as they were swept."""
+        rank = self.places if self.signed else equal_distances(self.places)[1].argmax(axis=1)
+        return np.argsort(rank, kind="stable").tolist()
 
 
 def swept(transform: Transform, grid: Rows | None = None) -> tuple[Transform, Tensor]:
@@ -60,11 +64,7 @@ def swept(transform: Transform, grid: Rows | None = None) -> tuple[Transform, Te
     The distance of a chain is that of the first part whose θ differ.
     """
     steps = steps_of(transform, grid_of(transform) if grid is None else grid)
-    if isinstance(transform, Chain):
-        away = transform.distance(steps, transform.identity(1).expand(len(steps), -1))
-        moves = (away != away[0]).any(0) if len(away) > 1 else away[0] > 0
-        transform = Swept(transform, int(moves.float().argmax()))
-    return transform, steps
+    return method_of(transform, "swept")(steps), steps
 
 
 def around(windows: Windows, transform: Transform) -> Tensor:
@@ -135,11 +135,7 @@ def transform_for(
     for entry in _trained_with(model):
         if entry.get("name") == name:
             given = {key: entry[key] for key in entry if key != "name"} | given
-    rate = rate if model is None else model.preprocessing.rate
-    made = registry.transform(name, **given)
-    if rate is None or "rate" in given or not hasattr(made, "rate"):
-        return made
-    return registry.transform(name, **given, rate=rate)
+    return at_rate(name, rate if model is None else model.preprocessing.rate, given)
 
 
 def _trained_with(model: Model | None) -> list[Mapping[str, Any]]:
@@ -151,15 +147,8 @@ def _trained_with(model: Model | None) -> list[Mapping[str, Any]]:
     return [cast("dict[str, Any]", entry) for entry in known if isinstance(entry, dict)]
 
 
-def grid_of(transform: Transform, steps: int = 20, seed: int = 0) -> Tensor:
-    """Make the θ that an audit sweeps: `steps` sizes up to the transform's limit, both signs.
-
-    A rotation is swept about each axis of the sensor (about the vertical for yaw); the parts of a
-    chain grow together. A transform without a natural order gives `steps` random draws.
-
-    Returns
-    -------
-    (m, p) parameters, the identity left out.
+def grid_of(transform: Transform, steps: int = 20) -> Tensor:
+    """Return the θ (m, p) of the transform's own sweep, `steps` distances, without the identity.
 
     Raises
     ------
@@ -168,13 +157,7 @@ def grid_of(transform: Transform, steps: int = 20, seed: int = 0) -> Tensor:
     """
     if steps < 1:
         raise InputError(f"a sweep of {steps} steps was asked for: expected 1 or more")
-    share = torch.arange(1, steps + 1, dtype=torch.float64) / steps
-    if isinstance(transform, Chain):
-        return torch.cat([_grown(part, share, seed)[-steps:] for part in transform.parts], dim=1)
-    if isinstance(transform, PhaseShift | Gain | TimeScale) or transform.identity(1).shape[1] == 1:
-        share = torch.cat([-share.flip(0), share])
-    grid = torch.as_tensor(np.unique(_grown(transform, share, seed).numpy(), axis=0))
-    grid = grid[distances(transform, grid) > 0]
+    grid = method_of(transform, "grid")(steps)[1:]
     if not len(grid):
         raise InputError(
             f"{transform.name} does nothing within its limits ({to_dict(transform)}), so there is "
@@ -196,9 +179,9 @@ def grid_from(transform: Transform, values: Sequence[Sequence[float]]) -> Tensor
     Raises
     ------
     InputError
-        If lists lack or do not match, or the transform's θ is no single number.
+        If lists lack or do not match, or no θ of the transform has such a number.
     """
-    parts = transform.parts if isinstance(transform, Chain) else (transform,)
+    parts = parts_of(transform)
     longest = max(map(len, values))
     if len(values) != len(parts) or any(len(each) not in (1, longest) for each in values):
         raise InputError(
@@ -206,44 +189,10 @@ def grid_from(transform: Transform, values: Sequence[Sequence[float]]) -> Tensor
             f"but the grids have {', '.join(str(len(each)) for each in values)} values: give one "
             "--grid a part, equally long or a single number"
         )
-    if len(parts) == 1:
-        return _theta(transform, torch.tensor(values[0], dtype=torch.float64))
-    columns = [
-        _theta(part, torch.tensor(each, dtype=torch.float64))[-len(each) :].expand(longest, -1)
-        for part, each in zip(parts, values, strict=True)
+    theta = [
+        [method_of(p, "theta")(v) for v in each] for p, each in zip(parts, values, strict=True)
     ]
+    if len(parts) == 1:
+        return torch.cat(theta[0])
+    columns = [torch.cat([each[-1:] for each in own]).expand(longest, -1) for own in theta]
     return torch.cat(columns, dim=1)
-
-
-def _grown(transform: Transform, share: Tensor, seed: int) -> Tensor:
-    """θ at shares (m,) of the transform's limit, from −1 to 1; random draws where it has none."""
-    match transform:
-        case PhaseShift(max_shift=most) | Gain(max_gain=most) | BaselineWander(max_amplitude=most):
-            values = share * most
-        case TimeScale(max_scale=most):
-            values = (share * math.log(most)).exp()
-        case NoiseSNR(low=low, high=high):
-            values = high - share * (high - low)
-        case Rotation(kind="so3" | "tilt" | "yaw"):
-            values = share * transform.limit
-        case _:
-            return transform.sample(len(share), torch.Generator().manual_seed(seed))
-    return _theta(transform, values)
-
-
-def _theta(transform: Transform, values: Tensor) -> Tensor:
-    """θ (m, p) of values (m,) in physical units; of a rotation (3 m, 4), for tilt (2 m, 4)."""
-    column = values[:, None]
-    width = transform.identity(1).shape[1]
-    if isinstance(transform, Rotation) and transform.kind in ("so3", "tilt"):
-        half = torch.deg2rad(column) / 2
-        axes = AXES if transform.kind == "so3" else AXES[:2]
-        turns = [torch.cat([half.sin() * torch.tensor(a), half.cos()], dim=1) for a in axes]
-        return torch.cat(turns).float()
-    if isinstance(transform, PhaseShift) and transform.mode == "crop":
-        return transform.snap(column).float()
-    if width == 1:
-        return column.float()
-    if isinstance(transform, Seeded):  # (magnitude, seed)
-        return torch.cat([column, torch.zeros_like(column)], dim=1).float()
-    raise InputError(f"θ of {transform.name} is no single number, so no grid of them can be given")

@@ -13,6 +13,7 @@ from triptych.metrics.inputs import Floats
 from triptych.metrics.statistics import Interval
 from triptych.metrics.sweeps import HalfLife, equal_distances
 from triptych.metrics.tally import ResponseCurve
+from triptych.transforms.units import shown
 
 COLLAPSED = 0.9
 """Likeness of strangers from which an embedding says too little to be called steady."""
@@ -22,12 +23,6 @@ NOWHERE = 0.5
 
 LOST = 0.1
 """Share of windows whose latents become all zeros from which the others do not stand for all."""
-
-
-def shown(distance: float, unit: str, digits: int = 4) -> str:
-    """``"75 ms"``, ``"30 degrees"``, ``"6 dB"``."""
-    value, name = (1000 * distance, "ms") if unit == "s" else (distance, unit)
-    return f"{value:.{digits}g} {name}"
 
 
 def by_distance(curve: ResponseCurve) -> tuple[Floats, Floats, Floats, Floats]:

@@ -14,7 +14,8 @@ from triptych.objectives import terms
 from triptych.objectives.gather import weighted_mean
 from triptych.objectives.views import Change, Reference
 from triptych.precision import cosine
-from triptych.transforms import PhaseShift, Rotation, Transform, target_of
+from triptych.transforms import Transform, target_of
+from triptych.transforms.base import method_of
 
 DRAWS = 4096
 MEAN_WEIGHT = (0.4, 0.7)  # of repulsion, over pairs as they are drawn
@@ -169,16 +170,14 @@ class Equivariant(Mechanism):
         super().__init__()
         self.transform = transform
         self.frequencies = frequencies
-        if isinstance(transform, Rotation):
-            if transform.kind not in ("so3", "cube24"):
-                raise InputError(
-                    f"an equivariant block turns with the sensor, but rotations of kind "
-                    f"{transform.kind!r} are relative to gravity; use so3 or cube24, or declare "
-                    "the block variant with variation='predict'"
-                )
-            multiple, self.frequency = 3, None
-        elif isinstance(transform, PhaseShift):
-            multiple = 2
+        if why := method_of(transform, "unturned")():
+            raise InputError(
+                f"no equivariant block turns with {transform.name}: {why}; equivariant blocks work "
+                "with rotation and phase_shift, others with variation='predict' or 'repel'"
+            )
+        turning: Any = transform
+        self.turning, self.frequency = turning, None
+        if turning.cycles:
             if not invariant_size:
                 raise InputError(
                     f"an equivariant block for {transform.name} reads the cycle frequency from "
@@ -188,15 +187,10 @@ class Equivariant(Mechanism):
             self.frequency = nn.Linear(invariant_size, 1)
             order = torch.arange(size // 2) % harmonics + 1
             self.register_buffer("order", order.float(), persistent=False)
-        else:
-            raise InputError(
-                f"no representation is known for {transform.name}; equivariant blocks work with "
-                "rotation and phase_shift, others with variation='predict' or 'repel'"
-            )
-        if size % multiple:
+        if size % turning.turning:
             raise InputError(
                 f"an equivariant block for {transform.name} needs a size that is a multiple of "
-                f"{multiple}, not {size}"
+                f"{turning.turning}, not {size}"
             )
 
     def cycle_frequency(self, invariant: Tensor) -> Tensor:
@@ -207,16 +201,10 @@ class Equivariant(Mechanism):
 
     def turn(self, z: Tensor, delta: Tensor, invariant: Tensor) -> Tensor:
         """ρ(Δ) z, shape ``(n, d)``."""
-        if isinstance(self.transform, Rotation):
-            vectors = z.reshape(len(z), -1, 3)
-            return (vectors @ self.transform.matrices(delta.to(z)).mT).flatten(1)
-        turns = self.cycle_frequency(invariant) * delta
-        angle = 2 * math.pi * self.get_buffer("order") * turns
-        pairs = z.reshape(len(z), -1, 2)
-        cosine, sine = angle.cos(), angle.sin()
-        real = cosine * pairs[..., 0] - sine * pairs[..., 1]
-        imaginary = sine * pairs[..., 0] + cosine * pairs[..., 1]
-        return torch.stack([real, imaginary], dim=-1).flatten(1)
+        if self.frequency is None:
+            return self.turning.turn(z, delta)
+        order = self.get_buffer("order")
+        return self.turning.turn(z, delta, self.cycle_frequency(invariant), order)
 
     def forward(
         self, first: Tensor, second: Tensor, change: Change, weight: Tensor, invariant: Tensor

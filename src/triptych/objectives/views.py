@@ -10,8 +10,8 @@ import torch
 from torch import Generator, Tensor
 
 from triptych.errors import InputError
-from triptych.transforms import Chain, Transform, to_dict, told_apart
-from triptych.transforms.base import carried, seen
+from triptych.transforms import Transform, to_dict, told_apart
+from triptych.transforms.base import method_of
 
 Reference = Literal["transformed", "original"]
 DRAWN = 256  # pairs that show whether two views of a transform ever differ
@@ -174,9 +174,9 @@ def _change(views: Views, focus: Transform, x: Tensor, after: Sequence[Transform
     """Δ and distance of the pair of `focus`: both sides of `x`, and then under `after`."""
     first, second = views.thetas(focus.name)
     view = int(views.pairs[focus.name][0, 0]) // views.n
-    delta = seen(focus, focus.relative(first, second), x)
+    delta = method_of(focus, "seen")(focus.relative(first, second), x)
     for each in after:
-        delta = carried(each, focus, delta, views.params[each.name][view])
+        delta = method_of(each, "carry")(focus, delta, views.params[each.name][view])
     return Change(delta, focus.distance(first, second))
 
 
@@ -187,12 +187,6 @@ def check_changes(
     for place, focus in enumerate(transforms):
         if focus.name not in names:
             continue
-        if isinstance(focus, Chain):
-            raise InputError(
-                "a chain has a Δ and a distance for each of its parts and none of its own, so no "
-                f"block can carry it; list its parts ({', '.join(p.name for p in focus.parts)}) "
-                "as transforms and let blocks name them"
-            )
         if why := getattr(focus, "uncarried", ""):
             raise InputError(
                 f"no block can carry {focus.name}: {why}; declare blocks invariant to it instead"
@@ -208,7 +202,7 @@ def check_changes(
             )
         still = focus.identity(1)
         for later in transforms[place + 1 :] if reference == "transformed" else ():
-            carried(later, focus, focus.relative(still, still), later.identity(1))
+            method_of(later, "carry")(focus, focus.relative(still, still), later.identity(1))
 
 
 def single_view(

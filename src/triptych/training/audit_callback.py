@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from triptych.audit.premise import SAME, distance_between
+from triptych.audit.sweep import around
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.metrics.inputs import Floats, as_array
 from triptych.metrics.likeness import Likeness
 from triptych.metrics.similarity import different_pairs
-from triptych.transforms import Transform, context_of
+from triptych.transforms import Transform
 
 
 class AuditCallback(L.Callback):
@@ -70,13 +71,7 @@ class AuditCallback(L.Callback):
         super().__init__()
         if len(thetas) == 0 or every < 1:
             raise InputError(f"got {len(thetas)} θ every {every} epochs, expected at least 1 each")
-        surplus = windows.context - context_of(transform)
-        if surplus < 0:
-            raise InputError(
-                f"windows have {windows.context} samples of context, but {transform.name} needs "
-                f"{context_of(transform)}"
-            )
-        self.signals = windows.signals[..., surplus : windows.signals.shape[-1] - surplus]
+        self.signals = around(windows, transform)
         self.transform, self.every, self.embed, self.batch = transform, every, embed, batch
         self.thetas = {_name(theta): torch.as_tensor(theta).view(1, -1) for theta in thetas}
         self.pairs = different_pairs(windows.record, pairs, seed=0)

@@ -13,7 +13,6 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from torch import nn
 
 from triptych import objectives
-from triptych import transforms as registry
 from triptych.errors import InputError
 from triptych.files import write_atomically
 from triptych.latent import BernoulliGate, LatentSchema
@@ -29,7 +28,7 @@ from triptych.training.settings import (
     Training,
     Weights,
 )
-from triptych.transforms import Transform, context_of
+from triptych.transforms import Transform, at_rate, context_of
 
 # fields that are recipes themselves; a training keeps each in a folder of that name
 TEACHERS = ("teacher", "full_teacher")
@@ -223,16 +222,14 @@ class Recipe(Settings):
             ) from error
 
     def _transform(self, name: str, settings: dict[str, Any]) -> Transform:
-        made = registry.transform(name, **settings)
-        rate = getattr(made, "rate", None)
-        if rate is None or rate == self.data.rate:
-            return made
-        if "rate" in settings:
+        made = at_rate(name, self.data.rate, settings)
+        rate = getattr(made, "rate", self.data.rate)
+        if rate != self.data.rate:
             raise InputError(
                 f"transform {name} has rate {rate:g} Hz, but data.rate is {self.data.rate:g} Hz; "
                 "leave the transform's rate out"
             )
-        return registry.transform(name, **settings, rate=self.data.rate)
+        return made
 
     @classmethod
     def of(cls, content: Mapping[str, Any], source: str = "the recipe") -> Self:

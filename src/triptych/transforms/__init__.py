@@ -12,12 +12,14 @@ from typing import Any, cast
 
 from triptych.errors import InputError
 from triptych.transforms.amplitude import BaselineWander, Gain, NoiseSNR
-from triptych.transforms.base import Group, Transform, context_of, target_of, to_dict, told_apart
+from triptych.transforms.base import Group, Transform, context_of, target_of, to_dict
 from triptych.transforms.chain import Chain
 from triptych.transforms.channels import ChannelDropout, LeadSwap
+from triptych.transforms.checks import told_apart
 from triptych.transforms.mirror import AxisMirror
 from triptych.transforms.orientation import Rotation
-from triptych.transforms.timing import PhaseShift, TimeScale
+from triptych.transforms.phase_shift import PhaseShift
+from triptych.transforms.time_scale import TimeScale
 
 __all__ = [
     "AxisMirror",
@@ -32,6 +34,7 @@ __all__ = [
     "Rotation",
     "TimeScale",
     "Transform",
+    "at_rate",
     "context_of",
     "from_dict",
     "names",
@@ -103,6 +106,14 @@ def transform(name: str, **settings: Any) -> Transform:
         raise InputError(
             f"{name} got a setting of the wrong type in {settings}: {error}."
         ) from error
+
+
+def at_rate(name: str, rate: float | None, settings: Mapping[str, Any]) -> Transform:
+    """Make a transform as `transform` does, at a rate in Hz if it has one that is not set."""
+    maker = _TRANSFORMS.get(name)
+    if rate is not None and maker is not None and "rate" in inspect.signature(maker).parameters:
+        settings = {"rate": rate, **settings}
+    return transform(name, **settings)
 
 
 def from_dict(data: Mapping[str, Any]) -> Transform:

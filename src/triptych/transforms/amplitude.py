@@ -10,14 +10,10 @@ from torch import Tensor
 
 from triptych.precision import full_precision
 from triptych.precision import working_dtype as working
-from triptych.transforms.base import (
-    Additive,
-    fit_params,
-    norm,
-    uniform,
-    within,
-)
+from triptych.transforms.base import Additive
+from triptych.transforms.checks import fit_params, norm, uniform, within
 from triptych.transforms.seeded import Seeded, normals, uniforms
+from triptych.transforms.units import signed
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,7 @@ class Gain(Additive):
 
     name = "gain"
     unit = "dB"
+    limited_by = "max_gain"
     acts_on = "values"
 
     def __post_init__(self) -> None:
@@ -78,6 +75,23 @@ class NoiseSNR(Seeded):
         """Uniform in [low, high] dB and any seed, `(n, 2)`."""
         return self._with_seeds(uniform(n, self.low, self.high, generator), generator)
 
+    def grid(self, n: int) -> Tensor:
+        """Return the identity, and n ratios from below `high` down to `low`, in equal steps."""
+        found = [self.theta(self.high - k / n * (self.high - self.low)) for k in range(1, n + 1)]
+        return torch.cat([self.identity(1), *found])
+
+    def at(self, value: float) -> Tensor:
+        """Return noise of `value` standard deviations of the signal, `(1, 2)`."""
+        return self.theta(-20 * math.log10(value) if value else math.inf)
+
+    def theta(self, number: float) -> Tensor:
+        """Return noise at `number` dB, `(1, 2)`."""
+        return super().at(number)
+
+    def words(self, magnitude: float) -> str:
+        """Return "10 dB"."""
+        return "no noise" if magnitude == math.inf else signed(magnitude, "dB")
+
     def identity(self, n: int) -> Tensor:
         """+∞ dB and seed 0, `(n, 2)`."""
         return torch.tensor([[math.inf, 0.0]]).repeat(n, 1)
@@ -119,6 +133,7 @@ class BaselineWander(Seeded):
 
     name = "baseline_wander"
     unit = "sd"
+    limited_by = "max_amplitude"
 
     def __post_init__(self) -> None:
         within(self.name, "max_amplitude", self.max_amplitude, 0, math.inf)

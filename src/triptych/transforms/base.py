@@ -1,46 +1,42 @@
-"""What a transform is: θ is sampled apart from being applied, so that views can be replayed."""
+"""What transforms have in common, and what stands in where one of somebody's own has it not."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-import re
-from collections.abc import Sequence
-from numbers import Integral, Real
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.transforms.units import rows, shown, signed
 
-NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")  # of a transform: a key of modules and recipes
+DRAWS = 1024  # of which `at` looks for those at a distance
 
 
 @runtime_checkable
 class Transform(Protocol):
     """A parametric family T_θ on signals `(n, channels, time)`, with θ `(n, p)` in physical units.
 
-    A `context` above 0 marks a crop: `apply` takes `context` samples more on either side than it
-    returns. A transform of one's own needs these members only (`context` may be left out if 0).
-    It may have `target`, `seen`, `carry` and `acts_on` of `Settings` as well; without, Δ is read as
-    it is, and among several transforms it is only told where nothing comes after it.
+    θ is sampled apart from being applied, so that views can be replayed. A `context` above 0 marks
+    a crop: `apply` takes `context` samples more on either side than it returns. A transform of
+    one's own derives from this class and adds `name`, `unit`, `sample`, `apply`, `identity`,
+    `relative` and `distance`; the rest may stay as it is here. Without the base class it works as
+    well, but among several transforms its Δ is only told where nothing comes after it.
     """
 
-    @property
-    def name(self) -> str:
-        """Name in the registry and in recipes."""
-        ...
-
-    @property
-    def unit(self) -> str:
-        """Unit of `distance`."""
-        ...
-
-    @property
-    def context(self) -> int:
-        """Samples that a crop needs on either side, else 0."""
-        ...
+    name: str
+    """Name in the registry and in recipes."""
+    unit: str
+    """Unit of `distance`."""
+    acts_on: str
+    """``"time"``, ``"channels"`` or ``"place"`` (in an image), whose transforms may not commute
+    with others of the same kind; ``"values"``: gain, noise and the like, which leave every other
+    transform's Δ as it is, and whose own Δ nothing changes."""
+    uncarried = ""
+    """Why no block can carry the transform, where none can: it has no Δ that views would show."""
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw parameters, float32 `(n, p)`."""
@@ -62,36 +58,84 @@ class Transform(Protocol):
         """Return how far apart two parameters are, `(n,)`, in `unit`."""
         ...
 
-
-@runtime_checkable
-class Group(Transform, Protocol):
-    """A transform whose parameters compose and invert."""
-
-    def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return θ of "first a, then b"."""
-        ...
-
-    def inverse(self, a: Tensor) -> Tensor:
-        """Return θ that undoes a."""
-        ...
-
-
-class Settings:
-    """What the frozen dataclasses of this room share: no context, and a form for JSON."""
-
-    name: str
-    unit: str
-    acts_on: str
-    """``"time"``, ``"channels"`` or ``"place"`` (in an image), whose transforms may not commute
-    with others of the same kind; ``"values"``: gain, noise and the like, which leave every other
-    transform's Δ as it is, and whose own Δ nothing changes."""
-    uncarried = ""
-    """Why no block can carry the transform, where none can: it has no Δ that views would show."""
-
     @property
     def context(self) -> int:
         """Samples needed on either side of the window: 0 for all but crops."""
         return 0
+
+    anywhere = False
+    """Whether Δ is the same wherever a window starts, so that a shift leaves it as it is."""
+    turning = 0
+    """How many numbers of an equivariant block `turn` together."""
+    cycles = False
+    """Whether `turn` needs the frequency of each window's cycle."""
+    limited_by = ""
+    """The setting that is the largest distance of a sweep."""
+
+    @property
+    def limit(self) -> float | None:
+        """Largest distance that a sweep goes to, in `unit`; None: `grid` draws θ instead."""
+        return getattr(self, self.limited_by) if self.limited_by else None
+
+    def grid(self, n: int) -> Tensor:
+        """Return θ for a sweep, `(m, p)`: the identity, then n distances up to `limit`, rising.
+
+        Each distance with all θ of `at`, and with both signs where θ is one number. Without a
+        limit: n draws, always the same, by their distance.
+        """
+        neutral, limit = self.identity(1), getattr(self, "limit", None)
+        if limit is None:
+            return torch.cat([neutral, _drawn(self, n)])
+        signs = (-1, 1) if neutral.shape[1] == 1 else (1,)
+        sizes = [sign * limit * k / n for k in range(1, n + 1) for sign in signs]
+        found = torch.cat([neutral, *(method_of(self, "at")(each) for each in sizes)])
+        return torch.cat([neutral, _moving(self, found)])
+
+    def at(self, value: float) -> Tensor:
+        """Return every θ at this distance from the identity that a sweep takes, `(k, p)`.
+
+        Where θ is one number: so far on, with the sign of `value`. Else: of some thousand draws
+        all that lie there.
+
+        Raises
+        ------
+        InputError
+            If none is found there.
+        """
+        neutral = self.identity(1)
+        if neutral.shape[1] == 1:
+            return neutral + value
+        drawn = torch.cat([neutral, _drawn(self, DRAWS)])
+        away = _away(self, drawn)
+        near = (away - value).abs() <= 1e-4 * abs(value)
+        if not near.any():
+            found = dict.fromkeys(f"{each:.4g}" for (each,) in rows(away[:, None]))
+            raise InputError(
+                f"no θ of {self.name} is known at a distance of {value:g} {self.unit}; there are "
+                f"{', '.join(list(found)[:8])}"
+            )
+        return drawn[near]
+
+    def theta(self, number: float) -> Tensor:
+        """Return θ `(k, p)` of a number as people write it: a distance, unless dB or a ratio."""
+        return method_of(self, "at")(number)
+
+    def label(self, params: Tensor) -> list[str]:
+        """Return each θ of `(n, p)` in words: its number and unit, or its distance and numbers."""
+        if params.shape[1] == 1:
+            return [signed(value, self.unit) for (value,) in rows(params)]
+        words = [shown(each, self.unit) for (each,) in rows(_away(self, params)[:, None])]
+        numbers = [", ".join(signed(each, "") for each in row) for row in rows(params)]
+        return [f"{word} ({row})" for word, row in zip(words, numbers, strict=True)]
+
+    def swept(self, theta: Tensor) -> Transform:
+        """Return the transform with one distance for each of the θ `(m, p)` of a sweep."""
+        return self
+
+    @property
+    def legend(self) -> str:
+        """What the words of `label` mean, in one sentence, where a reader has to be told."""
+        return ""
 
     def target(self, delta: Tensor) -> Tensor:
         """Return Δ `(n, p)` in the coordinates that a probe or a head reads, `(n, k)`.
@@ -100,6 +144,21 @@ class Settings:
         two columns of a rotation matrix, a permutation matrix.
         """
         return delta
+
+    def factor(self, params: Tensor) -> Tensor:
+        """Return θ `(n, p)` as a probe reads it, `(n, k)`: in physical units, and without seeds."""
+        return params
+
+    def orbit(self, x: Tensor) -> Tensor:
+        """Return how alike signals `(n, c, time)` are, lined up by the transform, `(n, n)`."""
+        raise InputError(
+            f"no orbit similarity is known for {self.name}; it is for phase_shift and rotation, so "
+            "set sharpness=0 for the others"
+        )
+
+    def unturned(self) -> str:
+        """Return why no block can turn with the transform: "" where it has `turn`."""
+        return "no representation of it is known"
 
     def seen(self, delta: Tensor, x: Tensor) -> Tensor:
         """Return Δ as a viewer of both sides measures it; `x` is the signal that both came from."""
@@ -116,18 +175,36 @@ class Settings:
         InputError
             If there is no such Δ′, or `earlier` does not say what it `acts_on`.
         """
-        acts_on = getattr(earlier, "acts_on", None)
-        if acts_on is None or (acts_on == self.acts_on and acts_on != "values"):
-            raise InputError(_no_delta(self.name, earlier.name))
+        first, then = (getattr(each, "acts_on", None) for each in (earlier, self))
+        if not (first and then) or (first == then and first != "values"):
+            raise InputError(
+                f"{self.name} after {earlier.name} leaves no known Δ of {earlier.name} between two "
+                f"views; put {self.name} before {earlier.name}, keep one side of each pair as it "
+                f"is (reference='original'), or declare no block variant or equivariant to "
+                f"{earlier.name}"
+            )
         return delta
 
     def to_dict(self) -> dict[str, Any]:
-        """Name and settings as plain data; `from_dict` of this package reads it back."""
-        fields = dataclasses.fields(cast(Any, self))
+        """Name and a dataclass's fields as plain data, which `from_dict` of this package reads."""
+        fields = dataclasses.fields(self) if dataclasses.is_dataclass(self) else ()
         return {"name": self.name, **{f.name: _plain(getattr(self, f.name)) for f in fields}}
 
 
-class Additive(Settings):
+@runtime_checkable
+class Group(Transform, Protocol):
+    """A transform whose parameters compose and invert."""
+
+    def compose(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return θ of "first a, then b"."""
+        ...
+
+    def inverse(self, a: Tensor) -> Tensor:
+        """Return θ that undoes a."""
+        ...
+
+
+class Additive(Transform):
     """Group law of transforms with one real parameter that adds up (shifts in s, gains in dB)."""
 
     def identity(self, n: int) -> Tensor:
@@ -151,16 +228,15 @@ class Additive(Settings):
         return -a
 
 
-def to_dict(transform: Transform) -> dict[str, Any]:
-    """Return a transform as plain data: its name and settings; a chain: its parts.
+def method_of(transform: Transform, name: str) -> Callable[..., Any]:
+    """Return a transform's method, or that of `Transform` if one of somebody's own has none."""
+    own: Any = getattr(transform, name, None)
+    return partial(getattr(Transform, name), transform) if own is None else own
 
-    Of a transform of one's own without ``to_dict``: its name, and what a dataclass has as fields.
-    """
-    own: Any = getattr(transform, "to_dict", None)
-    if own is not None:
-        return own()
-    fields = dataclasses.fields(transform) if dataclasses.is_dataclass(transform) else ()
-    return {"name": transform.name, **{each.name: getattr(transform, each.name) for each in fields}}
+
+def to_dict(transform: Transform) -> dict[str, Any]:
+    """Return a transform as plain data: its name and settings; a chain: its parts."""
+    return method_of(transform, "to_dict")()
 
 
 def context_of(transform: Transform) -> int:
@@ -168,123 +244,32 @@ def context_of(transform: Transform) -> int:
     return int(getattr(transform, "context", 0))
 
 
+def parts_of(transform: Transform) -> tuple[Transform, ...]:
+    """Return the parts of a chain; of another transform itself."""
+    return getattr(transform, "parts", (transform,))
+
+
 def target_of(transform: Transform, delta: Tensor) -> Tensor:
     """Δ in the coordinates in which it is read, `(n, k)`; Δ itself if the transform has none."""
-    own: Any = getattr(transform, "target", None)
-    return delta if own is None else own(delta)
+    return method_of(transform, "target")(delta)
 
 
-def seen(transform: Transform, delta: Tensor, x: Tensor) -> Tensor:
-    """Δ as a viewer of both sides measures it (see `Settings.seen`)."""
-    own: Any = getattr(transform, "seen", None)
-    return delta if own is None else own(delta, x)
+def _away(transform: Transform, params: Tensor) -> Tensor:
+    """Distances `(n,)` of θ from the identity."""
+    return transform.distance(params, transform.identity(1).to(params).expand(len(params), -1))
 
 
-def carried(later: Transform, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
-    """Δ of `earlier` as it is seen after `later` at `params` (see `Settings.carry`)."""
-    own: Any = getattr(later, "carry", None)
-    if own is None:
-        raise InputError(_no_delta(later.name, earlier.name))
-    return own(earlier, delta, params)
+def _moving(transform: Transform, params: Tensor) -> Tensor:
+    """Keep the different θ of `params` that are not the identity, in their order."""
+    found = list(dict.fromkeys(map(tuple, rows(params))))
+    different = torch.tensor(found, dtype=torch.float32).view(-1, params.shape[1])
+    return different[_away(transform, different) > 0]
 
 
-def told_apart(transforms: Sequence[Transform]) -> tuple[Transform, ...]:
-    """Return transforms that are used together by name, each with θ of its own.
-
-    Raises
-    ------
-    InputError
-        If two have one name, a name is no plain word, or a crop is not the first.
-    """
-    transforms = tuple(transforms)
-    names = [each.name for each in transforms]
-    for name in names:
-        if not NAME.fullmatch(name):
-            raise InputError(
-                f"a transform is named {name!r}: expected letters, digits and single underscores "
-                "between them, since blocks, recipes and weights are named after it"
-            )
-        if names.count(name) > 1:
-            raise InputError(
-                f"two transforms are named {name!r}, so their parameters and what blocks declare "
-                "to them could not be told apart; keep one, or derive a class with a name of its "
-                "own for the other"
-            )
-    crop_first("a list of transforms", transforms)
-    return transforms
-
-
-def crop_first(where: str, transforms: Sequence[Transform]) -> None:
-    """Refuse, with InputError, a crop that is not the first of several transforms."""
-    for place, each in enumerate(transforms):
-        if place and context_of(each):
-            raise InputError(
-                f"{where} got the crop '{each.name}' at place {place + 1} of {len(transforms)}: "
-                f"real neighbours are known for one crop only, so put a single crop first "
-                f"(mode='circular' has no such limit)."
-            )
-
-
-def fit_params(name: str, x: Tensor, params: Tensor, width: int) -> Tensor:
-    """Check `x` `(n, channels, time)` against θ; returns θ `(n, width)`.
-
-    One row of parameters is shared by the whole batch. θ stays on its device: what is derived from
-    it goes to the device of `x` (parameters on the CPU are then checked without waiting for a GPU).
-
-    Raises
-    ------
-    InputError
-        If a shape does not fit, or the signals are not floating point.
-    """
-    if x.ndim != 3 or not x.is_floating_point():
-        raise InputError(
-            f"{name} got {x.dtype} signals of shape {tuple(x.shape)}, expected a float tensor "
-            f"(batch, channel, time)."
-        )
-    if params.ndim != 2 or params.shape[1] != width or params.shape[0] not in (1, x.shape[0]):
-        raise InputError(
-            f"{name} got parameters of shape {tuple(params.shape)} for signals of shape "
-            f"{tuple(x.shape)}, expected ({x.shape[0]}, {width}), or (1, {width}) shared by all."
-        )
-    return params.expand(x.shape[0], width)
-
-
-def uniform(n: int, low: float, high: float, generator: torch.Generator | None) -> Tensor:
-    """Float32 `(n, 1)`, uniform in [low, high), on the generator's device."""
-    return low + (high - low) * torch.rand(n, 1, generator=generator, device=device_of(generator))
-
-
-def device_of(generator: torch.Generator | None) -> torch.device:
-    """Device on which a generator draws."""
-    return torch.device("cpu") if generator is None else generator.device
-
-
-def norm(vectors: Tensor, keepdim: bool = False) -> Tensor:
-    """Euclidean length along the last dimension."""
-    lengths = torch.linalg.vector_norm(vectors, dim=-1, keepdim=keepdim)  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
-    return cast(Tensor, lengths)
-
-
-def exact_dtype(device: torch.device) -> torch.dtype:
-    """float64 for arithmetic on θ, where the device has it."""
-    return torch.float32 if device.type == "mps" else torch.float64
-
-
-def within(
-    name: str, setting: str, value: float, low: float, high: float, *, whole: bool = False
-) -> None:
-    """Refuse, with InputError, a setting that is not a (whole) number in [low, high]."""
-    kind, kinds = ("a whole number", Integral) if whole else ("a number", Real)
-    if not (isinstance(value, kinds) and low <= value <= high and math.isfinite(value)):
-        raise InputError(f"{name} got {setting}={value}, expected {kind} in {low:g} to {high:g}.")
-
-
-def _no_delta(later: str, earlier: str) -> str:
-    return (
-        f"{later} after {earlier} leaves no known Δ of {earlier} between two views; put {later} "
-        f"before {earlier}, keep one side of each pair as it is (reference='original'), or declare "
-        f"no block variant or equivariant to {earlier}"
-    )
+def _drawn(transform: Transform, n: int) -> Tensor:
+    """N draws, always the same, by their distance: the different ones but the identity."""
+    drawn = _moving(transform, transform.sample(n, torch.Generator().manual_seed(0)))
+    return drawn[_away(transform, drawn).argsort(stable=True)]
 
 
 def _plain(value: Any) -> Any:

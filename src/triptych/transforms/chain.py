@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,12 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.transforms.base import Transform, carried, context_of, crop_first, to_dict
+from triptych.transforms.base import Transform, context_of, method_of, parts_of, to_dict
+from triptych.transforms.checks import crop_first
 
 
 @dataclass(frozen=True, init=False)
-class Chain:
+class Chain(Transform):
     """Several transforms, applied from left to right; θ is the concatenation of the parts' θ.
 
     Relations and distances are per part: `relative` concatenates them and `distance` returns one
@@ -24,6 +26,9 @@ class Chain:
     ----------
     *parts
         Transforms; chains among them are flattened. At most one crop, and it comes first.
+    by
+        Place of the part whose distance and unit are those of the chain; None: every part has its
+        own.
 
     Raises
     ------
@@ -32,21 +37,29 @@ class Chain:
     """
 
     parts: tuple[Transform, ...]
-    name = "chain"
+    by: int | None = None
 
-    def __init__(self, *parts: Transform) -> None:
+    name = "chain"
+    unit = acts_on = ""  # its parts'
+
+    def __init__(self, *parts: Transform, by: int | None = None) -> None:
         flat: list[Transform] = []
         for part in parts:
-            flat.extend(part.parts if isinstance(part, Chain) else (part,))
+            flat.extend(parts_of(part))
         if not flat:
             raise InputError("Chain got no transforms: pass at least one.")
         crop_first("Chain", flat)
-        object.__setattr__(self, "parts", tuple(flat))
-
-    @property
-    def unit(self) -> str:
-        """The parts' units, in their order."""
-        return ", ".join(part.unit for part in self.parts)
+        names = [part.name for part in flat]
+        told = {
+            "parts": tuple(flat),
+            "by": by,
+            "name": self.name if by is None else " and ".join(names),
+            "unit": ", ".join(part.unit for part in flat) if by is None else flat[by].unit,
+            "uncarried": "it has a Δ and a distance for each of its parts and none of its own, so "
+            f"list its parts ({', '.join(names)}) as transforms",
+        }
+        for name, value in told.items():
+            object.__setattr__(self, name, value)
 
     @property
     def context(self) -> int:
@@ -65,11 +78,35 @@ class Chain:
                 f"chain got parameters of shape {tuple(params.shape)}, expected "
                 f"(n, {sum(self.widths)}) for the parts {', '.join(p.name for p in self.parts)}."
             )
-        return split_columns(params, self.widths)
+        return torch.split(params, list(self.widths), dim=1)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw each part in turn, float32 `(n, p)`."""
         return torch.cat([part.sample(n, generator) for part in self.parts], dim=1)
+
+    def grid(self, n: int) -> Tensor:
+        """Return the identity, then all parts grown together in n steps, each in one direction."""
+        return torch.cat([self.identity(1), torch.cat([_grown(p, n) for p in self.parts], dim=1)])
+
+    def at(self, value: float | Sequence[float]) -> Tensor:
+        """Return the parts at their distances, `(1, p)`; one number moves the first part only."""
+        each = [float(value)] if isinstance(value, (int, float)) else list(value)
+        each += [0.0] * (len(self.parts) - len(each))
+        found = [method_of(part, "at")(v)[-1:] for part, v in zip(self.parts, each, strict=True)]
+        return torch.cat(found, dim=1)
+
+    def label(self, params: Tensor) -> list[str]:
+        """Return what each part does: "rotation 90 degrees about z, gain 3 dB"."""
+        words = [
+            [f"{part.name.replace('_', ' ')} {each}" for each in method_of(part, "label")(theta)]
+            for part, theta in zip(self.parts, self.split(params), strict=True)
+        ]
+        return [", ".join(row) for row in zip(*words, strict=True)]
+
+    @property
+    def legend(self) -> str:
+        """What the words of the first part that needs it mean."""
+        return next((words for part in self.parts if (words := getattr(part, "legend", ""))), "")
 
     def apply(self, x: Tensor, params: Tensor) -> Tensor:
         """Apply the parts from left to right."""
@@ -86,13 +123,20 @@ class Chain:
         return torch.cat([part.relative(*ab) for part, ab in self._pairs(a, b)], dim=1)
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return the parts' distances, each in its own unit, `(n, parts)`."""
-        return torch.stack([part.distance(*ab) for part, ab in self._pairs(a, b)], dim=1)
+        """Return the parts' distances, each in its own unit, `(n, parts)`; of `by`: `(n,)`."""
+        columns = torch.stack([part.distance(*ab) for part, ab in self._pairs(a, b)], dim=1)
+        return columns if self.by is None else columns[:, self.by]
+
+    def swept(self, theta: Tensor) -> Chain:
+        """Return the chain with the distance of its first part that moves among θ `(m, p)`."""
+        away = Chain(*self.parts).distance(theta, self.identity(1).expand(len(theta), -1))
+        moves = (away != away[0]).any(0) if len(away) > 1 else away[0] > 0
+        return Chain(*self.parts, by=int(moves.float().argmax()))
 
     def carry(self, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
-        """Carry Δ of an earlier transform through every part (see `Settings.carry`)."""
+        """Carry Δ of an earlier transform through every part (see `Transform.carry`)."""
         for part, theta in zip(self.parts, self.split(params), strict=True):
-            delta = carried(part, earlier, delta, theta)
+            delta = method_of(part, "carry")(earlier, delta, theta)
         return delta
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,7 +148,11 @@ class Chain:
         return list(zip(self.parts, sides, strict=True))
 
 
-def split_columns(params: Tensor, widths: tuple[int, ...]) -> tuple[Tensor, ...]:
-    """Cut `(n, p)` into columns of these widths."""
-    ends = list(itertools.accumulate(widths))
-    return tuple(params[:, e - w : e] for e, w in zip(ends, widths, strict=True))
+def _grown(part: Transform, n: int) -> Tensor:
+    """θ `(n, p)` of a part: of every distance of its grid the last one, the largest at the end."""
+    grid = method_of(part, "grid")(n)
+    away = part.distance(grid, part.identity(1).expand(len(grid), -1))
+    further = away.diff() > 1e-5 * away.max()
+    last = torch.cat([further, torch.tensor([True])]).nonzero()[:, 0]
+    most = len(last) - 1  # the first is the identity
+    return grid[last[[math.ceil(k * most / n) for k in range(1, n + 1)]]]

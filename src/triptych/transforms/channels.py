@@ -10,8 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.transforms.base import Settings, device_of, fit_params, within
+from triptych.transforms.base import Transform
+from triptych.transforms.checks import device_of, fit_params, within
 from triptych.transforms.seeded import Seeded, bits
+from triptych.transforms.units import rows
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class ChannelDropout(Seeded):
 
 
 @dataclass(frozen=True)
-class LeadSwap(Settings):
+class LeadSwap(Transform):
     """Exchange channels, as swapped electrodes or cables do; θ `(n, channels)` is a permutation.
 
     Channel k of the result is channel θ[k] of `x`. Permutations are a group; `distance` counts the
@@ -112,6 +114,15 @@ class LeadSwap(Settings):
     def identity(self, n: int) -> Tensor:
         """0, 1, 2, … in every row, `(n, channels)`."""
         return torch.arange(self.channels, dtype=torch.float32).repeat(n, 1)
+
+    def label(self, params: Tensor) -> list[str]:
+        """Return where each channel that moved is from: "channels 0, 2 from 2, 0"."""
+        words: list[str] = []
+        for row in rows(params):
+            moved = {place: int(origin) for place, origin in enumerate(row) if place != origin}
+            numbers = [", ".join(map(str, each)) for each in (moved, moved.values())]
+            words.append(f"channels {' from '.join(numbers)}" if moved else "no channel moved")
+        return words
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the permutation of "first a, then b"."""

@@ -9,13 +9,23 @@ from torch import Tensor
 
 from triptych.errors import InputError
 from triptych.precision import working_dtype
-from triptych.transforms.base import Settings, Transform, device_of, fit_params
+from triptych.transforms.base import Transform
+from triptych.transforms.checks import device_of, fit_params
 from triptych.transforms.orientation import Rotation
-from triptych.transforms.triads import Triads, apart, check_triads, resolve_triads, same, turn
+from triptych.transforms.rotations import (
+    AXES,
+    Triads,
+    apart,
+    check_triads,
+    resolve_triads,
+    same,
+    turn,
+)
+from triptych.transforms.units import rows
 
 
 @dataclass(frozen=True)
-class AxisMirror(Settings):
+class AxisMirror(Transform):
     """Improper reflections: the sign of one axis is turned over, as no rotation can do.
 
     A left-handed mounting or a wrong sign in a driver does this; worn sensors do not, which is why
@@ -54,6 +64,13 @@ class AxisMirror(Settings):
     def identity(self, n: int) -> Tensor:
         """Return ones, `(n, 3)`."""
         return torch.ones(n, 3)
+
+    def label(self, params: Tensor) -> list[str]:
+        """Return which axes are mirrored: "x, z mirrored"."""
+        mirrored = [
+            [a for a, sign in zip(AXES, row, strict=False) if sign < 0] for row in rows(params)
+        ]
+        return [f"{', '.join(each) or 'none'} mirrored" for each in mirrored]
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the product of the signs."""

@@ -4,41 +4,37 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.precision import full_precision, working_dtype
-from triptych.transforms.base import (
-    Settings,
-    Transform,
-    device_of,
-    fit_params,
-    norm,
-    uniform,
-)
-from triptych.transforms.quaternions import (
+from triptych.precision import full_precision, unit, working_dtype
+from triptych.transforms.base import Transform
+from triptych.transforms.checks import device_of, fit_params, norm, uniform
+from triptych.transforms.rotations import (
+    Triads,
+    about,
+    apart,
     canonical,
+    check_triads,
     conjugate,
     cube,
     gram_schmidt,
-    product,
-    to_matrices,
-)
-from triptych.transforms.triads import (
-    Triads,
-    apart,
-    check_triads,
     gravity_frames,
+    in_words,
+    product,
     resolve_triads,
+    to_matrices,
     turn,
+    vectors,
 )
+from triptych.transforms.units import rows
 
 
 @dataclass(frozen=True)
-class Rotation(Settings):
+class Rotation(Transform):
     """One proper rotation a window, applied to every tri-axial sensor among its channels.
 
     ======== ===================================================== ==========================
@@ -78,6 +74,7 @@ class Rotation(Settings):
     name = "rotation"
     unit = "degrees"
     acts_on = "channels"
+    turning = 3
 
     def __post_init__(self) -> None:
         if self.kind not in ("so3", "yaw", "tilt", "cube24"):
@@ -96,25 +93,49 @@ class Rotation(Settings):
         check_triads(self.name, self.triads)
 
     @property
-    def limit(self) -> float:
-        """Largest angle that `sample` draws, in degrees."""
+    def limit(self) -> float | None:
+        """Largest angle that `sample` draws, in degrees; None for cube24, which has three."""
+        if self.kind == "cube24":
+            return None
         default = 30.0 if self.kind == "tilt" else 180.0
         return default if self.max_angle is None else self.max_angle
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw rotations, float32 `(n, 4)`, or `(n, 1)` for yaw."""
         device = device_of(generator)
+        limit = self.limit or 0.0
         if self.kind == "yaw":
-            return uniform(n, -self.limit, self.limit, generator)
+            return uniform(n, -limit, limit, generator)
         if self.kind == "so3":
             return canonical(torch.randn(n, 4, generator=generator, device=device))
         if self.kind == "cube24":
             which = torch.randint(24, (n,), generator=generator, device=device)
             return cube().to(device)[which]
         azimuth = uniform(n, -math.pi, math.pi, generator)
-        half = uniform(n, 0, math.radians(self.limit) / 2, generator)
+        half = uniform(n, 0, math.radians(limit) / 2, generator)
         sine, zero = half.sin(), torch.zeros_like(half)
         return torch.cat([sine * azimuth.cos(), sine * azimuth.sin(), zero, half.cos()], dim=1)
+
+    def at(self, value: float) -> Tensor:
+        """Return turns by an angle in degrees about each axis: x, y, z; of tilts x, y; yaw one."""
+        if self.kind in ("yaw", "cube24"):
+            return super().at(value)
+        return about(value, 3 if self.kind == "so3" else 2)
+
+    def label(self, params: Tensor) -> list[str]:
+        """Return "90 degrees about x"; for yaw "−90 degrees"."""
+        return super().label(params) if self.kind == "yaw" else [in_words(*q) for q in rows(params)]
+
+    @property
+    def legend(self) -> str:
+        """What the axes of `label` are."""
+        if self.kind == "tilt":
+            return "x and y: two horizontal axes of each window, z up as its mean says."
+        return "" if self.kind == "yaw" else "x, y and z: the sensor's axes."
+
+    def factor(self, params: Tensor) -> Tensor:
+        """Return the rotation vector in degrees, `(n, 3)`; of a yaw its angle."""
+        return params if self.kind == "yaw" else vectors(params)
 
     def identity(self, n: int) -> Tensor:
         """Return no rotation: 0 degrees for yaw, else the quaternion 0, 0, 0, 1."""
@@ -174,6 +195,33 @@ class Rotation(Settings):
         """Return Δ as it is if the two turn different sensors; else there is none."""
         own = getattr(earlier, "triads", None)
         return delta if apart(own, self.triads) else super().carry(earlier, delta, params)
+
+    def unturned(self) -> str:
+        """Return why no block can turn with the rotation: it is relative to gravity."""
+        if self.kind in ("so3", "cube24"):
+            return ""
+        return (
+            "an equivariant block turns with the sensor, but rotations of kind "
+            f"{self.kind!r} are relative to gravity (use so3 or cube24)"
+        )
+
+    def turn(self, z: Tensor, delta: Tensor) -> Tensor:
+        """Turn the vectors of `z` `(n, d)`, three numbers each."""
+        rows = z.reshape(len(z), -1, 3)
+        return (rows @ self.matrices(delta.to(z)).mT).flatten(1)
+
+    def orbit(self, x: Tensor) -> Tensor:
+        """Return the largest normalised inner product over all rotations, `(n, n)`, signed.
+
+        Orthogonal Procrustes (Kabsch 1976); see `orbit_similarity`.
+        """
+        n, triads = len(x), resolve_triads(self.name, x, self.triads)
+        stacked = torch.stack([x[:, list(triad)] for triad in triads], dim=2)  # (n, 3, k, time)
+        rows = unit(stacked.reshape(n, -1)).view(n, 3, -1)
+        cross = torch.einsum("iat,jbt->ijab", rows, rows)  # (n, n, 3, 3)
+        values = cast(Tensor, torch.linalg.svdvals(cross))  # pyright: ignore[reportUnknownMemberType]
+        sign: Tensor = torch.sign(torch.det(cross))
+        return values[..., 0] + values[..., 1] + sign * values[..., 2]
 
     def mirrored(self, delta: Tensor, signs: Tensor) -> Tensor:
         """Return Δ as it is seen where all axes have these `signs` `(n, 3)`: M T_Δ M⁻¹."""

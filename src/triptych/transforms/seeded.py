@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.transforms.base import Settings, device_of, fit_params
+from triptych.transforms.base import Transform
+from triptych.transforms.checks import device_of, fit_params
+from triptych.transforms.units import rows, signed
 
 SEEDS = 2**24
 """Seeds are below this, so that float32 parameters hold them exactly."""
@@ -21,10 +23,26 @@ SEEDS = 2**24
 _MASK = 0xFFFFFFFF
 
 
-class Seeded(Settings):
+class Seeded(Transform):
     """What transforms share whose θ `(n, 2)` is (magnitude, seed)."""
 
     acts_on = "values"
+
+    def at(self, value: float) -> Tensor:
+        """Return this magnitude with seed 0, `(1, 2)`."""
+        return torch.tensor([[float(value), 0.0]])
+
+    def label(self, params: Tensor) -> list[str]:
+        """Return "0.5 sd", and the seed where it is not 0."""
+        return [self.words(m) + f" (seed {s:.0f})" * (s > 0) for m, s in rows(params)]
+
+    def words(self, magnitude: float) -> str:
+        """Return a magnitude in words: "0.5 sd"."""
+        return signed(magnitude, self.unit)
+
+    def factor(self, params: Tensor) -> Tensor:
+        """Return the magnitude, `(n, 1)`."""
+        return params[:, :1]
 
     def relative(self, a: Tensor, b: Tensor) -> Tensor:
         """Return b − a in the coordinate of `distance`, `(n, 2)`; the seed's column is 0."""

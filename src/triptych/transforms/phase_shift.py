@@ -1,25 +1,23 @@
-"""Transforms of the time axis: phase shift and time scale."""
+"""The phase shift: where a window starts."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.transforms.base import (
-    Additive,
-    Settings,
-    Transform,
-    device_of,
-    exact_dtype,
-    fit_params,
-    uniform,
-)
-from triptych.transforms.resample import crop, interpolate, roll
+from triptych.precision import unit, working_dtype
+from triptych.transforms.base import Additive, Transform
+from triptych.transforms.checks import device_of, exact_dtype, fit_params, uniform
+
+ENOUGH_HZ = 100.0  # orbits are searched on this grid: 10 ms, a twentieth of a QRS-T complex
+_INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,8 @@ class PhaseShift(Additive):
         Sampling rate, in Hz.
     mode
         "crop" or "circular".
-    grid
-        Circular only: draw whole-sample shifts, as a crop always does.
+    whole
+        Circular only: draw shifts of whole samples, as a crop always does.
     length
         Samples of the window, if it is to be held to that: signals of another length are then
         refused, and circular shifts are known to wrap (`relative` and `distance` are taken modulo
@@ -55,12 +53,15 @@ class PhaseShift(Additive):
     max_shift: float = 0.25
     rate: float = 400.0
     mode: Literal["crop", "circular"] = "crop"
-    grid: bool = False
+    whole: bool = False
     length: int | None = None
 
     name = "phase_shift"
     unit = "s"
+    limited_by = "max_shift"
     acts_on = "time"
+    turning = 2
+    cycles = True
 
     def __post_init__(self) -> None:
         if self.mode not in ("crop", "circular"):
@@ -78,7 +79,7 @@ class PhaseShift(Additive):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Uniform in ±max_shift, `(n, 1)` in s."""
-        if self.mode == "circular" and not self.grid:
+        if self.mode == "circular" and not self.whole:
             return uniform(n, -self.max_shift, self.max_shift, generator)
         most, device = self._most, device_of(generator)
         steps = torch.randint(-most, most + 1, (n, 1), generator=generator, device=device)
@@ -95,6 +96,11 @@ class PhaseShift(Additive):
         if self.mode == "crop" or self.length is None:
             return False
         return 4 * self.max_shift * self.rate > self.length
+
+    def at(self, value: float) -> Tensor:
+        """Return the shift of `value` s, `(1, 1)`; of a crop the nearest one on its grid."""
+        params = torch.tensor([[value]], dtype=torch.float64)
+        return (self.snap(params) if self.mode == "crop" else params).float()
 
     def snap(self, params: Tensor) -> Tensor:
         """Return the θ on the rate's grid that a crop applies: the nearest one in ±max_shift.
@@ -144,9 +150,42 @@ class PhaseShift(Additive):
 
     def carry(self, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
         """Return Δ as it is: a shift moves no other shift, and no ratio of a time scale."""
-        if isinstance(earlier, (PhaseShift, TimeScale)):
+        if isinstance(earlier, PhaseShift) or getattr(earlier, "anywhere", False):
             return delta
         return super().carry(earlier, delta, params)
+
+    def unturned(self) -> str:
+        """Return "": pairs of a block can turn with the phase."""
+        return ""
+
+    def turn(self, z: Tensor, delta: Tensor, frequency: Tensor, harmonic: Tensor) -> Tensor:
+        """Turn the pairs of `z` `(n, d)` by 2π·k·f·Δ, f `(n, 1)` in Hz and k `(d/2,)`."""
+        angle = 2 * math.pi * harmonic * (frequency * delta)
+        pairs = z.reshape(len(z), -1, 2)
+        cosine, sine = angle.cos(), angle.sin()
+        real = cosine * pairs[..., 0] - sine * pairs[..., 1]
+        imaginary = sine * pairs[..., 0] + cosine * pairs[..., 1]
+        return torch.stack([real, imaginary], dim=-1).flatten(1)
+
+    def orbit(self, x: Tensor) -> Tensor:
+        """Return the largest correlation of signals over all shifts, `(n, n)`.
+
+        With the real neighbours of a crop, on a grid of about 10 ms; see `orbit_similarity`.
+        """
+        factor = max(1, int(self.rate // ENOUGH_HZ))
+        steps = int(self.max_shift * self.rate) // factor
+        if self.mode == "circular":
+            length = x.shape[-1]
+            index = (torch.arange(-steps * factor, length + steps * factor)) % length
+            x = x[..., index.to(x.device)]
+        coarse = functional.avg_pool1d(x, factor)
+        length = coarse.shape[-1] - 2 * steps
+        centre = _directions(coarse[..., steps : steps + length]).T.contiguous()
+        best = x.new_full((len(x), len(x)), -1.0)
+        # one at a time: all shifts of all pairs at once are slower, and gigabytes at batch 4096
+        for start in range(2 * steps + 1):
+            torch.maximum(best, _directions(coarse[..., start : start + length]) @ centre, out=best)
+        return best
 
     def apply(self, x: Tensor, params: Tensor) -> Tensor:
         """Shift each signal of `x` `(n, c, time)` by its θ of `params` `(n, 1)`.
@@ -180,109 +219,42 @@ class PhaseShift(Additive):
         return crop(x, (self._steps(params).long() + self.context).to(x.device), time)
 
 
-@dataclass(frozen=True)
-class TimeScale(Settings):
-    """T_s x(t) = x(s·t), t counted from the window's centre; θ = s, a ratio (2: twice as fast).
+def _directions(windows: Tensor) -> Tensor:
+    """Rows `(n, channels · time)` of length 1, each channel without its mean."""
+    centred = windows - windows.mean(dim=-1, keepdim=True)
+    return unit(centred.flatten(1))
 
-    Values between samples by cubic (Catmull-Rom) interpolation. What lies outside of the window
-    (needed where s > 1) is its mirror image at the edge, unless `length` is set: then the
-    transform is a crop, and real neighbours enter. Meant for s near 1: no anti-alias filter is
-    applied, so content above rate/(2·s) folds back.
 
-    Dilations compose (s_a·s_b) and invert (1/s); on sampled windows that holds up to interpolation
-    and edges.
+def crop(x: Tensor, start: Tensor, time: int) -> Tensor:
+    """Cut `time` samples of `x` `(n, c, total)` from `start` `(n, 1)` on."""
+    n, channels, total = x.shape
+    if x.device.type != "cpu" or (x.requires_grad and torch.is_grad_enabled()):
+        index = start[:, :, None] + torch.arange(time, device=x.device)
+        return x.gather(2, index.expand(n, channels, time))
+    # Row i of `rows` is the flat signal from sample i on, so that whole rows are copied and no
+    # index a sample is built. By NumPy, as integers (it has no bfloat16): for copies this small,
+    # torch takes longer to start its threads than NumPy to finish.
+    x = x.detach().contiguous()
+    flat = x.view(_INTEGERS[x.element_size()]).numpy().reshape(-1)
+    rows = np.ndarray((flat.size - time + 1, time), flat.dtype, flat, 0, flat.strides * 2)
+    first = np.arange(0, flat.size, total).reshape(n, channels) + start.numpy()
+    return torch.from_numpy(rows[first]).view(x.dtype)  # pyright: ignore[reportUnknownMemberType]
 
-    Parameters
-    ----------
-    max_scale
-        `sample` is log-uniform in [1/max_scale, max_scale]; at least 1.
-    length
-        Samples of the window proper, for the crop: input `(n, c, length + 2·context)`, output
-        `(n, c, length)`. None: input and output have the same length.
-    """
 
-    max_scale: float = 1.25
-    length: int | None = None
-
-    name = "time_scale"
-    unit = "ln ratio"
-    acts_on = "time"
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.max_scale < math.inf:
-            raise InputError(f"time_scale got max_scale={self.max_scale}, expected at least 1.")
-
-    @property
-    def context(self) -> int:
-        """Samples needed on either side if `length` is set, else 0."""
-        if self.length is None:
-            return 0
-        # two more than the farthest position: the cubic kernel looks at two neighbours
-        return math.ceil((self.max_scale - 1) * (self.length - 1) / 2) + 2
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Log-uniform in [1/max_scale, max_scale], `(n, 1)`."""
-        most = math.log(self.max_scale)
-        return uniform(n, -most, most, generator).exp()
-
-    def identity(self, n: int) -> Tensor:
-        """Return ones, `(n, 1)`."""
-        return torch.ones(n, 1)
-
-    def relative(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return b / a, `(n, 1)`."""
-        return b / a
-
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return |ln(b/a)|, `(n,)`: 0.1 is a change of about 10 %."""
-        return (b / a)[:, 0].log().abs()
-
-    def target(self, delta: Tensor) -> Tensor:
-        """Return ln Δ, `(n, 1)`: the logarithm of the ratio."""
-        return delta.log()
-
-    def carry(self, earlier: Transform, delta: Tensor, params: Tensor) -> Tensor:
-        """Return the Δ of a phase shift divided by the ratio, that of a time scale as it is."""
-        if isinstance(earlier, PhaseShift) and not earlier.wraps:  # on a ring Δ/s has no meaning
-            return delta / params
-        if isinstance(earlier, TimeScale):
-            return delta
-        return super().carry(earlier, delta, params)
-
-    def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return a·b: the θ of "first a, then b"."""
-        return a * b
-
-    def inverse(self, a: Tensor) -> Tensor:
-        """Return 1/a."""
-        return 1 / a
-
-    def apply(self, x: Tensor, params: Tensor) -> Tensor:
-        """Scale the time of each signal of `x` `(n, c, time)` by its θ of `params` `(n, 1)`.
-
-        Raises
-        ------
-        InputError
-            If the shapes do not fit, a ratio is not positive, or a crop is asked for more than
-            `max_scale`.
-        """
-        params = fit_params(self.name, x, params, 1)
-        total = x.shape[2]
-        if self.length is not None and total != self.length + 2 * self.context:
-            raise InputError(
-                f"time_scale got signals of shape {tuple(x.shape)}, expected (n, c, "
-                f"{self.length + 2 * self.context}): length={self.length} and {self.context} "
-                f"samples of context on either side."
-            )
-        scale = params.to(exact_dtype(params.device))
-        limit = math.inf if self.length is None else self.max_scale * (1 + 1e-6)
-        if not bool(((scale > 0) & (scale <= limit) & (scale < math.inf)).all()):
-            raise InputError(
-                f"time_scale got ratios from {float(scale.min()):g} to {float(scale.max()):g}, "
-                f"expected finite ratios above 0"
-                + ("." if self.length is None else f", at most max_scale={self.max_scale:g}.")
-            )
-        time = self.length or total
-        exact = exact_dtype(x.device)
-        centred = torch.arange(time, device=x.device, dtype=exact) - (time - 1) / 2
-        return interpolate(x, scale.to(x.device, exact) * centred + (total - 1) / 2)
+def roll(x: Tensor, samples: Tensor) -> Tensor:
+    """Shift `x` `(n, c, time)` around its ring by `samples` `(n,)`, whole or not, by rFFT."""
+    time = x.shape[2]
+    dtype = working_dtype(x)
+    spectrum = cast(Tensor, torch.fft.rfft(x.to(dtype)))  # pyright: ignore[reportUnknownMemberType]
+    exact = exact_dtype(x.device)
+    frequency = torch.arange(spectrum.shape[2], device=x.device, dtype=exact) / time
+    # whole cycles are taken off before the precision is, or the phase of high bins would suffer
+    cycles = samples.to(x.device, exact)[:, None] * frequency
+    phase = (cycles - cycles.round()).mul(2 * math.pi).to(dtype)
+    real, imaginary = phase.cos(), phase.sin()
+    if time % 2 == 0:
+        # a real signal keeps only the real part here; not every FFT library drops the rest itself
+        imaginary[:, -1] = 0
+    shifted = spectrum * torch.complex(real, imaginary)[:, None]
+    result = cast(Tensor, torch.fft.irfft(shifted, n=time))  # pyright: ignore[reportUnknownMemberType]
+    return result.to(x.dtype)
