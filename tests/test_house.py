@@ -82,13 +82,8 @@ BUDGETS = {
 # Names that the studies import from the library though they are not public. To become 0.
 PRIVATE = 60
 
-# Files that import each other in a circle, wherever the import stands. To become empty.
-CIRCLES: set[frozenset[str]] = {
-    frozenset(
-        f"triptych.audit.{name}"
-        for name in ("audit_outputs", "audit_result", "response", "theta_words")
-    )  # the result writes itself: `AuditResult.save`
-}
+# Files that import each other in a circle, wherever the import stands.
+CIRCLES: set[frozenset[str]] = set()
 
 
 @dataclass(frozen=True)

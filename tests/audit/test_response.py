@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from triptych.audit import response
-from triptych.audit.audit_outputs import draw
-from triptych.audit.audit_result import AuditResult
+from triptych.audit.result import AuditResult
 from triptych.audit.run import audit
-from triptych.audit.sweep import grid_from, grid_of
+from triptych.audit.sweep import Swept, grid_from, grid_of
+from triptych.audit.write import draw
 from triptych.metrics.matrix import FactorMatrix, Known
 from triptych.transforms import (
     AxisMirror,
@@ -28,6 +28,12 @@ from triptych.transforms import (
 )
 
 RING = PhaseShift(max_shift=0.25, rate=50.0, mode="circular")
+
+
+class Mine(PhaseShift):
+    """A transform that no table of names knows."""
+
+    name = "mine"
 
 
 def result_of(transform: Transform, grid: Any = None, pattern: Any = None) -> AuditResult:
@@ -123,9 +129,10 @@ def test_theta_is_said_as_the_transform_can_tell(
 
 def test_a_transform_of_ones_own_is_told_by_its_distance() -> None:
     result = result_of(RING, [[0.1], [-0.1]])
-    strange = replace(result, transform={"name": "mine"})
+    mine = Mine(max_shift=0.25, rate=50.0, mode="circular")
+    strange = replace(result, transform=mine)
     assert names_of(strange) == ["−100 ms", "100 ms"]
-    chained = replace(result, transform={"name": "a and b", "parts": [{"name": "mine"}]})
+    chained = replace(result, transform=Swept(Chain(mine), 0))
     assert names_of(chained) == ["−100 ms", "100 ms"]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tests.audit import tiny
 
-from triptych.audit.neighbours import search
+from triptych.audit.search import search
 from triptych.audit.sources import (
     Source,
     data_for,

@@ -1,7 +1,7 @@
 """One control suite over every metric of latents: what must come out where nothing is to be found.
 
-Whatever in `triptych.metrics` or `triptych.audit` takes latents and gives figures is found by its annotations, and
-either stands in `METRICS` or says in `OUTSIDE` why it need not.
+Whatever in `triptych.metrics` or `triptych.audit` takes latents and gives figures is found by its
+annotations, and either stands in `METRICS` or says in `OUTSIDE` why it need not.
 """
 
 from __future__ import annotations
@@ -180,7 +180,9 @@ METRICS = {
     "curves": Metric(by_curves, refuses=SUBJECTS),
     "half_life": Metric(by_half_life, refuses=SUBJECTS),
     "retrieval": Metric(by_precision, {"p10": (1 / K, 0.1)}, refuses=SUBJECTS),
-    "semantic_consistency": Metric(by_consistency, {"corrected": (0, 0.05)}, refuses=("one class",)),
+    "semantic_consistency": Metric(
+        by_consistency, {"corrected": (0, 0.05)}, refuses=("one class",)
+    ),
     "active_dimensions": Metric(by_dimensions, {"score": (0, 0.05)}, refuses=("one class",)),
     "linear_probe": Metric(
         by_linear_probe,
@@ -247,7 +249,12 @@ def _names(annotation: str) -> Iterator[str]:
 
 def test_no_metric_is_forgotten() -> None:
     found = set(figure_functions())
-    assert {"semantic_consistency", "shares", "factor_matrix", "half_life"} <= found  # the search finds
+    assert {
+        "semantic_consistency",
+        "shares",
+        "factor_matrix",
+        "half_life",
+    } <= found  # the search finds
     assert found <= set(METRICS) | set(OUTSIDE), "put it into METRICS, or say why not in OUTSIDE"
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from triptych.audit.answer_tally import AnswerTally
 from triptych.audit.answers import BALANCED, CLASSES, SCORES, Answers
-from triptych.audit.audit_result import EMBEDDING
 from triptych.audit.pairs import ViewPair, Whose
+from triptych.audit.result import EMBEDDING
 from triptych.errors import InputError
 from triptych.metrics.inputs import Labels, Rows, as_array
 from triptych.metrics.statistics import Interval

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.audit.audit_result import AuditResult
 from triptych.audit.canvas import COLOURS, MARKERS, canvas, legend, lowest_of
+from triptych.audit.result import AuditResult
 from triptych.audit.tables import Table, Value, number
 from triptych.audit.theta_words import axes_note, in_order, thetas
 from triptych.audit.verdicts import shown
@@ -79,7 +79,7 @@ def _singles(result: AuditResult, places: list[int]) -> dict[str, tuple[Floats, 
 
 
 def _neutral(result: AuditResult) -> float:
-    return 1.0 if result.transform["name"] == "time_scale" else 0.0
+    return 1.0 if result.transform.name == "time_scale" else 0.0
 
 
 def caption(result: AuditResult) -> str:
@@ -143,16 +143,16 @@ def sweep_table(result: AuditResult) -> Table:
     if result.classifier:
         note = f"Every answered class counts alike; chance is {number(curve.between)}."
     if any("about " in str(each) for each in words):
-        note += f" {axes_note(result.transform)}"
+        note += f" {axes_note(result.settings)}"
     header = (_words(result), result.measure, "95 % interval", *["AUROC"] * len(auroc))
     return Table(header, rows, note=note.strip())
 
 
 def _words(result: AuditResult) -> str:
-    return str(result.transform["name"]).replace("_", " ")
+    return result.transform.name.replace("_", " ")
 
 
 def _unit(result: AuditResult) -> str:
-    if result.transform["name"] == "time_scale":
+    if result.transform.name == "time_scale":
         return "factor"
     return "ms" if result.unit == "s" else result.unit

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.audit_result import AuditResult
 from triptych.audit.embeddings import Views
 from triptych.audit.factors import glass_box_of
 from triptych.audit.measured import Classes, Latents, Measured, arrays, judged, measure_sweep, named
 from triptych.audit.pairs import Whose, example_of
 from triptych.audit.premise import Premise, premise_of, premise_of_views
+from triptych.audit.result import AuditResult
 from triptych.audit.sentences import unmoved
 from triptych.audit.sources import Progress, people_or_records
 from triptych.audit.swap import BlockSwap, block_swap
@@ -28,7 +28,7 @@ from triptych.metrics.inputs import Labels, Rows
 from triptych.metrics.matrix import FactorMatrix
 from triptych.metrics.sweeps import distances, embedded
 from triptych.model import Model
-from triptych.transforms import Transform, to_dict
+from triptych.transforms import Transform
 
 __all__ = ["AuditResult", "Embed", "audit", "audit_model", "audit_views"]
 
@@ -284,8 +284,7 @@ def _result(
     more += unmoved(found.curves, words["relations"], transform.name)
     words["notes"] = (*words["notes"], *more)
     return AuditResult(
-        transform=to_dict(transform),
-        unit=transform.unit,
+        transform=transform,
         grid=steps.numpy(),
         headline=found.headline,
         curves=found.curves,

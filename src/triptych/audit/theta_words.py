@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych import transforms as registry
-from triptych.audit.audit_result import AuditResult
+from triptych.audit.result import AuditResult
 from triptych.audit.verdicts import shown
 from triptych.errors import InputError
 from triptych.metrics.sweeps import equal_distances
@@ -37,7 +37,7 @@ class Theta:
 
 def thetas(result: AuditResult) -> list[Theta]:
     """Every θ of an audit's grid in words; of a chain what each of its parts does."""
-    grid, settings = np.asarray(result.grid, np.float64), result.transform
+    grid, settings = np.asarray(result.grid, np.float64), result.settings
     chained = "parts" in settings
     made = None if chained else _made(settings)
     found = _of_chain(grid, settings["parts"]) if chained else _of_one(grid, made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,7 +26,7 @@ from triptych.cli.show import command_of, complain, note, progress, say, show_ta
 from triptych.errors import InputError
 
 if TYPE_CHECKING:
-    from triptych.audit.audit_result import AuditResult
+    from triptych.audit.result import AuditResult
     from triptych.transforms import Transform
 
 OTHERS = "Models of other makers"
@@ -158,9 +159,8 @@ def audit(
     person_column: PersonColumn = None,
 ) -> None:
     """Measure how much an embedding changes when only a nuisance changes, and say it."""
-    from triptych.audit.audit_outputs import block_tables, lead_tables, swap_tables
-    from triptych.audit.factors import knowledge
     from triptych.audit.figures import check_limits
+    from triptych.audit.write import tables_of, write_audit
 
     at_least = limits(fail_under, "--fail-under")
     check_limits(at_least)
@@ -198,11 +198,10 @@ def audit(
                 raise InputError("--glass-box needs a model with blocks: the folder of one of ours")
             opened = (allow_code, output, model_rate, window)
             result = _of_outside(subject, opened, cut, named, common | answered)
-    report = result.save(out, command_of(ctx))
+    report = write_audit(result, out, command_of(ctx))
     failed = result.below(at_least)
     note(result.notes)
-    tables = [*lead_tables(result), *block_tables(result), *knowledge(result.glass)]
-    for table in (*tables, *swap_tables(result)):
+    for table in itertools.chain.from_iterable(tables_of(result).values()):
         show_table(table)
     say(result.verdict)
     say(f"The report is {report} (open it in a browser).")

@@ -46,7 +46,7 @@ def search(
 
     Windows of the query's own recording that start within 5 s of it are left out.
     """
-    from triptych.audit.neighbours import search as find
+    from triptych.audit.search import search as find
     from triptych.audit.sources import data_for
     from triptych.model import Model
 
