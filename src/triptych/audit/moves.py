@@ -69,7 +69,7 @@ def moves_of(
         return [], []
     whose, groups = people_or_records(windows)
     try:
-        pairs = different_pairs(whose, 20_000, seed)
+        pairs = different_pairs(whose, 20_000, seed=seed)
     except InputError as error:
         return [], [f"how far blocks move is not measured: {error}"]
     found: list[Move] = []

@@ -157,7 +157,7 @@ def _swapped(
     model: Model, windows: Windows, transform: Transform, pairs: int, seed: int
 ) -> BlockSwap:
     whose, groups = people_or_records(windows)
-    i, j = different_pairs(whose, pairs, seed)
+    i, j = different_pairs(whose, pairs, seed=seed)
     z = model.embed(windows.centred).all
     rows = np.random.default_rng(seed).integers(0, len(windows), pairs)
     theta = transform.sample(pairs, torch.Generator().manual_seed(seed))

@@ -76,6 +76,12 @@ def r2(predicted: Floats, target: Floats) -> float:
 
     Columns of (n, p) count together, each weighing by its variance. NaN where the target is
     constant: there is nothing to be read.
+
+    Examples
+    --------
+    >>> truth = np.array([1.0, 2.0, 3.0])
+    >>> r2(truth, truth), r2(np.full(3, 2.0), truth)
+    (1.0, 0.0)
     """
     spread = float(np.square(target - target.mean(axis=0)).sum())
     return 1 - float(np.square(predicted - target).sum()) / spread if spread > 0 else np.nan
