@@ -17,10 +17,11 @@ from triptych.audit.embeddings import Views
 from triptych.audit.factors import glass_box_of
 from triptych.audit.result import AuditResult, check_limits
 from triptych.audit.run import audit, audit_model, audit_views
-from triptych.audit.sources import fit_to, open_data, random_windows_of
+from triptych.audit.sources import fit_to, random_windows_of
 from triptych.audit.sweep import grid_from, grid_of, transform_for
 from triptych.audit.write import plot_audit, write_audit
 from triptych.datasets import Windows, random_windows, simulated
+from triptych.datasets.sources import open_data
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema
 from triptych.metrics.sweeps import distances, invariance

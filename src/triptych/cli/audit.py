@@ -240,16 +240,18 @@ def _of_model(path: Path, cut: Any, named: Any, common: dict[str, Any]) -> Audit
 def _of_outside(
     subject: str, opened: Any, cut: Any, named: Any, common: dict[str, Any]
 ) -> AuditResult:
-    from triptych.audit.models import open_model
     from triptych.audit.run import audit as audited
-    from triptych.audit.sources import fit_to, open_data, random_windows_of
+    from triptych.audit.sources import fit_to, random_windows_of
     from triptych.audit.sweep import transform_for
+    from triptych.datasets.sources import open_data
+    from triptych.model.foreign import open_model
 
     allow_code, output, rate, window = opened
     model = open_model(subject, allow_code=allow_code, output=output)
     data, given, per_record, seed = cut
     source = open_data(data, given)
-    form = model.form(source, rate, window)
+    first = source.recordings[0]
+    form = model.form(first.rate, first.channels, rate, window)
     notes = [model.warning] if model.warning else []
     if rate is None and model.rate is None:
         notes.append(f"nothing says what rate the model needs: {form.rate:g} Hz, as recorded")
@@ -268,4 +270,4 @@ def _theta(chosen: Transform, theta: list[tuple[float, ...]], steps: int) -> Any
 
 
 def _told(source: Any, notes: Any) -> dict[str, Any]:
-    return {"data": source.dataset.title, "notes": (*source.notes, *notes)}
+    return {"data": source.title, "notes": (*source.notes, *notes)}

@@ -60,7 +60,7 @@ def search(
     label = f", label {asked.label}" if asked.label else ""
     say(
         f"Most like {asked.record} at {asked.start:g} s{label}, by {' and '.join(found.blocks)}, "
-        f"among {found.among:,} windows of {source.dataset.title}:"
+        f"among {found.among:,} windows of {source.title}:"
     )
     show_rows(
         ("rank", "similarity", "record", "person", "start, s", "label"),
