@@ -12,8 +12,17 @@ from torch import Tensor
 
 from triptych.audit.embeddings import Views
 from triptych.audit.factors import glass_box_of
-from triptych.audit.measured import Classes, Latents, Measured, arrays, judged, measure_sweep, named
-from triptych.audit.pairs import Whose, example_of
+from triptych.audit.measure import (
+    Classes,
+    Groups,
+    Latents,
+    Measured,
+    arrays,
+    example_of,
+    judged,
+    measure_sweep,
+    named,
+)
 from triptych.audit.premise import Premise, premise_of, premise_of_views
 from triptych.audit.result import AuditResult
 from triptych.audit.sentences import unmoved
@@ -97,9 +106,9 @@ def audit(
     around = signals if isinstance(signals, Windows) else None
     x = torch.as_tensor(signals) if around is None else signals_around(around, transform)
     if groups is not None:
-        whose = Whose(groups, "groups")
+        whose = Groups(groups, "groups")
     elif around is not None:
-        whose = Whose(*people_or_records(around), around.record, around.start)
+        whose = Groups(*people_or_records(around), around.record, around.start)
     else:
         raise InputError("signals without records need groups: the person of every window")
     transform, steps = swept(transform, grid)
@@ -139,8 +148,9 @@ def audit(
         seed=seed,
     )
     example = None
-    if around is not None and found.pair is not None and "record_p10" in found.figures:
-        example = example_of(found.pair, around, x, transform, theta)
+    if around is not None and found.moved is not None and "record_p10" in found.figures:
+        pair = reference[chosen], found.moved
+        example = example_of(*pair, whose, around, x, transform, theta)
     return _result(
         found,
         steps,
@@ -235,7 +245,7 @@ def audit_views(
     """
     transform, steps = swept(transform, views.theta)
     apart = _moving(transform, steps)
-    whose = Whose(views.groups, views.of, views.record, views.start)
+    whose = Groups(views.groups, views.of, views.record, views.start)
     still = np.setdiff1d(np.arange(len(steps)), apart)
     premise = premise_of_views(views.original, views.transformed[still[0]] if len(still) else None)
 

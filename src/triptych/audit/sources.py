@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych import datasets
+from triptych.audit.sweep import around
 from triptych.datasets import Dataset, Recording, Windows
 from triptych.datasets.folder_doubts import OTHER_UNIT
 from triptych.datasets.sources import open_data
@@ -171,6 +172,19 @@ def embed_all(
         if progress is not None:
             progress(min(start + batch, len(signals)), len(signals))
     return Latents(model.schema, torch.cat(parts))
+
+
+def both_sides(
+    model: Model, windows: Windows, transform: Transform, seed: int = 0
+) -> tuple[Latents, Latents, Tensor]:
+    """Latents of windows as they are and under one random θ each, and these θ (n, p).
+
+    The windows have the transform's context, else InputError.
+    """
+    x, n = around(windows, transform), len(windows)
+    theta = transform.sample(n, torch.Generator().manual_seed(seed))
+    still, moved = (transform.apply(x, each) for each in (transform.identity(n), theta))
+    return model.embed(still), model.embed(moved), theta
 
 
 def people_or_records(windows: Windows) -> tuple[NDArray[np.str_], str]:

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from triptych.audit.sources import people_or_records
-from triptych.audit.sweep import around
+from triptych.audit.sources import both_sides, people_or_records
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.errors import InputError
@@ -21,6 +19,7 @@ from triptych.metrics.collapse import collapsed
 from triptych.metrics.inputs import as_array, same_shape
 from triptych.metrics.result import Result
 from triptych.metrics.similarity import different_pairs
+from triptych.metrics.statistics import draws
 from triptych.model import Model
 from triptych.transforms import Transform
 
@@ -160,12 +159,9 @@ def _swapped(
     i, j = different_pairs(whose, pairs, seed=seed)
     z = model.embed(windows.centred).all
     rows = np.random.default_rng(seed).integers(0, len(windows), pairs)
-    theta = transform.sample(pairs, torch.Generator().manual_seed(seed))
-    signals = around(windows.take(rows), transform)
-    still = model.embed(transform.apply(signals, transform.identity(pairs))).all
-    moved = model.embed(transform.apply(signals, theta)).all
+    still, moved, _ = both_sides(model, windows.take(rows), transform, seed)
     apart, outputs = shares(model.decode, model.schema, z[i], z[j])
-    turned, others = shares(model.decode, model.schema, moved, still)
+    turned, others = shares(model.decode, model.schema, moved.all, still.all)
     channel, rate = model.preprocessing.channels[0], windows.rate
     words = transform.name.replace("_", " ")
     examples = tuple(
@@ -185,7 +181,7 @@ def _intervals(
     """95 % bootstrap intervals of the shares over pairs."""
     way = (outputs["x"] - outputs["y"]).double().flatten(1)
     n, length = len(way), way.square().sum(dim=1).numpy()
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=1000)
+    drawn = draws(n, 1000, seed)
     total = np.maximum(drawn @ length, 1e-300)
     ends: dict[str, tuple[float, float]] = {}
     for name in found:

@@ -131,11 +131,14 @@ class Retrieval(Result):
         Class → precision, of the classes that count; empty where all are NaN.
     per_query
         (q,) share of right neighbours of every query; not in `to_dict`.
+    findable
+        (q,) how many windows of its label a query may find; not in `to_dict`.
     """
 
     precision: float
     per_class: dict[str, float]
     per_query: Floats = field(repr=False, compare=False)
+    findable: NDArray[np.int64] = field(repr=False, compare=False)
 
 
 def retrieval(
@@ -165,16 +168,17 @@ def retrieval(
     wanted = as_labels(query_labels, len(query), "query_labels")
     q, g = _codes(wanted, as_labels(gallery_labels, len(gallery), "gallery_labels"))
     per_query = (g[index] == q[:, None]).mean(axis=1)
-    findable = _findable(q, g, excluded)
+    right = (_admitted(q[rows, None] == g, excluded, rows).sum(axis=1) for rows in _cuts(len(q)))
+    findable = np.concatenate(list(right))
     scores = {
         str(label): float(per_query[own].mean())
         for label in np.unique(wanted)
         if findable[own := wanted == label].min() >= FINDABLE or not macro
     }
     if collapsed(query, gallery) or len(np.unique(g)) < 2:
-        return Retrieval(np.nan, {}, np.full(len(per_query), np.nan))
+        return Retrieval(np.nan, {}, np.full(len(q), np.nan), findable)
     mean = float(np.mean(list(scores.values()))) if scores else np.nan
-    return Retrieval(mean if macro else float(per_query.mean()), scores, per_query)
+    return Retrieval(mean if macro else float(per_query.mean()), scores, per_query, findable)
 
 
 def neighbour_overlap(ranked_a: NDArray[Any], ranked_b: NDArray[Any]) -> Floats:
@@ -203,23 +207,16 @@ def _codes(a: Labels, b: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return code[: len(left)], code[len(left) :]
 
 
-def findable(own: Labels, rule: Rule) -> NDArray[np.int64]:
-    """How many windows (n,) of its own label each of n queries may find among the n themselves."""
-    code, _ = _codes(own, own)
-    return _findable(code, code, rule)
+def _cuts(n: int) -> list[slice]:
+    return [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
 
 
-def _findable(
-    q: NDArray[np.int64], g: NDArray[np.int64], excluded: Rule | NDArray[np.bool_] | None
-) -> NDArray[np.int64]:
-    found: list[NDArray[np.int64]] = []
-    for start in range(0, len(q), _CHUNK):
-        rows = slice(start, min(start + _CHUNK, len(q)))
-        right = q[rows, None] == g
-        if excluded is not None:
-            right &= ~(excluded(rows) if callable(excluded) else np.asarray(excluded)[rows])
-        found.append(right.sum(axis=1))
-    return np.concatenate(found)
+def _admitted(
+    found: NDArray[np.bool_], excluded: Rule | NDArray[np.bool_] | None, rows: slice
+) -> NDArray[np.bool_]:
+    if excluded is None:
+        return found
+    return found & ~(excluded(rows) if callable(excluded) else np.asarray(excluded)[rows])
 
 
 def shape_based_distance(queries: Rows, gallery: Rows, max_lag: int) -> NDArray[np.float32]:

@@ -155,11 +155,10 @@ def bootstrap_interval(
     seeds, subjects = used.shape
     low = high = mean if seeds > 1 else np.nan
     if subjects > 1:
-        drawn = _draws(subjects, resamples or draws_for(subjects), seed)
+        drawn = draws(subjects, resamples, seed)
         total = drawn @ weight.sum(axis=0)
         means = (drawn @ product.sum(axis=0))[total > 0] / total[total > 0]
-        tail = tail_of(subjects)
-        low, high = np.quantile(means, [tail, 1 - tail])
+        low, high = ends_of(means, subjects)
     if seeds > 1:
         # What every seed and subject adds to the (weighted) mean, as deviations of a plain mean.
         parts = (product - mean * weight) / weight.sum()
@@ -221,10 +220,17 @@ def tail_of(n: int) -> float:
     return float(special.ndtr(-wide))
 
 
+def ends_of(drawn: Floats, n: int) -> Floats:
+    """Both ends (2, ...) of the 95 % interval of a mean of n figures, from draws of it (r, ...)."""
+    tail = tail_of(n)
+    return np.quantile(drawn, [tail, 1 - tail], axis=0)
+
+
 @lru_cache(maxsize=8)  # tables of results ask for the same draws thousands of times
-def _draws(n: int, resamples: int, seed: int) -> NDArray[Any]:
+def draws(n: int, resamples: int | None = None, seed: int = 0) -> NDArray[Any]:
     """How often each of n is drawn in n draws with replacement, (resamples, n); read-only."""
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n, np.full(n, 1 / n), size=resamples or draws_for(n))
     drawn = drawn.astype(np.float64)
     drawn.flags.writeable = False
     return drawn

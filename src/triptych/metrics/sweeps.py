@@ -16,7 +16,7 @@ from triptych.errors import InputError
 from triptych.metrics.inputs import Floats, Labels, Rows, as_array, as_labels
 from triptych.metrics.result import Result
 from triptych.metrics.similarity import different_pairs
-from triptych.metrics.statistics import draws_for, tail_of
+from triptych.metrics.statistics import draws, tail_of
 from triptych.metrics.tally import ResponseCurve, Tally
 
 if TYPE_CHECKING:
@@ -160,18 +160,16 @@ def curves(
     distance = distances(transform, grid).cpu().numpy().astype(np.float64)
     theta = grid[:, 0].cpu().numpy().astype(np.float64) if grid.shape[1] == 1 else distance
     sizes = np.bincount(group)
-    weights = group_draws(sizes, resamples or draws_for(len(sizes)), seed)
+    weights = group_draws(sizes, resamples, seed)
     return {
         name: tally.curve(theta, distance, tuple(map(str, names)), weights)
         for name, tally in tallies.items()
     }
 
 
-def group_draws(sizes: NDArray[np.int64], resamples: int, seed: int) -> Floats:
+def group_draws(sizes: NDArray[np.int64], resamples: int | None, seed: int) -> Floats:
     """Weights (resamples, g) of groups drawn with replacement, each row summing to 1."""
-    rng = np.random.default_rng(seed)
-    g = len(sizes)
-    weights = rng.multinomial(g, np.full(g, 1 / g), size=resamples) * sizes
+    weights = draws(len(sizes), resamples, seed) * sizes
     return weights / weights.sum(axis=1, keepdims=True)
 
 
@@ -243,7 +241,7 @@ def half_life(curve: ResponseCurve, *, resamples: int | None = None, seed: int =
     if where[0] > 0:
         where = np.concatenate([[0.0], where])
         by_distance = np.concatenate([np.ones((len(by_distance), 1)), by_distance], axis=1)
-    weights = group_draws(curve.sizes, resamples or draws_for(len(curve.sizes)), seed)
+    weights = group_draws(curve.sizes, resamples, seed)
     drawn = _crossing(where, weights @ by_distance, levels(curve, weights))
     tail = tail_of(len(curve.groups))
     low, high = np.quantile(drawn, [tail, 1 - tail], method="inverted_cdf")
