@@ -70,7 +70,7 @@ def write_latents(
     flat = {f"{name}_{i}": z[:, i] for name, z in blocks.items() for i in range(z.shape[1])}
     import pandas as pd
 
-    frame = pd.DataFrame({**columns, **flat})
+    frame: Any = pd.DataFrame({**columns, **flat})
     with write_atomically(path, "wb") as handle:
         if kind == ".parquet":
             frame.to_parquet(handle, engine="pyarrow")

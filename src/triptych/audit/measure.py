@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -212,7 +212,7 @@ def example_of(
     }
 
 
-def named(z: Rows | Mapping[str, Rows], classifier: bool) -> Mapping[str, Rows]:
+def named(z: Rows | Mapping[str, Rows], classifier: bool) -> Latents:
     """Latents by block; of class scores the highest class as a unit vector, and the scores.
 
     The cosine of two such vectors is 1 where the classes agree, else 0.
@@ -223,18 +223,13 @@ def named(z: Rows | Mapping[str, Rows], classifier: bool) -> Mapping[str, Rows]:
                 f"a classifier gives one array of class scores (n, K), not {', '.join(z)}; let "
                 "embed return that"
             )
-        return z
+        return {name: as_array(part, name) for name, part in z.items()}
     if not classifier:
-        return {EMBEDDING: z}
+        return {EMBEDDING: as_array(z, EMBEDDING)}
     scores = as_array(z, "the class scores")
     if scores.shape[1] < 2:
         raise InputError("a classifier has scores (n, K) of two classes or more, but K is 1")
     return {CLASSES: np.eye(scores.shape[1], dtype=np.float32)[scores.argmax(1)], SCORES: scores}
-
-
-def arrays(z: NDArray[Any], classifier: bool) -> Latents:
-    """As `named`, of arrays."""
-    return cast(Latents, named(z, classifier))
 
 
 def judged(latents: Latents) -> Latents:

@@ -17,7 +17,6 @@ from triptych.audit.measure import (
     Groups,
     Latents,
     Measured,
-    arrays,
     example_of,
     judged,
     measure_sweep,
@@ -39,7 +38,7 @@ from triptych.metrics.sweeps import distances, embedded
 from triptych.model import Model
 from triptych.transforms import Transform
 
-__all__ = ["AuditResult", "Embed", "audit", "audit_model", "audit_views"]
+__all__ = ["Embed", "audit", "audit_model", "audit_views"]
 
 Embed = Callable[[Tensor], Rows | Mapping[str, Rows]]
 """Signals (n, c, t) → latents (n, d), or block name → latents."""
@@ -252,12 +251,12 @@ def audit_views(
     def moved() -> Latents:
         rows = np.arange(len(views.original))
         step = np.random.default_rng(seed).choice(apart, len(rows))
-        return arrays(views.transformed[step, rows], classifier)
+        return named(views.transformed[step, rows], classifier)
 
-    reference = arrays(views.original, classifier)
+    reference = named(views.original, classifier)
     found = measure_sweep(
         reference,
-        (arrays(one, classifier) for one in views.transformed),
+        (named(one, classifier) for one in views.transformed),
         moved,
         steps,
         transform,
@@ -266,17 +265,8 @@ def audit_views(
         classes=Classes(classes, views.label) if classifier else None,
         seed=seed,
     )
-    return _result(
-        found,
-        steps,
-        transform,
-        premise,
-        groups=whose.of,
-        relations={},
-        notes=notes,
-        subject=subject,
-        data=data,
-    )
+    words: dict[str, Any] = {"groups": whose.of, "relations": {}, "notes": notes}
+    return _result(found, steps, transform, premise, subject=subject, data=data, **words)
 
 
 def _moving(transform: Transform, steps: Tensor) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from triptych.audit.sources import both_sides, people_or_records
 from triptych.audit.tables import Table, Value, number
+from triptych.audit.verdicts import bracketed
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
@@ -24,6 +25,7 @@ from triptych.model import Model
 from triptych.transforms import Transform
 
 DRAWN = 400  # samples of a drawn window
+NOTHING = (math.nan, math.nan)
 IGNORED = 0.01  # share under which a decoder makes nothing of a block
 
 
@@ -63,13 +65,16 @@ class BlockSwap(Result):
 
     def table(self) -> Table:
         """One row a block."""
+        kinds = (self.strangers, self.ends), (self.transformed, self.ends_transformed)
         rows = tuple(
             (
                 Value(name),
-                Value(number(share), _between(self.ends.get(name))),
-                Value(number(self.transformed[name]), _between(self.ends_transformed.get(name))),
+                *(
+                    Value(number(share[name]), bracketed(*ends.get(name, NOTHING)))
+                    for share, ends in kinds
+                ),
             )
-            for name, share in self.strangers.items()
+            for name in self.strangers
         )
         note = (
             "Share of the way from the decoded y to the decoded x that the output goes when this "
@@ -189,10 +194,6 @@ def _intervals(
         low, high = np.quantile(drawn @ own / total, [0.025, 0.975])
         ends[name] = float(low), float(high)
     return ends
-
-
-def _between(ends: tuple[float, float] | None) -> str:
-    return "" if ends is None else f"[{number(ends[0])}, {number(ends[1])}]"
 
 
 def _example(outputs: dict[str, Tensor]) -> dict[str, Any]:

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from triptych.audit import plots, response
 from triptych.audit.canvas import titled
 from triptych.audit.drawings import Drawings, Figure
@@ -16,7 +14,7 @@ from triptych.audit.pictures import swaps
 from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
 from triptych.audit.result import EMBEDDING, AuditResult
 from triptych.audit.tables import Table, Value, number
-from triptych.audit.verdicts import interval, shown
+from triptych.audit.verdicts import bracketed, interval, shown
 from triptych.files import write_atomically, write_json
 from triptych.metrics.matrix import FactorMatrix
 
@@ -187,12 +185,10 @@ def _figure_table(result: AuditResult) -> Table:
     """The figures, one a row."""
     rows: list[tuple[Value, ...]] = []
     for name, figure in result.figures.items():
-        text, ends = number(figure.mean), "–"
-        if np.isfinite(figure.low):
-            ends = f"[{number(figure.low)}, {number(figure.high)}]"
+        text, around = number(figure.mean), bracketed(figure.low, figure.high) or "–"
         if name == "half_life":
-            text, ends = interval(result.half_lives[result.headline], result.unit)
-        rows.append((Value(name), Value(text), Value(ends)))
+            text, around = interval(result.half_lives[result.headline], result.unit)
+        rows.append((Value(name), Value(text), Value(around)))
     return Table(
         ("figure", _block(result), "95 % interval"),
         tuple(rows),
@@ -207,7 +203,7 @@ def _block_tables(result: AuditResult) -> list[Table]:
     rows: list[tuple[Value, ...]] = []
     for name, relation in result.relations.items():
         curve = result.curves[name]
-        half, ends = interval(result.half_lives[name], result.unit)
+        half, around = interval(result.half_lives[name], result.unit)
         rows.append(
             (
                 Value(name),
@@ -215,7 +211,7 @@ def _block_tables(result: AuditResult) -> list[Table]:
                 Value(number(float(curve.mean[curve.distance > 0].mean()))),
                 Value(number(curve.between)),
                 Value(number(float(curve.auroc[curve.distance > 0].mean()))),
-                Value(half, ends),
+                Value(half, around),
             )
         )
     header = ("block", "declares", "cosine", "a stranger's", "AUROC", "half-life")
