@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -25,6 +25,7 @@ from triptych.signals import as_tensor
 Array = Tensor | NDArray[Any]
 Metric = Literal["cosine", "dot"]
 Backend = Literal["torch", "faiss"]
+Hidden = Callable[[slice], NDArray[np.bool_]] | NDArray[np.bool_] | Tensor
 CHUNK = 16_000_000  # similarities that are held at a time
 
 
@@ -113,32 +114,17 @@ class Index:
                 f"exclude is {hidden.dtype} of shape {tuple(hidden.shape)}, expected booleans of "
                 f"shape {shapes[0]} or {shapes[1]}"
             )
-        left = len(self)
-        if hidden is not None:
-            left = int((~hidden).sum(dim=-1).min()) if hidden.numel() else 0
-        if not 1 <= k <= left:
-            raise InputError(
-                f"a search for k={k} among {left} rows (of {len(self)}, without those excluded); "
-                f"expected 1 <= k <= {left}"
-            )
-        wanted = self._scaled(wanted)
+        wanted, shape = self._scaled(wanted), (len(wanted), len(self))
         if self._graph is not None:
             if hidden is not None:
                 raise InputError("exclude needs backend='torch'; faiss searches the whole gallery")
+            _require(k, len(self))
             self._graph.hnsw.efSearch = max(128, 2 * k)
             similarity, rows = self._graph.search(wanted.numpy(), k)
             return Matches(torch.as_tensor(rows), torch.as_tensor(similarity))
+        hidden = None if hidden is None else hidden.expand(shape)
         step = max(1, CHUNK // len(self))
-        found = [
-            self._exact(
-                wanted[start : start + step],
-                hidden[start : start + step] if hidden is not None and hidden.ndim == 2 else hidden,
-                k,
-            )
-            for start in range(0, len(wanted), step)
-        ]
-        similarity, rows = (torch.cat(parts) for parts in zip(*found, strict=True))
-        return Matches(rows, similarity)
+        return nearest(lambda part: wanted[part] @ self._columns, shape, k, hidden, step)
 
     def save(self, path: str | Path) -> None:
         """Write latents and meta as one safetensors file, atomically (else InputError)."""
@@ -178,12 +164,48 @@ class Index:
             return latents
         return torch.nn.functional.normalize(latents, dim=1).contiguous()
 
-    def _exact(self, wanted: Tensor, hidden: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
-        similarity = wanted @ self._columns
+
+def nearest(
+    similarity: Callable[[slice], Tensor],
+    shape: tuple[int, int],
+    k: int,
+    hidden: Hidden | None,
+    step: int,
+) -> Matches:
+    """Find the `k` most similar rows for each query, exactly; `step` queries at a time.
+
+    `similarity` gives those of a slice of queries to every row, `shape` is the number of either,
+    and `hidden` (a table, or what gives that of a slice) says which rows must not be found.
+    Raises InputError for a table of another shape, or fewer than `k` rows to choose from.
+    """
+    queries, rows = shape
+    _require(k, rows)
+    found: list[tuple[Tensor, Tensor]] = []
+    for start in range(0, queries, step):
+        part = slice(start, min(start + step, queries))
+        scores = similarity(part)
         if hidden is not None:
-            similarity.masked_fill_(hidden, -math.inf)
-        best = similarity.topk(k, dim=1)
-        return best.values, best.indices
+            barred = torch.as_tensor(hidden(part) if callable(hidden) else hidden[part])
+            if barred.shape != scores.shape:
+                raise InputError(
+                    f"the exclusion rule gave the shape {tuple(barred.shape)} for {len(scores)} "
+                    f"queries: expected {tuple(scores.shape)}"
+                )
+            _require(k, int((~barred).sum(dim=1).min()), rows)
+            scores = scores.masked_fill(barred, -math.inf)
+        best = scores.topk(k, dim=1)
+        found.append((best.indices, best.values))
+    indices, values = zip(*found, strict=True)
+    return Matches(torch.cat(indices), torch.cat(values))
+
+
+def _require(k: int, left: int, rows: int | None = None) -> None:
+    if not 1 <= k <= left:
+        of = "" if rows is None else f" (of {rows}, without those excluded)"
+        raise InputError(
+            f"a search for k={k} among {left} rows{of}: expected 1 <= k <= {left}; lower k, or "
+            "give a gallery of more records"
+        )
 
 
 def _checked(latents: Array, name: str, width: int | None = None) -> Tensor:

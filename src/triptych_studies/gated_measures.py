@@ -94,7 +94,7 @@ def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
         return jackknife_per_subject(rescaled, test.person, n)
 
     for suffix, epsilon in EPSILONS.items():
-        found = semantic_consistency(z, label, epsilon)
+        found = semantic_consistency(z, label, epsilon=epsilon)
         people = by_person((np.abs(unit) > epsilon).astype(np.float64))
         scores.add(f"semantic_consistency{suffix}", found.rescaled, people)
         for name in ("active", "coverage", "sparsity"):

@@ -13,9 +13,9 @@ from tests.audit import tiny
 from tests.audit.test_run import views_of, windows
 from torch import Tensor
 
-from triptych.audit import audit
-from triptych.audit.audit_result import AuditResult
+from triptych.audit import audit, write_audit
 from triptych.audit.figures import check_limits
+from triptych.audit.result import AuditResult
 from triptych.audit.run import audit_model, audit_views
 from triptych.datasets import Windows
 from triptych.errors import InputError
@@ -94,7 +94,7 @@ def test_what_is_right_stands_first_where_labels_are_known(tmp_path: Path) -> No
     assert result.below({"sensitivity_lowest:AF": 0.5, "accuracy_transformed": 0.9}) == [
         "sensitivity_lowest:AF is 0, under the limit of 0.5"
     ]
-    result.save(tmp_path)
+    write_audit(result, tmp_path)
     table = (tmp_path / "table.md").read_text()
     order = [table.index(name) for name in ("| sensitivity: AF", "| windows called", "| figure ")]
     assert order == sorted(order)
@@ -233,7 +233,7 @@ def test_an_audit_says_first_that_its_premise_is_broken(tmp_path: Path) -> None:
     assert "dropout was left on" in dropout.verdict
     assert dropout.verdict.endswith("so nothing is said of phase shift.")
     assert "no figure can pass" in dropout.below({"cosine_mean": -1})[0]
-    dropout.save(tmp_path)
+    write_audit(dropout, tmp_path)
     content = json.loads((tmp_path / "audit.json").read_text())
     assert content["void"] is True
     assert content["premise"]["again"] > 0.1

@@ -8,11 +8,11 @@ import pytest
 import torch
 from tests.audit import tiny
 
-from triptych.audit.audit_outputs import knowledge
 from triptych.audit.explain import explain
-from triptych.audit.factors import glass_box_of, salient_dimensions
+from triptych.audit.factors import glass_box_of, knowledge, salient_dimensions
 from triptych.audit.run import audit_model
 from triptych.audit.sentences import broken, words_of
+from triptych.audit.write import write_audit
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
@@ -129,7 +129,7 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
     below = knowledge(replace(box, cells=(*cells[:2], worse, cells[3])))[0].to_markdown()
     assert "0.005" not in below
     result = audit_model(tiny.model(), windows(), Gain(), grid=np.array([3.0]), glass=True)
-    page = result.save(tmp_path).read_text()
+    page = write_audit(result, tmp_path).read_text()
     assert "What each block knows" in page
     assert (tmp_path / "figures" / "glass_box.png").is_file()
 

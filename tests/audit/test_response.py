@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from triptych.audit import response
-from triptych.audit.audit_outputs import draw
-from triptych.audit.audit_result import AuditResult
+from triptych.audit.result import AuditResult
 from triptych.audit.run import audit
 from triptych.audit.sweep import grid_from, grid_of
+from triptych.audit.write import draw
 from triptych.metrics.matrix import FactorMatrix, Known
 from triptych.transforms import (
     AxisMirror,
@@ -28,6 +28,12 @@ from triptych.transforms import (
 )
 
 RING = PhaseShift(max_shift=0.25, rate=50.0, mode="circular")
+
+
+class Mine(PhaseShift):
+    """A transform that no table of names knows."""
+
+    name = "mine"
 
 
 def result_of(transform: Transform, grid: Any = None, pattern: Any = None) -> AuditResult:

@@ -13,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.audit import tiny
 
-from triptych.audit.audit_result import AuditResult, check_limits
 from triptych.audit.embeddings import Views
 from triptych.audit.factors import glass_box_of
+from triptych.audit.result import AuditResult, check_limits
 from triptych.audit.run import audit, audit_model, audit_views
-from triptych.audit.sources import fit_to, open_data, random_windows_of
+from triptych.audit.sources import fit_to, random_windows_of
 from triptych.audit.sweep import grid_from, grid_of, transform_for
+from triptych.audit.write import plot_audit, write_audit
 from triptych.datasets import Windows, random_windows, simulated
+from triptych.datasets.sources import open_data
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema
 from triptych.metrics.sweeps import distances, invariance
@@ -113,7 +115,7 @@ def test_an_embedding_of_null_vectors_is_not_praised_either(tmp_path: Path) -> N
     assert math.isnan(result.figures["cosine_mean"].mean)
     assert "half_life: collapsed" in result.summary()
     assert result.below({"cosine_mean": 0.0}) != []
-    result.save(tmp_path)
+    write_audit(result, tmp_path)
     kept = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
     assert kept["figures"]["cosine_mean"]["mean"] is None
     assert kept["half_lives"]["embedding"]["outcome"] == "collapsed"
@@ -136,7 +138,7 @@ def test_a_collapsed_block_beside_others_is_drawn_and_told(tmp_path: Path) -> No
     cut = random_windows(cohort, 12, 0.8, 0.2)
     result = audit_model(model, cut, PhaseShift(0.1, 100.0), grid=[-0.1, 0.1])
     assert result.curves["timing"].collapsed
-    result.save(tmp_path)
+    write_audit(result, tmp_path)
     table = (tmp_path / "table.md").read_text(encoding="utf-8")
     assert re.search(r"\| timing \|.*\| – \| 1\.000 \| – \| collapsed", table)
 
@@ -250,7 +252,7 @@ def test_without_an_invariant_block_all_are_judged() -> None:
 
 
 def test_results_are_saved_whole(of_model: AuditResult, tmp_path: Path) -> None:
-    report = of_model.save(tmp_path / "out", "triptych audit tiny data")
+    report = write_audit(of_model, tmp_path / "out", "triptych audit tiny data")
     folder = tmp_path / "out"
     assert sorted(path.name for path in folder.iterdir()) == [
         "audit.json", "figures", "report.html", "table.md",
@@ -272,13 +274,13 @@ def test_results_are_saved_whole(of_model: AuditResult, tmp_path: Path) -> None:
     table = (folder / "table.md").read_text()
     assert "| cosine_mean |" in table
     assert "| timing | variant |" in table
-    assert of_model.plot(tmp_path / "figures")[0].exists()
+    assert plot_audit(of_model, tmp_path / "figures")[0].exists()
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(
     of_model: AuditResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of_model.save(tmp_path)
+    write_audit(of_model, tmp_path)
     before = (tmp_path / "audit.json").read_bytes()
 
     def full(*_: object) -> None:
@@ -286,7 +288,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
-        of_model.save(tmp_path, "another command")
+        write_audit(of_model, tmp_path, "another command")
     assert (tmp_path / "audit.json").read_bytes() == before
     assert not list(tmp_path.glob(".*"))
 
@@ -381,8 +383,8 @@ def test_a_chain_is_swept_by_its_first_part_that_moves() -> None:
     grown = audit(raw, windows(), chain, grid=grid_of(chain, 4))
     assert grown.unit == "s"
     assert sorted(grown.curve.distance) == pytest.approx([0.05, 0.1, 0.15, 0.2])
-    assert grown.transform["name"] == "phase_shift and gain and noise_snr"
-    assert [part["name"] for part in grown.transform["parts"]] == [p.name for p in chain.parts]
+    assert grown.settings["name"] == "phase_shift and gain and noise_snr"
+    assert [part["name"] for part in grown.settings["parts"]] == [p.name for p in chain.parts]
     grid = grid_from(Chain(CROP, Gain()), [(0.1,), (-6.0, 3.0)])
     assert grid.tolist() == [[pytest.approx(0.1), -6.0], [pytest.approx(0.1), 3.0]]
     held = audit(raw, windows(), Chain(CROP, Gain()), grid=grid)

@@ -8,19 +8,18 @@ import pytest
 import torch
 from tests.audit import tiny
 
-from triptych.audit.neighbours import search
+from triptych.audit.search import search
 from triptych.audit.sources import (
-    Source,
     data_for,
     embed_all,
     fit_to,
-    open_data,
     people_or_records,
     random_windows_of,
     seen_before,
     windows_of,
 )
-from triptych.datasets import simulated
+from triptych.datasets import Dataset, simulated
+from triptych.datasets.sources import open_data
 from triptych.errors import InputError
 from triptych.model import Preprocessing
 from triptych.transforms import PhaseShift
@@ -33,14 +32,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.recordings(tmp_path_factory.mktemp("data") / "own")
 
 
-def fitted(own: Path) -> Source:
+def fitted(own: Path) -> Dataset:
     return fit_to(open_data(str(own)), FORM)
 
 
 def test_own_recordings_take_the_models_form(own: Path) -> None:
     source = fitted(own)
-    assert {each.rate for each in source.dataset.recordings} == {100.0}
-    assert {each.channels for each in source.dataset.recordings} == {("MLII",)}
+    assert {each.rate for each in source.recordings} == {100.0}
+    assert {each.channels for each in source.recordings} == {("MLII",)}
     assert any("taken in their order" in note for note in source.notes)
     cut = windows_of(source, FORM)
     assert cut.signals.shape[1:] == (1, 80)
@@ -53,7 +52,7 @@ def test_own_recordings_take_the_models_form(own: Path) -> None:
 
 @pytest.mark.parametrize(("scale", "told"), [(1.0, False), (3.0, False), (9.81, True), (0.1, True)])
 def test_recordings_in_another_unit_are_noticed(own: Path, scale: float, told: bool) -> None:
-    level = [float(np.sqrt(np.mean(r.signal**2))) for r in fitted(own).dataset.recordings]
+    level = [float(np.sqrt(np.mean(r.signal**2))) for r in fitted(own).recordings]
     model = tiny.model(info={"level": float(np.median(level)) / scale})
     notes = [note for note in data_for(model, str(own)).notes if "another unit" in note]
     assert len(notes) == told
@@ -92,7 +91,7 @@ def test_channels_are_chosen_by_name_before_place(tmp_path: Path) -> None:
     rows = "\n".join(f"{a:.4f},{b:.4f}" for a, b in both)
     (tmp_path / "two.csv").write_text(f"MLII,V1\n{rows}\n")
     source = open_data(str(tmp_path / "two.csv"), {"rate": 120.0})
-    assert fit_to(source, FORM).dataset.recordings[0].signal.shape[0] == 1
+    assert fit_to(source, FORM).recordings[0].signal.shape[0] == 1
     other = Preprocessing(100.0, ("I",), 80)
     with pytest.raises(InputError, match=r"has 2 channels \(MLII, V1\), but the model needs 1"):
         fit_to(source, other)
@@ -128,7 +127,7 @@ def test_embedding_in_batches_changes_nothing(own: Path) -> None:
 
 def test_the_nearest_windows_are_found_without_the_query_itself(own: Path) -> None:
     model, source = tiny.model(), fitted(own)
-    name = source.dataset.names[1]
+    name = source.names[1]
     found = search(model, source, f"{name}:3", 5)
     assert [each.rank for each in found.found] == [1, 2, 3, 4, 5]
     similarity = [each.similarity for each in found.found]
@@ -171,14 +170,8 @@ def test_virtual_people_that_were_trained_on_are_told() -> None:
     trained = simulated.load(people=3, seconds=10)
     data = {"title": trained.title, "fingerprint": trained.fingerprint}
     model = tiny.model(info={"data": data})
-    same, longer, other = (
-        Source(each, ())
-        for each in (
-            trained,
-            simulated.load(people=2, seconds=20),
-            simulated.load(kind="imu", people=1, seconds=10),
-        )
-    )
+    same, longer = trained, simulated.load(people=2, seconds=20)
+    other = simulated.load(kind="imu", people=1, seconds=10)
     assert "these very recordings" in seen_before(model, same)[0]
     assert "simulated people, and these may be among them" in seen_before(model, longer)[0]
     assert seen_before(model, other) == ()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from triptych.audit.run import audit_model
 from triptych.audit.swap import block_swap, shares
+from triptych.audit.write import write_audit
 from triptych.datasets import simulated, windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
@@ -104,7 +105,7 @@ def test_the_audit_of_an_autoencoder_swaps_blocks_and_draws_it(tmp_path: Path) -
         "of the way at most"
         for name in ("timing", "detail")
     ]
-    page = result.save(tmp_path).read_text()
+    page = write_audit(result, tmp_path).read_text()
     assert "the decoder ignores block timing" in page
     assert "What the decoder makes of each block" in page
     assert "x and y of different people" in (tmp_path / "table.md").read_text()

@@ -14,7 +14,7 @@ from triptych.audit.verdicts import lowest_of, single
 from triptych.errors import InputError
 from triptych.metrics.inputs import Floats, Labels, as_labels
 from triptych.metrics.predictions import Codes, counts, flows, macro_f1
-from triptych.metrics.statistics import Interval, bootstrap_interval, draws_for, tail_of
+from triptych.metrics.statistics import Interval, bootstrap_interval, draws, ends_of
 from triptych.metrics.sweeps import equal_distances
 from triptych.metrics.tally import ResponseCurve
 
@@ -81,9 +81,25 @@ class AnswerTally:
     def draws(self) -> Floats:
         """(1 + draws, g) how often each group is drawn; the first row is the figure itself."""
         g = len(self.groups)
-        rng = np.random.default_rng(0)
-        drawn = rng.multinomial(g, np.full(g, 1 / g), size=draws_for(g)).astype(np.float64)
-        return np.concatenate([np.ones((1, g)), drawn])
+        return np.concatenate([np.ones((1, g)), draws(g)])
+
+    @cached_property
+    def counted(self) -> NDArray[np.bool_]:
+        """Classes (K,) that count in a mean over classes; all that are answered if none would."""
+        called = self.called.sum(axis=0).astype(np.int64)
+        return counts(called) if counts(called).any() else called > 0
+
+    @cached_property
+    def balanced(self) -> Floats:
+        """(m, 1 + draws) mean share of the counted classes that stays; see `draws`.
+
+        NaN of a draw in which one of them is never called: without the class that is lost all
+        would seem kept.
+        """
+        called = self.draws @ self.called[:, self.counted]
+        stayed = (self.draws @ each[:, self.counted] for each in self.stayed)
+        share = [(each / np.maximum(called, 1e-300)).mean(axis=1) for each in stayed]
+        return np.where((called > 0).all(axis=1), np.stack(share), np.nan)
 
     def _truth(self, names: Sequence[str] | None, labels: Labels | None, n: int) -> Codes:
         """Class of every window by its label; −1 where there is none."""
@@ -128,18 +144,11 @@ class AnswerTally:
         Its intervals draw groups and take each class anew; a group's mean is its part in the
         figure, to first order: their mean is the figure. The level of strangers is chance.
         """
-        g, called = len(self.groups), self.called
-        counted = counts(called.sum(axis=0).astype(np.int64))
-        counted = counted if counted.any() else called.sum(axis=0) > 0
-        called, level = called[:, counted], 1 / int(counted.sum())
-        ends, parts = list[Interval](), list[Floats]()
-        for each in self.stayed:
-            stayed = each[:, counted]
-            ends.append(_interval(_balanced(self.draws @ stayed, self.draws @ called), g))
-            kept = stayed.sum(axis=0) / called.sum(axis=0)
-            parts.append(
-                kept.mean() + g * level * ((stayed - kept * called) / called.sum(axis=0)).sum(1)
-            )
+        g, called = len(self.groups), self.called[:, self.counted]
+        level, ends = 1 / called.shape[1], [_interval(each, g) for each in self.balanced]
+        stayed = np.stack(self.stayed)[:, :, self.counted]
+        kept = stayed.sum(axis=1, keepdims=True) / called.sum(axis=0)
+        parts = ((stayed - kept * called) / called.sum(axis=0)).sum(axis=2)
         return ResponseCurve(
             theta=raw.theta,
             distance=raw.distance,
@@ -151,7 +160,7 @@ class AnswerTally:
             group_between=np.full(g, level),
             groups=self.groups,
             sizes=np.full(g, len(self.before) / g),
-            group_means=np.stack(parts, axis=1),
+            group_means=(kept.mean(axis=2) + g * level * parts).T,
             measure="consistency",
         )
 
@@ -203,17 +212,17 @@ class AnswerTally:
             sensitivity_at=share.T @ sensitivity[1:],
         )
 
-    def figures(self, curve: ResponseCurve, raw: ResponseCurve) -> dict[str, Interval]:
+    def figures(
+        self, curve: ResponseCurve, raw: ResponseCurve, truth: Truth | None
+    ) -> dict[str, Interval]:
         """Every figure with its interval over groups; what is right stands first."""
-        moved, truth = raw.distance > 0, self._truth_over(raw.distance)
+        moved, chance = raw.distance > 0, curve.between
         found = self._right_figures(raw.distance, truth)
-        chance, counted = curve.between, counts(self.called.sum(axis=0).astype(np.int64))
-        called = self.draws @ self.called[:, counted]
-        kept = [
-            _balanced(self.draws @ self.stayed[k][:, counted], called)
-            for k in np.flatnonzero(moved)
-        ]
-        kept = _interval(np.mean(kept, axis=0), len(self.groups))
+        # else nothing is told apart, and there is nothing to keep
+        told = counts(self.called.sum(axis=0).astype(np.int64)).sum() > 1
+        kept = single(np.nan)
+        if told:
+            kept = _interval(self.balanced[moved].mean(axis=0), len(self.groups))
         width = 1 - chance if chance < 1 else np.nan
         low, mean, high = ((each - chance) / width for each in (kept.low, kept.mean, kept.high))
         stays = raw.group_means[:, moved].mean(axis=1)  # NaN of one answer for every window
@@ -223,9 +232,8 @@ class AnswerTally:
             float(self.flow[k].sum(axis=0) @ self.flow[k].sum(axis=1)) / self.flow[k].sum() ** 2
             for k in np.flatnonzero(moved)
         ]
-        told = counted.sum() > 1  # else nothing is told apart, and there is nothing to keep
         return found | {
-            "consistency_balanced": kept if told else single(np.nan),
+            "consistency_balanced": kept,
             "consistency_balanced_lowest": lowest_of(curve) if told else single(np.nan),
             "consistency_chance": single(chance if told else np.nan),
             "consistency_corrected": Interval(mean, low, high, 1, len(curve.groups)),
@@ -265,18 +273,8 @@ class AnswerTally:
         return {name: _interval(values, g) for name, values in found.items()}
 
 
-def _balanced(stayed: Floats, called: Floats) -> Floats:
-    """Mean share that stays over classes (..., K); NaN of a draw in which one is never called.
-
-    Such a draw says nothing of that class: without the class that is lost all would seem kept.
-    """
-    whole = (called > 0).all(axis=-1)
-    share = (stayed / np.maximum(called, 1e-300)).mean(axis=-1)
-    return np.where(whole, share, np.nan)
-
-
 def _interval(values: Floats, groups: int) -> Interval:
     """The figure and the interval of its draws, of those that have it."""
-    held, tail = values[1:][np.isfinite(values[1:])], tail_of(groups)
-    low, high = np.quantile(held, [tail, 1 - tail]) if len(held) else (np.nan, np.nan)
+    held = values[1:][np.isfinite(values[1:])]
+    low, high = ends_of(held, groups) if len(held) else (np.nan, np.nan)
     return Interval(float(values[0]), float(low), float(high), 1, groups)

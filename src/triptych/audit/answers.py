@@ -135,6 +135,14 @@ class Answers(Result):
             "that it stays the same under the transform means nothing."
         )
 
+    def notes(self) -> list[str]:
+        """Which classes are in no mean over classes."""
+        pairs = zip(self.classes, self.called, self.counted, strict=True)
+        few = [name for name, n, counted in pairs if n and not counted]
+        if not few or self.void:
+            return []
+        return [f"too few windows to count in the mean over classes: {', '.join(few[:10])}"]
+
     def flow_table(self, lowest: str) -> Table:
         """What becomes of the windows that are called A; `lowest` is `lowest_at` in words."""
         rows = [

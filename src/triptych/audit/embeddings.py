@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import importlib
+import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +28,11 @@ def require_kind(path: str | Path) -> None:
     kind = Path(path).suffix.lower()
     if kind not in KINDS:
         raise InputError(f"{path} is of an unknown kind; expected a name in {', '.join(KINDS)}")
-    if kind == ".parquet":
-        _parquet()
+    if kind == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise InputError(
+            "a .parquet file needs the extra 'tables'; run pip install 'triptych[tables]', or "
+            "write .npz or .csv"
+        )
 
 
 def write_latents(
@@ -66,27 +68,14 @@ def write_latents(
             np.savez(handle, allow_pickle=False, **columns, **blocks, about=said)
         return
     flat = {f"{name}_{i}": z[:, i] for name, z in blocks.items() for i in range(z.shape[1])}
-    if kind == ".parquet":
-        arrow, parquet = _parquet()
-        with write_atomically(path, "wb") as handle:
-            parquet.write_table(arrow.table({**columns, **flat}), handle)
-        return
-    with write_atomically(path) as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow([*columns, *flat])
-        texts = [np.char.mod("%.7g", each) for each in (columns.pop("start"), *flat.values())]
-        record, person, label = columns.values()
-        writer.writerows(zip(record, person, texts[0], label, *texts[1:], strict=True))
+    import pandas as pd
 
-
-def _parquet() -> tuple[Any, Any]:
-    try:
-        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise InputError(
-            "a .parquet file needs the extra 'tables'; run pip install 'triptych[tables]', or "
-            "write .npz or .csv"
-        ) from error
+    frame: Any = pd.DataFrame({**columns, **flat})
+    with write_atomically(path, "wb") as handle:
+        if kind == ".parquet":
+            frame.to_parquet(handle, engine="pyarrow")
+        else:
+            frame.to_csv(handle, index=False, float_format="%.7g", lineterminator="\n")
 
 
 @dataclass(frozen=True, eq=False)

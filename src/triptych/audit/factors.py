@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.sweep import around
+from triptych.audit.sources import both_sides
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.errors import InputError
@@ -68,10 +68,7 @@ def glass_box_of(
         )
     factors: list[Factor] = []
     for part in parts:
-        theta = part.sample(len(few), torch.Generator().manual_seed(seed))
-        x = around(windows.take(few), part)
-        still = model.embed(part.apply(x, part.identity(len(few))))
-        moved = model.embed(part.apply(x, theta))
+        still, moved, theta = both_sides(model, windows.take(few), part, seed)
         values = method_of(part, "factor")(theta).numpy()
         factors.append(Factor(part.name, values, people[few], still, moved, part.name))
     z = model.embed(windows.centred)

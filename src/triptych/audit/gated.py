@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-
 from triptych.audit.pictures import excited_dimensions
-from triptych.audit.sweep import around
+from triptych.audit.sources import both_sides
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.metrics.active import Dimension, active_dimensions
 from triptych.model import Model
-from triptych.model.model import Latents
 from triptych.transforms import Transform
 
 SHOWN = 20  # dimensions of a block that are listed
@@ -98,10 +95,7 @@ def spoken(
     if not gated:
         return Spoken({}, windows, channels)
     latents = model.embed(windows.centred)
-    views: dict[str, Latents] = {}
-    for t in transforms:
-        theta = t.sample(len(windows), torch.Generator().manual_seed(seed))
-        views[t.name] = model.embed(t.apply(around(windows, t), theta))
+    views = {t.name: both_sides(model, windows, t, seed)[1] for t in transforms}
     factors = {"class": windows.label, "person": windows.person}
     found: dict[str, list[Dimension]] = {}
     for name in gated:

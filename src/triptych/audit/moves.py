@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from triptych.audit.sources import people_or_records
-from triptych.audit.sweep import around
+from triptych.audit.sources import both_sides, people_or_records
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.metrics.inputs import as_array
-from triptych.metrics.likeness import Likeness
 from triptych.metrics.result import Result
-from triptych.metrics.similarity import different_pairs
+from triptych.metrics.similarity import Likeness, different_pairs
 from triptych.metrics.statistics import Interval, bootstrap_interval, per_subject
 from triptych.model import Model
 from triptych.transforms import Transform
@@ -69,30 +67,20 @@ def moves_of(
         return [], []
     whose, groups = people_or_records(windows)
     try:
-        pairs = different_pairs(whose, 20_000, seed)
+        pairs = different_pairs(whose, 20_000, seed=seed)
     except InputError as error:
         return [], [f"how far blocks move is not measured: {error}"]
     found: list[Move] = []
     for transform in transforms:
-        x = around(windows, transform)
-        theta = transform.sample(len(x), torch.Generator().manual_seed(seed))
-        still = model.embed(transform.apply(x, transform.identity(len(x))))
-        moved = model.embed(transform.apply(x, theta))
+        still, moved, _ = both_sides(model, windows, transform, seed)
         for block in model.schema.blocks:
             like = Likeness(as_array(still[block.name], block.name), pairs)
             own = like(as_array(moved[block.name], block.name))
-            held, strangers = np.isfinite(own), like.strangers[np.isfinite(like.strangers)]
-            nan = float("nan")
-            mean = Interval(nan, nan, nan, 1, 0)
+            held, mean = np.isfinite(own), Interval(math.nan, math.nan, math.nan, 1, 0)
             if held.any():
                 each = per_subject(own[held], np.asarray(whose)[held]).values()
                 mean = bootstrap_interval(*map(list, zip(*each, strict=True)))
             relation = block.relations.get(transform.name, "")
-            between = float(strangers.mean()) if len(strangers) else nan
-            zeros = float(1 - held.mean())
-            found.append(
-                Move(
-                    block.name, transform.name, relation, like.measure, mean, between, zeros, groups
-                )
-            )
+            zeros, what = float(1 - held.mean()), (block.name, transform.name, relation)
+            found.append(Move(*what, like.measure, mean, like.between, zeros, groups))
     return found, []

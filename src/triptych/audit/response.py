@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.audit.audit_result import AuditResult
 from triptych.audit.canvas import COLOURS, MARKERS, canvas, legend, lowest_of
+from triptych.audit.result import AuditResult
 from triptych.audit.tables import Table, Value, number
 from triptych.metrics.inputs import Floats
 from triptych.metrics.sweeps import equal_distances
@@ -140,4 +140,4 @@ def sweep_table(result: AuditResult) -> Table:
 
 
 def _words(result: AuditResult) -> str:
-    return str(result.transform["name"]).replace("_", " ")
+    return result.transform.name.replace("_", " ")

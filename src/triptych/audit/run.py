@@ -10,12 +10,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.audit_result import AuditResult
 from triptych.audit.embeddings import Views
 from triptych.audit.factors import glass_box_of
-from triptych.audit.measured import Classes, Latents, Measured, arrays, judged, measure_sweep, named
-from triptych.audit.pairs import Whose, example_of
+from triptych.audit.measure import (
+    Classes,
+    Groups,
+    Latents,
+    Measured,
+    example_of,
+    judged,
+    measure_sweep,
+    named,
+)
 from triptych.audit.premise import Premise, premise_of, premise_of_views
+from triptych.audit.result import AuditResult
 from triptych.audit.sentences import unmoved
 from triptych.audit.sources import Progress, people_or_records
 from triptych.audit.swap import BlockSwap, block_swap
@@ -28,9 +36,9 @@ from triptych.metrics.inputs import Labels, Rows
 from triptych.metrics.matrix import FactorMatrix
 from triptych.metrics.sweeps import distances, embedded
 from triptych.model import Model
-from triptych.transforms import Transform, to_dict
+from triptych.transforms import Transform
 
-__all__ = ["AuditResult", "Embed", "audit", "audit_model", "audit_views"]
+__all__ = ["Embed", "audit", "audit_model", "audit_views"]
 
 Embed = Callable[[Tensor], Rows | Mapping[str, Rows]]
 """Signals (n, c, t) → latents (n, d), or block name → latents."""
@@ -97,9 +105,9 @@ def audit(
     around = signals if isinstance(signals, Windows) else None
     x = torch.as_tensor(signals) if around is None else signals_around(around, transform)
     if groups is not None:
-        whose = Whose(groups, "groups")
+        whose = Groups(groups, "groups")
     elif around is not None:
-        whose = Whose(*people_or_records(around), around.record, around.start)
+        whose = Groups(*people_or_records(around), around.record, around.start)
     else:
         raise InputError("signals without records need groups: the person of every window")
     transform, steps = swept(transform, grid)
@@ -139,8 +147,9 @@ def audit(
         seed=seed,
     )
     example = None
-    if around is not None and found.pair is not None and "record_p10" in found.figures:
-        example = example_of(found.pair, around, x, transform, theta)
+    if around is not None and found.moved is not None and "record_p10" in found.figures:
+        pair = reference[chosen], found.moved
+        example = example_of(*pair, whose, around, x, transform, theta)
     return _result(
         found,
         steps,
@@ -235,19 +244,19 @@ def audit_views(
     """
     transform, steps = swept(transform, views.theta)
     apart = _moving(transform, steps)
-    whose = Whose(views.groups, views.of, views.record, views.start)
+    whose = Groups(views.groups, views.of, views.record, views.start)
     still = np.setdiff1d(np.arange(len(steps)), apart)
     premise = premise_of_views(views.original, views.transformed[still[0]] if len(still) else None)
 
     def moved() -> Latents:
         rows = np.arange(len(views.original))
         step = np.random.default_rng(seed).choice(apart, len(rows))
-        return arrays(views.transformed[step, rows], classifier)
+        return named(views.transformed[step, rows], classifier)
 
-    reference = arrays(views.original, classifier)
+    reference = named(views.original, classifier)
     found = measure_sweep(
         reference,
-        (arrays(one, classifier) for one in views.transformed),
+        (named(one, classifier) for one in views.transformed),
         moved,
         steps,
         transform,
@@ -256,17 +265,8 @@ def audit_views(
         classes=Classes(classes, views.label) if classifier else None,
         seed=seed,
     )
-    return _result(
-        found,
-        steps,
-        transform,
-        premise,
-        groups=whose.of,
-        relations={},
-        notes=notes,
-        subject=subject,
-        data=data,
-    )
+    words: dict[str, Any] = {"groups": whose.of, "relations": {}, "notes": notes}
+    return _result(found, steps, transform, premise, subject=subject, data=data, **words)
 
 
 def _moving(transform: Transform, steps: Tensor) -> NDArray[np.int64]:
@@ -284,8 +284,7 @@ def _result(
     more += unmoved(found.curves, words["relations"], transform.name)
     words["notes"] = (*words["notes"], *more)
     return AuditResult(
-        transform=to_dict(transform),
-        unit=transform.unit,
+        transform=transform,
         grid=steps.numpy(),
         steps=Steps.of(transform, steps),
         headline=found.headline,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from triptych.audit.moves import Move
 from triptych.audit.tables import number
-from triptych.audit.verdicts import COLLAPSED
+from triptych.audit.verdicts import COLLAPSED, with_ends
 from triptych.metrics.matrix import FactorMatrix, Known
 from triptych.metrics.sweeps import ResponseCurve
 
@@ -103,11 +103,9 @@ def unmoved(
 
 
 def _measured(move: Move) -> str:
-    found = move.similarity
-    ends = f" [{number(found.low)}, {number(found.high)}]" if math.isfinite(found.low) else ""
     zeros = f", and {move.zeros:.0%} of windows are all zeros" if move.zeros else ""
     return (
-        f"{move.measure} to itself is {number(found.mean)}{ends} (a stranger's: "
+        f"{move.measure} to itself is {with_ends(move.similarity)} (a stranger's: "
         f"{number(move.between)}{zeros})"
     )
 

@@ -1,11 +1,9 @@
-"""What is audited, embedded or searched: data by name or path, brought into a model's form."""
+"""What is audited, embedded or searched: recordings in a model's form, and windows of them."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych import datasets
+from triptych.audit.sweep import around
 from triptych.datasets import Dataset, Recording, Windows
 from triptych.datasets.readers.alike import OTHER_UNIT
+from triptych.datasets.sources import open_data
 from triptych.errors import InputError
 from triptych.model import Latents, Model, Preprocessing
 from triptych.transforms import Transform, context_of
@@ -24,65 +24,7 @@ Progress = Callable[[int, int], None]
 """Told how many of how many pieces of work are done."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """Recordings in a model's form, and what a reader should know of how they got there."""
-
-    dataset: Dataset
-    notes: tuple[str, ...]
-
-
-def open_data(data: str, options: Mapping[str, Any] | None = None) -> Source:
-    """Load recordings by a word or a path.
-
-    Parameters
-    ----------
-    data
-        A data set's name (``mitdb``, ``simulated``, ``simulated:imu``), ``name:DIR``, or a folder
-        or file of own recordings. A folder that holds a known data set is read as that.
-    options
-        For own recordings: what `triptych.datasets.folder.load` takes.
-
-    Raises
-    ------
-    InputError
-        If nothing of that name is there, or it cannot be read.
-    """
-    given = {key: value for key, value in (options or {}).items() if value is not None}
-    name, colon, place = data.partition(":")
-    known = datasets.names()
-    if name in known and (colon or name != "folder"):
-        _require_own(name == "folder", given, name)
-        if name == "simulated":
-            return _noted(datasets.load(name, **({"kind": place} if place else {})))
-        return _noted(datasets.load(name, place or None, **given))
-    path = Path(data).expanduser()
-    if not path.exists():
-        named = ", ".join(each for each in known if each != "folder")
-        raise InputError(
-            f"there is no data {data!r}: it is neither a file or folder nor a data set ({named}; "
-            "with its folder: mitdb:DIR)"
-        )
-    for each in known if path.is_dir() and not given else ():
-        present = getattr(importlib.import_module(f"triptych.datasets.{each}"), "present", None)
-        if present is not None and present(path):
-            return _noted(datasets.load(each, path), f"{path} is read as the data set {each}")
-    return _noted(datasets.load("folder", path, **given))
-
-
-def _noted(dataset: Dataset, *notes: str) -> Source:
-    return Source(dataset, (*notes, *dataset.notes))
-
-
-def _require_own(own: bool, given: Mapping[str, Any], name: str) -> None:
-    if given and not own:
-        raise InputError(
-            f"{name} does not take {', '.join(given)}, which describe own recordings; leave them "
-            "out"
-        )
-
-
-def data_for(model: Model, data: str, options: Mapping[str, Any] | None = None) -> Source:
+def data_for(model: Model, data: str, options: Mapping[str, Any] | None = None) -> Dataset:
     """`open_data` in the form that a model needs, with a note if it looks like another unit.
 
     Raises
@@ -90,8 +32,8 @@ def data_for(model: Model, data: str, options: Mapping[str, Any] | None = None) 
     InputError
         As `open_data` and `fit_to` say.
     """
-    source = fit_to(open_data(data, options), model.preprocessing)
-    return replace(source, notes=(*source.notes, *_another_unit(model, source.dataset)))
+    dataset = fit_to(open_data(data, options), model.preprocessing)
+    return replace(dataset, notes=(*dataset.notes, *_another_unit(model, dataset)))
 
 
 def _another_unit(model: Model, dataset: Dataset) -> tuple[str, ...]:
@@ -112,7 +54,7 @@ def _another_unit(model: Model, dataset: Dataset) -> tuple[str, ...]:
     )
 
 
-def fit_to(source: Source, preprocessing: Preprocessing) -> Source:
+def fit_to(dataset: Dataset, preprocessing: Preprocessing) -> Dataset:
     """Bring recordings into the form that a model needs: channels, rate and band.
 
     Raises
@@ -120,10 +62,10 @@ def fit_to(source: Source, preprocessing: Preprocessing) -> Source:
     InputError
         If the channels do not fit, or the recordings' rate cannot carry the model's band.
     """
-    needed, notes = preprocessing.channels, list(source.notes)
+    needed, notes = preprocessing.channels, list(dataset.notes)
     recordings: list[Recording] = []
     by_place: list[Recording] = []
-    for each in source.dataset.recordings:
+    for each in dataset.recordings:
         rows = [each.channels.index(name) for name in needed if name in each.channels]
         if len(rows) != len(needed) or not _named(needed):
             if len(each.channels) != len(needed):
@@ -148,12 +90,9 @@ def fit_to(source: Source, preprocessing: Preprocessing) -> Source:
             f"({', '.join(by_place[0].channels)}) than the model's ({', '.join(needed)}): they are "
             "taken in their order"
         )
-    fitted = replace(source.dataset, recordings=tuple(recordings)).map(
-        lambda each: datasets.preprocess(
-            each, preprocessing.rate, preprocessing.low, preprocessing.high
-        )
-    )
-    return Source(fitted, tuple(notes))
+    rate, low, high = preprocessing.rate, preprocessing.low, preprocessing.high
+    fitted = replace(dataset, recordings=tuple(recordings), notes=tuple(notes))
+    return fitted.map(lambda each: datasets.preprocess(each, rate, low, high))
 
 
 def _named(channels: tuple[str, ...]) -> bool:
@@ -161,7 +100,7 @@ def _named(channels: tuple[str, ...]) -> bool:
     return not any(name.removeprefix("channel ").isdecimal() for name in channels)
 
 
-def seen_before(model: Model, source: Source) -> tuple[str, ...]:
+def seen_before(model: Model, dataset: Dataset) -> tuple[str, ...]:
     """Note for an audit on the very recordings, or virtual people, that the model was trained on.
 
     Virtual person i is the same in every simulated cohort of a kind, whatever its size and length.
@@ -169,7 +108,7 @@ def seen_before(model: Model, source: Source) -> tuple[str, ...]:
     origin: Any = model.info.get("data")
     if not isinstance(origin, Mapping):
         return ()
-    said, dataset = cast("Mapping[str, Any]", origin), source.dataset
+    said = cast("Mapping[str, Any]", origin)
     if said.get("fingerprint") == dataset.fingerprint:
         seen = "these very recordings"
     elif dataset.name.startswith("simulated") and (
@@ -182,7 +121,7 @@ def seen_before(model: Model, source: Source) -> tuple[str, ...]:
 
 
 def windows_of(
-    source: Source, preprocessing: Preprocessing, step_s: float | None = None
+    dataset: Dataset, preprocessing: Preprocessing, step_s: float | None = None
 ) -> Windows:
     """Cut every recording of `fit_to` into the model's windows, one every `step_s` (None: its end).
 
@@ -194,18 +133,18 @@ def windows_of(
             f"expected at least {1 / preprocessing.rate:g} s"
         )
     length_s = preprocessing.length / preprocessing.rate
-    found = datasets.cut(source.dataset, length_s, starts=step_s)
+    found = datasets.cut(dataset, length_s, starts=step_s)
     if not len(found):
-        longest = max(each.duration_s for each in source.dataset.recordings)
+        longest = max(each.duration_s for each in dataset.recordings)
         raise InputError(
-            f"{source.dataset.title} has no window: the longest recording lasts {longest:g} s, "
+            f"{dataset.title} has no window: the longest recording lasts {longest:g} s, "
             f"and a window of the model {length_s:g} s"
         )
     return found
 
 
 def random_windows_of(
-    source: Source,
+    dataset: Dataset,
     preprocessing: Preprocessing,
     transform: Transform | None,
     per_record: int,
@@ -220,7 +159,7 @@ def random_windows_of(
     rate = preprocessing.rate
     context_s = 0 if transform is None else context_of(transform) / rate
     length_s = preprocessing.length / rate
-    return datasets.random_windows(source.dataset, per_record, length_s, context_s, seed)
+    return datasets.random_windows(dataset, per_record, length_s, context_s, seed)
 
 
 def embed_all(
@@ -233,6 +172,19 @@ def embed_all(
         if progress is not None:
             progress(min(start + batch, len(signals)), len(signals))
     return Latents(model.schema, torch.cat(parts))
+
+
+def both_sides(
+    model: Model, windows: Windows, transform: Transform, seed: int = 0
+) -> tuple[Latents, Latents, Tensor]:
+    """Latents of windows as they are and under one random θ each, and these θ (n, p).
+
+    The windows have the transform's context, else InputError.
+    """
+    x, n = around(windows, transform), len(windows)
+    theta = transform.sample(n, torch.Generator().manual_seed(seed))
+    still, moved = (transform.apply(x, each) for each in (transform.identity(n), theta))
+    return model.embed(still), model.embed(moved), theta
 
 
 def people_or_records(windows: Windows) -> tuple[NDArray[np.str_], str]:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from triptych.audit.sources import people_or_records
-from triptych.audit.sweep import around
+from triptych.audit.sources import both_sides, people_or_records
 from triptych.audit.tables import Table, Value, number
+from triptych.audit.verdicts import bracketed
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
@@ -21,10 +20,12 @@ from triptych.metrics.collapse import collapsed
 from triptych.metrics.inputs import as_array, same_shape
 from triptych.metrics.result import Result
 from triptych.metrics.similarity import different_pairs
+from triptych.metrics.statistics import draws
 from triptych.model import Model
 from triptych.transforms import Transform
 
 DRAWN = 400  # samples of a drawn window
+NOTHING = (math.nan, math.nan)
 IGNORED = 0.01  # share under which a decoder makes nothing of a block
 
 
@@ -64,13 +65,16 @@ class BlockSwap(Result):
 
     def table(self) -> Table:
         """One row a block."""
+        kinds = (self.strangers, self.ends), (self.transformed, self.ends_transformed)
         rows = tuple(
             (
                 Value(name),
-                Value(number(share), _between(self.ends.get(name))),
-                Value(number(self.transformed[name]), _between(self.ends_transformed.get(name))),
+                *(
+                    Value(number(share[name]), bracketed(*ends.get(name, NOTHING)))
+                    for share, ends in kinds
+                ),
             )
-            for name, share in self.strangers.items()
+            for name in self.strangers
         )
         note = (
             "Share of the way from the decoded y to the decoded x that the output goes when this "
@@ -157,15 +161,12 @@ def _swapped(
     model: Model, windows: Windows, transform: Transform, pairs: int, seed: int
 ) -> BlockSwap:
     whose, groups = people_or_records(windows)
-    i, j = different_pairs(whose, pairs, seed)
+    i, j = different_pairs(whose, pairs, seed=seed)
     z = model.embed(windows.centred).all
     rows = np.random.default_rng(seed).integers(0, len(windows), pairs)
-    theta = transform.sample(pairs, torch.Generator().manual_seed(seed))
-    signals = around(windows.take(rows), transform)
-    still = model.embed(transform.apply(signals, transform.identity(pairs))).all
-    moved = model.embed(transform.apply(signals, theta)).all
+    still, moved, _ = both_sides(model, windows.take(rows), transform, seed)
     apart, outputs = shares(model.decode, model.schema, z[i], z[j])
-    turned, others = shares(model.decode, model.schema, moved, still)
+    turned, others = shares(model.decode, model.schema, moved.all, still.all)
     channel, rate = model.preprocessing.channels[0], windows.rate
     words = transform.name.replace("_", " ")
     examples = tuple(
@@ -185,7 +186,7 @@ def _intervals(
     """95 % bootstrap intervals of the shares over pairs."""
     way = (outputs["x"] - outputs["y"]).double().flatten(1)
     n, length = len(way), way.square().sum(dim=1).numpy()
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=1000)
+    drawn = draws(n, 1000, seed)
     total = np.maximum(drawn @ length, 1e-300)
     ends: dict[str, tuple[float, float]] = {}
     for name in found:
@@ -193,10 +194,6 @@ def _intervals(
         low, high = np.quantile(drawn @ own / total, [0.025, 0.975])
         ends[name] = float(low), float(high)
     return ends
-
-
-def _between(ends: tuple[float, float] | None) -> str:
-    return "" if ends is None else f"[{number(ends[0])}, {number(ends[1])}]"
 
 
 def _example(outputs: dict[str, Tensor]) -> dict[str, Any]:

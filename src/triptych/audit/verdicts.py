@@ -25,6 +25,16 @@ LOST = 0.1
 """Share of windows whose latents become all zeros from which the others do not stand for all."""
 
 
+def bracketed(low: float, high: float) -> str:
+    """``"[0.88, 0.94]"``; nothing where there is no interval."""
+    return f"[{number(low)}, {number(high)}]" if math.isfinite(low) else ""
+
+
+def with_ends(figure: Interval) -> str:
+    """``"0.91 [0.88, 0.94]"``."""
+    return f"{number(figure.mean)} {bracketed(figure.low, figure.high)}".strip()
+
+
 def by_distance(curve: ResponseCurve) -> tuple[Floats, Floats, Floats, Floats]:
     """Distances (k,) that were swept; mean similarity and both ends of its interval there."""
     where, share = equal_distances(curve.distance)
@@ -80,7 +90,7 @@ def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> st
     stranger = f"a stranger's: {number(curve.between)}"
 
     def measured(k: int) -> str:
-        return f"{number(mean[k])} [{number(low[k])}, {number(high[k])}]"
+        return f"{number(mean[k])} {bracketed(low[k], high[k])}".strip()
 
     lost = np.flatnonzero(low <= curve.between)
     if len(lost):
@@ -92,9 +102,9 @@ def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> st
         )
     elif math.isfinite(half.value):
         k = int(mean.argmin())
-        ends = f" {interval(half, unit)[1]}".rstrip()
+        value, around = interval(half, unit)
         said = (
-            f"At {shown(half.value, unit, 3)}{ends} {subject} has fallen halfway to a "
+            f"At {value} {around} {subject} has fallen halfway to a "
             f"stranger's, and its lowest {curve.measure} to itself is {measured(k)} at "
             f"{shown(where[k], unit)} ({stranger})"
         )
@@ -153,8 +163,8 @@ def _right(answers: Answers, figures: Mapping[str, Interval], unit: str) -> str:
 
     def said(name: str, of: str = "") -> str:
         now, before = figures[f"{name}_lowest{of}"], figures[f"{name}{of}"]
-        ends = f" [{now.low:.2f}, {now.high:.2f}]" if math.isfinite(now.low) else ""
-        return f"{now.mean:.2f}{ends} (untransformed {before.mean:.2f})"
+        around = f" [{now.low:.2f}, {now.high:.2f}]" if math.isfinite(now.low) else ""
+        return f"{now.mean:.2f}{around} (untransformed {before.mean:.2f})"
 
     return (
         f"At {shown(float(answers.distance[truth.lowest]), unit)} the sensitivity to {worst} is "
@@ -167,5 +177,5 @@ def interval(half: HalfLife, unit: str) -> tuple[str, str]:
     """Half-life and its interval as they stand in a table."""
     if not math.isfinite(half.value):
         return half.outcome, f"reached in {half.reached:.0%} of resamples" * (half.reached > 0)
-    ends = [shown(end, unit, 3) if math.isfinite(end) else "∞" for end in (half.low, half.high)]
-    return shown(half.value, unit, 3), f"[{', '.join(ends)}]"
+    low, high = (shown(e, unit, 3) if math.isfinite(e) else "∞" for e in (half.low, half.high))
+    return shown(half.value, unit, 3), f"[{low}, {high}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +22,7 @@ from triptych.cli.show import command_of, complain, note, progress, say, show_ta
 from triptych.errors import InputError
 
 if TYPE_CHECKING:
-    from triptych.audit.audit_result import AuditResult
+    from triptych.audit.result import AuditResult
     from triptych.transforms import Transform
 
 OTHERS = "Models of other makers"
@@ -152,9 +153,8 @@ def audit(
     ] = False,
 ) -> None:
     """Measure how much an embedding changes when only a nuisance changes, and say it."""
-    from triptych.audit.audit_outputs import block_tables, lead_tables, swap_tables
-    from triptych.audit.factors import knowledge
     from triptych.audit.figures import check_limits
+    from triptych.audit.write import tables_of, write_audit
 
     at_least = limits(fail_under, "--fail-under")
     check_limits(at_least)
@@ -192,11 +192,10 @@ def audit(
                 raise InputError("--glass-box needs a model with blocks: the folder of one of ours")
             opened = (allow_code, output, model_rate, window)
             result = _of_outside(subject, opened, cut, named, common | answered)
-    report = result.save(out, command_of(ctx))
+    report = write_audit(result, out, command_of(ctx))
     failed = result.below(at_least)
     note(result.notes)
-    tables = [*lead_tables(result), *block_tables(result), *knowledge(result.glass)]
-    for table in (*tables, *swap_tables(result)):
+    for table in itertools.chain.from_iterable(tables_of(result).values()):
         show_table(table)
     say(result.verdict)
     say(f"The report is {report} (open it in a browser).")
@@ -235,16 +234,18 @@ def _of_model(path: Path, cut: Any, named: Any, common: dict[str, Any]) -> Audit
 def _of_outside(
     subject: str, opened: Any, cut: Any, named: Any, common: dict[str, Any]
 ) -> AuditResult:
-    from triptych.audit.models import open_model
     from triptych.audit.run import audit as audited
-    from triptych.audit.sources import fit_to, open_data, random_windows_of
+    from triptych.audit.sources import fit_to, random_windows_of
     from triptych.audit.sweep import transform_for
+    from triptych.datasets.sources import open_data
+    from triptych.model.foreign import open_model
 
     allow_code, output, rate, window = opened
     model = open_model(subject, allow_code=allow_code, output=output)
     data, given, per_record, seed = cut
     source = open_data(data, given)
-    form = model.form(source, rate, window)
+    first = source.recordings[0]
+    form = model.form(first.rate, first.channels, rate, window)
     notes = [model.warning] if model.warning else []
     if rate is None and model.rate is None:
         notes.append(f"nothing says what rate the model needs: {form.rate:g} Hz, as recorded")
@@ -263,4 +264,4 @@ def _theta(chosen: Transform, theta: list[tuple[float, ...]], steps: int) -> Any
 
 
 def _told(source: Any, notes: Any) -> dict[str, Any]:
-    return {"data": source.dataset.title, "notes": (*source.notes, *notes)}
+    return {"data": source.title, "notes": (*source.notes, *notes)}

@@ -48,12 +48,11 @@ def embed(
     windows = windows_of(source, loaded.preprocessing, step)
     with progress("embedding") as show:
         latents = embed_all(loaded, windows.centred, show)
-    origin = source.dataset
-    about = {"model": str(model), "data": origin.title, "fingerprint": origin.fingerprint}
+    about = {"model": str(model), "data": source.title, "fingerprint": source.fingerprint}
     write_latents(out, latents, windows, about)
     sizes = ", ".join(f"{name} {z.shape[1]}" for name, z in latents.items())
-    many = "s" * (len(origin) != 1)
+    many = "s" * (len(source) != 1)
     say(
-        f"{len(windows):,} windows of {len(origin)} recording{many} ({origin.title}) are in {out}: "
+        f"{len(windows):,} windows of {len(source)} recording{many} ({source.title}) are in {out}: "
         f"{sizes} dimensions, with record, person, start and label."
     )

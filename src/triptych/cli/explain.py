@@ -81,7 +81,7 @@ def explain(
             further += [swapped.table()] if swapped else []
             judged += swapped.ignored() if swapped else []
             left_out += unswapped
-        title = source.dataset.title
+        title = source.title
         judged = [*unkept(moves), *broken(box), *judged]
         note([*source.notes, *seen_before(loaded, source), *left_out, *judged])
     said = explained(loaded, box, moves)

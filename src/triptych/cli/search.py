@@ -40,7 +40,7 @@ def search(
 
     Windows of the query's own recording that start within 5 s of it are left out.
     """
-    from triptych.audit.neighbours import search as find
+    from triptych.audit.search import search as find
     from triptych.audit.sources import data_for
     from triptych.model import Model
 
@@ -54,7 +54,7 @@ def search(
     label = f", label {asked.label}" if asked.label else ""
     say(
         f"Most like {asked.record} at {asked.start:g} s{label}, by {' and '.join(found.blocks)}, "
-        f"among {found.among:,} windows of {source.dataset.title}:"
+        f"among {found.among:,} windows of {source.title}:"
     )
     show_rows(
         ("rank", "similarity", "record", "person", "start, s", "label"),

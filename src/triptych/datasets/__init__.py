@@ -1,8 +1,8 @@
 """Data sets by name: each is a module of this folder and one line in the table below.
 
 A module has ``load(...) -> Dataset``. One that reads files takes the folder as first argument
-and may have ``check(path) -> Report`` (is this folder complete and sound?), ``present(path)``
-(does it look like this data set?) and ``fetch(path)`` (download it from its official address).
+and may have ``check(path) -> Report`` (is this folder complete and sound?) and ``fetch(path)``
+(download it from its official address).
 """
 
 from __future__ import annotations
@@ -111,11 +111,15 @@ def load(name: str, data: str | Path | None = None, **options: Any) -> Dataset:
     return module.load(locate(name, data), **options)
 
 
-def named(data: str) -> tuple[str | None, Path]:
-    """Data set and folder that a word means: ``mitdb:DIR``, ``mitdb:`` or ``mitdb``, or a path.
+def named(data: str) -> tuple[str | None, Path | None]:
+    """Data set and place that a word means: ``mitdb:DIR``, ``mitdb:``, ``simulated:imu``; a path.
 
-    A folder is a folder, whatever it is called: only a name that is no path, or one with a colon,
-    means a data set.
+    A folder is a folder, whatever it is called: a data set is meant by a colon, or by a name where
+    no such file is here.
+
+    Returns
+    -------
+    Name of the data set (None: own recordings), and its folder, or what stands behind the colon.
 
     Raises
     ------
@@ -123,16 +127,17 @@ def named(data: str) -> tuple[str | None, Path]:
         If it is neither.
     """
     name, colon, place = data.partition(":")
-    path = Path(data).expanduser()
-    if path.exists() and not (colon and name in _TABLE):
+    path, entry = Path(data).expanduser(), _TABLE.get(name)
+    if path.exists() and not (colon and entry):
         return None, path
-    if name in _TABLE and name != "folder":
-        needs = _TABLE[name].files == "located"
-        return name, Path(place).expanduser() if place or not needs else locate(name)
+    if entry is not None and entry.files == "given":
+        return None, Path(place).expanduser()
+    if entry is not None:
+        return name, Path(place).expanduser() if place else None
     known = ", ".join(f"{each}:" for each, entry in _TABLE.items() if entry.files != "given")
     raise InputError(
         f"there is no data {data!r}: it is neither a file or folder nor a data set ({known} or "
-        "with its folder: mitdb:DIR)"
+        "with its folder, mitdb:DIR)"
     )
 
 
@@ -156,27 +161,23 @@ def fetch(name: str, target: str | Path | None = None, progress: Progress | None
     return folder
 
 
-def check(directory: str | Path, name: str | None = None, **options: Any) -> Report:
-    """Whether the data set `name` in a folder is complete and sound; without it, own recordings.
+def check(directory: str | Path | None, name: str | None = None, **options: Any) -> Report:
+    """Whether the data set `name` is complete and sound; without a name, own recordings.
 
-    A folder is never taken for a data set because of its files. `options` are those of own
-    recordings, as `readers.load` takes them.
+    `directory` is its own folder or a root that holds ``<name>/``; see `locate`. `options` are
+    those of own recordings, as `readers.load` takes them.
 
     Raises
     ------
     InputError
         If the folder does not exist or holds nothing that can be checked.
     """
-    folder, own = Path(directory).expanduser(), name in (None, "folder")
-    if not folder.exists():
-        raise InputError(f"there is no {folder}; pass the folder that holds the data")
     module = _module(name or "folder")
-    if own:
-        return module.check(folder, **options)
+    if name in (None, "folder"):
+        return module.check(Path(directory or "").expanduser(), **options)
     options.pop("verbose", None)
     if options:
         raise InputError(f"{name} does not take {', '.join(options)}; leave them out")
     if not hasattr(module, "check"):
         raise InputError(f"{name} has no files that could be checked")
-    place = next((p for p in (folder / str(name), folder) if p.is_dir()), folder)
-    return module.check(place)
+    return module.check(locate(str(name), directory))

@@ -179,12 +179,6 @@ def _base(path: Path) -> Path:
     return path / "RawData" if (path / "RawData").is_dir() else path
 
 
-def present(path: Path) -> bool:
-    """Whether a folder looks like this data set."""
-    base = _base(path)
-    return packed.find(base, "labels.txt") is not None and any(base.glob("acc_exp*_user*.txt*"))
-
-
 def check(path: Path) -> download.Report:
     """Verify all 123 raw files, and read the signals that differ."""
     base = _base(path)

@@ -244,11 +244,6 @@ def _beats(recordings: list[Recording], who: str) -> list[int]:
     return [sum(int((label == wanted).sum()) for label in labels) for wanted in _CLASSES]
 
 
-def present(path: Path) -> bool:
-    """Whether a folder looks like this data set."""
-    return any((path / f"{name}.hea").is_file() for name in (*DS1, *DS2, *PACED))
-
-
 def check(path: Path) -> download.Report:
     """Hold all 48 records against PhysioNet's checksums, and read those that differ."""
     report = download.compare("mitdb", path, download.checksums("mitdb.sha256"))

@@ -152,11 +152,6 @@ def _files(path: Path, device: str, sensor: str) -> dict[str, Path]:
     return {each.name.split("_")[1]: each for each in found if packed.plain(each).endswith(".txt")}
 
 
-def present(path: Path) -> bool:
-    """Whether a folder looks like this data set."""
-    return any(_files(path, device, sensor) for device in ("watch", "phone") for sensor in _FOLDER)
-
-
 def check(path: Path) -> download.Report:
     """Verify the 52 files with known checksums; read those that differ and all others."""
     base, table = _base(path), download.checksums("wisdm.sha256")

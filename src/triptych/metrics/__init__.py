@@ -96,49 +96,26 @@ __all__ = [
     "top_k_of",
 ]
 
-# Module of each public name. Type checkers read the imports above; a test compares the two.
-_HOME = {
-    "Difference": "differences",
-    "DirectionProbe": "direction",
-    "Factor": "matrix",
-    "FactorMatrix": "matrix",
-    "Floats": "inputs",
-    "Known": "matrix",
-    "Labels": "inputs",
-    "active_dimensions": "active",
-    "between_groups": "similarity",
-    "bootstrap_interval": "statistics",
-    "collapsed": "collapse",
-    "cosine": "similarity",
-    "different_pairs": "similarity",
-    "direction_probe": "direction",
-    "disentanglement": "dci",
-    "f1_scores": "probes",
-    "factor_matrix": "matrix",
-    "flows": "predictions",
-    "half_life": "sweeps",
-    "holm": "differences",
-    "invariance": "sweeps",
-    "jackknife_per_subject": "statistics",
-    "linear_probe": "probes",
-    "macro_f1": "predictions",
-    "near_in_time": "ranking",
-    "neighbour_overlap": "ranking",
-    "paired_difference": "differences",
-    "per_subject": "statistics",
-    "prediction_consistency": "predictions",
-    "r2": "regressors",
-    "read_parameter": "probes",
-    "rescaled_consistency": "semantic",
-    "retrieval": "ranking",
-    "same_group": "ranking",
-    "semantic_consistency": "semantic",
-    "separation": "similarity",
-    "shape_based_distance": "ranking",
-    "stack_subjects": "statistics",
-    "top_k": "ranking",
-    "top_k_of": "ranking",
+# Public names of each module, as type checkers read them above.
+_NAMES = {
+    "active": "active_dimensions",
+    "collapse": "collapsed",
+    "dci": "disentanglement",
+    "differences": "Difference holm paired_difference",
+    "direction": "DirectionProbe direction_probe",
+    "inputs": "Floats Labels",
+    "matrix": "Factor FactorMatrix Known factor_matrix",
+    "predictions": "flows macro_f1 prediction_consistency",
+    "probes": "f1_scores linear_probe read_parameter",
+    "ranking": "near_in_time neighbour_overlap retrieval same_group shape_based_distance top_k "
+    "top_k_of",
+    "regressors": "r2",
+    "semantic": "rescaled_consistency semantic_consistency",
+    "similarity": "between_groups cosine different_pairs separation",
+    "statistics": "bootstrap_interval jackknife_per_subject per_subject stack_subjects",
+    "sweeps": "half_life invariance",
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 # Hidden from type checkers, which would otherwise believe every misspelt name.
 if not TYPE_CHECKING:

@@ -66,6 +66,16 @@ def active_dimensions(
     ------
     InputError
         If rows do not match, or nothing is there to speak for.
+
+    Examples
+    --------
+    Dimension 0 opens for walking only, dimension 1 in every second window of either class.
+
+    >>> label = np.repeat(["run", "walk"], 50)
+    >>> z = np.stack([label == "walk", np.arange(100) % 2], axis=1).astype(float)
+    >>> first, second = active_dimensions(z, {"class": label})
+    >>> first.index, first.value, first.share, round(second.score, 1)
+    (0, 'walk', 1.0, -0.1)
     """
     rows = as_array(z, "z").astype(np.float64)
     opened = (rows > 0).sum(axis=0)

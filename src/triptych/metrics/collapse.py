@@ -30,6 +30,11 @@ def collapsed(*latents: Rows) -> bool:
     ------
     InputError
         No array, values that are not finite, or different numbers of columns.
+
+    Examples
+    --------
+    >>> collapsed(np.ones((10, 4))), collapsed(np.eye(4))
+    (True, False)
     """
     rows = [as_array(z, "the latents").astype(np.float64) for z in latents]
     if len({z.shape[1] for z in rows}) != 1:

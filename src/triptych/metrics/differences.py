@@ -124,6 +124,12 @@ def paired_difference(
     ------
     InputError
         If the subjects differ in number or are fewer than two, or a figure is missing.
+
+    Examples
+    --------
+    >>> ours, theirs = [0.91, 0.88, 0.93, 0.9, 0.89, 0.94], [0.85, 0.84, 0.86, 0.83, 0.85, 0.86]
+    >>> paired_difference(ours, theirs, names=("A", "B")).verdict
+    'A is above B by 6.0 points in this run (95 % interval 4.2 to 7.8, 6 subjects, one seed)'
     """
     left, right = table_of(a, "a"), table_of(b, "b")
     for table, name in ((left, "a"), (right, "b")):
@@ -158,6 +164,13 @@ def holm(differences: Sequence[Difference]) -> list[Difference]:
     The chance that any of them claims a difference where there is none is then at most 5 %.
     Intervals stay those of the single comparisons. Source: Holm, Scandinavian Journal of Statistics
     6 (1979).
+
+    Examples
+    --------
+    >>> sure = paired_difference([5, 6, 5, 6, 5, 6], np.zeros(6))
+    >>> unsure = paired_difference([1, -1, 2, 0, 1, -1], np.zeros(6))
+    >>> [each.shown for each in holm([sure, unsure])]
+    [True, False]
     """
     order = sorted(range(len(differences)), key=lambda k: differences[k].p)
     corrected, highest = list(differences), 0.0

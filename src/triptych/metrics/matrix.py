@@ -137,6 +137,20 @@ def factor_matrix(
     ------
     InputError
         A block that lacks, rows that do not match, a constant factor, fewer than four people.
+
+    Examples
+    --------
+    The class can be read from the block that is invariant, not from the other.
+
+    >>> from triptych.latent import Block, LatentSchema
+    >>> schema = LatentSchema(Block("shape", 1, invariant_to="gain"), Block("level", 1))
+    >>> rng = np.random.default_rng(0)
+    >>> label, person = np.arange(200) % 2, np.arange(200) // 10
+    >>> z = {"shape": label[:, None] + 0.0, "level": rng.standard_normal((200, 1))}
+    >>> factor = Factor("class", label, person, z, block="shape")
+    >>> found = factor_matrix([factor], schema, permutations=99)
+    >>> [(cell.block, round(cell.score, 1)) for cell in found.cells]
+    [('shape', 1.0), ('level', 0.1)]
     """
     cells: list[Known] = []
     fallen = dict[str, None]()

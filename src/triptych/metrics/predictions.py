@@ -107,7 +107,13 @@ def as_codes(labels: Labels, n: int, k: int, name: str) -> Codes:
 
 
 def flows(before: Codes, after: Codes, k: int) -> NDArray[np.int64]:
-    """(k, k) how many windows called i before are called j after."""
+    """(k, k) how many windows called i before are called j after.
+
+    Examples
+    --------
+    >>> flows(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
     return np.bincount(before * k + after, minlength=k * k).reshape(k, k)
 
 
@@ -119,7 +125,15 @@ def counts(called: NDArray[np.int64]) -> NDArray[np.bool_]:
 def macro_f1(hits: Floats, own: Floats, read: Floats) -> Floats:
     """Mean F1 over the classes that occur, of (..., k) right, true and called windows.
 
-    The mean is over classes that some window has (`own`); NaN without any.
+    1 is perfect. The mean is over classes that some window has (`own`); NaN without any.
+
+    Examples
+    --------
+    Two classes with four windows each, three and two of them right.
+
+    >>> hits, own, read = np.array([3.0, 2.0]), np.array([4.0, 4.0]), np.array([5.0, 3.0])
+    >>> round(float(macro_f1(hits, own, read)), 3)
+    0.619
     """
     f1 = 2 * hits / np.maximum(own + read, 1e-300)
     held = own > 0

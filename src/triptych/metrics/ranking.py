@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.errors import InputError
+from triptych.index import nearest
 from triptych.metrics.collapse import collapsed
 from triptych.metrics.inputs import Floats, Labels, Rows, as_array, as_labels, unit_rows
 from triptych.metrics.result import Result
@@ -31,7 +32,14 @@ def near_in_time(
     gallery_record: Labels,
     gallery_start: Labels,
 ) -> Rule:
-    """Rule that removes gallery windows of the query's record that start within 5 s of it."""
+    """Rule that removes gallery windows of the query's record that start within 5 s of it.
+
+    Examples
+    --------
+    >>> rule = near_in_time(["a"], [0.0], ["a", "a", "b"], [3.0, 30.0, 3.0])
+    >>> rule(slice(0, 1)).tolist()
+    [[True, False, False]]
+    """
     q, g = _codes(query_record, gallery_record)
     at = np.asarray(query_start, np.float64)
     there = np.asarray(gallery_start, np.float64)
@@ -43,7 +51,13 @@ def near_in_time(
 
 
 def same_group(query_group: Labels, gallery_group: Labels) -> Rule:
-    """Rule that removes every gallery window of the query's own record or person."""
+    """Rule that removes every gallery window of the query's own record or person.
+
+    Examples
+    --------
+    >>> same_group(["a"], ["a", "b"])(slice(0, 1)).tolist()
+    [[True, False]]
+    """
     q, g = _codes(query_group, gallery_group)
     return lambda rows: q[rows, None] == g[None]
 
@@ -68,6 +82,12 @@ def top_k(
     ------
     InputError
         If a query has fewer than `k` admissible gallery rows, or d differs.
+
+    Examples
+    --------
+    >>> rows, similarity = top_k(np.array([[1.0, 0.0]]), np.array([[0.0, 2.0], [3.0, 0.0]]), 2)
+    >>> rows.tolist(), similarity.tolist()
+    ([[1, 0]], [[1.0, 0.0]])
     """
     left, right = as_array(query, "query"), as_array(gallery, "gallery")
     if left.shape[1] != right.shape[1]:
@@ -77,15 +97,24 @@ def top_k(
         )
     unit = torch.as_tensor(unit_rows(left).astype(np.float32))
     columns = torch.as_tensor(unit_rows(right).astype(np.float32)).T
-    return _rank(lambda rows: unit[rows] @ columns, (len(unit), len(right)), k, excluded)
+    found = nearest(lambda rows: unit[rows] @ columns, (len(unit), len(right)), k, excluded, _CHUNK)
+    return found.rows.numpy(), found.similarity.numpy()
 
 
 def top_k_of(
     similarity: Rows, k: int = 10, excluded: Rule | NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Like `top_k`, from a ready table of similarities (q, g), e.g. minus a distance."""
+    """Like `top_k`, from a ready table of similarities (q, g), e.g. minus a distance.
+
+    Examples
+    --------
+    >>> rows, similarity = top_k_of(np.array([[0.1, 0.9, 0.5]]), 2)
+    >>> rows.tolist()
+    [[1, 2]]
+    """
     table = torch.as_tensor(as_array(similarity, "similarity").astype(np.float32))
-    return _rank(lambda rows: table[rows], (table.shape[0], table.shape[1]), k, excluded)
+    found = nearest(lambda rows: table[rows], (table.shape[0], table.shape[1]), k, excluded, _CHUNK)
+    return found.rows.numpy(), found.similarity.numpy()
 
 
 @dataclass(frozen=True)
@@ -102,11 +131,14 @@ class Retrieval(Result):
         Class → precision, of the classes that count; empty where all are NaN.
     per_query
         (q,) share of right neighbours of every query; not in `to_dict`.
+    findable
+        (q,) how many windows of its label a query may find; not in `to_dict`.
     """
 
     precision: float
     per_class: dict[str, float]
     per_query: Floats = field(repr=False, compare=False)
+    findable: NDArray[np.int64] = field(repr=False, compare=False)
 
 
 def retrieval(
@@ -115,36 +147,50 @@ def retrieval(
     query_labels: Labels,
     gallery_labels: Labels,
     excluded: Rule | NDArray[np.bool_] | None = None,
+    *,
     macro: bool = False,
 ) -> Retrieval:
     """Share of the 10 nearest gallery windows that carry the query's label.
 
+    1 is perfect; chance is the share of the gallery that has the query's label.
     With `macro` the mean is over classes, and a class counts if each of its queries could find at
     least `FINDABLE` admissible windows of it (in other records, under `same_group`).
     Parameters and errors are those of `top_k`.
+
+    Examples
+    --------
+    >>> label = np.repeat([0, 1], 20)
+    >>> z = np.eye(2)[label] + 0.01 * np.random.default_rng(0).standard_normal((40, 2))
+    >>> retrieval(z, z, label, label, excluded=np.eye(40, dtype=bool)).precision
+    1.0
     """
     index, _ = top_k(query, gallery, 10, excluded)
     wanted = as_labels(query_labels, len(query), "query_labels")
     q, g = _codes(wanted, as_labels(gallery_labels, len(gallery), "gallery_labels"))
     per_query = (g[index] == q[:, None]).mean(axis=1)
-    findable = np.concatenate(
-        [((g[None] == q[rows, None]) & ~_barred(excluded, rows)).sum(1) for rows in _cuts(len(q))]
-    )
+    right = (_admitted(q[rows, None] == g, excluded, rows).sum(axis=1) for rows in _cuts(len(q)))
+    findable = np.concatenate(list(right))
     scores = {
         str(label): float(per_query[own].mean())
         for label in np.unique(wanted)
         if findable[own := wanted == label].min() >= FINDABLE or not macro
     }
     if collapsed(query, gallery) or len(np.unique(g)) < 2:
-        return Retrieval(np.nan, {}, np.full(len(per_query), np.nan))
+        return Retrieval(np.nan, {}, np.full(len(q), np.nan), findable)
     mean = float(np.mean(list(scores.values()))) if scores else np.nan
-    return Retrieval(mean if macro else float(per_query.mean()), scores, per_query)
+    return Retrieval(mean if macro else float(per_query.mean()), scores, per_query, findable)
 
 
 def neighbour_overlap(ranked_a: NDArray[Any], ranked_b: NDArray[Any]) -> Floats:
     """Share (q,) of the k neighbours that two rankings (q, k) of the same gallery have in common.
 
-    The order inside the k does not count. Raises InputError if the shapes differ.
+    1: the same neighbours; k/g by chance, with g gallery rows. The order inside the k does not
+    count. Raises InputError if the shapes differ.
+
+    Examples
+    --------
+    >>> neighbour_overlap(np.array([[1, 2, 3, 4]]), np.array([[4, 3, 9, 8]])).tolist()
+    [0.5]
     """
     a, b = np.asarray(ranked_a), np.asarray(ranked_b)
     if a.shape != b.shape or a.ndim != 2 or a.size == 0:
@@ -165,39 +211,12 @@ def _cuts(n: int) -> list[slice]:
     return [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
 
 
-def _barred(excluded: Rule | NDArray[np.bool_] | None, rows: slice) -> NDArray[np.bool_]:
+def _admitted(
+    found: NDArray[np.bool_], excluded: Rule | NDArray[np.bool_] | None, rows: slice
+) -> NDArray[np.bool_]:
     if excluded is None:
-        return np.zeros((1, 1), np.bool_)
-    return excluded(rows) if callable(excluded) else np.asarray(excluded, np.bool_)[rows]
-
-
-def _rank(
-    similarity: Callable[[slice], torch.Tensor],
-    shape: tuple[int, int],
-    k: int,
-    excluded: Rule | NDArray[np.bool_] | None,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    q, g = shape
-    if not 1 <= k <= g:
-        raise InputError(f"k is {k} and the gallery has {g} rows: expected 1 <= k <= {g}")
-    index, value = np.empty((q, k), np.int64), np.empty((q, k), np.float32)
-    for rows in _cuts(q):
-        barred = _barred(excluded, rows)
-        count = rows.stop - rows.start
-        if excluded is not None and barred.shape != (count, g):
-            raise InputError(
-                f"the exclusion rule gave the shape {barred.shape} for {count} queries: "
-                f"expected ({count}, {g})"
-            )
-        if g - barred.sum(axis=1).max() < k:
-            raise InputError(
-                f"after the exclusions a query has fewer than k = {k} gallery windows left: "
-                "lower k or give a gallery of more records"
-            )
-        scores = similarity(rows).masked_fill(torch.as_tensor(barred), -torch.inf)
-        best = scores.topk(k, dim=1)
-        index[rows], value[rows] = best.indices.numpy(), best.values.numpy()
-    return index, value
+        return found
+    return found & ~(excluded(rows) if callable(excluded) else np.asarray(excluded)[rows])
 
 
 def shape_based_distance(queries: Rows, gallery: Rows, max_lag: int) -> NDArray[np.float32]:
@@ -215,7 +234,7 @@ def shape_based_distance(queries: Rows, gallery: Rows, max_lag: int) -> NDArray[
 
     Returns
     -------
-    (q, g) in [0, 2]; 1 where either window is all zeros.
+    (q, g) in [0, 2]: 0 the same shape, 1 nothing alike or a window of zeros.
 
     Raises
     ------
@@ -225,6 +244,16 @@ def shape_based_distance(queries: Rows, gallery: Rows, max_lag: int) -> NDArray[
     Notes
     -----
     Paparrizos and Gravano, "k-Shape", SIGMOD 2015 (there over all lags).
+
+    Examples
+    --------
+    A pulse and the same pulse three samples later.
+
+    >>> early, late = np.eye(10)[[2]], np.eye(10)[[5]]
+    >>> for lag in (0, 3):
+    ...     print(abs(round(float(shape_based_distance(early, late, lag)[0, 0]), 3)))
+    1.0
+    0.0
     """
     a, b = _units(queries, "queries"), _units(gallery, "gallery")
     if a.shape[1:] != b.shape[1:]:

@@ -76,6 +76,12 @@ def r2(predicted: Floats, target: Floats) -> float:
 
     Columns of (n, p) count together, each weighing by its variance. NaN where the target is
     constant: there is nothing to be read.
+
+    Examples
+    --------
+    >>> truth = np.array([1.0, 2.0, 3.0])
+    >>> r2(truth, truth), r2(np.full(3, 2.0), truth)
+    (1.0, 0.0)
     """
     spread = float(np.square(target - target.mean(axis=0)).sum())
     return 1 - float(np.square(predicted - target).sum()) / spread if spread > 0 else np.nan
@@ -124,14 +130,19 @@ def ridge(pairs: Pairs, y: Floats, alphas: tuple[float, ...] = ALPHAS) -> Predic
     return predict
 
 
-def boosting(pairs: Pairs, y: Floats, seed: int) -> Predictor:
+def boosted(x: NDArray[Any], y: Floats, seed: int) -> Any:
     """Gradient boosting: 100 trees of 31 leaves; 31 bins halve the time of 255 at no loss."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     model = cast(Any, HistGradientBoostingRegressor)(
         max_iter=100, learning_rate=0.2, max_bins=31, early_stopping=False, random_state=seed
     )
-    model.fit(pairs.plain(), y)
+    return model.fit(x, y)
+
+
+def boosting(pairs: Pairs, y: Floats, seed: int) -> Predictor:
+    """`boosted` trees that read both sides and their difference."""
+    model = boosted(pairs.plain(), y, seed)
     return lambda unseen: model.predict(unseen.plain())
 
 

@@ -73,7 +73,9 @@ class SemanticConsistency(Result):
     levels: Floats = field(repr=False, compare=False)
 
 
-def semantic_consistency(z: Rows, labels: Labels, epsilon: float = EPSILON) -> SemanticConsistency:
+def semantic_consistency(
+    z: Rows, labels: Labels, *, epsilon: float = EPSILON
+) -> SemanticConsistency:
     """Measure how far single dimensions of `z` (n, d) stand for single classes.
 
     Raises
@@ -83,6 +85,14 @@ def semantic_consistency(z: Rows, labels: Labels, epsilon: float = EPSILON) -> S
 
     Source: Cui et al., "BayesNCL" (ICML 2026), semantic consistency and semantic entropy; they
     correct neither for chance nor for the size of classes.
+
+    Examples
+    --------
+    Two dimensions that each open for one class only.
+
+    >>> label = np.repeat([0, 1], 50)
+    >>> semantic_consistency(np.eye(2)[label], label).corrected
+    1.0
     """
     rows = as_array(z, "z").astype(np.float64)
     names, label = np.unique(as_labels(labels, len(rows), "labels"), return_inverse=True)
@@ -140,8 +150,17 @@ def _by_chance(m: int, size: tuple[int, ...]) -> tuple[float, float]:
 def rescaled_consistency(opened: Floats, label: NDArray[np.int64], k: int) -> float:
     """Compute `rescaled` alone, of which entries are open (n, d) and classes 0 to k − 1 (n,).
 
-    Quicker than `semantic_consistency` where it is wanted many times. Classes without a row do not
-    count; NaN where nothing is open or fewer than two classes have rows.
+    1: every dimension opens for one class; 0: for all alike. Quicker than `semantic_consistency`
+    where it is wanted many times. Classes without a row do not count; NaN where nothing is open or
+    fewer than two classes have rows.
+
+    Examples
+    --------
+    >>> label = np.repeat([0, 1], 50)
+    >>> rescaled_consistency(np.eye(2)[label], label, 2)
+    1.0
+    >>> rescaled_consistency(np.ones((100, 2)), label, 2)
+    0.0
     """
     count = opened.T @ np.eye(k)[label]
     size = np.bincount(label, minlength=k)

@@ -16,7 +16,7 @@ from triptych.errors import InputError
 from triptych.metrics.inputs import Floats, Labels, Rows, as_array, as_labels
 from triptych.metrics.result import Result
 from triptych.metrics.similarity import different_pairs
-from triptych.metrics.statistics import draws_for, tail_of
+from triptych.metrics.statistics import draws, tail_of
 from triptych.metrics.tally import ResponseCurve, Tally
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def invariance(
 ) -> ResponseCurve:
     """Sweep a transform: similarity of z(x) and z(T_θ x) for every θ of `grid`.
 
+    1 where the latents stay; the curve's `between` is the level of windows of different groups.
+
     Parameters
     ----------
     embed
@@ -52,9 +54,23 @@ def invariance(
         (n,) record or person of every window; at least two.
     options
         ``pairs``, ``resamples`` and ``seed`` of `curves`, which says what is raised.
+
+    Examples
+    --------
+    The magnitude of the spectrum does not see a circular shift, the samples do.
+
+    >>> import torch
+    >>> from triptych.transforms import PhaseShift
+    >>> shift = PhaseShift(max_shift=0.2, rate=50.0, mode="circular")
+    >>> x = torch.randn(20, 1, 50, generator=torch.Generator().manual_seed(0))
+    >>> person, grid = np.arange(20) % 4, np.array([0.1, 0.2])
+    >>> invariance(lambda x: torch.fft.rfft(x[:, 0]).abs(), x, shift, grid, person).mean.round(2)
+    array([1., 1.])
+    >>> bool(invariance(lambda x: x[:, 0], x, shift, grid, person).mean.max() < 0.2)
+    True
     """
     steps = steps_of(transform, grid)
-    different_pairs(as_labels(groups, len(signals), "groups"), 1, 0)  # refused before any work
+    different_pairs(as_labels(groups, len(signals), "groups"), 1, seed=0)  # refused before any work
 
     def view(theta: Tensor) -> dict[str, NDArray[Any]]:
         return embedded(lambda x: {"": embed(x)}, signals, transform, theta, batch)
@@ -136,7 +152,7 @@ def curves(
     """
     n = len(next(iter(reference.values())))
     names, group = np.unique(as_labels(groups, n, "groups"), return_inverse=True)
-    drawn = different_pairs(group, pairs, seed)
+    drawn = different_pairs(group, pairs, seed=seed)
     tallies = {name: Tally(as_array(z, name), group, drawn) for name, z in reference.items()}
     for view in views:
         for name, tally in tallies.items():
@@ -144,18 +160,16 @@ def curves(
     distance = distances(transform, grid).cpu().numpy().astype(np.float64)
     theta = grid[:, 0].cpu().numpy().astype(np.float64) if grid.shape[1] == 1 else distance
     sizes = np.bincount(group)
-    weights = group_draws(sizes, resamples or draws_for(len(sizes)), seed)
+    weights = group_draws(sizes, resamples, seed)
     return {
         name: tally.curve(theta, distance, tuple(map(str, names)), weights)
         for name, tally in tallies.items()
     }
 
 
-def group_draws(sizes: NDArray[np.int64], resamples: int, seed: int) -> Floats:
+def group_draws(sizes: NDArray[np.int64], resamples: int | None, seed: int) -> Floats:
     """Weights (resamples, g) of groups drawn with replacement, each row summing to 1."""
-    rng = np.random.default_rng(seed)
-    g = len(sizes)
-    weights = rng.multinomial(g, np.full(g, 1 / g), size=resamples) * sizes
+    weights = draws(len(sizes), resamples, seed) * sizes
     return weights / weights.sum(axis=1, keepdims=True)
 
 
@@ -199,13 +213,26 @@ class HalfLife(Result):
     outcome: str
 
 
-def half_life(curve: ResponseCurve, resamples: int | None = None, seed: int = 0) -> HalfLife:
+def half_life(curve: ResponseCurve, *, resamples: int | None = None, seed: int = 0) -> HalfLife:
     """Read the half-life of similarity from a response curve, in the transform's unit.
+
+    More is steadier.
 
     Values of θ of equal distance (both signs) are averaged; at distance 0 similarity is 1; between
     the swept distances it is interpolated linearly; the first crossing counts. Drawn groups change
     the curve and the level between groups alike: with every group drawn once, both are the printed
     ones. A collapsed curve has none: every number is NaN.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from triptych.transforms import PhaseShift
+    >>> shift = PhaseShift(max_shift=0.2, rate=50.0, mode="circular")
+    >>> t = torch.arange(50) / 50
+    >>> x = torch.stack([torch.sin(2 * np.pi * (t + k / 8)) for k in range(8)])[:, None]
+    >>> curve = invariance(lambda x: x[:, 0], x, shift, np.array([0.1, 0.15, 0.2]), np.arange(8))
+    >>> round(half_life(curve).value, 2)
+    0.18
     """
     if curve.collapsed:
         return HalfLife(np.nan, np.nan, np.nan, np.nan, COLLAPSED)
@@ -214,7 +241,7 @@ def half_life(curve: ResponseCurve, resamples: int | None = None, seed: int = 0)
     if where[0] > 0:
         where = np.concatenate([[0.0], where])
         by_distance = np.concatenate([np.ones((len(by_distance), 1)), by_distance], axis=1)
-    weights = group_draws(curve.sizes, resamples or draws_for(len(curve.sizes)), seed)
+    weights = group_draws(curve.sizes, resamples, seed)
     drawn = _crossing(where, weights @ by_distance, levels(curve, weights))
     tail = tail_of(len(curve.groups))
     low, high = np.quantile(drawn, [tail, 1 - tail], method="inverted_cdf")

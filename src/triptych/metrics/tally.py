@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from triptych.errors import InputError
 from triptych.metrics.collapse import collapsed
 from triptych.metrics.inputs import Floats
-from triptych.metrics.likeness import Likeness
 from triptych.metrics.result import Result
-from triptych.metrics.similarity import separation
-from triptych.metrics.statistics import tail_of
+from triptych.metrics.similarity import Likeness
+from triptych.metrics.statistics import ends_of
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,9 @@ class Tally:
         self.sizes = np.bincount(group).astype(np.int64)
         held = np.isfinite(self.like.strangers)
         i, j = (rows[held] for rows in pairs)
-        self.pair_cosines = self.like.strangers[held]
         touched = np.concatenate([group[i], group[j]])
         g = len(self.sizes)
-        total = np.bincount(touched, np.tile(self.pair_cosines, 2), g)
+        total = np.bincount(touched, np.tile(self.like.strangers[held], 2), g)
         self.group_between = total / np.maximum(np.bincount(touched, minlength=g), 1)
         self.means: list[Floats] = []
         self.mean: list[float] = []
@@ -99,8 +97,7 @@ class Tally:
         # a group without a direction says nothing of how far this θ goes
         self.means.append(np.where(count > 0, total / np.maximum(count, 1), mean))
         self.mean.append(float(mean))
-        some = len(similarity) and len(self.pair_cosines)
-        self.auroc.append(separation(similarity, self.pair_cosines) if some else np.nan)
+        self.auroc.append(self.like.separation(similarity))
         self.lost.append(self.like.lost(view))
 
     def curve(
@@ -110,13 +107,11 @@ class Tally:
         if len(self.means) != len(theta):
             raise InputError(f"{len(self.means)} transformed views came for {len(theta)} θ")
         means, mean, auroc = np.stack(self.means, axis=1), np.array(self.mean), np.array(self.auroc)
-        between = float(self.pair_cosines.mean()) if len(self.pair_cosines) else np.nan
-        group_between = self.group_between
+        between, group_between = self.like.between, self.group_between
         if self.collapsed:
             means, mean, auroc = (np.full_like(each, np.nan) for each in (means, mean, auroc))
             between, group_between = 1.0, np.ones_like(group_between)
-        tail = tail_of(len(groups))
-        low, high = np.quantile(weights @ means, [tail, 1 - tail], axis=0)
+        low, high = ends_of(weights @ means, len(groups))
         whole = not self.like.zeros.any() and not any(self.lost)
         return ResponseCurve(
             theta=theta,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import lightning.pytorch as L
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,9 +14,8 @@ from triptych.audit.sweep import around
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
-from triptych.metrics.inputs import Floats, as_array
-from triptych.metrics.likeness import Likeness
-from triptych.metrics.similarity import different_pairs
+from triptych.metrics.inputs import as_array
+from triptych.metrics.similarity import Likeness, different_pairs, mean_of
 from triptych.transforms import Transform
 
 
@@ -108,8 +106,10 @@ class AuditCallback(L.Callback):
             rows = as_array(z, block or "the latents")
             like = Likeness(rows, self.pairs)
             for name, view in views.items():
-                figures[f"{block}{like.measure}@{name}"] = _mean(like(as_array(view[block], block)))
-            figures[f"{block}{like.measure}_between"] = _mean(like.strangers)
+                figures[f"{block}{like.measure}@{name}"] = mean_of(
+                    like(as_array(view[block], block))
+                )
+            figures[f"{block}{like.measure}_between"] = like.between
             if like.zeros.any():
                 figures[f"{block}zeros"] = float(like.zeros.mean())
             away = distance_between(rows, as_array(again[block], block), rows)
@@ -133,12 +133,6 @@ class AuditCallback(L.Callback):
         if isinstance(schema, LatentSchema) and z.shape[-1] == schema.size:
             blocks |= {f"{name}/": part for name, part in schema.split(z).items()}
         return blocks
-
-
-def _mean(similarity: Floats) -> float:
-    """Mean over the rows that point somewhere; NaN without any."""
-    held = similarity[np.isfinite(similarity)]
-    return float(held.mean()) if len(held) else float("nan")
 
 
 def _name(theta: float | Sequence[float]) -> str:

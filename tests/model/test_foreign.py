@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.audit import tiny
 from torch import nn
 
-from triptych.audit.models import open_model
-from triptych.audit.outside import Outside
-from triptych.audit.sources import open_data
 from triptych.errors import InputError
+from triptych.model.foreign import ForeignModel, open_model
 
 X = torch.randn(5, 1, 80, generator=torch.Generator().manual_seed(0))
 
@@ -158,16 +155,16 @@ def test_functions_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             open_model(name, allow_code=True).embed(X)
 
 
-def test_the_form_is_the_models_or_what_is_asked_of_it(tmp_path: Path) -> None:
-    source = open_data(str(tiny.recordings(tmp_path / "own", people=2)))
-    free = Outside("m", lambda x: {"z": x})
-    assert free.form(source, 100, 0.8).shape == (1, 80)
-    assert free.form(source, None, 1).rate == 120.0  # the recordings'
+def test_the_form_is_the_models_or_what_is_asked_of_it() -> None:
+    recorded = 120.0, ("MLII",)
+    free = ForeignModel("m", lambda x: {"z": x})
+    assert free.form(*recorded, 100, 0.8).shape == (1, 80)
+    assert free.form(*recorded, None, 1).rate == 120.0  # the recordings'
     with pytest.raises(InputError, match="say how long: --window S"):
-        free.form(source)
-    strict = Outside("m", lambda x: {"z": x}, None, 2, 80, 100.0)
-    assert strict.form(source).channels == ("0", "1")
+        free.form(*recorded)
+    strict = ForeignModel("m", lambda x: {"z": x}, None, 2, 80, 100.0)
+    assert strict.form(*recorded).channels == ("0", "1")
     with pytest.raises(InputError, match="made for 100 Hz, but 50"):
-        strict.form(source, 50)
+        strict.form(*recorded, 50)
     with pytest.raises(InputError, match="of 80 samples, at 100 Hz; not of 1 s"):
-        strict.form(source, None, 1)
+        strict.form(*recorded, None, 1)

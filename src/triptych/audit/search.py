@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit.sources import Progress, Source, embed_all, fit_to, open_data, windows_of
-from triptych.datasets import Windows
+from triptych.audit.sources import Progress, embed_all, fit_to, windows_of
+from triptych.datasets import Dataset, Windows
+from triptych.datasets.sources import open_data
 from triptych.errors import InputError
 from triptych.index import Index
 from triptych.metrics.collapse import collapsed
@@ -44,7 +45,7 @@ class Search:
 
 def search(
     model: Model,
-    gallery: Source,
+    gallery: Dataset,
     query: str,
     k: int = 10,
     *,
@@ -107,7 +108,7 @@ def _blocks(model: Model, block: str | None) -> tuple[str, ...]:
 
 def _query(
     model: Model,
-    gallery: Source,
+    gallery: Dataset,
     windows: Windows,
     query: str,
     options: Mapping[str, Any] | None,
@@ -118,16 +119,16 @@ def _query(
             f"the query {query!r} is not FILE:INDEX, e.g. mine.csv:3 for the fourth window of "
             "mine.csv"
         )
-    if name in gallery.dataset.names:
+    if name in gallery.names:
         held = windows.take(windows.record == name)
     elif Path(name).expanduser().exists():
-        source = fit_to(open_data(name, options), model.preprocessing)
-        held = windows_of(source, model.preprocessing)
+        own = fit_to(open_data(name, options), model.preprocessing)
+        held = windows_of(own, model.preprocessing)
     else:
-        shown = ", ".join(gallery.dataset.names[:8])
+        shown = ", ".join(gallery.names[:8])
         raise InputError(
             f"there is no file {name}, and the data have no recording of that name (they have "
-            f"{shown}{', ...' if len(gallery.dataset.names) > 8 else ''})"
+            f"{shown}{', ...' if len(gallery.names) > 8 else ''})"
         )
     if int(index) >= len(held):
         raise InputError(f"{name} has {len(held)} windows, counted from 0, so there is no {index}")

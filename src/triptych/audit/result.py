@@ -1,10 +1,12 @@
-"""What an audit found: curves, figures and one sentence, to be read, drawn, saved or held to."""
+"""What an audit found, as data: curves, figures and one sentence, to be read or held to limits.
+
+`triptych.audit.write` makes files of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from triptych.metrics.matrix import FactorMatrix
 from triptych.metrics.result import Result
 from triptych.metrics.statistics import Interval
 from triptych.metrics.sweeps import HalfLife, ResponseCurve
+from triptych.transforms import Transform, to_dict
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -37,8 +40,8 @@ class AuditResult(Result):
     ----------
     subject, data
         What was audited and on what.
-    transform, unit, grid
-        Its settings, the unit of distances, and the θ (m, p) that were swept.
+    transform, grid
+        What was swept, in its `unit`, and the θ (m, p).
     steps
         Those θ as they are listed and drawn.
     groups
@@ -54,7 +57,7 @@ class AuditResult(Result):
     notes
         What a reader should know.
     example
-        A query and its nearest windows, for `plot`; None without signals.
+        A query and its nearest windows, to be drawn; None without signals.
     swap
         What a decoder makes of each block, for models that have one.
     answers
@@ -65,8 +68,7 @@ class AuditResult(Result):
 
     subject: str
     data: str
-    transform: dict[str, Any]
-    unit: str
+    transform: Transform
     grid: NDArray[Any]
     steps: Steps
     groups: str
@@ -81,6 +83,25 @@ class AuditResult(Result):
     swap: BlockSwap | None = None
     answers: Answers | None = None
     premise: Premise | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, the transform by its settings and its unit."""
+        return {**super().to_dict(), "transform": self.settings, "unit": self.unit}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Name and settings of the transform."""
+        return to_dict(self.transform)
+
+    @property
+    def unit(self) -> str:
+        """Unit of all distances."""
+        return self.transform.unit
+
+    @property
+    def nuisance(self) -> str:
+        """The transform in words: ``"phase shift"``."""
+        return self.transform.name.replace("_", " ")
 
     @property
     def curve(self) -> ResponseCurve:
@@ -100,7 +121,7 @@ class AuditResult(Result):
         """
         broken = self.premise.broken if self.premise is not None else ""
         if broken:
-            return f"{broken}, so nothing is said of {self.transform['name'].replace('_', ' ')}."
+            return f"{broken}, so nothing is said of {self.nuisance}."
         if self.answers is not None:
             return self.answers.void
         return void_of(self.curve, self.unit, self._subject)
@@ -237,18 +258,3 @@ class AuditResult(Result):
             ],
             ignore_index=True,
         )
-
-    def plot(self, folder: str | Path) -> list[Path]:
-        """Draw the figures as PNGs into `folder`; returns their paths."""
-        from triptych.audit.audit_outputs import draw
-
-        return [Path(folder) / figure.file for figure in draw(self, Path(folder))]
-
-    def save(self, folder: str | Path, command: str = "") -> Path:
-        """Write ``audit.json``, ``table.md``, ``figures/`` and ``report.html``; returns the last.
-
-        Raises InputError if they cannot be written.
-        """
-        from triptych.audit.audit_outputs import write
-
-        return write(self, Path(folder), command)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from triptych.audit import plots, response
-from triptych.audit.audit_result import EMBEDDING, AuditResult
 from triptych.audit.canvas import titled
 from triptych.audit.drawings import Drawings, Figure
 from triptych.audit.factors import knowledge
 from triptych.audit.pictures import swaps
 from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
+from triptych.audit.result import EMBEDDING, AuditResult
 from triptych.audit.tables import Table, Value, number
-from triptych.audit.verdicts import interval
+from triptych.audit.verdicts import bracketed, interval
 from triptych.files import write_atomically, write_json
 from triptych.metrics.matrix import FactorMatrix
 from triptych.transforms.units import shown
@@ -28,9 +27,14 @@ def declared(relation: str) -> str:
     return relation if relation == "free" else f"declares {RELATION_WORDS.get(relation, relation)}"
 
 
-def write(result: AuditResult, folder: Path, command: str = "") -> Path:
-    """Write everything; the report last, so that it never stands beside older figures."""
-    title = f"Audit of {result.subject} under {_words(result)}"
+def write_audit(result: AuditResult, folder: str | Path, command: str = "") -> Path:
+    """Write ``audit.json``, ``table.md``, ``figures/`` and ``report.html``; returns the last.
+
+    The report is written last, so that it never stands beside older figures. `command` is what
+    the user typed. Raises InputError if the files cannot be written.
+    """
+    folder = Path(folder)
+    title = f"Audit of {result.subject} under {result.nuisance}"
     title = titled(title, _note(result))
     said = {"verdict": result.verdict, "void": bool(result.void), "command": command}
     content = {**said, **result.to_dict()}
@@ -38,23 +42,29 @@ def write(result: AuditResult, folder: Path, command: str = "") -> Path:
     # floats to seven digits: what was computed in float32 has no more
     short = json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.7g}"))
     write_json(folder / "audit.json", short)
-    tables = [*lead_tables(result), *block_tables(result), *knowledge(result.glass)]
-    tables += [*swap_tables(result), response.sweep_table(result)]
+    tables = tables_of(result)
+    every = [*(table for some in tables.values() for table in some), response.sweep_table(result)]
     lines = [f"# {title}", "", result.verdict, "", *([f"`{command}`", ""] if command else [])]
-    for table in tables:
+    for table in every:
         lines += [table.to_markdown(), ""]
     lines += [f"- `{name}`: {text}" for name, text in result.definitions.items()]
     with write_atomically(folder / "table.md") as handle:
         handle.write("\n".join(lines) + "\n")
     drawn = draw(result, folder / "figures")
-    return write_report(folder / "report.html", title, _sections(result, drawn, folder, command))
+    sections = _sections(result, tables, drawn, folder, command)
+    return write_report(folder / "report.html", title, sections)
+
+
+def plot_audit(result: AuditResult, folder: str | Path) -> list[Path]:
+    """Draw the figures as PNGs into `folder`; returns their paths."""
+    return [Path(folder) / figure.file for figure in draw(result, Path(folder))]
 
 
 def draw(result: AuditResult, folder: Path) -> list[Figure]:
-    """Draw what the audit found."""
+    """Draw what the audit found, with the words that belong to each figure."""
     folder.mkdir(parents=True, exist_ok=True)
     drawings = Drawings(folder, _note(result))
-    parameter, own = _words(result), _block(result)
+    parameter, own = result.nuisance, _block(result)
     measure = f"Cosine of the latents ({own}) of a window and of the same window under {parameter}"
     level = f"Dashed: the same between windows of different {result.groups}, a stranger's level. "
     if result.measure == "agreement":
@@ -150,14 +160,19 @@ def _unread(glass: FactorMatrix) -> str:
     return " A dash: the factor was not read from that block."
 
 
-def swap_tables(result: AuditResult) -> list[Table]:
-    """What a decoder makes of each block; no table for a model without one."""
-    return [] if result.swap is None else [result.swap.table()]
+def tables_of(result: AuditResult) -> dict[str, list[Table]]:
+    """Tables by the figure that they stand under; those that lead stand under none (``""``)."""
+    return {
+        "": _lead_tables(result),
+        "blocks.png": _block_tables(result),
+        "glass_box.png": knowledge(result.glass),
+        "swap.png": [] if result.swap is None else [result.swap.table()],
+    }
 
 
-def lead_tables(result: AuditResult) -> list[Table]:
+def _lead_tables(result: AuditResult) -> list[Table]:
     """What stands first: of a classifier right and wrong, and what its answers become."""
-    answers, tables = result.answers, [figure_table(result)]
+    answers, tables = result.answers, [_figure_table(result)]
     if answers is None:
         return tables
     flow = answers.flow_table(shown(answers.lowest_at, result.unit))
@@ -167,16 +182,14 @@ def lead_tables(result: AuditResult) -> list[Table]:
     return [answers.truth.table(shown(at, result.unit)), flow, *tables]
 
 
-def figure_table(result: AuditResult) -> Table:
+def _figure_table(result: AuditResult) -> Table:
     """The figures, one a row."""
     rows: list[tuple[Value, ...]] = []
     for name, figure in result.figures.items():
-        text, ends = number(figure.mean), "–"
-        if np.isfinite(figure.low):
-            ends = f"[{number(figure.low)}, {number(figure.high)}]"
+        text, around = number(figure.mean), bracketed(figure.low, figure.high) or "–"
         if name == "half_life":
-            text, ends = interval(result.half_lives[result.headline], result.unit)
-        rows.append((Value(name), Value(text), Value(ends)))
+            text, around = interval(result.half_lives[result.headline], result.unit)
+        rows.append((Value(name), Value(text), Value(around)))
     return Table(
         ("figure", _block(result), "95 % interval"),
         tuple(rows),
@@ -184,14 +197,14 @@ def figure_table(result: AuditResult) -> Table:
     )
 
 
-def block_tables(result: AuditResult) -> list[Table]:
+def _block_tables(result: AuditResult) -> list[Table]:
     """One row a block; no table where there is one block only."""
     if len(result.relations) < 2:
         return []
     rows: list[tuple[Value, ...]] = []
     for name, relation in result.relations.items():
         curve = result.curves[name]
-        half, ends = interval(result.half_lives[name], result.unit)
+        half, around = interval(result.half_lives[name], result.unit)
         rows.append(
             (
                 Value(name),
@@ -199,7 +212,7 @@ def block_tables(result: AuditResult) -> list[Table]:
                 Value(number(float(curve.mean[curve.distance > 0].mean()))),
                 Value(number(curve.between)),
                 Value(number(float(curve.auroc[curve.distance > 0].mean()))),
-                Value(half, ends),
+                Value(half, around),
             )
         )
     header = ("block", "declares", "cosine", "a stranger's", "AUROC", "half-life")
@@ -211,14 +224,13 @@ def block_tables(result: AuditResult) -> list[Table]:
 
 
 def _sections(
-    result: AuditResult, drawn: list[Figure], folder: Path, command: str
+    result: AuditResult,
+    tables: Mapping[str, Sequence[Table]],
+    drawn: list[Figure],
+    folder: Path,
+    command: str,
 ) -> list[Section]:
-    tables = {
-        "blocks.png": block_tables(result),
-        "glass_box.png": knowledge(result.glass),
-        "swap.png": swap_tables(result),
-    }
-    settings = ", ".join(f"{key} = {value}" for key, value in result.transform.items())
+    settings = ", ".join(f"{key} = {value}" for key, value in result.settings.items())
     sizes = result.curve.sizes
     terms = {
         "audited": result.subject,
@@ -233,7 +245,7 @@ def _sections(
         run += [Text("Notes:"), Points(result.notes)]
     lead: list[Part] = [Text(result.verdict, lead=True), Text(_what(result))]
     return [
-        Section("", (*lead, *lead_tables(result))),
+        Section("", (*lead, *tables[""])),
         *(
             Section(each.title, (each.picture(folder / "figures"), *tables.get(each.file, ())))
             for each in drawn
@@ -249,13 +261,9 @@ def _what(result: AuditResult) -> str:
     data = f" from {result.data}" if result.data else ""
     return (
         f"{round(sizes.sum()):,} windows{data} ({len(sizes)} {result.groups}) under "
-        f"{_words(result)} of up to {shown(float(where.max()), result.unit)}, "
+        f"{result.nuisance} of up to {shown(float(where.max()), result.unit)}, "
         f"{len(result.grid)} steps."
     )
-
-
-def _words(result: AuditResult) -> str:
-    return str(result.transform["name"]).replace("_", " ")
 
 
 def _block(result: AuditResult) -> str:
