@@ -40,6 +40,8 @@ LAZY = {
     "matplotlib",
     "wfdb",
     "pandas",
+    "jinja2",
+    "joblib",
     "sklearn",
     "scipy.signal",
     "roma",
