@@ -11,6 +11,8 @@ from typing import IO, Any, Literal
 
 from triptych.errors import InputError
 
+__all__ = ["read_json", "write_atomically", "write_json"]
+
 
 @contextmanager
 def write_atomically(path: str | Path, mode: Literal["w", "wb"] = "w") -> Generator[IO[Any]]:

@@ -49,7 +49,7 @@ class Cell:
 
     @property
     def first(self) -> bool:
-        """Whether figures are drawn from it: the first of its method."""
+        """Whether it is the first of its method: the one that figures are drawn from."""
         return self.seed == self.fold == 0
 
     def __str__(self) -> str:
@@ -143,6 +143,8 @@ class Study(ABC, Generic[P]):
         a hash of all sources is kept in every cell's environment all the same.
     figures
         Module of this package that draws the figures, imported when it does.
+    drawn
+        Artifact to the methods of which a figure shows it; all, of one that is not named here.
     """
 
     name: ClassVar[str]
@@ -159,6 +161,7 @@ class Study(ABC, Generic[P]):
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     units: ClassVar[Mapping[str, tuple[float, str]]] = {}
     figures: ClassVar[str]
+    drawn: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @property
     def definitions(self) -> dict[str, str]:
@@ -207,6 +210,10 @@ class Study(ABC, Generic[P]):
     @abstractmethod
     def compute(self, prepared: P, cell: Cell, progress: Progress) -> CellResult:
         """Train and measure one cell."""
+
+    def draws(self, cell: Cell, artifact: str) -> bool:
+        """Whether a figure may show this artifact of the cell; what is never shown is not kept."""
+        return cell.first and cell.method in self.drawn.get(artifact, self.rows)
 
     def settled(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A finished cell's row under today's definitions; here as it was computed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from triptych.model import Model
 from triptych_studies import ecg_measures as measures
 from triptych_studies import ecg_trials, glass
 from triptych_studies.base import Budget, Cell, CellResult, Options, Progress, Study
+from triptych_studies.ecg_figures import DRAWN
 from triptych_studies.ecg_recipes import ABLATIONS, MAX_SHIFT_S, METHODS, RATE, WINDOWS, recipe_of
 from triptych_studies.ecg_trials import before_heads, train
 from triptych_studies.ecg_windows import TEST, EcgData, measured_windows
@@ -30,6 +32,7 @@ class EcgPhase(Study[EcgData]):
     name: ClassVar[str] = "ecg-phase"
     title: ClassVar[str] = "ECG phase study"
     figures: ClassVar[str] = "ecg_figures"
+    drawn: ClassVar[Mapping[str, tuple[str, ...]]] = DRAWN
     methods: ClassVar[tuple[str, ...]] = METHODS
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
     exact: ClassVar[tuple[str, ...]] = ("exact", "aligned")
@@ -120,7 +123,9 @@ class EcgPhase(Study[EcgData]):
         content, trials = recipe_of(cell.method, prepared.data_name, budget, cell.seed)
         model, projector, epochs = train(content, prepared, cell.method == "random", progress)
         progress("measuring")
-        return _measured(model, projector, epochs, trials, prepared, glass.has_glass_box(cell))
+        scores = Scores(wanted=partial(self.draws, cell))
+        boxed = glass.has_glass_box(cell)
+        return _measured(model, projector, epochs, trials, prepared, boxed, scores)
 
     def conclude(self, results: Mapping[str, Any]) -> str:
         """Say what became of the similarity at 75 ms."""
@@ -149,8 +154,9 @@ def _measured(
     trials: int,
     prepared: EcgData,
     boxed: bool,
+    scores: Scores,
 ) -> CellResult:
-    test, scores = prepared.test, Scores()
+    test = prepared.test
     scores.count(test.sweep.person)
     schema = model.schema
     inside = tuple(block.name for block in schema.invariant("phase_shift")) or schema.names
@@ -175,7 +181,10 @@ def _measured(
     if boxed:
         measures.measure_glass_box(blocks, schema, phase, test, scores)
     measures.measure_beats(everything, test, scores)
-    measures.measure_blocks(blocks, test, scores)
+    if scores.wanted("blocks"):
+        measures.measure_blocks(blocks, test, scores)
+    if scores.wanted("showcase"):
+        scores.artifacts["showcase"] = test.showcase
     if model.decoder is not None and epochs:
         front_end = before_heads(model)
         measures.measure_reconstruction(model.reconstruct, front_end, test, scores)
@@ -197,7 +206,7 @@ def _measured(
         parameters=sum(p.numel() for p in model.parameters()),
         epochs=epochs,
         trials=trials,
-        artifacts=scores.artifacts | {"showcase": test.showcase},
+        artifacts=scores.artifacts,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from triptych.audit.tables import spanned
 from triptych_studies import glass
 from triptych_studies.base import Cell, CellResult, Options, Progress, Study
 from triptych_studies.fitted import fitted_model
+from triptych_studies.imu_figures import DRAWN
 from triptych_studies.imu_glass import ROWS, THETA_ROWS, measure_glass_box
 from triptych_studies.imu_measures import (
     DRAWS,
@@ -33,6 +35,7 @@ class ImuRotation(Study[ImuData]):
     name: ClassVar[str] = "imu-rotation"
     title: ClassVar[str] = "IMU rotation study"
     figures: ClassVar[str] = "imu_figures"
+    drawn: ClassVar[Mapping[str, tuple[str, ...]]] = DRAWN
     methods: ClassVar[tuple[str, ...]] = METHODS
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = ABLATIONS
     exact: ClassVar[tuple[str, ...]] = ("exact", "exact+augment", "canonical", "exact+scl")
@@ -137,10 +140,8 @@ class ImuRotation(Study[ImuData]):
             shared_people=cell.split == "random",
         )
         progress("measuring")
-        subject, scores = (
-            measured(model, of_cell, prepared.classes, cell.method in FROZEN),
-            Scores(),
-        )
+        subject = measured(model, of_cell, prepared.classes, cell.method in FROZEN)
+        scores = Scores(wanted=partial(self.draws, cell))
         for measure in (measure_classes, measure_latents, measure_orientation, measure_angles):
             measure(subject, scores)
         if glass.has_glass_box(cell):

@@ -354,7 +354,7 @@ def test_a_fault_in_another_process_comes_home(
 ) -> None:
     with pytest.raises(type(fault), match=said):
         go(tmp_path, Fake(data(faults={"scl": fault})), jobs=2)
-    assert len(list((tmp_path / "cells").glob("plain*.json"))) >= 1
+    assert list((tmp_path / "cells").glob("*.json"))  # what was finished before it
     assert not list((tmp_path / "cells").glob("*.lock"))
 
 

@@ -9,6 +9,23 @@ import typer
 
 from triptych.errors import InputError
 
+__all__ = [
+    "Channels",
+    "Data",
+    "Device",
+    "LabelColumn",
+    "ModelDir",
+    "PerRecord",
+    "PersonColumn",
+    "Rate",
+    "Seed",
+    "grids",
+    "limits",
+    "names",
+    "own_options",
+    "pairs",
+]
+
 ModelDir = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model.")]
 Data = Annotated[
     str,

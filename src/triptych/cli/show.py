@@ -13,6 +13,8 @@ import typer
 if TYPE_CHECKING:
     from triptych.audit.tables import Table
 
+__all__ = ["command_of", "complain", "note", "progress", "say", "show_rows", "show_table"]
+
 WIDE = 200  # columns of a table that is not read on a terminal
 
 
