@@ -63,11 +63,11 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 93,
     "__main__": 6,
-    "audit": 5455,
+    "audit": 5385,
     "cli": 1005,
     "datasets": 3909,
     "errors": 10,
-    "files": 66,
+    "files": 67,
     "index": 216,
     "latent": 797,
     "metrics": 3362,
@@ -78,11 +78,11 @@ BUDGETS = {
     "signals": 295,
     "training": 2516,
     "transforms": 1833,
-    "triptych_studies": 7583,
+    "triptych_studies": 7377,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.
-PRIVATE = 60
+PRIVATE = 27
 
 # Files that import each other in a circle, wherever the import stands. To become empty.
 CIRCLES: set[frozenset[str]] = {

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,15 +116,9 @@ class Cache:
         with write_atomically(self.path(cell)) as handle:
             handle.write("{" + ",\n ".join(lines) + "}\n")
 
-    @contextmanager
-    def claim(self, cell: Cell) -> Generator[bool]:
+    def claim(self, cell: Cell) -> AbstractContextManager[bool]:
         """Whether this process may compute `cell`; the claim dies with the process."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
-        with _held(self.path(cell).with_suffix(".lock")) as mine:
-            yield mine
+        return _held(self.path(cell).with_suffix(".lock"))
 
     def is_free(self, cell: Cell) -> bool:
         """Whether no process has claimed `cell`."""
@@ -186,17 +180,13 @@ def _held(path: Path) -> Generator[bool]:
         yield False
         return
     except OSError as error:
-        raise _unwritable(path.parent, error) from error
+        raise InputError(
+            f"cannot write in {path.parent}: {error.strerror or error}; what is finished is kept, "
+            "so make room or choose another folder and run the command again"
+        ) from error
     try:
         yield True
     finally:
         with suppress(OSError):  # removed while still held, so that nobody waits on a ghost
             path.unlink()
         lock.release()
-
-
-def _unwritable(folder: Path, error: OSError) -> InputError:
-    return InputError(
-        f"cannot write in {folder}: {error.strerror or error}; what is finished is kept, so make "
-        "room or choose another folder and run the command again"
-    )

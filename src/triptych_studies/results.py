@@ -85,9 +85,14 @@ def summary_of(rows: Sequence[Row]) -> dict[str, Any]:
 
 def means_of(results: Mapping[str, Any], metric: str) -> dict[str, float]:
     """Method → mean of a metric, of the methods that have it and have not collapsed."""
+    return means(results["summary"], metric)
+
+
+def means(summary: Sequence[Row], metric: str) -> dict[str, float]:
+    """The same of rows of the summary."""
     return {
         row["method"]: row["metrics"][metric]["mean"]
-        for row in collapse.sound(results["summary"])
+        for row in collapse.sound(summary)
         if metric in row["metrics"]
     }
 

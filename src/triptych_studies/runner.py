@@ -13,7 +13,7 @@ from triptych.metrics.result import plain
 from triptych_studies.base import Cell, Finished, Options, Prepared, Study
 from triptych_studies.cache import Cache, code_version
 from triptych_studies.outputs import write_figures_and_report, write_results
-from triptych_studies.progress import Listener, Terminal
+from triptych_studies.progress import Listener, terminal
 from triptych_studies.work import work
 
 
@@ -76,7 +76,7 @@ def run(
     cells: list[Cell] = list(study.cells(prepared))
     code = code_version()  # of what is loaded: files may be edited later
     cache = Cache(folder / "cells", keys_of(study, prepared, cells), code)
-    with nullcontext(listener) if listener else Terminal(len(cells), jobs) as told:
+    with nullcontext(listener) if listener else terminal(len(cells), jobs) as told:
         return _run(study, prepared, cache, folder, jobs, command, told)
 
 

@@ -32,5 +32,5 @@ def test_the_taught_row_stands_for_scl_where_it_was_run(
 ) -> None:
     cells = [finished(name, fold, map=fold) for fold in (1, 0) for name in methods]
     made = album(ImuRotation(), tmp_path, *cells)
-    assert _beside_scl(made, "map", "plain") == dict.fromkeys(shown, 0)  # of the first fold
-    assert _beside_scl(made, "directions", "plain") == {}
+    assert _beside_scl(made, "map") == dict.fromkeys(shown, 0)  # of the first fold
+    assert _beside_scl(made, "directions") == {}
