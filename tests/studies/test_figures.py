@@ -34,3 +34,12 @@ def test_the_taught_row_stands_for_scl_where_it_was_run(
     made = album(ImuRotation(), tmp_path, *cells)
     assert _beside_scl(made, "map") == dict.fromkeys(shown, 0)  # of the first fold
     assert _beside_scl(made, "directions") == {}
+
+
+def test_artifacts_are_kept_where_a_figure_may_show_them() -> None:
+    study = ImuRotation()
+    assert study.draws(Cell("plain", "data"), "map")
+    assert not study.draws(Cell("random", "data"), "map")
+    assert study.draws(Cell("random", "data"), "angles")
+    assert not study.draws(Cell("plain", "data", seed=1), "map")
+    assert not study.draws(Cell("plain", "data", fold=1), "angles")
