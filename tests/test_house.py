@@ -43,6 +43,8 @@ LAZY = {
     "matplotlib",
     "wfdb",
     "pandas",
+    "jinja2",
+    "joblib",
     "sklearn",
     "scipy.signal",
     "roma",
@@ -64,11 +66,11 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 93,
     "__main__": 6,
-    "audit": 4872,
+    "audit": 4802,
     "cli": 1041,
     "datasets": 5810,
     "errors": 10,
-    "files": 66,
+    "files": 67,
     "index": 238,
     "latent": 797,
     "metrics": 3589,
@@ -79,11 +81,11 @@ BUDGETS = {
     "signals": 295,
     "training": 2502,
     "transforms": 2209,
-    "triptych_studies": 7823,
+    "triptych_studies": 7613,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.
-PRIVATE = 59
+PRIVATE = 27
 
 # Files that import each other in a circle, wherever the import stands. To become empty.
 CIRCLES: set[frozenset[str]] = {

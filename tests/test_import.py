@@ -10,7 +10,17 @@ import pytest
 
 import triptych
 
-HEAVY = ["lightning", "matplotlib", "wfdb", "pandas", "sklearn", "scipy.signal", "roma"]
+HEAVY = [
+    "lightning",
+    "matplotlib",
+    "wfdb",
+    "pandas",
+    "sklearn",
+    "scipy.signal",
+    "roma",
+    "jinja2",
+    "joblib",
+]
 PUBLIC = [name for name in triptych.__all__ if name != "__version__"]
 
 

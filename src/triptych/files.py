@@ -11,6 +11,8 @@ from typing import IO, Any, Literal
 
 from triptych.errors import InputError
 
+__all__ = ["read_json", "write_atomically", "write_json"]
+
 
 @contextmanager
 def write_atomically(path: str | Path, mode: Literal["w", "wb"] = "w") -> Generator[IO[Any]]:
@@ -50,8 +52,7 @@ def write_atomically(path: str | Path, mode: Literal["w", "wb"] = "w") -> Genera
 def write_json(path: str | Path, content: object) -> None:
     """Write `content` as indented JSON, atomically (raises InputError like `write_atomically`)."""
     with write_atomically(path) as handle:
-        json.dump(content, handle, indent=1, sort_keys=False)
-        handle.write("\n")
+        handle.write(json.dumps(content, indent=1) + "\n")
 
 
 def read_json(path: str | Path) -> Any:

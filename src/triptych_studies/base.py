@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -18,21 +18,6 @@ Progress = Callable[[str], None]  # a few words on where the cell is: "trial 3/8
 
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 WAYS: dict[str, Direction] = {"↑": "higher", "↓": "lower"}
-
-# Source files that every study's figures may depend on. A study that names fewer in `sources`
-# keeps its finished cells when other files change.
-SOURCES = (
-    "signals.py",
-    "model/*.py",
-    "latent/*.py",
-    "networks/*.py",
-    "transforms/*.py",
-    "datasets/*.py",
-    "objectives/*.py",
-    "training/*.py",
-    "metrics/*.py",
-    "audit/*.py",
-)
 
 
 @dataclass(frozen=True)
@@ -56,6 +41,16 @@ class Cell:
     split: str = "subject"
     fold: int = 0
     seed: int = 0
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Cell:
+        """Cell of a row of results.json; KeyError if it lacks a name."""
+        return cls(*(row[each.name] for each in fields(cls)))
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the first of its method: the one that figures are drawn from."""
+        return self.seed == self.fold == 0
 
     def __str__(self) -> str:
         return f"{self.method} on {self.dataset} ({self.split} {self.fold}, seed {self.seed})"
@@ -145,13 +140,11 @@ class Study(ABC, Generic[P]):
     revision
         Version of the code that makes the figures: raise it with every change that moves them, and
         all cells are computed anew. A refactor leaves it alone, so that a study may run for days;
-        the hash of the sources is kept in every cell's environment all the same.
+        a hash of all sources is kept in every cell's environment all the same.
     figures
         Module of this package that draws the figures, imported when it does.
-    sources
-        Globs of files in the package that the figures depend on. The study's own file, and the
-        files of this folder that it imports at its top, always count; comments and docstrings
-        never do.
+    drawn
+        Artifact to the methods of which a figure shows it; all, of one that is not named here.
     """
 
     name: ClassVar[str]
@@ -168,7 +161,7 @@ class Study(ABC, Generic[P]):
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     units: ClassVar[Mapping[str, tuple[float, str]]] = {}
     figures: ClassVar[str]
-    sources: ClassVar[tuple[str, ...]] = SOURCES
+    drawn: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @property
     def definitions(self) -> dict[str, str]:
@@ -217,6 +210,10 @@ class Study(ABC, Generic[P]):
     @abstractmethod
     def compute(self, prepared: P, cell: Cell, progress: Progress) -> CellResult:
         """Train and measure one cell."""
+
+    def draws(self, cell: Cell, artifact: str) -> bool:
+        """Whether a figure may show this artifact of the cell; what is never shown is not kept."""
+        return cell.first and cell.method in self.drawn.get(artifact, self.rows)
 
     def settled(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A finished cell's row under today's definitions; here as it was computed.

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import triptych
 from triptych import InputError
 from triptych.files import read_json, write_atomically
 from triptych.metrics.result import plain
 from triptych_studies.base import Cell, CellResult, Finished
-from triptych_studies.fingerprint import digest_of
+
+
+def code_version() -> str:
+    """Hash of all sources of triptych and its studies, as they stand on the disk now."""
+    digest = hashlib.sha256()
+    for folder in (Path(triptych.__file__).parent, Path(__file__).parent):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{path.relative_to(folder.parent).as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def digest_of(key: Mapping[str, Any]) -> str:
+    """Hash of plain JSON, whatever the order of its names."""
+    text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def finite(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -75,15 +92,15 @@ class Cache:
         if not path.exists():
             return None
         try:
-            content = read_json(path)
-            fault = "" if _whole(content, cell, self.keys[cell]) else f"{path} is not a whole cell"
+            done, key = read_cell(path)
+            if done.cell == cell and key == self.keys[cell]:
+                return done
+            fault = f"{path} is the cell of another key"
         except InputError as error:
-            content, fault = None, str(error)
-        if content is None or fault:
-            if note is not None:
-                note(f"{fault}; {cell} is computed anew")
-            return None
-        return Finished(cell, content["row"], content["artifacts"], content["environment"])
+            fault = str(error)
+        if note is not None:
+            note(f"{fault}; {cell} is computed anew")
+        return None
 
     def store(
         self, cell: Cell, result: CellResult, seconds: float, environment: Mapping[str, Any]
@@ -99,15 +116,14 @@ class Cache:
         with write_atomically(self.path(cell)) as handle:
             handle.write("{" + ",\n ".join(lines) + "}\n")
 
-    @contextmanager
-    def claim(self, cell: Cell) -> Generator[bool]:
+    def claim(self, cell: Cell) -> AbstractContextManager[bool]:
         """Whether this process may compute `cell`; the claim dies with the process."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
-        with _held(self.path(cell).with_suffix(".lock")) as mine:
-            yield mine
+        return _held(self.path(cell).with_suffix(".lock"))
+
+    def is_free(self, cell: Cell) -> bool:
+        """Whether no process has claimed `cell`."""
+        with self.claim(cell) as mine:
+            return mine
 
     def sweep(self) -> None:
         """Remove the lock files of processes that were killed."""
@@ -125,24 +141,27 @@ class Cache:
         return sum(path not in present for path in self.folder.glob("*.json"))
 
 
-def _whole(content: Any, cell: Cell, key: Mapping[str, Any]) -> bool:
-    """Whether the content of a file is the finished `cell`, with all that its readers need."""
+def read_cell(path: Path) -> tuple[Finished, Any]:
+    """Finished cell of a file, and its key; InputError unless all is there that readers need."""
+    content = read_json(path)
     try:
         row = content["row"]
-        subjects = row["subjects"].values()
-        return (
-            content["key"] == key
-            and {name: row[name] for name in asdict(cell)} == asdict(cell)
-            and all(isinstance(row[name], int | float) for name in ("seconds", "parameters"))
+        done = Finished(Cell.of(row), row, content["artifacts"], content["environment"])
+        whole = (
+            all(isinstance(row[name], int | float) for name in ("seconds", "parameters"))
             and all(map(math.isfinite, row["metrics"].values()))
             and all(
-                s["n"] >= 0 and all(map(math.isfinite, s["metrics"].values())) for s in subjects
+                each["n"] >= 0 and all(map(math.isfinite, each["metrics"].values()))
+                for each in row["subjects"].values()
             )
-            and isinstance(content["artifacts"], dict)
-            and isinstance(content["environment"]["code"], str)
+            and isinstance(done.artifacts, dict)
+            and isinstance(done.environment["code"], str)
         )
-    except (KeyError, TypeError, AttributeError):
-        return False
+        if whole:
+            return done, content["key"]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass
+    raise InputError(f"{path} is not a whole cell")
 
 
 @contextmanager
@@ -161,17 +180,13 @@ def _held(path: Path) -> Generator[bool]:
         yield False
         return
     except OSError as error:
-        raise _unwritable(path.parent, error) from error
+        raise InputError(
+            f"cannot write in {path.parent}: {error.strerror or error}; what is finished is kept, "
+            "so make room or choose another folder and run the command again"
+        ) from error
     try:
         yield True
     finally:
         with suppress(OSError):  # removed while still held, so that nobody waits on a ghost
             path.unlink()
         lock.release()
-
-
-def _unwritable(folder: Path, error: OSError) -> InputError:
-    return InputError(
-        f"cannot write in {folder}: {error.strerror or error}; what is finished is kept, so make "
-        "room or choose another folder and run the command again"
-    )

@@ -101,7 +101,7 @@ class ContrastiveAnalysis(Study[Populations]):
             parts = parts_of(recipe, prepared, cell.seed)
             embed = _trained(parts, prepared, cell, progress)
         progress("measuring")
-        cut = recipe["common"]
+        cut, drawn = recipe["common"], cell.first and cell.method == self.focus
         whole = cell.method in UNDIVIDED
         scores = measure(
             embed,
@@ -110,7 +110,7 @@ class ContrastiveAnalysis(Study[Populations]):
                 Space("salient", slice(None) if whole else slice(cut, None)),
             ),
             prepared,
-            pictures=cell.method == self.focus,
+            pictures=drawn,
         )
         if prepared.attributes and recipe["objective"] == "separation":
             measure_attributes(embed(prepared.test.x)[:, cut:], prepared, scores)
@@ -119,7 +119,7 @@ class ContrastiveAnalysis(Study[Populations]):
             subjects=scores.by_subject(),
             parameters=parts.parameters if parts else 0,
             epochs=parts.settings.epochs if parts and cell.method != "random" else 0,
-            artifacts=scores.artifacts | {"names": prepared.names},
+            artifacts=scores.artifacts | {"names": prepared.names} if drawn else {},
         )
 
     def settled(self, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit import plots
 from triptych.audit.canvas import COLOURS, INK, canvas
+from triptych.audit.plots import block_factor_map, embedding_maps
 from triptych_studies.figures import Album
 
 SPACES = ("common", "salient")
@@ -30,7 +30,7 @@ def _inside(album: Album, focus: str, artifacts: Mapping[str, Any]) -> None:
     album.add(
         "maps.png",
         f"Common and salient space of {focus}",
-        plots.embedding_maps,
+        embedding_maps,
         {s: {"xy": m["xy"], own: m["own"], shared: m["shared"]} for s, m in spaces.items()},
         colour_by=(own, shared),
         caption=f"t-SNE of test samples' latents, by {own} (none: background) and by {shared}; "
@@ -54,7 +54,7 @@ def _inside(album: Album, focus: str, artifacts: Mapping[str, Any]) -> None:
         album.add(
             "attributes.png",
             "What each salient dimension carries",
-            plots.block_factor_map,
+            block_factor_map,
             [
                 {"block": block, "factor": factor, "score": score, "p": 0.0, "relation": None}
                 for block, row in zip(names, artifacts["attributes"]["spearman"], strict=True)

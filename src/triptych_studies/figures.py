@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from triptych.audit import plots
 from triptych.audit.drawings import Drawings
+from triptych.audit.plots import interval_panels
 from triptych_studies.base import Finished, Study
 
 
@@ -45,7 +45,7 @@ class Album(Drawings):
         self.add(
             "intervals.png",
             "Every method, every headline figure",
-            plots.interval_panels,
+            interval_panels,
             summary,
             [name for name in self.study.headline if name in present],
             directions=self.study.directions,

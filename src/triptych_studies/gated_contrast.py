@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from triptych_studies import gated_measures as measures
 from triptych_studies.base import Cell, CellResult, Options, Progress, Study
 from triptych_studies.collapse import sound
 from triptych_studies.fitted import fitted_model
+from triptych_studies.gated_figures import DRAWN
 from triptych_studies.gated_measures import (
     ABOVE_SHUFFLED,
     DRAWS,
@@ -34,6 +36,7 @@ class GatedContrast(Study[GatedData]):
     name: ClassVar[str] = "gated-contrast"
     title: ClassVar[str] = "Gated-contrast study"
     figures: ClassVar[str] = "gated_figures"
+    drawn: ClassVar[Mapping[str, tuple[str, ...]]] = DRAWN
     methods: ClassVar[tuple[str, ...]] = METHODS
     focus: ClassVar[str] = "bayesncl-ste"
     baseline: ClassVar[str] = "ncl"
@@ -118,7 +121,7 @@ class GatedContrast(Study[GatedData]):
             callbacks=[signs],
         )
         progress("measuring")
-        recipe, scores = Recipe.of(content), Scores()
+        recipe, scores = Recipe.of(content), Scores(wanted=partial(self.draws, cell))
         objective: Any = recipe.make_objective()  # its last step on latents has no weights
         read = measures.reader(model, getattr(objective, "represent", lambda z: z))
         test, fitted = read(prepared.test.centred), read(prepared.fitted.centred)
@@ -130,10 +133,11 @@ class GatedContrast(Study[GatedData]):
             half = len(signs.flips) // 2
             scores.add("sign_flips", sum(signs.flips[half:]) / len(signs.flips[half:]))
             scores.add("common_open", sum(signs.open[half:]) / len(signs.open[half:]))
-            scores.artifacts["signs"] = {
-                name: [round(value, 4) for value in values]
-                for name, values in (("flips", signs.flips), ("open", signs.open))
-            }
+            if scores.wanted("signs"):
+                scores.artifacts["signs"] = {
+                    name: [round(value, 4) for value in values]
+                    for name, values in (("flips", signs.flips), ("open", signs.open))
+                }
         return CellResult(
             metrics=scores.metrics,
             subjects=scores.by_subject(),

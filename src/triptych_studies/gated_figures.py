@@ -15,6 +15,7 @@ from triptych_studies.gated_measures import ABOVE_SHUFFLED
 
 EXCITED = ("bayesncl-ste", "ncl", "scl+gate")
 CONFLICTING = ("ncl", "ncl-topk", "bayesncl-ste", "bayesncl-gumbel")
+DRAWN = {"excited": EXCITED, "signs": CONFLICTING}
 METRICS = ("linear_probe", ABOVE_SHUFFLED)
 
 

@@ -122,13 +122,16 @@ def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
     scores.add("active@supported", float(common.sum()))
     shuffled = np.random.default_rng(0).permutation(label)
     scores.add("semantic_consistency@shuffled", semantic_consistency(positive, shuffled).rescaled)
-    scores.artifacts |= _drawn(positive, test)
+    if scores.wanted("shares"):
+        scores.artifacts["classes"] = np.unique(label).tolist()
+        scores.artifacts["shares"] = np.round(opened, 3).tolist()
+    if scores.wanted("excited"):
+        scores.artifacts["excited"] = _excited(positive, test)
 
 
-def _drawn(z: Array, test: Windows) -> dict[str, Any]:
-    """Class shares of active dimensions; the windows that excite the most consistent ones most."""
-    shares = semantic_consistency(z, test.label).shares[(z > 0).any(axis=0)]
-    excited = [
+def _excited(z: Array, test: Windows) -> list[dict[str, Any]]:
+    """The windows that excite the most consistent dimensions most."""
+    return [
         {
             "dimension": each.index,
             "speaks_for": each.value,
@@ -139,8 +142,6 @@ def _drawn(z: Array, test: Windows) -> dict[str, Any]:
         }
         for each in active_dimensions(z, {"class": test.label})[:SHOWN]
     ]
-    classes = np.unique(test.label).tolist()
-    return {"classes": classes, "shares": np.round(shares, 3).tolist(), "excited": excited}
 
 
 def _thumbnail(x: Tensor) -> NDArray[np.float64]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from triptych.audit import plots
 from triptych.audit.factors import knowledge, readable
+from triptych.audit.plots import block_factor_map
 from triptych.audit.tables import Table, Value
 from triptych.latent import LatentSchema
 from triptych.metrics import Factor, FactorMatrix, Known
@@ -87,7 +87,7 @@ def draw(album: Album) -> None:
     album.add(
         "glass_box.png",
         f"What each block of {focus} knows",
-        plots.block_factor_map,
+        block_factor_map,
         kept["cells"],
         meant=kept["meant"],
         caption="Score of held-out probes that read a factor from a block, on test people: 0 is "

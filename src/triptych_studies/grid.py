@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -49,7 +50,7 @@ class Grid(Study[T]):
         """Train one method and measure everything that it has."""
         trained = self._trained(prepared, cell, None, progress)
         progress("measuring")
-        scores = Scores()
+        scores = Scores(wanted=partial(self.draws, cell))
         prepared.measure(trained, cell, scores)
         return CellResult(
             metrics=scores.metrics,

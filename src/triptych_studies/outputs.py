@@ -16,9 +16,7 @@ from triptych_studies.figures import Album
 from triptych_studies.results import results_of
 
 FIGURES = "figures"
-VERDICTS = (
-    "2"  # version of the protocol whose intervals and verdicts tables have, whatever the cells
-)
+VERDICTS = "2"  # version of the protocol whose intervals and verdicts the tables have
 
 
 def note_of(prepared: Prepared) -> str:
@@ -37,27 +35,23 @@ def write_results(
     results = results_of(study, prepared, finished, command)
     write_json(folder / "results.json", results)
     title = titled(study.title, note_of(prepared))
-    lines = [f"# {title}", "", escaped(wording.headline(study, results)), ""]
-    lines += [_what_was_run(prepared, results), ""]
-    lines += [f"`{command}`", ""] if command else []
-    for table in wording.metric_tables(study, results, headline=True):
-        lines += [table.to_markdown(), ""]
-    lines += [wording.explanation(study, results), ""]
+    blocks = [f"# {title}", escaped(wording.headline(study, results))]
+    blocks += [_what_was_run(prepared, results), *([f"`{command}`"] if command else [])]
+    blocks += [table.to_markdown() for table in wording.metric_tables(study, results, True)]
+    blocks += [wording.explanation(study, results)]
     for table in ablations.tables(study, results):
-        lines += ["## One thing changed", "", table.to_markdown(), ""]
+        blocks += ["## One thing changed", table.to_markdown()]
     for heading, points in wording.statements(study, results):
-        lines += [f"## {heading}", "", *(f"- {escaped(point)}" for point in points), ""]
-    for table in wording.metric_tables(study, results, headline=False):
-        lines += ["## Further metrics", "", table.to_markdown(), ""]
+        blocks += [f"## {heading}", "\n".join(f"- {escaped(point)}" for point in points)]
+    for table in wording.metric_tables(study, results, False):
+        blocks += ["## Further metrics", table.to_markdown()]
     for table in glass.tables(study, finished):
-        lines += ["## Glass box", "", table.to_markdown(), ""]
-    if rows := _rows(study, results):
-        lines += ["## Rows", "", *(f"- `{name}`: {escaped(text)}" for name, text in rows.items())]
-        lines += [""]
-    lines += ["## Definitions", ""]
-    lines += [f"- `{name}`: {escaped(text)}" for name, text in results["definitions"].items()]
+        blocks += ["## Glass box", table.to_markdown()]
+    for heading, terms in (("Rows", _rows(study, results)), ("Definitions", study.definitions)):
+        listed = [f"- `{name}`: {escaped(text)}" for name, text in terms.items()]
+        blocks += [f"## {heading}", "\n".join(listed)] if listed else []
     with write_atomically(folder / "table.md") as handle:
-        handle.write("\n".join(lines) + "\n")
+        handle.write("\n\n".join(blocks) + "\n")
     return results
 
 
@@ -92,37 +86,28 @@ def write_figures_and_report(
     study.draw(album)
     glass.draw(within)
     inside = (*glass.tables(study, finished), *(each.picture(figures) for each in within.figures))
+    head = Text(wording.headline(study, results), lead=True), Text(_what_was_run(prepared, results))
     sections = [
-        Section(
-            "",
-            (
-                Text(wording.headline(study, results), lead=True),
-                Text(_what_was_run(prepared, results)),
-            ),
-        ),
+        Section("", head),
         Section("Results", _results(study, results)),
         *(Section("One thing changed", (t,)) for t in ablations.tables(study, results)),
         *(Section(f.title, (f.picture(figures),)) for f in album.figures),
-        *_further(study, results),
-        *([Section("Glass box", inside)] if inside else []),
-        *([Section("Rows", (Terms(rows),))] if (rows := _rows(study, results)) else []),
+        Section("Further metrics", tuple(wording.metric_tables(study, results, False))),
+        Section("Glass box", inside),
+        Section("Rows", (Terms(rows),) if (rows := _rows(study, results)) else ()),
         Section("Definitions", (Terms(results["definitions"]),)),
         Section("What was run", _provenance(prepared, results, command)),
     ]
-    return write_report(folder / "report.html", titled(study.title, note), sections)
+    filled = [section for section in sections if section.parts]
+    return write_report(folder / "report.html", titled(study.title, note), filled)
 
 
 def _results(study: Study[Any], results: Mapping[str, Any]) -> tuple[Part, ...]:
-    parts: list[Part] = [*wording.metric_tables(study, results, headline=True)]
+    parts: list[Part] = [*wording.metric_tables(study, results, True)]
     parts.append(Text(wording.explanation(study, results)))
     for heading, points in wording.statements(study, results):
         parts += [Text(f"{heading} (paired over test subjects):"), Points(tuple(points))]
     return tuple(parts)
-
-
-def _further(study: Study[Any], results: Mapping[str, Any]) -> list[Section]:
-    tables = wording.metric_tables(study, results, headline=False)
-    return [Section("Further metrics", tuple(tables))] if tables else []
 
 
 def _provenance(prepared: Prepared, results: Mapping[str, Any], command: str) -> tuple[Part, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from triptych import InputError
 from triptych.files import read_json
 from triptych_studies import names, study
 from triptych_studies.base import Cell, Finished, Options, Prepared
+from triptych_studies.cache import read_cell
 from triptych_studies.outputs import write_results
 
 EVERY = "all"  # in place of a study's name
@@ -63,17 +63,6 @@ def _cells(folder: Path, content: dict[str, Any]) -> list[Finished]:
     files = sorted((folder / "cells").glob("*.json"))
     if not files:
         raise InputError(f"{folder} has no finished cells: expected files in {folder / 'cells'}")
-    found: dict[Cell, Finished] = {}
-    for path in files:
-        try:
-            stored = read_json(path)
-            row = stored["row"]
-            cell = Cell(**{field: row[field] for field in asdict(Cell("", ""))})
-            found[cell] = Finished(cell, row, stored["artifacts"], stored["environment"])
-        except (KeyError, TypeError) as error:
-            raise InputError(
-                f"{path} is not a whole cell; delete it and run the study again"
-            ) from error
-    fields = asdict(Cell("", ""))
-    order = [Cell(**{field: row[field] for field in fields}) for row in content["rows"]]
+    found = {done.cell: done for done, _ in map(read_cell, files)}
+    order = [Cell.of(row) for row in content["rows"]]
     return [found[cell] for cell in dict.fromkeys([*order, *found]) if cell in found]

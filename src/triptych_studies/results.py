@@ -10,18 +10,18 @@ import numpy as np
 
 from triptych.metrics import (
     Difference,
-    Floats,
     bootstrap_interval,
     holm,
     paired_difference,
-    stack_subjects,
 )
 from triptych_studies import collapse
 from triptych_studies.base import Finished, Prepared, Study
 
 Row: TypeAlias = Mapping[str, Any]
 Group: TypeAlias = tuple[str, str]  # dataset and split: what a table is about
+Pair: TypeAlias = tuple[str, str, str]  # metric, method, method
 
+WINDOWS = "n"  # beside the metrics of a subject
 POINTS = (100.0, "points")  # how a difference is worded, where the study says nothing else
 
 
@@ -33,6 +33,9 @@ def results_of(
     `command` and what stands under ``data`` are all that `rebuild` needs beside the cells.
     """
     rows = [study.settled(done.row) for done in finished]
+    of_one: dict[tuple[str, Group], list[Row]] = {}
+    for row in rows:
+        of_one.setdefault((row["method"], (row["dataset"], row["split"])), []).append(row)
     return {
         "study": study.name,
         "protocol": study.protocol,
@@ -45,7 +48,7 @@ def results_of(
         "environment": merged([done.environment for done in finished]),
         "definitions": dict(study.definitions),
         "rows": rows,
-        "summary": [summary_of(of_method) for _, of_method in _by_method(rows)],
+        "summary": [summary_of(each) for each in of_one.values()],
         "command": command,
     }
 
@@ -73,75 +76,78 @@ def within(rows: Iterable[Row], group: Group) -> list[Row]:
 def summary_of(rows: Sequence[Row]) -> dict[str, Any]:
     """Mean and 95 % interval of every metric over rows that differ in seed and fold only."""
     metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
+    by_subject = table_by_subject(rows)
     return {
         **{name: rows[0][name] for name in ("method", "dataset", "split")},
-        "metrics": {name: _interval(rows, name) for name in metrics},
+        "metrics": {name: _interval(rows, by_subject, name) for name in metrics},
     }
 
 
 def means_of(results: Mapping[str, Any], metric: str) -> dict[str, float]:
     """Method → mean of a metric, of the methods that have it and have not collapsed."""
+    return means(results["summary"], metric)
+
+
+def means(summary: Sequence[Row], metric: str) -> dict[str, float]:
+    """The same of rows of the summary."""
     return {
         row["method"]: row["metrics"][metric]["mean"]
-        for row in collapse.sound(results["summary"])
+        for row in collapse.sound(summary)
         if metric in row["metrics"]
     }
 
 
-def _interval(rows: Sequence[Row], metric: str) -> dict[str, Any]:
+def _interval(rows: Sequence[Row], by_subject: Any, metric: str) -> dict[str, Any]:
     """Mean of the rows; interval over seeds x test subjects, or over seeds alone.
 
     A metric over all subjects (a macro F1) is not the mean of theirs: the interval is that of the
     subjects' figures, moved to stand around the metric.
     """
-    held = [row for row in rows if metric in row["metrics"]]
-    figures = [float(row["metrics"][metric]) for row in held]
-    mean = float(np.mean(figures))
-    people = [_per_subject(row, metric) for row in held]
-    table = stack_subjects(_joined(held, people))
-    if np.isfinite(table).any():
-        sizes = [{s: row["subjects"][s]["n"] for s in _per_subject(row, metric)} for row in held]
-        counts = stack_subjects(_joined(held, sizes))
-        interval = bootstrap_interval(table, np.nan_to_num(counts))
+    runs = np.array([row["metrics"][metric] for row in rows if metric in row["metrics"]])
+    mean = float(runs.mean())
+    if metric in by_subject:
+        figures = by_subject[metric]
+        counts = by_subject[WINDOWS][figures.columns].fillna(0)
+        interval = bootstrap_interval(*map(np.ascontiguousarray, (figures, counts)))
     else:
-        interval = bootstrap_interval(np.array(figures)[:, None])
-    moved = mean - interval.mean
-    low, high = interval.low + moved, interval.high + moved
+        interval = bootstrap_interval(runs[:, None])
+    low, high = (end + (mean - interval.mean) for end in (interval.low, interval.high))
     known = math.isfinite(low)
     return {
         "mean": mean,
         "low": low if known else None,
         "high": high if known else None,
-        "n": len(held),
+        "n": len(runs),
     }
 
 
-def _joined(
-    rows: Sequence[Row], figures: Sequence[Mapping[str, float]]
-) -> list[Mapping[str, float]]:
-    """Figures of people, a row a seed where its folds tested different people, else a row each."""
-    by_seed: dict[int, dict[str, float]] = {}
-    for row, own in zip(rows, figures, strict=True):
-        by_seed.setdefault(row["seed"], {}).update(own)
-    whole = sum(map(len, by_seed.values())) == sum(map(len, figures))
-    return [*by_seed.values()] if whole else list(figures)
+def table_by_subject(rows: Iterable[Row]) -> Any:
+    """Data frame of test subjects' figures: (method, seed, run) x (metric, subject), NaN for none.
+
+    A line per seed where its folds tested different subjects. The metric `WINDOWS` says how many
+    windows stand behind a subject's figures.
+    """
+    import pandas
+
+    pd: Any = pandas
+    lines = {
+        (row["method"], row["seed"], run): {
+            (metric, subject): value
+            for subject, held in row["subjects"].items()
+            for metric, value in {WINDOWS: held["n"], **held["metrics"]}.items()
+        }
+        for run, row in enumerate(rows)
+    }
+    table = pd.DataFrame.from_dict(lines, orient="index").sort_index(axis=1)
+    by_seed = table.groupby(level=[0, 1], sort=False)
+    return by_seed.first() if (by_seed.count() <= 1).all(axis=None) else table
 
 
 def compare(
     rows: Iterable[Row], metric: str, a: str, b: str, study: Study[Any]
 ) -> Difference | None:
     """Paired difference of two methods over seeds and shared test subjects; None without two."""
-    rows = list(rows)
-    sides = [_by_seed([row for row in rows if row["method"] == name], metric) for name in (a, b)]
-    shared = sorted(set(sides[0]) & set(sides[1]))
-    if len(shared) < 2:
-        return None
-    left, right = (np.stack([side[name] for name in shared], axis=1) for side in sides)
-    scale, unit = study.units.get(metric, POINTS)
-    return paired_difference(left, right, names=(a, b), scale=scale, unit=unit)
-
-
-Pair: TypeAlias = tuple[str, str, str]  # metric, method, method
+    return compared(rows, [(metric, a, b)], study).get((metric, a, b))
 
 
 def compared(
@@ -151,10 +157,20 @@ def compared(
 
     Pairs of methods without two shared test subjects are left out.
     """
-    rows = list(rows)
-    found = {pair: compare(rows, *pair, study) for pair in pairs}
-    held = {pair: difference for pair, difference in found.items() if difference is not None}
-    return dict(zip(held, holm(list(held.values())), strict=True))
+    table, found = table_by_subject(rows), dict[Pair, Difference]()
+    for metric, a, b in pairs:
+        if not (metric in table and a in table.index and b in table.index):
+            continue
+        # of the subjects that all seeds have
+        left, right = (table.loc[name, metric].dropna(axis=1) for name in (a, b))
+        shared = left.columns.intersection(right.columns)
+        if len(shared) > 1:
+            scale, unit = study.units.get(metric, POINTS)
+            # in one layout, or the last bits of sums depend on pandas
+            sides = (np.ascontiguousarray(side[shared], float) for side in (left, right))
+            words = {"names": (a, b), "scale": scale, "unit": unit}
+            found[metric, a, b] = paired_difference(*sides, **words)
+    return dict(zip(found, holm(list(found.values())), strict=True))
 
 
 def standing(difference: Difference, direction: str) -> str:
@@ -167,28 +183,5 @@ def standing(difference: Difference, direction: str) -> str:
 def without_people(rows: Iterable[Row]) -> set[str]:
     """Metrics of which no row has figures of people, so that methods cannot be paired."""
     rows = list(rows)
-    metrics = {name for row in rows for name in row["metrics"]}
-    return {name for name in metrics if not any(_per_subject(row, name) for row in rows)}
-
-
-def _by_seed(rows: Sequence[Row], metric: str) -> dict[str, Floats]:
-    """Test subject to its figure of every seed, of the subjects that all seeds have."""
-    figures = [_per_subject(row, metric) for row in rows]
-    names = sorted({name for own in figures for name in own})
-    table = stack_subjects(_joined(rows, figures))
-    return {name: c for name, c in zip(names, table.T, strict=True) if np.isfinite(c).all()}
-
-
-def _per_subject(row: Row, metric: str) -> dict[str, float]:
-    return {
-        name: subject["metrics"][metric]
-        for name, subject in row["subjects"].items()
-        if metric in subject["metrics"]
-    }
-
-
-def _by_method(rows: Sequence[Row]) -> list[tuple[tuple[str, Group], list[Row]]]:
-    found: dict[tuple[str, Group], list[Row]] = {}
-    for row in rows:
-        found.setdefault((row["method"], (row["dataset"], row["split"])), []).append(row)
-    return list(found.items())
+    people = [each for row in rows for each in row["subjects"].values()]
+    return {m for row in rows for m in row["metrics"]} - {m for p in people for m in p["metrics"]}

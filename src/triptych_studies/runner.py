@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from triptych import InputError
 from triptych.metrics.result import plain
 from triptych_studies.base import Cell, Finished, Options, Prepared, Study
-from triptych_studies.cache import Cache
-from triptych_studies.fingerprint import code_version
+from triptych_studies.cache import Cache, code_version
 from triptych_studies.outputs import write_figures_and_report, write_results
-from triptych_studies.progress import Listener, Terminal
-from triptych_studies.work import work, work_in_parallel
+from triptych_studies.progress import Listener, terminal
+from triptych_studies.work import work
 
 
 class Interrupted(KeyboardInterrupt):
@@ -74,12 +74,10 @@ def run(
             "the same command again to continue"
         ) from stop
     cells: list[Cell] = list(study.cells(prepared))
-    code = code_version(type(study), study.sources)  # of what is loaded: files may be edited later
+    code = code_version()  # of what is loaded: files may be edited later
     cache = Cache(folder / "cells", keys_of(study, prepared, cells), code)
-    if listener is not None:
-        return _run(study, prepared, cache, folder, jobs, command, listener)
-    with Terminal(len(cells), jobs) as terminal:
-        return _run(study, prepared, cache, folder, jobs, command, terminal)
+    with nullcontext(listener) if listener else terminal(len(cells), jobs) as told:
+        return _run(study, prepared, cache, folder, jobs, command, told)
 
 
 def checked(study: Study[Any], options: Options, jobs: int) -> Options:
@@ -109,11 +107,7 @@ def keys_of(
             "revision": study.revision,
             "data": prepared.fingerprint,
             "budget": prepared.options.budget,
-            "method": cell.method,
-            "dataset": cell.dataset,
-            "split": cell.split,
-            "fold": cell.fold,
-            "seed": cell.seed,
+            **asdict(cell),
             "recipe": plain(study.key(prepared, cell)),
         }
         for cell in cells
@@ -144,10 +138,7 @@ def _run(
             f"used; delete them from {cache.folder} to compute them anew"
         )
     try:
-        if jobs == 1:
-            work(study, prepared, cells, cache, listener)
-        else:
-            work_in_parallel(study, prepared, cells, cache, listener, jobs)
+        work(study, prepared, cells, cache, listener, jobs)
         results = write_results(study, prepared, _finished(cache), folder, command)
         report = write_figures_and_report(
             study, prepared, _finished(cache), results, folder, command

@@ -21,6 +21,7 @@ class Scores:
     subjects: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     counts: dict[str, int] = field(default_factory=dict[str, int])
     artifacts: dict[str, Any] = field(default_factory=dict[str, Any])
+    wanted: Callable[[str], bool] = lambda _: True  # whether an artifact is drawn, so to be kept
 
     def add(
         self,

@@ -17,6 +17,7 @@ from triptych_studies.results import (
     Row,
     compared,
     groups_of,
+    means,
     standing,
     within,
     without_people,
@@ -119,31 +120,27 @@ def _between(figures: Mapping[str, Any] | None) -> str:
 
 def _leader(study: Study[Any], summary: Sequence[Row], metric: str) -> str | None:
     """Method with the best mean; None if the metric has no better side or nobody has it."""
-    way, summary = direction(study, metric), collapse.sound(summary)
-    means = {s["method"]: s["metrics"][metric]["mean"] for s in summary if metric in s["metrics"]}
-    if way == "none" or not means:
+    way, found = direction(study, metric), means(summary, metric)
+    if way == "none" or not found:
         return None
-    return (max if way == "higher" else min)(means, key=lambda method: means[method])
+    return (max if way == "higher" else min)(found, key=found.__getitem__)
 
 
 def _best(
     summary: Sequence[Row], metric: str, leader: str | None, judged: Mapping[Pair, Difference]
 ) -> set[str]:
     """The best method and those that are not shown to differ from it; nobody who collapsed."""
-    summary = collapse.sound(summary)
     # The best of one is nothing, nor is the best of what is not compared.
     if leader is None or not any(metric == compared_by for compared_by, _, _ in judged):
         return set()
-    shown = {
-        s["method"]: number(s["metrics"][metric]["mean"]) for s in summary if metric in s["metrics"]
-    }
-    tied = {leader}
-    for method in set(shown) - tied:
+    shown = {method: number(mean) for method, mean in means(summary, metric).items()}
+
+    def tied(method: str) -> bool:
         difference = judged.get((metric, leader, method))
         even = difference is not None and not difference.shown
-        if even or shown[method] == shown[leader]:
-            tied.add(method)
-    return tied
+        return even or shown[method] == shown[leader]
+
+    return {method for method in shown if tied(method)}
 
 
 def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
@@ -197,14 +194,11 @@ def _unpaired(
     """Headline metrics that have a better side but none per subject: means, best first."""
     lines: list[str] = []
     for metric in study.headline:
-        way = direction(study, metric)
-        means = {
-            s["method"]: s["metrics"][metric]["mean"] for s in summary if metric in s["metrics"]
-        }
-        if way == "none" or study.focus not in means or metric not in without_people(rows):
+        way, found = direction(study, metric), means(summary, metric)
+        if way == "none" or study.focus not in found or metric not in without_people(rows):
             continue
-        order = sorted(means, key=lambda method: means[method], reverse=way == "higher")
-        said = ", ".join(f"{method} {number(means[method])}" for method in order)
+        order = sorted(found, key=found.__getitem__, reverse=way == "higher")
+        said = ", ".join(f"{method} {number(found[method])}" for method in order)
         lines.append(f"{metric}{where}, best first: {said}.")
     return lines
 

@@ -1,24 +1,19 @@
-"""Computing cells that are missing: by this process, or by several that share one folder."""
+"""Computing the cells that are missing, one at a time or several in parallel by joblib."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
 import time
-import traceback
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from typing import Any
 
 from triptych import InputError
 from triptych_studies.base import Cell, Prepared, Study
 from triptych_studies.cache import Cache
 from triptych_studies.progress import Listener
 
-PAUSE = 0.5  # s between looks at cells that another process has claimed
+PAUSE = 0.5  # s between looks at cells that another run has claimed
 
 
 def environment() -> dict[str, Any]:
@@ -43,156 +38,87 @@ def environment() -> dict[str, Any]:
 def work(
     study: Study[Any],
     prepared: Prepared,
-    cells: Iterable[Cell],
+    cells: Sequence[Cell],
     cache: Cache,
     listener: Listener,
+    jobs: int = 1,
 ) -> None:
-    """Compute every cell that is missing and not claimed by another process, then wait for those.
+    """Compute every cell that is missing, and wait for those that other runs are computing.
+
+    Several `jobs` are processes of one thread each; what stands within their cells is not heard.
 
     Raises
     ------
     InputError
-        If a cell cannot be computed; what is finished stays.
+        The first cell that cannot be computed; the others are stopped, what is finished stays.
     """
-    missing = list(cells)
+    import joblib
+
+    make: Any = joblib
+    missing = [cell for cell in cells if not cache.recall(cell, listener.note)]
+    heard = listener.step if jobs == 1 else _unheard  # a listener cannot go to another process
     said: set[Cell] = set()
-    while missing:
-        before = len(missing)
-        for cell in tuple(missing):
-            if cache.recall(cell):
-                missing.remove(cell)
-                continue
-            with cache.claim(cell) as mine:
-                if not mine:
-                    continue
-                # another process may have finished it since
-                if not cache.recall(cell, listener.note):
-                    seconds = _compute(study, prepared, cell, cache, listener)
-                    listener.done(cell, seconds, cache.missing())
-                missing.remove(cell)
-        if len(missing) == before:
-            for cell in set(missing) - said:
-                listener.note(f"another process is computing {cell}; waiting for it")
-            said |= set(missing)
-            time.sleep(PAUSE)
 
+    def orders(free: Sequence[Cell]) -> Iterator[Any]:
+        for cell in free:  # drawn one by one, as processes become free
+            listener.step(cell, "starts")
+            yield make.delayed(compute)(study, prepared, cell, cache, heard)
 
-def _compute(
-    study: Study[Any], prepared: Prepared, cell: Cell, cache: Cache, listener: Listener
-) -> float:
-    listener.step(cell, "starts")
-    start = time.perf_counter()
+    settings = {"inner_max_num_threads": 1, "initializer": _ignore_interrupts}
     try:
-        result = study.compute(prepared, cell, lambda text: listener.step(cell, text))
-    except InputError as error:
-        raise InputError(f"{cell} cannot be computed: {error}") from error
-    seconds = time.perf_counter() - start
-    cache.store(cell, result, seconds, environment())
-    return seconds
-
-
-@dataclass(frozen=True)
-class _Wire:
-    """Listener of a child process: hands everything to its parent."""
-
-    connection: Connection
-
-    def note(self, text: str) -> None:
-        self.connection.send(("note", text))
-
-    def step(self, cell: Cell, text: str) -> None:
-        self.connection.send(("step", cell, text))
-
-    def done(self, cell: Cell, seconds: float, left: int) -> None:
-        self.connection.send(("done", cell, seconds, left))
-
-
-def _child(
-    connection: Connection,
-    study: Study[Any],
-    prepared: Prepared,
-    cells: Sequence[Cell],
-    cache: Cache,
-) -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    wire = _Wire(connection)
-    try:
-        work(study, prepared, cells, cache, wire)
-        connection.send(("end",))
-    except InputError as error:
-        connection.send(("input", str(error)))
-    except BaseException:
-        connection.send(("fault", traceback.format_exc()))
-
-
-def work_in_parallel(
-    study: Study[Any],
-    prepared: Prepared,
-    cells: Sequence[Cell],
-    cache: Cache,
-    listener: Listener,
-    jobs: int,
-) -> None:
-    """`work` in `jobs` new processes of one thread each.
-
-    Raises
-    ------
-    InputError
-        The first one of any process; the others are stopped, what is finished stays.
-    """
-    context = multiprocessing.get_context("spawn")  # a fork would inherit torch's locked threads
-    wires: list[Connection] = []
-    processes: list[Any] = []
-    try:
-        for _ in range(jobs):
-            ours, theirs = context.Pipe(duplex=False)
-            work_order = (theirs, study, prepared, cells, cache)
-            processes.append(context.Process(target=_child, args=work_order))
-            with _for_children():
-                processes[-1].start()
-            theirs.close()
-            wires.append(ours)
-        _listen(wires, listener)
+        with make.parallel_config("loky", **settings):
+            pool = make.Parallel(
+                n_jobs=jobs,
+                return_as="generator_unordered",
+                pre_dispatch="n_jobs",
+                batch_size=1,
+                max_nbytes=None,  # arrays that are mapped from a file cannot be written to
+            )
+            while missing:
+                free = [cell for cell in missing if cache.is_free(cell)]
+                for cell, seconds in pool(orders(free)):
+                    if seconds is not None:
+                        listener.done(cell, seconds, cache.missing())
+                missing = [cell for cell in missing if not cache.recall(cell)]
+                if missing and not free:
+                    for cell in set(missing) - said:
+                        listener.note(f"another process is computing {cell}; waiting for it")
+                    said |= set(missing)
+                    time.sleep(PAUSE)
+    except BrokenExecutor as error:
+        raise InputError(
+            "a process of the study was killed from outside (too little memory?); what is "
+            "finished is kept, so run the same command again, with fewer jobs"
+        ) from error
     finally:
-        for process in processes:
-            process.terminate()
-            process.join()
         cache.sweep()
 
 
-@contextmanager
-def _for_children() -> Generator[None]:
-    """One thread each, and deaf to Ctrl-C: the parent hears it, says so, and stops them."""
-    threads = os.environ.get("OMP_NUM_THREADS")
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        os.environ.pop("OMP_NUM_THREADS")
-        if threads is not None:
-            os.environ["OMP_NUM_THREADS"] = threads
-        signal.signal(signal.SIGINT, handler)
+def compute(
+    study: Study[Any],
+    prepared: Prepared,
+    cell: Cell,
+    cache: Cache,
+    heard: Callable[[Cell, str], None],
+) -> tuple[Cell, float | None]:
+    """Compute and store one cell; its seconds, or None if another run has it."""
+    with cache.claim(cell) as mine:
+        if not mine or cache.recall(cell):  # it may be finished since it was found missing
+            return cell, None
+        start = time.perf_counter()
+        try:
+            result = study.compute(prepared, cell, lambda text: heard(cell, text))
+        except InputError as error:
+            raise InputError(f"{cell} cannot be computed: {error}") from error
+        seconds = time.perf_counter() - start
+        cache.store(cell, result, seconds, environment())
+        return cell, seconds
 
 
-def _listen(wires: list[Connection], listener: Listener) -> None:
-    """Pass on what the children say until all have ended."""
-    while wires:
-        for wire in cast("list[Connection]", wait(wires)):
-            try:
-                kind, *content = wire.recv()
-            except EOFError as error:
-                raise InputError(
-                    "a process of the study was killed from outside (too little memory?); what is "
-                    "finished is kept, so run the same command again, with fewer jobs"
-                ) from error
-            if kind == "end":
-                wires.remove(wire)
-            elif kind == "input":
-                raise InputError(content[0])
-            elif kind == "fault":
-                raise RuntimeError(f"a process of the study failed:\n{content[0]}")
-            else:
-                getattr(listener, kind)(*content)
+def _unheard(cell: Cell, text: str) -> None:
+    pass
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches all processes of a terminal: the first one says so, and stops the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

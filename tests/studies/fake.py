@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class FakeData(Prepared):
 
     folder: Path | None = None  # where every computed cell leaves a line
     faults: Mapping[str, BaseException] = field(default_factory=dict)  # method -> raised
+    killed: str = ""  # method whose process is killed from outside
     pause: float = 0.0  # s
     recipe: float = 0.001
     figures: bool = False
@@ -52,7 +54,6 @@ class Fake(Study[FakeData]):
     methods: ClassVar[tuple[str, ...]] = ("plain", "exact", "scl")
     headline: ClassVar[tuple[str, ...]] = ("cosine", "level")
     exact: ClassVar[tuple[str, ...]] = ("exact",)
-    sources: ClassVar[tuple[str, ...]] = ("latent/*.py",)
 
     prepared: FakeData = FakeData(data_name="made-up", fingerprint="sha256:0")
 
@@ -75,6 +76,8 @@ class Fake(Study[FakeData]):
         time.sleep(prepared.pause)
         if cell.method in prepared.faults:
             raise prepared.faults[cell.method]
+        if cell.method == prepared.killed:
+            os.kill(os.getpid(), signal.SIGKILL)
         if prepared.folder is not None:
             with open(prepared.folder / "computed.txt", "a", encoding="utf-8") as handle:
                 handle.write(f"{cell.method} {cell.seed} {os.getpid()}\n")

@@ -27,7 +27,6 @@ from triptych_studies.tasks.imu_windows import FOLDS, Source
 from triptych_studies.tasks.turned_factors import cadence, measure_glass_box
 from triptych_studies.tasks.turned_imu import TurnedImu
 from triptych_studies.tasks.turned_probes import (
-    DRAWS,
     Measured,
     measure_angles,
     measure_classes,
@@ -184,11 +183,6 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: TurnedImu)
     figures = scores.metrics
     assert figures["consistency"] == pytest.approx(1.0, abs=0.01)
     assert figures["consistency_balanced"] == pytest.approx(1.0, abs=0.01)
-    flow = np.array(scores.artifacts["confusion"]["flow"])
-    assert flow.trace() / flow.sum() == pytest.approx(figures["consistency"])
-    called = flow.sum(axis=1)
-    kept = (flow.diagonal() / np.maximum(called, 1))[called >= 5 * DRAWS]
-    assert figures["consistency_balanced"] == pytest.approx(kept.mean(), abs=1e-9)
     assert figures["accuracy_rotated"] == pytest.approx(figures["accuracy"], abs=0.01)
     assert figures["accuracy"] > 0.4
     assert figures["orientation_error"] < 3

@@ -24,12 +24,11 @@ from triptych.errors import InputError
 from triptych.files import read_json, write_json
 from triptych.metrics.statistics import bootstrap_interval
 from triptych_studies import cache as cache_module
-from triptych_studies import fingerprint, runner
+from triptych_studies import runner
 from triptych_studies.base import Cell, Options
 from triptych_studies.cache import Cache
 from triptych_studies.results import summary_of
 from triptych_studies.wording import direction
-from triptych_studies.work import work_in_parallel
 
 
 @dataclass
@@ -251,7 +250,7 @@ def test_cells_of_other_code_are_used_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go(tmp_path, options=Options(seeds=1))
-    monkeypatch.setattr(runner, "code_version", lambda *_: "another")
+    monkeypatch.setattr(runner, "code_version", lambda: "another")
     outcome, ears = go(tmp_path)
     assert len(ears.cells) == 3
     assert any(
@@ -267,46 +266,6 @@ def test_what_does_not_decide_figures_keeps_the_key(tmp_path: Path) -> None:
     go(tmp_path / "out", study)
     _, ears = go(tmp_path / "out", study, options=Options(device="cpu", methods=("scl", "plain")))
     assert ears.cells == []
-
-
-def test_code_counts_without_its_comments_and_docstrings() -> None:
-    one = (
-        '"""A module."""\n\nx = 1  # one\n\ndef f(a):\n    """Say."""\n    return "# no comment"\n'
-    )
-    other = (
-        one.replace("A module.", "Another\n\nmodule.")
-        .replace("  # one", "")
-        .replace('"""Say."""', '"""Say more.\n\n    And more.\n    """\n    # why')
-    )
-    assert fingerprint.bare(one) == fingerprint.bare(other)
-    assert '"# no comment"' in fingerprint.bare(one)
-    assert fingerprint.bare(one) != fingerprint.bare(one.replace("x = 1", "x = 2"))
-    only = 'def f():\n    """Nothing else."""\n'
-    assert fingerprint.bare(only) == "def f():"
-
-
-def test_the_code_version_watches_the_named_files_and_the_study(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "latent").mkdir()
-    source = tmp_path / "latent" / "a.py"
-    source.write_text("x = 1\n", encoding="utf-8")
-    monkeypatch.setattr(fingerprint, "PACKAGE", tmp_path)
-    first = fingerprint.code_version(Fake, ("latent/*.py",))
-    source.write_text("x = 1  # one\n", encoding="utf-8")
-    assert fingerprint.code_version(Fake, ("latent/*.py",)) == first
-    (tmp_path / "latent" / "report.py").write_text("y = 1\n", encoding="utf-8")
-    assert fingerprint.code_version(Fake, ("latent/*.py",)) == first
-    source.write_text("x = 2\n", encoding="utf-8")
-    assert fingerprint.code_version(Fake, ("latent/*.py",)) != first
-    with pytest.raises(InputError, match=r"lateral/\*\.py"):
-        fingerprint.code_version(Fake, ("lateral/*.py",))
-
-
-def test_default_sources_exist() -> None:
-    from triptych_studies.base import SOURCES
-
-    assert len(fingerprint.code_version(Fake, SOURCES)) == 16
 
 
 def test_a_claimed_cell_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,20 +343,25 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected"),
-    [(InputError("no beats"), InputError), (ZeroDivisionError("a bug"), RuntimeError)],
+    ("fault", "said"),
+    [
+        (InputError("no beats"), "scl on made-up .* cannot be computed: no beats"),
+        (ZeroDivisionError("a bug"), "a bug"),
+    ],
 )
-def test_a_fault_in_a_child_process_comes_home(
-    tmp_path: Path, fault: BaseException, expected: type[BaseException]
+def test_a_fault_in_another_process_comes_home(
+    tmp_path: Path, fault: BaseException, said: str
 ) -> None:
-    study = Fake(data(faults={"scl": fault}))
-    prepared = study.prepare(None, runner.checked(study, Options(), 1))
-    cells = study.cells(prepared)
-    cache = Cache(tmp_path, runner.keys_of(study, prepared, cells))
-    with pytest.raises(expected, match=str(fault)):
-        work_in_parallel(study, prepared, cells, cache, Ears(), jobs=1)
-    assert len(list(tmp_path.glob("*.json"))) == 2
-    assert not list(tmp_path.glob("*.lock"))
+    with pytest.raises(type(fault), match=said):
+        go(tmp_path, Fake(data(faults={"scl": fault})), jobs=2)
+    assert list((tmp_path / "cells").glob("*.json"))  # what was finished before it
+    assert not list((tmp_path / "cells").glob("*.lock"))
+
+
+def test_a_process_killed_from_outside_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"killed from outside .*with fewer jobs"):
+        go(tmp_path, Fake(data(killed="scl")), jobs=2)
+    assert not list((tmp_path / "cells").glob("*.lock"))
 
 
 def test_simulated_data_are_named_in_every_title(tmp_path: Path) -> None:

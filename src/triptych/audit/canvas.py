@@ -11,6 +11,21 @@ from typing import Any
 
 from triptych.files import write_atomically
 
+__all__ = [
+    "COLOURS",
+    "GREY",
+    "INK",
+    "MARKERS",
+    "canvas",
+    "fit_titles",
+    "grid_of",
+    "handle",
+    "legend",
+    "lowest_of",
+    "styles",
+    "titled",
+]
+
 # Okabe and Ito, "Color universal design" (2008), without the yellow, which is too pale for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -24,30 +39,6 @@ SMALL = 195_000  # bytes; a report carries every figure inside itself
 
 _STARTS = (0.95, 0.9, 0.8, 0.5)  # of an axis that ends at 1, where it need not begin at 0
 
-_STYLE: dict[str, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that it is the same everywhere
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.labelsize": 10,
-    "axes.edgecolor": "#777777",
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "xtick.color": "#555555",
-    "ytick.color": "#555555",
-    "text.color": INK,
-    "text.parse_math": False,  # a record called "$1_2$" stays what it is
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-}
-
 
 @contextmanager
 def canvas(path: Path, width: float, height: float, title: str, note: str = "") -> Generator[Any]:
@@ -55,16 +46,14 @@ def canvas(path: Path, width: float, height: float, title: str, note: str = "") 
 
     `note` ("simulated") follows the title. No state of matplotlib outlives the block.
     """
-    import matplotlib as mpl
+    from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    settings: Any = _STYLE
-    with mpl.rc_context(settings):  # pyright: ignore[reportUnknownMemberType]
+    with style.context("triptych.audit.triptych"):
         figure: Any = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
-        words, place = titled(title, note), {"x": 0.008, "ha": "left"}
-        above = figure.suptitle(words, **place, fontsize=13, fontweight="bold")
+        above = figure.suptitle(titled(title, note), x=0.008, ha="left")
         _fit(above, 0.98 * figure.bbox.width, figure.canvas.get_renderer())
         yield figure
         _save(figure, path)

@@ -9,6 +9,8 @@ from typing import Any
 
 from triptych.audit.report import Picture
 
+__all__ = ["Drawings", "Figure"]
+
 
 @dataclass(frozen=True)
 class Figure:

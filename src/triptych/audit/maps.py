@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from triptych.errors import InputError
 from triptych.metrics.inputs import Rows, as_array, unit_rows
 
+__all__ = ["embedding_map"]
+
 FEWEST = 8  # points: under that there are no neighbourhoods to keep
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from triptych.audit.canvas import COLOURS, GREY, INK, canvas, fit_titles, handle, legend, styles
 from triptych.audit.swap import BlockSwap
 
+__all__ = ["embedding_maps", "excited_dimensions", "gallery", "swaps"]
+
 
 def gallery(
     query: Mapping[str, Any],

@@ -1,4 +1,4 @@
-"""A table once, read twice: as Markdown beside the results and as HTML in the report."""
+"""A table once, read twice: as Markdown beside the results and on the report's page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
+
+__all__ = ["Table", "Value", "escaped", "number", "spanned"]
 
 
 @dataclass(frozen=True)
@@ -35,22 +36,6 @@ class Table:
         lines += [_pipes(map(_marked, row)) for row in self.rows]
         head = [f"**{escaped(self.caption)}**", ""] if self.caption else []
         return "\n".join([*head, *lines, *(["", escaped(self.note)] if self.note else [])])
-
-    def to_html(self) -> str:
-        """`<table>` with headers for columns and rows, everything escaped."""
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)
-        body = "".join(
-            f'<tr><th scope="row">{_html(row[0])}</th>'
-            + "".join(f"<td>{_html(value)}</td>" for value in row[1:])
-            + "</tr>\n"
-            for row in self.rows
-        )
-        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
-        note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
-        return (
-            f'<div class="wide" tabindex="0"><table>{caption}\n<thead><tr>{head}</tr></thead>\n'
-            f"<tbody>\n{body}</tbody></table></div>{note}"
-        )
 
 
 def number(value: float | None) -> str:
@@ -82,9 +67,3 @@ def escaped(text: str) -> str:
 def _marked(value: Value) -> str:
     text = f"**{escaped(value.text)}**" if value.strong else escaped(value.text)
     return f"{text} {escaped(value.detail)}".strip()
-
-
-def _html(value: Value) -> str:
-    text = escape(value.text)
-    text = f"<strong>{text}</strong>" if value.strong else text
-    return text + (f" <small>{escape(value.detail)}</small>" if value.detail else "")

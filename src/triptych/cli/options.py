@@ -9,6 +9,8 @@ import typer
 
 from triptych.errors import InputError
 
+__all__ = ["Device", "names"]
+
 ModelDir = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model.")]
 Data = Annotated[
     str,
@@ -45,17 +47,16 @@ def grids(texts: list[str] | None) -> list[tuple[float, ...]]:
     """``["-0.2:0.2:5", "3"]`` → numbers, ``LOW:HIGH:COUNT`` evenly spaced; else InputError."""
     found: list[tuple[float, ...]] = []
     for text in texts or ():
-        ends = text.split(":")
-        if len(ends) == 1:
+        if ":" not in text:
             found.append(numbers(text, "--grid"))
             continue
         try:
-            low, high, count = float(ends[0]), float(ends[1]), int(ends[2])
-            step = (high - low) / max(count - 1, 1)
-            found.append(tuple(round(low + step * k, 12) for k in range(count)))
-        except (ValueError, IndexError):
+            low, high, count = text.split(":")
+            step = (float(high) - float(low)) / max(int(count) - 1, 1)
+            found.append(tuple(round(float(low) + step * k, 12) for k in range(int(count))))
+        except ValueError:
             found.append(())
-        if len(ends) != 3 or not found[-1]:
+        if not found[-1]:
             raise InputError(f"--grid is {text!r}, expected LOW:HIGH:COUNT, e.g. -0.25:0.25:41")
     return found
 

@@ -13,6 +13,8 @@ import typer
 if TYPE_CHECKING:
     from triptych.audit.tables import Table
 
+__all__ = ["command_of", "progress", "say", "show_table"]
+
 WIDE = 200  # columns of a table that is not read on a terminal
 
 
@@ -50,17 +52,14 @@ def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]], right: Seque
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    table = RichTable(
-        box=box.SIMPLE_HEAD if header else None, pad_edge=False, show_header=bool(header)
-    )
+    look = box.SIMPLE_HEAD if header else None
+    table = RichTable(box=look, pad_edge=False, show_header=bool(header))
     for place, name in enumerate(header):
         table.add_column(name, justify="right" if place in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = Console(file=sys.stdout, markup=False, highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    console.print(table)
+    width = None if sys.stdout.isatty() else WIDE
+    Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
 
 
 def show_table(table: Table) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from triptych.audit.tables import spanned
 from triptych_studies.grid import Grid
+from triptych_studies.studies.ecg_phase_figures import DRAWN
 from triptych_studies.tasks.base import Task
 from triptych_studies.tasks.mitdb_phase import MitdbPhase
 
@@ -18,6 +19,7 @@ class EcgPhase(Grid[MitdbPhase]):
     title: ClassVar[str] = "ECG phase study"
     task: ClassVar[type[Task]] = MitdbPhase
     figures: ClassVar[str] = "studies.ecg_phase_figures"
+    drawn: ClassVar[Mapping[str, tuple[str, ...]]] = DRAWN
     methods: ClassVar[tuple[str, ...]] = (
         "random",
         "plain",

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from triptych.audit import plots
+from triptych.audit.plots import block_responses, embedding_maps, gallery, similarity_curves
 from triptych_studies.figures import Album
 
 GALLERY = ("plain", "augmentation", "simclr", "exact", "scl")
 MAPPED = ("plain", "augmentation", "exact", "scl")
 STRUCTURED = ("scl", "scl-predict", "scl-equivariant")  # the first that was run is looked into
+DRAWN = {"matches": GALLERY, "showcase": GALLERY, "map": MAPPED, "blocks": STRUCTURED}
 RELATIONS = {"morphology": "invariant", "timing": "variant", "detail": "free"}
 
 
 def draw(album: Album) -> None:
     """Draw what the finished cells allow; one cell a method (its first seed)."""
-    cells = album.cells
     album.add(
         "similarity.png",
         "Similarity of a window to itself, shifted",
-        plots.similarity_curves,
+        similarity_curves,
         album.having("curve"),
         parameter="shift",
         unit="s",
@@ -29,11 +29,11 @@ def draw(album: Album) -> None:
 
     shown = album.having("matches", GALLERY)
     if shown:
-        query = next(iter(cells.values()))["showcase"]
+        query = next(iter(album.having("showcase", GALLERY).values()))
         album.add(
             "gallery.png",
             "Retrieval of a beat whose window starts at another moment",
-            plots.gallery,
+            gallery,
             query,
             shown,
             rate=200.0,
@@ -49,7 +49,7 @@ def draw(album: Album) -> None:
         album.add(
             "blocks.png",
             f"Response of each block of {method} to the shift",
-            plots.block_responses,
+            block_responses,
             {f"{n} ({RELATIONS.get(n, 'free')})": curve for n, curve in curves.items()},
             parameter="shift",
             unit="s",
@@ -61,7 +61,7 @@ def draw(album: Album) -> None:
     album.add(
         "map.png",
         "Embedding of test windows",
-        plots.embedding_maps,
+        embedding_maps,
         album.having("map", MAPPED),
         caption="t-SNE of the latents of 800 test windows (invariant block where there is one), "
         "coloured by record and by AAMI class. A picture, not evidence: the figures are in the "

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 from triptych.audit.tables import spanned
 from triptych_studies.grid import Grid
 from triptych_studies.methods.scl import TEACHER
+from triptych_studies.studies.imu_rotation_figures import DRAWN, STRUCTURED
 from triptych_studies.tasks.base import Task
 from triptych_studies.tasks.turned_imu import TurnedImu
-
-STRUCTURED = ("scl+augment", "scl")  # the first that was run stands for SCL in a figure or sentence
 
 
 class ImuRotation(Grid[TurnedImu]):
@@ -21,6 +20,7 @@ class ImuRotation(Grid[TurnedImu]):
     title: ClassVar[str] = "IMU rotation study"
     task: ClassVar[type[Task]] = TurnedImu
     figures: ClassVar[str] = "studies.imu_rotation_figures"
+    drawn: ClassVar[Mapping[str, tuple[str, ...]]] = DRAWN
     methods: ClassVar[tuple[str, ...]] = (
         "random",
         "plain",

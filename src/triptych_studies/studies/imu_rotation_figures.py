@@ -8,10 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit import plots
 from triptych.audit.canvas import COLOURS, GREY, canvas, grid_of, legend
+from triptych.audit.plots import embedding_maps
 from triptych_studies.figures import Album
-from triptych_studies.studies.imu_rotation import STRUCTURED
+
+STRUCTURED = ("scl+augment", "scl")  # the first that was run stands for SCL in a figure or sentence
+
+BESIDE = {  # SCL, or what stands for it
+    "confusion": ("plain",),
+    "directions": ("plain", "exact"),
+    "map": ("plain", "augmentation", "exact"),
+}
+DRAWN = {artifact: (*others, *STRUCTURED) for artifact, others in BESIDE.items()}
 
 
 def draw(album: Album) -> None:
@@ -30,7 +38,7 @@ def draw(album: Album) -> None:
         "confusion.png",
         "Which activity is taken for which, upright and rotated",
         _confusions,
-        _beside_scl(album, "confusion", "plain"),
+        _beside_scl(album, "confusion"),
         caption="Share of each activity's test windows (rows) that the invariant head takes for "
         "each activity (columns), upright and under Haar-uniform rotations.",
         alt="Confusion matrices of two methods, upright and rotated",
@@ -39,7 +47,7 @@ def draw(album: Album) -> None:
         "directions.png",
         "Where gravity points, and what the latents say",
         _directions,
-        _beside_scl(album, "directions", "plain", "exact"),
+        _beside_scl(album, "directions"),
         caption="Test windows turned at random: dots are the true direction of gravity in the "
         "sensor's frame, seen along its z and its y axis, and lines lead to the direction read "
         "from the orientation block (whole latent where a method has no blocks).",
@@ -48,8 +56,8 @@ def draw(album: Album) -> None:
     album.add(
         "map.png",
         "Embedding of test windows",
-        plots.embedding_maps,
-        _beside_scl(album, "map", "plain", "augmentation", "exact"),
+        embedding_maps,
+        _beside_scl(album, "map"),
         colour_by=("activity", "person"),
         caption="t-SNE of the latents of 900 upright test windows (invariant block where there is "
         "one), coloured by activity and by person. A picture, not evidence: the figures are in "
@@ -68,10 +76,10 @@ def draw(album: Album) -> None:
     album.add_intervals("folds")
 
 
-def _beside_scl(album: Album, artifact: str, *others: str) -> dict[str, Any]:
-    """One artifact of these rows and of the one that stands for SCL, where they have it."""
+def _beside_scl(album: Album, artifact: str) -> dict[str, Any]:
+    """One artifact of the rows `BESIDE` SCL and of what stands for it, where they have it."""
     scl = list(album.having(artifact, STRUCTURED))[:1]
-    return album.having(artifact, (*others, *scl))
+    return album.having(artifact, (*BESIDE[artifact], *scl))
 
 
 def _spread(album: Album) -> dict[str, list[float]]:

@@ -169,13 +169,15 @@ class MitdbPhase(Task):
         if glass.has_glass_box(cell):
             probes.measure_glass_box(blocks, schema, phase, test, scores)
         probes.measure_beats(everything, test, scores)
-        probes.measure_blocks(blocks, test, scores)
+        if scores.wanted("blocks"):
+            probes.measure_blocks(blocks, test, scores)
         if model.decoder is not None and trained.epochs:
             probes.measure_reconstruction(model.reconstruct, before_heads(model), test, scores)
         projector = trained.projector
         if projector is not None and not isinstance(projector, nn.Identity):
             probes.measure_projected(everything, projector, test, scores)
-        scores.artifacts["showcase"] = test.showcase
+        if scores.wanted("showcase"):
+            scores.artifacts["showcase"] = test.showcase
 
     def scored(self, trained: Trained) -> dict[str, float]:
         """``separation`` and, with a decoder, ``mse`` on validation subjects."""

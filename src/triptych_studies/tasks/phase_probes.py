@@ -64,7 +64,8 @@ def measure_invariance(
             zip(curve.groups, curve.group_means[:, columns].mean(axis=1).tolist(), strict=True)
         )
         scores.add(name, float(curve.mean[columns].mean()), by_person)
-    scores.artifacts["curve"] = curve_points(curve)
+    if scores.wanted("curve"):
+        scores.artifacts["curve"] = curve_points(curve)
 
     z, moved = gallery_latents(embed, test)
     people = test.gallery.person
@@ -113,14 +114,29 @@ def measure_retrieval(
     nearest, _ = top_k(z[asked], z, 10, barred)
     overlap = neighbour_overlap(nearest, test.shape_neighbours)
     scores.add("sbd_recall10", float(overlap.mean()), per_subject(overlap, gallery.person[asked]))
-    example = int(test.showcase["query"])
+    if scores.wanted("matches"):
+        scores.artifacts["matches"] = _matches(query, z, near, test)
+    if scores.wanted("map"):
+        few, place = embedding_map(z)
+        scores.artifacts["map"] = {
+            "xy": np.round(place, 2).tolist(),
+            "record": gallery.record[few].tolist(),
+            "class": gallery.label[few].tolist(),
+        }
+
+
+def _matches(
+    query: NDArray[Any], z: NDArray[Any], near: Any, test: MeasuredWindows
+) -> list[dict[str, Any]]:
+    """The five nearest windows of the drawn example."""
+    gallery, example = test.gallery, int(test.showcase["query"])
     rows, similarity = top_k(
         query[example : example + 1],
         z,
         5,
         near(slice(example, example + 1)),
     )
-    scores.artifacts["matches"] = [
+    return [
         {
             "signal": np.round(gallery.centred[row, 0, ::2].numpy(), 3).tolist(),
             "record": str(gallery.record[row]),
@@ -129,12 +145,6 @@ def measure_retrieval(
         }
         for row, value in zip(rows[0], similarity[0], strict=True)
     ]
-    few, place = embedding_map(z)
-    scores.artifacts["map"] = {
-        "xy": np.round(place, 2).tolist(),
-        "record": gallery.record[few].tolist(),
-        "class": gallery.label[few].tolist(),
-    }
 
 
 def measure_projected(

@@ -153,7 +153,7 @@ def measure_classes(
         same = turned == guess
         _add(scores, f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
         _add(scores, f"consistency{suffix}", same.mean(axis=0), people)
-        flow = _add_balanced(scores, f"consistency_balanced{suffix}", guess, turned, people, size)
+        _add_balanced(scores, f"consistency_balanced{suffix}", guess, turned, people, size)
         if suffix:
             continue
         pairs = (turned == np.roll(turned, 1, axis=0)).mean(axis=0)
@@ -168,12 +168,12 @@ def measure_classes(
         gait = [f"recall_rotated:{name}" for name in GAIT]
         if all(name in scores.metrics for name in gait):
             scores.metrics["recall_gait@so3"] = float(np.mean([scores.metrics[n] for n in gait]))
-        scores.artifacts["confusion"] = {
-            "classes": list(subject.classes),
-            "upright": metrics.flows(truth, guess, size).tolist(),
-            "rotated": metrics.flows(np.tile(truth, DRAWS), turned.ravel(), size).tolist(),
-            "flow": flow.tolist(),  # upright answer × answer under a rotation
-        }
+        if scores.wanted("confusion"):
+            scores.artifacts["confusion"] = {
+                "classes": list(subject.classes),
+                "upright": metrics.flows(truth, guess, size).tolist(),
+                "rotated": metrics.flows(np.tile(truth, DRAWS), turned.ravel(), size).tolist(),
+            }
 
 
 def measure_latents(subject: Measured, scores: Scores) -> None:
@@ -193,12 +193,13 @@ def measure_latents(subject: Measured, scores: Scores) -> None:
         a, b = a[strangers], b[strangers]
         between = metrics.cosine(inside[a], inside[b])
         scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.person)
-    few, place = embedding_map(inside, n=900)
-    scores.artifacts["map"] = {
-        "xy": np.round(place, 2).tolist(),
-        "activity": test.label[few].tolist(),
-        "person": test.person[few].tolist(),
-    }
+    if scores.wanted("map"):
+        few, place = embedding_map(inside, n=900)
+        scores.artifacts["map"] = {
+            "xy": np.round(place, 2).tolist(),
+            "activity": test.label[few].tolist(),
+            "person": test.person[few].tolist(),
+        }
 
 
 def measure_orientation(subject: Measured, scores: Scores) -> None:
@@ -231,6 +232,8 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
     if not scores.sound(" + ".join(subject.outside), *outer):
         return
     _add(scores, "orientation_error", outside.per_row, test.person)
+    if not scores.wanted("directions"):
+        return
     few = np.sort(np.random.default_rng(5).permutation(len(test))[:DRAWN])
     scores.artifacts["directions"] = {
         "true": np.round(truth[few], 3).tolist(),
@@ -241,7 +244,7 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
 
 def measure_angles(subject: Measured, scores: Scores) -> None:
     """Accuracy and consistency against the angle of a rotation about a random axis."""
-    if not subject.sound(scores):
+    if not (scores.wanted("angles") and subject.sound(scores)):
         return
     test = subject.sides.test
     part = slice(None, None, max(1, len(test) // 1500))
@@ -289,11 +292,10 @@ def _add(scores: Scores, name: str, values: NDArray[Any], people: NDArray[np.str
 
 def _add_balanced(
     scores: Scores, name: str, guess: Codes, turned: Codes, people: NDArray[np.str_], k: int
-) -> Codes:
-    """Balanced consistency of (n,) upright answers and (draws, n) others; their flow (K, K)."""
+) -> None:
+    """Balanced consistency of (n,) upright answers and (draws, n) others."""
 
     def balanced(kept: NDArray[np.bool_]) -> float:
         return metrics.prediction_consistency(guess[kept], turned[:, kept], k).balanced
 
     scores.pool(name, balanced, people)
-    return metrics.prediction_consistency(guess, turned, k).flow
