@@ -13,8 +13,8 @@ STUDIES = {
     "imu-rotation": "triptych_studies.studies.imu_rotation:ImuRotation",
     "contrastive-analysis": "triptych_studies.contrastive_analysis:ContrastiveAnalysis",
     "contrastive-ablation": "triptych_studies.contrastive_analysis:ContrastiveAblation",
-    "gated-contrast": "triptych_studies.gated_contrast:GatedContrast",
-    "gated-ablation": "triptych_studies.gated_contrast:GatedAblation",
+    "gated-contrast": "triptych_studies.studies.gated_contrast:GatedContrast",
+    "gated-ablation": "triptych_studies.studies.gated_contrast:GatedAblation",
 }
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from triptych import InputError
 from triptych_studies import methods
 from triptych_studies.base import Cell, CellResult, Options, Progress, Study
 from triptych_studies.fitted import fitted_model
@@ -68,14 +69,18 @@ class Grid(Study[T]):
             cell = Cell(name, prepared.data_name, prepared.split)
             return prepared.scored(self._trained(prepared, cell, trial, lambda text: None))
 
-        tried = methods.TRIALS.get(prepared.kind, {})
+        tried = methods.TRIALS.get(prepared.kind)
+        if not tried:
+            raise InputError(f"the study {self.name} has nothing to tune; leave --tune out")
         counts = {name: len(trials) for name, trials in tried.items()}
         return run_trials(counts, ("plain", *names), out, score, prepared.total, progress)
 
     def _trained(self, prepared: T, cell: Cell, trial: int | None, progress: Progress) -> Trained:
         method, sides = methods.find(cell.method), prepared.sides(cell)
+        recipe = methods.recipe_of(prepared, cell.method, cell.seed, self.ablations, trial)
+        callbacks = prepared.callbacks()
         model, projector, epochs = fitted_model(
-            methods.recipe_of(prepared, cell.method, cell.seed, self.ablations, trial),
+            recipe,
             sides.train,
             sides.validation,
             channels=prepared.channels,
@@ -83,8 +88,9 @@ class Grid(Study[T]):
             untrained=not method.trained,
             progress=progress,
             shared_people=cell.split == "random",
+            callbacks=callbacks,
         )
-        return Trained(model, projector, epochs, method.frozen)
+        return Trained(model, projector, epochs, method.frozen, recipe, callbacks)
 
     @staticmethod
     def _trials(prepared: Task, cell: Cell) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,33 +15,27 @@ from triptych.objectives import NonNegative
 from triptych.training import Recipe
 from triptych.training.build import build
 from triptych.transforms import Gain
-from triptych_studies import gated_windows
 from triptych_studies.base import Options
 from triptych_studies.cache import finite
-from triptych_studies.gated_contrast import GatedAblation, GatedContrast
-from triptych_studies.gated_measures import (
-    ABOVE_SHUFFLED,
-    Layers,
-    measure_dimensions,
-    measure_invariance,
-    measure_probes,
-)
-from triptych_studies.gated_recipes import ABLATIONS, METHODS, SIZE, recipe_of
-from triptych_studies.gated_windows import GatedData, prepare
+from triptych_studies.methods import recipe_of
 from triptych_studies.runner import run
 from triptych_studies.scores import Scores
-from triptych_studies.tasks import imu_windows
+from triptych_studies.studies.gated_contrast import GatedAblation, GatedContrast
+from triptych_studies.tasks import dimension_windows, imu_windows
+from triptych_studies.tasks.class_dimensions import ClassDimensions
+from triptych_studies.tasks.dimension_meaning import ABOVE_SHUFFLED, measure_dimensions
+from triptych_studies.tasks.dimension_probes import Layers, measure_invariance, measure_probes
 from triptych_studies.tasks.imu_windows import Source
 
 MITDB = Path(__file__).parents[2] / "../shared/data/mitdb"
 
 
 @pytest.fixture(scope="module")
-def digits() -> GatedData:
-    return prepare("digits", None, Options(budget="smoke"))
+def digits() -> ClassDimensions:
+    return ClassDimensions.load(None, Options(dataset="digits", budget="smoke"))
 
 
-def test_the_digits_sides_share_no_image(digits: GatedData) -> None:
+def test_the_digits_sides_share_no_image(digits: ClassDimensions) -> None:
     sides = [digits.train, digits.validation, digits.test]
     assert all(each.signals.shape[1:] == (1, 8, 8) for each in sides)
     seen = [set(each.record) for each in sides]
@@ -55,11 +48,11 @@ def test_an_unknown_data_set_is_named() -> None:
         GatedContrast().prepare(None, Options(dataset="cifar"))
 
 
-@pytest.mark.parametrize("method", [*METHODS, *ABLATIONS])
-def test_every_row_has_the_same_trunk_and_head(digits: GatedData, method: str) -> None:
-    recipe = Recipe.of(recipe_of(method, digits, seed=0))
+@pytest.mark.parametrize("method", dict.fromkeys(GatedContrast.methods + GatedAblation.methods))
+def test_every_row_has_the_same_trunk_and_head(digits: ClassDimensions, method: str) -> None:
+    recipe = Recipe.of(recipe_of(digits, method, seed=0))
     parts = build(recipe, 1, recipe.length)
-    other = build(Recipe.of(recipe_of("simclr", digits, seed=0)), 1, 8)
+    other = build(Recipe.of(recipe_of(digits, "simclr", seed=0)), 1, 8)
     shapes = [
         [
             tuple(p.shape)
@@ -72,9 +65,9 @@ def test_every_row_has_the_same_trunk_and_head(digits: GatedData, method: str) -
     assert recipe.objective.name == "scl" or not list(parts.objective.parameters())
 
 
-def test_a_gated_block_under_simclr_is_bayesncl(digits: GatedData) -> None:
+def test_a_gated_block_under_simclr_is_bayesncl(digits: ClassDimensions) -> None:
     torch.manual_seed(0)
-    recipe = Recipe.of(recipe_of("bayesncl-ste", digits, seed=0))
+    recipe = Recipe.of(recipe_of(digits, "bayesncl-ste", seed=0))
     parts = build(recipe, 1, 8)
     x = digits.train.signals[:16]
     objective = parts.objective
@@ -85,7 +78,9 @@ def test_a_gated_block_under_simclr_is_bayesncl(digits: GatedData) -> None:
     features = heads.trunk(seen)
     gates, probability = heads.gates["latent"](features)
     expected = non_negative(heads.heads["latent"](features)) * gates
-    paper = NonNegative(SIZE, objective.transforms, projection=0, non_negative="relu")
+    paper = NonNegative(
+        ClassDimensions.size, objective.transforms, projection=0, non_negative="relu"
+    )
     torch.testing.assert_close(loss, paper(expected, views).total)
     torch.testing.assert_close(z.probabilities["latent"], probability)
 
@@ -97,13 +92,12 @@ def windows(label: list[str], person: list[str]) -> Windows:
     return Windows(x, 20.0, 0, names, names, empty, np.array(label), empty)
 
 
-def test_pure_dimensions_and_perfect_features_score_one(digits: GatedData) -> None:
+def test_pure_dimensions_and_perfect_features_score_one() -> None:
     test = windows(["walk", "sit", "lie"] * 20, [f"p{i // 12}" for i in range(60)])
     z = (test.label[:, None] == np.unique(test.label)).astype(np.float32)
-    data = replace(digits, fitted=test, test=test)
     scores = Scores()
     measure_dimensions(z, test, scores)
-    measure_probes(Layers(z, z), Layers(z, z), data, scores)
+    measure_probes(Layers(z, z), test.label, Layers(z, z), test, scores)
     figures = scores.metrics
     names = ("semantic_consistency", ABOVE_SHUFFLED, "linear_probe", "linear_probe@contrasted")
     for name in (*names, "knn"):
@@ -115,15 +109,14 @@ def test_pure_dimensions_and_perfect_features_score_one(digits: GatedData) -> No
     assert {each["speaks_for"] for each in scores.artifacts["excited"]} == {"walk", "sit", "lie"}
 
 
-def test_of_collapsed_layers_nothing_is_measured(digits: GatedData) -> None:
+def test_of_collapsed_layers_nothing_is_measured() -> None:
     test = windows(["walk", "sit", "lie"] * 20, [f"p{i // 12}" for i in range(60)])
-    data = replace(digits, fitted=test, test=test)
     h = (test.label[:, None] == np.unique(test.label)).astype(np.float32)
     for z in (np.zeros((60, 4), np.float32), np.ones((60, 4), np.float32)):
         scores = Scores()
         measure_invariance(lambda x, z=z: Layers(h, z), z, Gain(3.0), test, scores)
         measure_dimensions(z, test, scores)
-        measure_probes(Layers(h, z), Layers(h, z), data, scores)
+        measure_probes(Layers(h, z), test.label, Layers(h, z), test, scores)
         left = finite(scores.metrics)
         assert left["collapsed:contrasted"] == 1
         told = ("active", "coverage", "sparsity", "effective_rank", "linear_probe", "knn")
@@ -172,29 +165,22 @@ def test_a_small_run_on_digits_is_whole(tmp_path: Path) -> None:
     outcome = run(GatedContrast(), tmp_path, options=options)
     rows = {row["method"]: row["metrics"] for row in outcome.results["rows"]}
     assert rows["simclr"]["semantic_consistency"] == pytest.approx(0, abs=1e-3)  # signed: all open
-    assert rows["ncl-topk"]["sparsity"] >= 1 - 8 / SIZE - 1e-9
+    assert rows["ncl-topk"]["sparsity"] >= 1 - 8 / ClassDimensions.size - 1e-9
     assert all(rows[name]["coverage"] > 0.95 for name in ("bayesncl-ste", "scl+gate"))
     assert 0 <= rows["bayesncl-ste"]["sign_flips"] <= 1
-    assert set().union(*rows.values()) <= set(GatedContrast.metrics)
+    assert set().union(*rows.values()) <= set(ClassDimensions.metrics)
     drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
     assert {"front", "dimensions", "signs", "intervals", "excited-bayesncl-ste"} <= drawn
-
-
-def test_ablations_are_one_table(tmp_path: Path) -> None:
-    options = Options("smoke", ("bayesncl-ste", "soft"), dataset="digits")
-    outcome = run(GatedAblation(), tmp_path, options=options)
-    assert [row["method"] for row in outcome.results["rows"]] == ["bayesncl-ste", "soft"]
-    assert "What the gate of BayesNCL needs" in outcome.table.read_text()
 
 
 def test_a_simulated_cohort_says_so() -> None:
     with pytest.MonkeyPatch.context() as patch:
         small = Source("simulated", {"kind": "imu", "people": 10, "seconds": 40})
         patch.setitem(imu_windows.SOURCES, "simulated", small)
-        data = prepare("simulated", None, Options(budget="smoke"))
+        data = ClassDimensions.load(None, Options("smoke", dataset="simulated"))
     assert data.simulated
-    assert data.kind == "imu"
-    assert len(data.train) <= gated_windows.MOST["smoke"][0]
+    assert data.recipe(0)["transforms"][0] == {"name": "rotation"}
+    assert len(data.train) <= dimension_windows.MOST["smoke"]["train"]
     people = [set(each.person) for each in (data.train, data.validation, data.test)]
     assert sum(map(len, people)) == len(set.union(*people))
 
@@ -203,7 +189,7 @@ def test_a_simulated_cohort_says_so() -> None:
 def test_beats_are_trained_on_without_their_classes() -> None:
     if not MITDB.exists():
         pytest.skip(f"no MIT-BIH recordings in {MITDB}")
-    data = prepare("mitdb", MITDB, Options(budget="smoke"))
+    data = ClassDimensions.load(MITDB, Options("smoke", dataset="mitdb"))
     assert set(data.train.label) == {"beat"}
     assert set(data.test.label) == {"N", "S", "V"}
     people = [set(each.person) for each in (data.train, data.validation, data.test)]

@@ -11,7 +11,7 @@ from tests.training import toys
 from torch import nn
 
 from triptych.training import fit
-from triptych_studies.gradient_signs import GradientSigns
+from triptych_studies.tasks.gradient_signs import GradientSigns
 
 
 class Pull(nn.Module):

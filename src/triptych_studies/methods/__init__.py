@@ -58,6 +58,14 @@ TABLE = {
     "scl": "scl",
     "scl+augment": "scl_distilled",
     "exact+scl": "scl_distilled",
+    "scl+gate": "ncl",
+    "ncl": "ncl",
+    "ncl-topk": "ncl",
+    "bayesncl-ste": "ncl",
+    "bayesncl-gumbel": "ncl",
+    **dict.fromkeys(("soft", "attached", "depth-1", "depth-3", "temperature-0.5"), "ncl"),
+    **dict.fromkeys(("start-0.5", "prior-0.5", "prior-0.2", "weight-0", "weight-1e-3"), "ncl"),
+    "prior-0.05-weight-1e-3": "ncl",
 }
 
 
@@ -76,9 +84,16 @@ def recipe_of(
     ablations: Mapping[str, Mapping[str, Any]] | None = None,
     trial: int | None = None,
 ) -> dict[str, Any]:
-    """Recipe of a row on a task as plain data; `trial` is one of the settings that were tried."""
+    """Recipe of a row on a task as plain data; `trial` is one of the settings that were tried.
+
+    Of another objective than the task's, the settings are the method's alone.
+    """
     method, (name, _, ablation) = find(row), row.partition("/")
-    recipe = merged(task.recipe(seed) | {"name": f"{task.title} {row}"}, method.change(task))
+    change = method.change(task)
+    recipe = task.recipe(seed) | {"name": f"{task.title} {row}"}
+    if "name" in change.get("objective", {}):
+        recipe.pop("objective")
+    recipe = merged(recipe, change)
     if trial is not None:
         recipe = merged(recipe, TRIALS[task.kind][name][trial])
     if ablation:

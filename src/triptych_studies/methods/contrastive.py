@@ -11,6 +11,8 @@ TEMPERATURE = {"ecg": 0.05, "imu": 0.1}
 
 def simclr(task: Any) -> Change:
     """Two views of a window attract each other; every other window repels."""
+    if task.kind == "dimensions":  # plain training there
+        return {}
     change: Change = {"objective": {"name": "simclr", "temperature": TEMPERATURE[task.kind]}}
     return change | ({"decoder": False} if task.kind == "ecg" else {"classes": None})
 

@@ -42,9 +42,12 @@ def structured(mechanism: str, task: Any) -> Change:
 
 def scl(task: Any) -> Change:
     """The settings that development found best."""
+    if task.kind == "dimensions":
+        objective: Change = {"name": "scl", "variation": "predict", "temperature": 0.2}
+        return {"latent": task.blocks("variant"), "objective": objective}
     if task.kind == "ecg":
         weights = {"alignment": 4.0, "variation": 8.0, "centring": 1.0}
-        objective: Change = {"sharpness": 0.02, "temperature": 0.07, "weights": weights}
+        objective = {"sharpness": 0.02, "temperature": 0.07, "weights": weights}
         return merged(structured("predict", task), {"objective": objective})
     independence = {"independence": "canonical_correlation", "one_sided": True}
     objective = independence | {"weights": {"independence": 3.0}}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -35,12 +35,15 @@ class Trained:
     """A trained model, what its objective compares latents after, and the epochs it took.
 
     `frozen`: no head was trained with it, so that heads are fitted on its frozen latents.
+    `callbacks` are the task's, that watched it.
     """
 
     model: Model
     projector: nn.Module | None
     epochs: int
     frozen: bool = False
+    recipe: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    callbacks: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,10 @@ class Task(Prepared, ABC):
     def terms(self) -> dict[str, Any]:
         """Plain JSON beside the recipe that decides the figures (numbers of test windows)."""
         return {}
+
+    def callbacks(self) -> Sequence[Any]:
+        """Lightning's callbacks that watch a training, new ones for each; none may change it."""
+        return ()
 
     @abstractmethod
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:

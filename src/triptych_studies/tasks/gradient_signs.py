@@ -9,6 +9,8 @@ import lightning.pytorch as L
 import torch
 from torch import Tensor
 
+from triptych_studies.scores import Scores
+
 COMMON = 0.1
 
 
@@ -61,6 +63,16 @@ class GradientSigns(L.Callback):
             self.flips.append(float(flipped.float().mean()))
             self.open.append(float(opened[common].mean()))
         self._signs, self._opened = self._signs[-1:], []
+
+    def measure(self, scores: Scores) -> None:
+        """Both curves, and their means over the last half of the epochs."""
+        curves = (("flips", "sign_flips", self.flips), ("open", "common_open", self.open))
+        for name, metric, curve in curves if self.flips else ():
+            half = curve[len(curve) // 2 :]
+            scores.add(metric, sum(half) / len(half))
+            if scores.wanted("signs"):
+                drawn = scores.artifacts.setdefault("signs", {})
+                drawn[name] = [round(value, 4) for value in curve]
 
     def _watch(self, module: torch.nn.Module, given: tuple[Any, ...]) -> None:
         z: Tensor = given[0]

@@ -11,7 +11,7 @@ import numpy as np
 from triptych.audit.canvas import canvas, grid_of, legend, styles
 from triptych.audit.pictures import excited_dimensions
 from triptych_studies.figures import Album
-from triptych_studies.gated_measures import ABOVE_SHUFFLED
+from triptych_studies.tasks.dimension_meaning import ABOVE_SHUFFLED
 
 EXCITED = ("bayesncl-ste", "ncl", "scl+gate")
 CONFLICTING = ("ncl", "ncl-topk", "bayesncl-ste", "bayesncl-gumbel")
