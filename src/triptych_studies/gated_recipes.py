@@ -12,8 +12,8 @@ from typing import Any
 from triptych import networks, transforms
 from triptych_studies.base import Budget
 from triptych_studies.gated_windows import MAX_SHIFT_S, GatedData
-from triptych_studies.image_networks import ImageEncoder
-from triptych_studies.image_transforms import ImageCrop, ImageTone
+from triptych_studies.images.networks import ImageEncoder
+from triptych_studies.images.transforms import ImageCrop, ImageTone
 from triptych_studies.recipes import merged
 
 networks.register("image", ImageEncoder)

@@ -12,7 +12,7 @@ import torch
 from triptych import InputError, datasets
 from triptych.datasets import Recording, Windows, event_windows, mitdb, preprocess
 from triptych_studies.base import Options, Prepared
-from triptych_studies.data import images
+from triptych_studies.images import base as images
 from triptych_studies.tasks import imu_windows
 
 IMU = ("watch-18", "hapt-6", "simulated")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from triptych import InputError
 from triptych_studies import methods
 from triptych_studies.base import Cell, CellResult, Options, Progress, Study
-from triptych_studies.fitted import fitted_model
 from triptych_studies.scores import Scores
 from triptych_studies.tasks.base import Task, Trained
 from triptych_studies.trials import run_trials
@@ -42,8 +42,17 @@ class Grid(Study[T]):
 
     def key(self, prepared: T, cell: Cell) -> Mapping[str, Any]:
         """The recipe, how many trials chose its values, and the task's own terms."""
-        recipe = methods.recipe_of(prepared, cell.method, cell.seed, self.ablations)
-        return {"recipe": recipe, **self._trials(prepared, cell), **prepared.terms()}
+        recipe = self.recipe(prepared, cell)
+        return {"recipe": recipe, **self._trials(prepared, cell), **prepared.terms(recipe)}
+
+    def row(self, cell: Cell) -> str:
+        """The cell's row in the table of methods; an ablation may go without what it changes."""
+        name = cell.method
+        return f"{self.focus}/{name}" if name in self.ablations else name
+
+    def recipe(self, prepared: T, cell: Cell, trial: int | None = None) -> dict[str, Any]:
+        """Recipe that a cell is trained by, or that of one of its trials."""
+        return methods.recipe_of(prepared, self.row(cell), cell.seed, self.ablations, trial)
 
     def compute(self, prepared: T, cell: Cell, progress: Progress) -> CellResult:
         """Train one method and measure everything that it has."""
@@ -67,26 +76,17 @@ class Grid(Study[T]):
             cell = Cell(name, prepared.data_name, prepared.split)
             return prepared.scored(self._trained(prepared, cell, trial, lambda text: None))
 
-        tried = methods.TRIALS.get(prepared.kind, {})
+        tried = methods.TRIALS.get(prepared.kind)
+        if not tried:
+            raise InputError(f"the study {self.name} has nothing to tune; leave --tune out")
         counts = {name: len(trials) for name, trials in tried.items()}
         return run_trials(counts, ("plain", *names), out, score, prepared.total, progress)
 
     def _trained(self, prepared: T, cell: Cell, trial: int | None, progress: Progress) -> Trained:
-        method, sides = methods.find(cell.method), prepared.sides(cell)
-        model, projector, epochs = fitted_model(
-            methods.recipe_of(prepared, cell.method, cell.seed, self.ablations, trial),
-            sides.train,
-            sides.validation,
-            channels=prepared.channels,
-            device=prepared.options.device,
-            untrained=not method.trained,
-            progress=progress,
-            shared_people=cell.split == "random",
-        )
-        return Trained(model, projector, epochs, method.frozen)
+        recipe = self.recipe(prepared, cell, trial)
+        return prepared.fit(recipe, methods.find(self.row(cell)), cell, progress)
 
-    @staticmethod
-    def _trials(prepared: Task, cell: Cell) -> dict[str, int]:
+    def _trials(self, prepared: Task, cell: Cell) -> dict[str, int]:
         if not prepared.trials:
             return {}
-        return {"trials": prepared.trials if methods.find(cell.method).trained else 0}
+        return {"trials": prepared.trials if methods.find(self.row(cell)).trained else 0}

@@ -34,8 +34,8 @@ from triptych.transforms import (
     Transform,
 )
 from triptych.transforms.quaternions import to_matrices
-from triptych_studies.contrastive_vae import ContrastiveVAE
-from triptych_studies.image_transforms import ImageCrop, ImageTone
+from triptych_studies.images.transforms import ImageCrop, ImageTone
+from triptych_studies.methods.vae_objective import ContrastiveVAE
 
 RATE, TIME, CYCLE = 100.0, 400, 4.0  # Hz, samples, Hz
 

@@ -78,8 +78,12 @@ def made_up(
         signals = np.empty((1, channels, length), np.float32)
         return Windows(signals=signals, rate=rate, context=0, x=np.broadcast_to(0.0, (n, length)))
 
-    kinds = {"mitdb": "ecg", "digits": "image"}
-    made = SimpleNamespace() if task is None else object.__new__(task)
+    if task is None:
+        kinds = {"mitdb": "ecg", "digits": "image"}
+        made = SimpleNamespace(kind=kinds.get(key["dataset"], "imu"))
+    else:
+        made = object.__new__(task)
+        vars(made).update(channels=("",) * channels)
     vars(made).update(
         data_name=key["dataset"],
         fingerprint=key["data"],
@@ -89,12 +93,10 @@ def made_up(
             name: "discrete" if width == key["recipe"]["recipe"]["bandwidth"] else "continuous"
             for name, width in key["recipe"].get("null_bandwidths", {}).items()
         },
-        kind=kinds.get(key["dataset"], "imu"),
         rate=float("length" in key["recipe"]),
         train=windows(sizes.get("train", samples[0])),
         fitted=windows(sizes.get("fitted", 0)),
         test=windows(sizes.get("test", samples[1])),
-        **({} if task is None else {"channels": ("",) * channels}),
     )
     return made
 
