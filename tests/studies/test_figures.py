@@ -7,8 +7,8 @@ import pytest
 
 from triptych_studies.base import Cell, Finished
 from triptych_studies.figures import Album
-from triptych_studies.imu_figures import _beside_scl
-from triptych_studies.imu_rotation import ImuRotation
+from triptych_studies.studies.imu_rotation import ImuRotation
+from triptych_studies.studies.imu_rotation_figures import _beside_scl
 
 
 def finished(method: str, fold: int = 0, **artifacts: Any) -> Finished:
