@@ -28,8 +28,9 @@ from triptych.objectives import (
 )
 from triptych.precision import cosine, precise, unit, working_dtype
 from triptych.transforms import Gain, PhaseShift, Rotation
-from triptych_studies.contrastive_vae import KINDS, ContrastiveVAE
-from triptych_studies.image_networks import ImageEncoder, PatchEncoder
+from triptych_studies.images.networks import ImageEncoder, PatchEncoder
+from triptych_studies.methods.contrastive_vae import FORMS
+from triptych_studies.methods.vae_objective import ContrastiveVAE
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WAYS = [(dtype, None) for dtype in DTYPES] + [
@@ -190,7 +191,7 @@ def objectives() -> dict[str, Callable[[], tuple[nn.Module, int]]]:
         return lambda: (StructuredContrastive(MOVED, [SHIFT, TURN], **settings), MOVED.size)
 
     def vae(kind: Any) -> Callable[[], tuple[nn.Module, int]]:
-        made = ContrastiveVAE(TWO, [Gain()], ConvDecoder(12, 3, 40, widths=(8,)), kind=kind)
+        made = ContrastiveVAE(TWO, [Gain()], ConvDecoder(12, 3, 40, widths=(8,)), FORMS[kind])
         return lambda: (made, 12)
 
     return {
@@ -203,7 +204,7 @@ def objectives() -> dict[str, Callable[[], tuple[nn.Module, int]]]:
         "scl cycles": lambda: (StructuredContrastive(SHIFTED, [SHIFT]), SHIFTED.size),
         "sepclr": lambda: (Separation(TWO, [Gain()]), 12),
         "sepclr grouped": lambda: (Separation(TWO, [Gain()], independence="hsic"), 12),
-        **{kind: vae(kind) for kind in KINDS},
+        **{kind: vae(kind) for kind in FORMS},
     }
 
 

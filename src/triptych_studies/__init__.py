@@ -11,8 +11,8 @@ from triptych_studies.base import Study
 STUDIES = {
     "ecg-phase": "triptych_studies.studies.ecg_phase:EcgPhase",
     "imu-rotation": "triptych_studies.studies.imu_rotation:ImuRotation",
-    "contrastive-analysis": "triptych_studies.contrastive_analysis:ContrastiveAnalysis",
-    "contrastive-ablation": "triptych_studies.contrastive_analysis:ContrastiveAblation",
+    "contrastive-analysis": "triptych_studies.studies.contrastive_analysis:ContrastiveAnalysis",
+    "contrastive-ablation": "triptych_studies.studies.contrastive_analysis:ContrastiveAblation",
     "gated-contrast": "triptych_studies.studies.gated_contrast:GatedContrast",
     "gated-ablation": "triptych_studies.studies.gated_contrast:GatedAblation",
 }

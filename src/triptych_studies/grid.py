@@ -10,7 +10,6 @@ from typing import Any, ClassVar, TypeVar
 from triptych import InputError
 from triptych_studies import methods
 from triptych_studies.base import Cell, CellResult, Options, Progress, Study
-from triptych_studies.fitted import fitted_model
 from triptych_studies.scores import Scores
 from triptych_studies.tasks.base import Task, Trained
 from triptych_studies.trials import run_trials
@@ -44,8 +43,17 @@ class Grid(Study[T]):
 
     def key(self, prepared: T, cell: Cell) -> Mapping[str, Any]:
         """The recipe, how many trials chose its values, and the task's own terms."""
-        recipe = methods.recipe_of(prepared, cell.method, cell.seed, self.ablations)
-        return {"recipe": recipe, **self._trials(prepared, cell), **prepared.terms()}
+        recipe = self.recipe(prepared, cell)
+        return {"recipe": recipe, **self._trials(prepared, cell), **prepared.terms(recipe)}
+
+    def row(self, cell: Cell) -> str:
+        """The cell's row in the table of methods; an ablation may go without what it changes."""
+        name = cell.method
+        return f"{self.focus}/{name}" if name in self.ablations else name
+
+    def recipe(self, prepared: T, cell: Cell, trial: int | None = None) -> dict[str, Any]:
+        """Recipe that a cell is trained by, or that of one of its trials."""
+        return methods.recipe_of(prepared, self.row(cell), cell.seed, self.ablations, trial)
 
     def compute(self, prepared: T, cell: Cell, progress: Progress) -> CellResult:
         """Train one method and measure everything that it has."""
@@ -76,24 +84,10 @@ class Grid(Study[T]):
         return run_trials(counts, ("plain", *names), out, score, prepared.total, progress)
 
     def _trained(self, prepared: T, cell: Cell, trial: int | None, progress: Progress) -> Trained:
-        method, sides = methods.find(cell.method), prepared.sides(cell)
-        recipe = methods.recipe_of(prepared, cell.method, cell.seed, self.ablations, trial)
-        callbacks = prepared.callbacks()
-        model, projector, epochs = fitted_model(
-            recipe,
-            sides.train,
-            sides.validation,
-            channels=prepared.channels,
-            device=prepared.options.device,
-            untrained=not method.trained,
-            progress=progress,
-            shared_people=cell.split == "random",
-            callbacks=callbacks,
-        )
-        return Trained(model, projector, epochs, method.frozen, recipe, callbacks)
+        recipe = self.recipe(prepared, cell, trial)
+        return prepared.fit(recipe, methods.find(self.row(cell)), cell, progress)
 
-    @staticmethod
-    def _trials(prepared: Task, cell: Cell) -> dict[str, int]:
+    def _trials(self, prepared: Task, cell: Cell) -> dict[str, int]:
         if not prepared.trials:
             return {}
-        return {"trials": prepared.trials if methods.find(cell.method).trained else 0}
+        return {"trials": prepared.trials if methods.find(self.row(cell)).trained else 0}

@@ -30,7 +30,7 @@ from triptych.metrics.ranking import retrieval, same_group
 from triptych.metrics.semantic import semantic_consistency
 from triptych.metrics.sweeps import curves, half_life, invariance
 from triptych.transforms import Gain
-from triptych_studies.contrastive_measures import dependence
+from triptych_studies.tasks.population_probes import dependence
 
 PEOPLE, EACH, K = 6, 40, 3
 GAIN = Gain(3.0)

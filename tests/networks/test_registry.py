@@ -12,7 +12,7 @@ from torch import nn
 from triptych.errors import InputError
 from triptych.networks import ENCODERS, FRONT_ENDS, ConvEncoder, encoder, front_end
 from triptych.networks.registry import ALL, make, name_of, register
-from triptych_studies.image_networks import ImageDecoder, ImageEncoder, PatchEncoder
+from triptych_studies.images.networks import ImageEncoder
 
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
@@ -129,19 +129,10 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "image": (
         {"channels": 1, "widths": (8,)}, {**IMAGE, **OUTPUTS, **WIDTHS, "where": NOT_WHOLE},
     ),
-    "patches": (
-        {"channels": 1},
-        {**IMAGE, **OUTPUTS, "patch": (*NOT_WHOLE, 17), "stride": NOT_WHOLE,
-         "filters": NOT_WHOLE, "hidden": NOT_WHOLE},
-    ),
-    "image_decoder": (
-        {"latents": 4, "channels": 1, "widths": (5, 8)},
-        {"latents": NOT_WHOLE, **IMAGE, **FIRST_FREE},
-    ),
 }  # fmt: skip
 
 
-KINDS = {**ALL, "image": ImageEncoder, "patches": PatchEncoder, "image_decoder": ImageDecoder}
+KINDS = {**ALL, "image": ImageEncoder}
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from triptych.transforms.quaternions import to_matrices
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
@@ -33,9 +34,8 @@ from triptych.transforms import (
     TimeScale,
     Transform,
 )
-from triptych.transforms.rotations import to_matrices
-from triptych_studies.contrastive_vae import ContrastiveVAE
-from triptych_studies.image_transforms import ImageCrop, ImageTone
+from triptych_studies.images.transforms import ImageCrop, ImageTone
+from triptych_studies.methods.vae_objective import ContrastiveVAE
 
 RATE, TIME, CYCLE = 100.0, 400, 4.0  # Hz, samples, Hz
 

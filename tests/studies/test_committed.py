@@ -78,7 +78,8 @@ def made_up(
         signals = np.empty((1, channels, length), np.float32)
         return Windows(signals=signals, rate=rate, context=0, x=np.broadcast_to(0.0, (n, length)))
 
-    made = SimpleNamespace() if task is None else object.__new__(task)
+    made = object.__new__(task)
+    vars(made).update(channels=("",) * channels)
     vars(made).update(
         data_name=key["dataset"],
         fingerprint=key["data"],
@@ -92,7 +93,6 @@ def made_up(
         train=windows(sizes.get("train", samples[0])),
         fitted=windows(sizes.get("fitted", 0)),
         test=windows(sizes.get("test", samples[1])),
-        **({} if task is None else {"channels": ("",) * channels}),
     )
     return made
 

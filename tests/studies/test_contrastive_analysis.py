@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,52 +14,61 @@ import torch
 from triptych.errors import InputError
 from triptych_studies import study
 from triptych_studies.base import Cell, Finished, Options, Prepared
-from triptych_studies.contrastive_analysis import ContrastiveAnalysis, contrastive_pca
-from triptych_studies.contrastive_data import populations
-from triptych_studies.contrastive_measures import READ, Space, dependence, measure, nearness
-from triptych_studies.contrastive_recipes import (
-    ABLATIONS,
-    CHANGES,
-    DESCRIPTIONS,
-    METHODS,
-    parts_of,
-    recipe_of,
-)
+from triptych_studies.methods import find
+from triptych_studies.methods.contrastive_pca import ContrastivePCA
 from triptych_studies.results import results_of
 from triptych_studies.runner import run
+from triptych_studies.scores import Scores
+from triptych_studies.studies.contrastive_analysis import ContrastiveAblation, ContrastiveAnalysis
+from triptych_studies.tasks.population_parts import parts_of
+from triptych_studies.tasks.population_pictures import nearness
+from triptych_studies.tasks.population_probes import READ, Space, dependence, measure_spaces
+from triptych_studies.tasks.two_populations import TwoPopulations
 from triptych_studies.wording import explanation, metric_tables, statements
 
-SMOKE = Options("smoke", ("sepclr",))
+STUDIES = (ContrastiveAnalysis(), ContrastiveAblation())
 
 
-def test_every_row_can_be_made():
-    for name in ("digits", "sprites"):
-        data = populations(None, Options("smoke", dataset=name))
-        for change in (*CHANGES.values(), *ABLATIONS.values()):
-            recipe = recipe_of(change, data)
+def task(name: str = "digits", data: Path | None = None) -> TwoPopulations:
+    return TwoPopulations.load(data, Options("smoke", ("sepclr",), dataset=name))
+
+
+def recipe_of(data: TwoPopulations, method: str) -> dict[str, Any]:
+    return STUDIES[0].recipe(data, Cell(method, data.data_name))
+
+
+@pytest.mark.parametrize("name", ["digits", "sprites"])
+def test_every_row_can_be_made(name: str) -> None:
+    data = task(name)
+    for each in STUDIES:
+        for cell in (Cell(method, name) for method in each.methods):
+            recipe = each.recipe(data, cell)
             assert json.loads(json.dumps(recipe)) == recipe
-            parts = parts_of(recipe, data, 0)
-            with torch.no_grad():
-                assert parts.encoder(data.test.x[:3]).shape == (3, parts.schema.size)
-    assert set(CHANGES) == set(METHODS) == set(DESCRIPTIONS)
+            model, _ = parts_of(recipe, data, 0)
+            assert model.embed(data.test.x[:3]).shape == (3, model.schema.size)
+            assert find(each.row(cell))
+    assert set(STUDIES[0].descriptions) == set(STUDIES[0].methods)
 
 
-def test_keys_say_how_attributes_supervise_and_other_rows_have_no_such_entry():
-    study = ContrastiveAnalysis()
-    for name, method, expected in (
+@pytest.mark.parametrize(
+    ("name", "method", "expected"),
+    [
         ("sprites", "sepclr", [0.5, *[0.025] * 4]),  # shape; scale, orientation, x, y
         ("sprites", "sepclr-published", [0.5, *[0.025] * 4]),
         ("sprites", "supcon", None),
         ("digits", "sepclr", None),
-    ):
-        prepared = study.prepare(None, Options("smoke", dataset=name))
-        found = study.key(prepared, Cell(method, name)).get("null_bandwidths")
-        assert (found and list(found.values())) == expected
+    ],
+)
+def test_keys_say_how_attributes_supervise_and_other_rows_have_no_such_entry(
+    name: str, method: str, expected: list[float] | None
+) -> None:
+    found = STUDIES[0].key(task(name), Cell(method, name)).get("null_bandwidths")
+    assert (found and list(found.values())) == expected
 
 
 def test_sprites_are_trained_by_the_published_terms_and_weights():
-    data = populations(None, Options("smoke", dataset="sprites"))
-    objective = parts_of(recipe_of(CHANGES["sepclr"], data), data, 0).objective
+    data = task("sprites")
+    _, objective = parts_of(recipe_of(data, "sepclr"), data, 0)
     views = replace(objective.views(data.train.x[:12]), labels=data.train.labels[:12])
     found = objective(torch.randn(24, objective.schema.size, requires_grad=True), views)
     slopes = torch.autograd.grad(found.total, list(found.terms.values()))
@@ -69,13 +79,13 @@ def test_sprites_are_trained_by_the_published_terms_and_weights():
 
 
 def test_populations_are_what_they_say():
-    data = populations(None, SMOKE)
+    data = task()
     assert data.simulated
     assert set(data.test.own[data.test.target]) == set("0123456789")
     assert set(data.test.own[~data.test.target]) == {""}
     assert data.shared_test.target.all()
     with pytest.raises(InputError, match="no data set 'faces'"):
-        populations(None, Options("smoke", dataset="faces"))
+        task("faces")
 
 
 def test_dependence_is_0_of_independent_latents_and_1_of_a_function():
@@ -88,7 +98,6 @@ def test_dependence_is_0_of_independent_latents_and_1_of_a_function():
 @pytest.mark.parametrize("fallen", ["common", "salient"])
 @pytest.mark.parametrize("constant", [0.0, 2.0])
 def test_of_a_collapsed_space_nothing_is_measured(fallen: str, constant: float):
-    data = populations(None, SMOKE)
     spaces = Space("common", slice(0, 6)), Space("salient", slice(6, 12))
 
     def embed(x: torch.Tensor) -> torch.Tensor:
@@ -96,7 +105,9 @@ def test_of_a_collapsed_space_nothing_is_measured(fallen: str, constant: float):
         z[:, spaces[fallen == "salient"].columns] = constant
         return z
 
-    metrics = measure(embed, spaces, data).metrics
+    scores = Scores()
+    measure_spaces(embed, spaces, task(), scores)
+    metrics = scores.metrics
     assert metrics[f"collapsed:{fallen}"] == 1
     assert not set(READ[fallen]) & set(metrics)
     other = {name for space in READ if space != fallen for name in READ[space]} - set(READ[fallen])
@@ -157,13 +168,10 @@ def test_the_null_vector_is_a_place_of_the_salient_space_alone():
 
 
 def test_contrastive_pca_finds_what_only_targets_vary_in():
-    data = populations(None, SMOKE)
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(300, 6)) * [3, 1, 1, 1, 0.1, 1]
-    x[:, 4] += np.where(data.train.target, rng.normal(size=300) * 2, 0)
-    train = type(data.train)(torch.tensor(x), *list(vars(data.train).values())[1:])
-    embed = contrastive_pca(type(data)(**{**vars(data), "train": train}), 1, 1)
-    z = embed(torch.tensor(x)).numpy()
+    x, target = rng.normal(size=(300, 6)) * [3, 1, 1, 1, 0.1, 1], np.arange(300) % 2 == 1
+    x[:, 4] += np.where(target, rng.normal(size=300) * 2, 0)
+    z = ContrastivePCA(torch.tensor(x), target, 1, 1)(torch.tensor(x)).numpy()
     assert abs(np.corrcoef(z[:, 0], x[:, 0])[0, 1]) > 0.99
     assert abs(np.corrcoef(z[:, 1], x[:, 4])[0, 1]) > 0.95
 
@@ -189,7 +197,8 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path, dataset, method
     lines = (tmp_path / "table.md").read_text().splitlines()
     assert "simulated" in lines[0]
     said = lines[lines.index("## Rows") + 2 : lines.index("## Definitions") - 1]
-    assert said == [f"- `{name}`: {DESCRIPTIONS[name]}" for name in METHODS if name in methods]
+    expected = {name: STUDIES[0].descriptions[name] for name in STUDIES[0].methods}
+    assert said == [f"- `{name}`: {text}" for name, text in expected.items() if name in methods]
     drawn = {path.name for path in (tmp_path / "figures").glob("*.png")}
     assert {"maps.png", "neighbours.png", "intervals.png"} <= drawn
     assert ("attributes.png" in drawn) is (dataset == "sprites")
@@ -203,34 +212,27 @@ def test_the_ablation_is_a_study_of_its_own():
     assert len(set(keys)) == len(keys)
     # what this data set's recipe does not have cannot be taken away, and what does nothing beside
     # shared backgrounds is no change
-    missing = set(ABLATIONS) - {cell.method for cell in cells}
+    missing = set(ablation.methods) - {cell.method for cell in cells}
     assert missing == {"groups not told", "no null radius", "null pairs counted"}
 
 
 @pytest.mark.data
 def test_heartbeats_divide_into_populations(data_root: Path):
-    study = ContrastiveAnalysis()
-    prepared = study.prepare(data_root, Options("smoke", ("random",), dataset="mitdb"))
+    prepared = task("mitdb", data_root)
     assert not prepared.simulated
-    cell = Cell("sepclr", "mitdb", "subject", 0, 0)
-    parts = parts_of(recipe_of(CHANGES["sepclr"], prepared), prepared, 0)
-    assert parts.objective.grouped
-    assert parts.schema["salient"].null_radius > 0
-    found = study.compute(prepared, cell, lambda stage: None)
+    model, objective = parts_of(recipe_of(prepared, "sepclr"), prepared, 0)
+    assert objective.grouped
+    assert model.schema["salient"].null_radius > 0
+    found = STUDIES[0].compute(prepared, Cell("sepclr", "mitdb"), lambda stage: None)
     assert 0 <= found.metrics["error_sum"] <= 4
-    published = parts_of(recipe_of(CHANGES["sepclr-published"], prepared), prepared, 0)
-    assert not published.objective.grouped
+    published, objective = parts_of(recipe_of(prepared, "sepclr-published"), prepared, 0)
+    assert not objective.grouped
     assert not published.schema["salient"].null_radius
     assert set(prepared.test.own[prepared.test.target]) <= {"S", "V", "F"}
     assert not prepared.shared_fit.target.any()
     assert not set(prepared.train.group) & set(prepared.test.group)
-    cell = Cell("random", "mitdb")
-    found = study.compute(prepared, cell, lambda words: None)
-    assert found.metrics["shared_common"] > prepared_chance(prepared)
-
-
-def prepared_chance(prepared) -> float:
-    return 1 / len(set(prepared.shared_test.shared))
+    found = STUDIES[0].compute(prepared, Cell("random", "mitdb"), lambda words: None)
+    assert found.metrics["shared_common"] > found.metrics["shared_chance"]
 
 
 def test_the_ablation_says_which_change_matters_most():

@@ -7,7 +7,7 @@ import torch
 
 from triptych.errors import InputError
 from triptych.transforms import Transform
-from triptych_studies.image_transforms import ImageCrop, ImageTone
+from triptych_studies.images.transforms import ImageCrop, ImageTone
 
 BOTH = (ImageCrop(), ImageTone())
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from triptych.errors import InputError
-from triptych_studies.data import digits_on_textures, sprites
-from triptych_studies.data.images import SIDES, Images, handwriting
+from triptych_studies.images import digits_on_textures, sprites
+from triptych_studies.images.base import SIDES, Images, handwriting
 
 GENERATORS = (digits_on_textures, sprites)
 
@@ -21,11 +20,7 @@ def test_images_are_what_they_say(module) -> None:
     assert data.images.min() >= 0
     assert data.images.max() <= 1
     assert data.target.sum() == 30
-    assert "simulated" in data.title
     assert all(len(values) == 60 for values in data.factors.values())
-    few = data.select(data.target)
-    assert few.target.all()
-    assert all(len(values) == 30 for values in few.factors.values())
 
 
 @pytest.mark.parametrize("module", GENERATORS)
@@ -35,13 +30,6 @@ def test_a_seed_repeats_and_another_differs(module) -> None:
     assert one.fingerprint == again.fingerprint
     assert not np.array_equal(one.images, other.images)
     assert len({one.fingerprint, other.fingerprint, module.load(20, "test", 1).fingerprint}) == 3
-
-
-@pytest.mark.parametrize("module", GENERATORS)
-def test_settings_out_of_range_are_refused(module) -> None:
-    for options in ({"n": 0}, {"seed": -1}, {"side": "exam"}):
-        with pytest.raises(InputError):
-            module.load(**options)
 
 
 def test_no_handwritten_digit_is_on_two_sides() -> None:

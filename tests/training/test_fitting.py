@@ -33,7 +33,7 @@ from triptych.training import (
     fit_module,
 )
 from triptych.training.settings import Training
-from triptych_studies.image_transforms import ImageTone
+from triptych_studies.images.transforms import ImageTone
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

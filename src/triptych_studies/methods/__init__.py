@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import nn
+
 from triptych import InputError
 from triptych_studies.methods.trials import TRIALS
 from triptych_studies.recipes import merged
@@ -32,12 +34,15 @@ class Method:
         Whether heads are fitted on its frozen latents, since it trains none.
     teachers
         Entry of the weights → the row whose predictions are distilled with that weight.
+    encoder
+        Task and recipe → the encoder, where a formula gives it and nothing is trained.
     """
 
     change: Callable[[Any], Change]
     trained: bool = True
     frozen: bool = False
     teachers: Mapping[str, str] = field(default_factory=dict[str, str])
+    encoder: Callable[[Any, dict[str, Any]], nn.Module] | None = None
 
 
 # Row → the file of this folder that has it.
@@ -66,6 +71,17 @@ TABLE = {
     **dict.fromkeys(("soft", "attached", "depth-1", "depth-3", "temperature-0.5"), "ncl"),
     **dict.fromkeys(("start-0.5", "prior-0.5", "prior-0.2", "weight-0", "weight-1e-3"), "ncl"),
     "prior-0.05-weight-1e-3": "ncl",
+    "contrastive-pca": "contrastive_pca",
+    "cvae": "contrastive_vae",
+    "mm-cvae": "contrastive_vae",
+    "mm-cvae-published": "contrastive_vae",
+    "sepvae": "contrastive_vae",
+    "sepvae-published": "contrastive_vae",
+    "sepclr": "sepclr",
+    "sepclr-published": "sepclr",
+    "sepclr-kjem": "sepclr",
+    "sepclr-hsic": "sepclr",
+    "sepclr-crosscov": "sepclr",
 }
 
 
@@ -101,4 +117,4 @@ def recipe_of(
     for weight, teacher in method.teachers.items():
         if recipe.get("weights", {}).get(weight):
             recipe[weight] = recipe_of(task, teacher, seed)
-    return recipe
+    return task.finished(recipe)

@@ -13,12 +13,16 @@ def simclr(task: Any) -> Change:
     """Two views of a window attract each other; every other window repels."""
     if task.kind == "dimensions":  # plain training there
         return {}
+    if task.kind == "populations":  # all of its settings are the objective's own
+        return {"objective": "simclr"}
     change: Change = {"objective": {"name": "simclr", "temperature": TEMPERATURE[task.kind]}}
     return change | ({"decoder": False} if task.kind == "ecg" else {"classes": None})
 
 
 def supcon(task: Any) -> Change:
     """Windows of one class attract each other (Khosla et al. 2020); no other loss."""
+    if task.kind == "populations":
+        return {"objective": "supcon"}
     objective = {"name": "supcon", "temperature": TEMPERATURE[task.kind]}
     return {"objective": objective, "weights": {"task": 0.0}}
 

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Self
 from torch import nn
 
 from triptych.datasets import Windows
-from triptych.model import Model
-from triptych_studies.base import Cell, Options, Prepared
+from triptych_studies.base import Cell, Options, Prepared, Progress
+from triptych_studies.fitted import fitted_model
+from triptych_studies.methods import Method
 from triptych_studies.scores import Scores
 
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
@@ -34,11 +35,11 @@ class Sides:
 class Trained:
     """A trained model, what its objective compares latents after, and the epochs it took.
 
-    `frozen`: no head was trained with it, so that heads are fitted on its frozen latents.
-    `callbacks` are the task's, that watched it.
+    `model` is a `Model`, or a module of the task's own. `frozen`: no head was trained with it, so
+    that heads are fitted on its frozen latents. `callbacks` are the task's, that watched it.
     """
 
-    model: Model
+    model: Any
     projector: nn.Module | None
     epochs: int
     frozen: bool = False
@@ -61,14 +62,14 @@ class Task(Prepared, ABC):
     metrics
         Metric → one line, in the order of the tables; see `Study.metrics`.
     channels
-        Names of the channels of a window.
+        Names of the channels of a window, if samples are windows.
     """
 
     kind: ClassVar[str]
     title: ClassVar[str]
     trials: ClassVar[int] = 0
     metrics: ClassVar[Mapping[str, str]]
-    channels: tuple[str, ...]
+    channels: tuple[str, ...] = ()
 
     @classmethod
     @abstractmethod
@@ -88,21 +89,44 @@ class Task(Prepared, ABC):
             for method in self.options.methods
         ]
 
-    @abstractmethod
     def sides(self, cell: Cell) -> Sides:
-        """Windows that the method is trained on, stopped by, and tested on."""
+        """Windows that `fit` trains on and stops by, and those to test on."""
+        raise NotImplementedError(f"{self.title} has no windows to train on")
 
     @abstractmethod
     def recipe(self, seed: int) -> dict[str, Any]:
         """Recipe of plain training, as plain data; a method changes it."""
 
-    def terms(self) -> dict[str, Any]:
+    def finished(self, recipe: dict[str, Any]) -> dict[str, Any]:
+        """A recipe when method and ablation have changed it: in the words of the task's own."""
+        return recipe
+
+    def terms(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """Plain JSON beside the recipe that decides the figures (numbers of test windows)."""
+        del recipe
         return {}
 
     def callbacks(self) -> Sequence[Any]:
         """Lightning's callbacks that watch a training, new ones for each; none may change it."""
         return ()
+
+    def fit(
+        self, recipe: dict[str, Any], method: Method, cell: Cell, progress: Progress
+    ) -> Trained:
+        """Train a method by its recipe; here a recipe of the library, on `sides`."""
+        sides, callbacks = self.sides(cell), self.callbacks()
+        model, projector, epochs = fitted_model(
+            recipe,
+            sides.train,
+            sides.validation,
+            channels=self.channels,
+            device=self.options.device,
+            untrained=not method.trained,
+            progress=progress,
+            shared_people=cell.split == "random",
+            callbacks=callbacks,
+        )
+        return Trained(model, projector, epochs, method.frozen, recipe, callbacks)
 
     @abstractmethod
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:

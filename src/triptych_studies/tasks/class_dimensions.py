@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from triptych import networks, transforms
 from triptych.datasets import Windows
 from triptych_studies.base import Cell, Options
-from triptych_studies.image_networks import ImageEncoder
-from triptych_studies.image_transforms import ImageCrop, ImageTone
+from triptych_studies.images.networks import ImageEncoder
+from triptych_studies.images.transforms import ImageCrop, ImageTone
 from triptych_studies.recipes import merged
 from triptych_studies.scores import Scores
 from triptych_studies.tasks import dimension_probes as probes
@@ -122,8 +122,9 @@ class ClassDimensions(Task):
         }
         return merged(base, RECIPES[modality])
 
-    def terms(self) -> dict[str, Any]:
+    def terms(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """How many windows are trained on, fitted and measured."""
+        del recipe
         return {"windows": {side: len(getattr(self, side)) for side in ("train", "fitted", "test")}}
 
     def blocks(self, relation: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from triptych import InputError, datasets
 from triptych.datasets import Recording, Windows, event_windows, mitdb, preprocess
 from triptych_studies.base import Budget
-from triptych_studies.data import images
+from triptych_studies.images import base as images
 from triptych_studies.tasks import imu_windows
 
 MODALITY = {

@@ -130,8 +130,9 @@ class MitdbPhase(Task):
             },
         }
 
-    def terms(self) -> dict[str, Any]:
+    def terms(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """How many windows are measured."""
+        del recipe
         return {"test": TEST[self.budget]}
 
     @staticmethod

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych_studies.data.images import (
+from triptych_studies.images.base import (
     Images,
     Side,
-    check_settings,
     fingerprint,
     generator,
     handwriting,
@@ -37,13 +36,7 @@ def load(n: int = 4000, side: Side = "train", seed: int = 0) -> Images:
         ``"train"``, ``"validation"`` or ``"test"``.
     seed
         Another seed is another draw of textures, digits and places.
-
-    Raises
-    ------
-    InputError
-        If a setting is out of range.
     """
-    check_settings("digits-on-textures", n, side, seed)
     rng = generator(seed, side, "textures")
     texture = rng.integers(len(TEXTURES), size=n)
     patterns = draw_textures(texture, rng)
@@ -62,8 +55,6 @@ def load(n: int = 4000, side: Side = "train", seed: int = 0) -> Images:
         part += ink[row] * (1 - part)
     settings = {"version": VERSION, "name": "digits-on-textures", "n": n, "side": side}
     return Images(
-        name="digits-on-textures",
-        title=f"simulated: {n} {side} images of textures, every second one with a digit",
         images=images,
         target=target,
         factors={"texture": texture, "digit": np.where(target, classes[chosen], -1)},

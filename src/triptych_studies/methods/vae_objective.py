@@ -1,11 +1,10 @@
-"""Contrastive-analysis autoencoders: the rivals of separation that reconstruct."""
+"""The objective of contrastive-analysis autoencoders, the rivals of SepCLR that reconstruct."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -19,8 +18,6 @@ from triptych.objectives.separation_terms import without_background
 from triptych.objectives.views import Views, single_view
 from triptych.precision import exact, precise
 from triptych.transforms import Transform, told_apart
-
-Kind = Literal["cvae", "mm-cvae", "mm-cvae-published", "sepvae", "sepvae-published"]
 
 
 @dataclass(frozen=True)
@@ -67,53 +64,20 @@ class Separated:
 
 @dataclass(frozen=True)
 class Form:
-    """Weight of the KL terms (β), and what a kind adds to reconstruction and KL."""
+    """Weight of the KL terms (β), and what a form adds to reconstruction and KL."""
 
     kl: float = 1.0
     matching: Matching | None = None
     separated: Separated | None = None
 
 
-# The published ones are the settings for CelebA of the authors' code (suinleelab/MM-cVAE 58df4e0,
-# neurospin-projects/2023_rlouiset_sepvae b6a71f4): 16 common dimensions there, as in our study.
-FORMS: dict[Kind, Form] = {
-    "cvae": Form(),
-    "mm-cvae": Form(matching=Matching(100.0, 100.0)),
-    "mm-cvae-published": Form(
-        matching=Matching(1e4, 1e3, each=False, rates=tuple(10.0**k for k in range(-6, 7)))
-    ),
-    "sepvae": Form(separated=Separated(spread=0.1)),
-    "sepvae-published": Form(
-        kl=0.5,
-        separated=Separated(
-            spread=0.025**0.5, population=1e-9, shared=2.0, posterior=0.1, drawn=True, each=True
-        ),
-    ),
-}
-KINDS: tuple[Kind, ...] = tuple(FORMS)
-
-
 class ContrastiveVAE(nn.Module):
     """A variational autoencoder that decodes background samples with salient latents of 0.
 
-    - ``cvae`` (Abid and Zou 2019, arXiv 1902.04601, without the total correlation that their code
-      can add): reconstruction and KL to N(0, 1), of the salient latents for targets only;
-      background rows are decoded with s' = 0.
-    - ``mm-cvae-published`` (Weinberger, Beebe-Wang and Lee, AISTATS 2022): beside it the maximum
-      mean discrepancy, under the sum of 13 kernels, between both populations' common latents
-      (weight 10,000 beside the sum over a batch) and between the background's salient latents and
-      s' (1,000). ``mm-cvae`` is a variant: one kernel, both weights 100 beside the mean.
-    - ``sepvae-published`` (Louiset et al., MIDL 2024, arXiv 2307.06206): the background's salient
-      prior is N(0, 0.025), its posterior's variance 0.1; a classifier tells the populations apart
-      by the salient latents (weight 10⁻⁹), and a discriminator of pairs (c, s) against shuffled
-      ones estimates the information that both share, which is minimised (weight 2); KL weighs a
-      half. ``sepvae`` is a variant: prior N(0, 0.1²), learned posterior, all weights 1.
-
-    What the published kinds take from the papers are terms and weights (`FORMS`). Of all kinds,
-    the posterior's log variance is linear in the means and does not move them, the classifier is
-    linear, the discriminator has one hidden layer, and one optimiser trains everything.
-    Reconstruction errors and KL are sums over pixels or samples, and over latents, averaged over
-    the batch.
+    Of all forms, the posterior's log variance is linear in the means and does not move them, the
+    classifier is linear, the discriminator has one hidden layer, and one optimiser trains
+    everything. Reconstruction errors and KL are sums over pixels or samples, and over latents,
+    averaged over the batch.
 
     Parameters
     ----------
@@ -123,13 +87,13 @@ class ContrastiveVAE(nn.Module):
         One view a sample is drawn and reconstructed.
     decoder
         Latents ``(n, schema.size)`` → samples.
-    kind
-        Which of them.
+    form
+        What is added to reconstruction and KL, and with which weights.
 
     Raises
     ------
     InputError
-        For an unknown kind, or a schema without both roles.
+        For a schema without both roles.
     """
 
     def __init__(
@@ -137,16 +101,14 @@ class ContrastiveVAE(nn.Module):
         schema: LatentSchema,
         transforms: Sequence[Transform],
         decoder: nn.Module,
-        *,
-        kind: Kind = "cvae",
+        form: Form = Form(),
     ) -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise InputError(f"there is no {kind!r}; choose one of {', '.join(KINDS)}")
         if not (schema.common and schema.salient):
-            raise InputError(f"{kind} needs common and salient blocks; the schema has:\n{schema}")
-        self.schema, self.transforms, self.kind = schema, told_apart(transforms), kind
-        self.form = FORMS[kind]
+            raise InputError(
+                f"a contrastive VAE needs common and salient blocks; the schema has:\n{schema}"
+            )
+        self.schema, self.transforms, self.form = schema, told_apart(transforms), form
         self.decoder = decoder
         self.log_variance = nn.Linear(schema.size, schema.size)
         nn.init.zeros_(self.log_variance.weight)
@@ -168,7 +130,7 @@ class ContrastiveVAE(nn.Module):
             Without labels.
         """
         if views.labels is None:
-            raise InputError(f"{self.kind} needs views.labels: above 0 for targets, else 0")
+            raise InputError("a contrastive VAE needs views.labels: above 0 for targets, else 0")
         target = views.labels.reshape(len(z), -1)[:, 0] > 0
         form, separated = self.form, self.form.separated
         log_variance = self._log_variance(z, target)

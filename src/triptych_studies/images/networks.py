@@ -68,7 +68,11 @@ class ImageEncoder(WhatAndWhere):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
-        _require(x, self.channels, self.size)
+        if x.ndim != 4 or x.shape[1:] != (self.channels, self.size, self.size):
+            raise InputError(
+                f"images have shape {tuple(x.shape)}, but this encoder was built for (n, "
+                f"{self.channels}, {self.size}, {self.size}); crop or scale them to that shape"
+            )
         return self.read(x.contiguous(memory_format=torch.channels_last))  # quicker on a CPU
 
 
@@ -86,12 +90,6 @@ class PatchEncoder(nn.Module):
         Pixels of a filter and between filters.
     filters, hidden
         Filters, and width of the dense layers.
-
-    Raises
-    ------
-    InputError
-        For settings that do not fit; from `forward`, if an image's shape is not ``(n, channels,
-        size, size)``.
     """
 
     def __init__(
@@ -106,18 +104,7 @@ class PatchEncoder(nn.Module):
         hidden: int = 128,
     ) -> None:
         super().__init__()
-        sizes = {"channels": channels, "size": size, "patch": patch, "stride": stride}
-        require_whole("patches", **sizes, filters=filters, hidden=hidden)
-        require_whole("patches", 0, outputs=outputs)
-        if patch > size:
-            raise InputError(
-                f"patches got patch={patch} for images of size={size}, expected 1 to {size}"
-            )
-        self.settings: dict[str, Any] = {
-            "channels": channels, "size": size, "outputs": outputs, "patch": patch,
-            "stride": stride, "filters": filters, "hidden": hidden,
-        }  # fmt: skip
-        self.channels, self.size, self.patch, self.stride = channels, size, patch, stride
+        self.patch, self.stride = patch, stride
         places = ((size - patch) // stride + 1) ** 2
         self.first = nn.Linear(channels * patch**2, filters)
         self.where = nn.Linear(places * filters, hidden)
@@ -128,7 +115,6 @@ class PatchEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
-        _require(x, self.channels, self.size)
         deviation, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
         x = (x - mean) / (deviation + 1e-3)
         cut = x.unfold(2, self.patch, self.stride).unfold(3, self.patch, self.stride)
@@ -137,14 +123,6 @@ class PatchEncoder(nn.Module):
         place = functional.relu(where(self.where(maps.flatten(1))))
         features = torch.cat([mean(maps.mean(dim=1)), most(maps.amax(dim=1)), place], dim=1)
         return self.last(functional.relu(second(self.second(features))))
-
-
-def _require(x: Tensor, channels: int, size: int) -> None:
-    if x.ndim != 4 or x.shape[1:] != (channels, size, size):
-        raise InputError(
-            f"images have shape {tuple(x.shape)}, but this encoder was built for (n, "
-            f"{channels}, {size}, {size}); crop or scale them to that shape"
-        )
 
 
 class ImageDecoder(nn.Module):
@@ -159,11 +137,6 @@ class ImageDecoder(nn.Module):
     widths
         Channels of each layer, multiples of 8 (but the first may be any); every layer doubles
         height and width.
-
-    Raises
-    ------
-    InputError
-        For settings that do not fit.
     """
 
     def __init__(
@@ -175,11 +148,6 @@ class ImageDecoder(nn.Module):
         widths: tuple[int, ...] = (96, 64, 32),
     ) -> None:
         super().__init__()
-        require_whole("image_decoder", latents=latents, channels=channels, size=size)
-        require_layers("image_decoder", multiple=8, free=1, widths=widths)
-        self.settings: dict[str, Any] = {
-            "latents": latents, "channels": channels, "size": size, "widths": list(widths),
-        }  # fmt: skip
         self.size, self.width = size, widths[0]
         self.start = -(-size // 2 ** len(widths))
         self.first = nn.Linear(latents, self.width * self.start**2)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from triptych import InputError
+from numpy.typing import NDArray
 
 Side = Literal["train", "validation", "test"]
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
@@ -24,8 +22,6 @@ class Images:
 
     Attributes
     ----------
-    name, title
-        What it is called, and its line in reports.
     images
         Float32 ``(n, channels, height, width)``, 0 (black) to 1.
     target
@@ -39,8 +35,6 @@ class Images:
         Hash of the settings and of the generator's version.
     """
 
-    name: str
-    title: str
     images: NDArray[np.float32]
     target: NDArray[np.bool_]
     factors: Mapping[str, NDArray[Any]]
@@ -49,12 +43,6 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.images)
-
-    def select(self, rows: ArrayLike) -> Images:
-        """These rows only: indices or a bool mask."""
-        kept = np.asarray(rows)
-        factors = {name: values[kept] for name, values in self.factors.items()}
-        return replace(self, images=self.images[kept], target=self.target[kept], factors=factors)
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
@@ -86,11 +74,3 @@ def handwriting(side: Side) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         ends = np.round(np.cumsum((0, *_SHARES)) * len(own)).astype(int)
         rows += own[ends[place] : ends[place + 1]].tolist()
     return images[rows], digits[rows]
-
-
-def check_settings(name: str, n: int, side: str, seed: int) -> None:
-    """Raise InputError for settings out of range."""
-    if n < 1 or seed < 0:
-        raise InputError(f"{name} got n={n}, seed={seed}; expected at least 1 and at least 0")
-    if side not in SIDES:
-        raise InputError(f"{name} has no side {side!r}; choose one of {', '.join(SIDES)}")

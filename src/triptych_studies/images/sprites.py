@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych_studies.data.images import (
+from triptych_studies.images.base import (
     Images,
     Side,
-    check_settings,
     fingerprint,
     generator,
     handwriting,
@@ -40,13 +39,7 @@ def load(n: int = 4000, side: Side = "train", seed: int = 0) -> Images:
     ----------
     n, side, seed
         As for digits on textures; the sides share no handwritten digit.
-
-    Raises
-    ------
-    InputError
-        If a setting is out of range.
     """
-    check_settings("sprites", n, side, seed)
     rng = generator(seed, side, "grid")
     target = np.arange(n) % 2 == 1
     digit = rng.integers(10, size=n)
@@ -61,8 +54,6 @@ def load(n: int = 4000, side: Side = "train", seed: int = 0) -> Images:
     factors |= {name: np.where(target, value, np.nan) for name, value in values.items()}
     settings = {"version": VERSION, "name": "sprites", "n": n, "side": side, "seed": seed}
     return Images(
-        name="sprites",
-        title=f"simulated: {n} {side} images of digit grids, every second one with a sprite",
         images=images,
         target=target,
         factors=factors,

@@ -1,0 +1,1 @@
+"""Generated images with known factors, and networks and transforms of images."""
