@@ -217,7 +217,7 @@ def _trained(
     parts: Parts, prepared: Populations, cell: Cell, progress: Progress
 ) -> Callable[[Tensor], Tensor]:
     from triptych.training import StructuredModule, fit_module
-    from triptych.training.labels import with_groups
+    from triptych.training.preparation import with_groups
 
     if cell.method != "random":
         progress("training")
@@ -228,7 +228,7 @@ def _trained(
         labels = train.labels
         if cell.method in UNDIVIDED:
             labels = labels[:, 0].long()
-        elif getattr(parts.objective, "grouped", False):
+        elif parts.objective.grouped:
             labels = with_groups(labels, train.group)
         fit_module(module, train.x, labels, device=prepared.options.device)
 

@@ -20,7 +20,7 @@ from triptych.datasets import (
     preprocess,
 )
 from triptych.networks import Standardize
-from triptych.objectives.separation import Kind
+from triptych.objectives.base import Kind
 from triptych_studies.base import Budget, Options, Prepared
 from triptych_studies.data import digits_on_textures, sprites
 from triptych_studies.data.images import Images, Side

@@ -11,7 +11,7 @@ from torch import nn
 
 from triptych.latent import Block, BlockHeads, LatentSchema, TwoEncoders
 from triptych.networks import ConvDecoder, ConvEncoder
-from triptych.objectives import Plain, Separation, SimCLR, SupCon
+from triptych.objectives import Objective, Plain, Separation, SimCLR, SupCon
 from triptych.training.settings import Training
 from triptych.transforms import Gain, NoiseSNR, PhaseShift, Transform, context_of
 from triptych_studies.contrastive_data import CONTEXT_S, Populations
@@ -139,7 +139,7 @@ class Parts:
     """What is trained: encoder, objective, blocks and pace; `length` of a signal or image row."""
 
     encoder: nn.Module
-    objective: nn.Module
+    objective: Objective
     schema: LatentSchema
     settings: Training
     length: int
@@ -221,7 +221,7 @@ def _objective(
     transforms: tuple[Transform, ...],
     data: Populations,
     shape: tuple[int, int],
-) -> nn.Module:
+) -> Objective:
     name = recipe["objective"]
     if name == "simclr":
         return SimCLR(schema.size, transforms)

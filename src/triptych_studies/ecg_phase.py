@@ -19,7 +19,7 @@ from triptych_studies import ecg_measures as measures
 from triptych_studies import ecg_trials, glass
 from triptych_studies.base import Budget, Cell, CellResult, Options, Progress, Study
 from triptych_studies.ecg_recipes import ABLATIONS, MAX_SHIFT_S, METHODS, RATE, WINDOWS, recipe_of
-from triptych_studies.ecg_trials import before_heads, train
+from triptych_studies.ecg_trials import train
 from triptych_studies.ecg_windows import TEST, EcgData, measured_windows
 from triptych_studies.scores import Scores
 
@@ -177,8 +177,7 @@ def _measured(
     measures.measure_beats(everything, test, scores)
     measures.measure_blocks(blocks, test, scores)
     if model.decoder is not None and epochs:
-        front_end = before_heads(model)
-        measures.measure_reconstruction(model.reconstruct, front_end, test, scores)
+        measures.measure_reconstruction(model.reconstruct, model.front_end, test, scores)
     if projector is not None and not isinstance(projector, nn.Identity):
         after = Scores()
 

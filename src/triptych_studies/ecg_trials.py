@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,11 +32,6 @@ def train(
         untrained=untrained,
         progress=progress,
     )
-
-
-def before_heads(model: Model) -> nn.Module:
-    """Everything in front of the trainable encoder: what the decoder was asked to give."""
-    return cast(nn.Sequential, model.encoder)[:-1]
 
 
 def tune(prepared: EcgData, methods: Sequence[str], out: Path, progress: Progress) -> Path:
@@ -68,7 +63,7 @@ def _scores(model: Any, prepared: EcgData) -> Figures:
     scores = {"separation": separation(cosine(z, moved), between_groups(z, windows.person, seed=0))}
     if model.decoder is not None:
         with torch.no_grad():
-            target = before_heads(model)(windows.centred)
+            target = model.front_end(windows.centred)
         error = (model.reconstruct(windows.centred) - target).square().mean()
         scores["mse"] = float(error)
     return scores

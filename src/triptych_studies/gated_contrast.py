@@ -119,8 +119,8 @@ class GatedContrast(Study[GatedData]):
         )
         progress("measuring")
         recipe, scores = Recipe.of(content), Scores()
-        objective: Any = recipe.make_objective()  # its last step on latents has no weights
-        read = measures.reader(model, getattr(objective, "represent", lambda z: z))
+        objective = recipe.make_objective()  # its last step on latents has no weights
+        read = measures.reader(model, objective.represent)
         test, fitted = read(prepared.test.centred), read(prepared.fitted.centred)
         transform = next(t for t in recipe.make_transforms() if t.name == HEADLINE[prepared.kind])
         measures.measure_invariance(read, test.z, transform, prepared.test, scores)

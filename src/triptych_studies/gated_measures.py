@@ -54,23 +54,19 @@ class Layers:
 
 def reader(model: Model, represent: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Layers]:
     """Windows → `Layers`; `represent` is the objective's last step on the latents."""
-    front_end, encoder = cast(nn.Sequential, model.encoder)[:-1], _block_heads(model)
+    encoder = cast(BlockHeads, model.encoder)
 
     @torch.no_grad()
     def read(x: Tensor) -> Layers:
         found: list[tuple[Tensor, Tensor]] = []
         for start in range(0, len(x), 1024):
-            seen = front_end(x[start : start + 1024])
+            seen = model.front_end(x[start : start + 1024])
             found.append((encoder.trunk(seen), represent(encoder(seen)[:, :SIZE])))
         h, z = (torch.cat(each).numpy() for each in zip(*found, strict=True))
         return Layers(h, z)
 
     model.eval()
     return read
-
-
-def _block_heads(model: Model) -> BlockHeads:
-    return cast(BlockHeads, cast(nn.Sequential, model.encoder)[-1])
 
 
 def above(consistency: float, level: float) -> float:
@@ -204,8 +200,7 @@ def measure_invariance(
 
     Missing where it has collapsed.
     """
-    surplus = test.context - context_of(transform)
-    x = test.signals[..., surplus : test.signals.shape[-1] - surplus]
+    x = test.with_context(context_of(transform)).signals
     generator = torch.Generator().manual_seed(10)
     drawn = [transform.apply(x, transform.sample(len(x), generator)) for _ in range(DRAWS)]
     views = [read(each).z for each in drawn]

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
-from triptych.objectives import contrastive_vae as rivals
 from triptych.transforms import Gain
+from triptych_studies import contrastive_vae as rivals
 from triptych_studies.contrastive_vae import KINDS, ContrastiveVAE, Kind
 
 SCHEMA = LatentSchema(Block("shared", 3, role="common"), Block("own", 2, role="salient"))

@@ -8,13 +8,12 @@ from tests.training import toys
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import Block, BlockHeads, LatentSchema
-from triptych.objectives import StructuredContrastive, terms
+from triptych.latent import Block, LatentSchema
+from triptych.objectives import terms
 from triptych.training import CombinedLoss
 from triptych.training.build import build
 from triptych.training.heads import TaskHeads, invariant_blocks
 from triptych.training.settings import Weights
-from triptych.transforms import PhaseShift
 
 
 def loss(**changes: Any) -> CombinedLoss:
@@ -83,25 +82,6 @@ def test_settings_of_a_front_end() -> None:
         encoder__front_end={"name": "power_spectrum", "cutoff": 20.0}, encoder__strides=[2, 1]
     )
     assert made.front_end(batch()[0][..., 20:-20]).shape == (8, 1, 16)
-
-
-def test_isolated_terms_leave_the_trunk_alone() -> None:
-    names = ["invariance", "alignment", "variation"]
-    made = loss(objective__stop_gradient=names, decoder=False)
-    made(*batch(), generator())["total"].backward()
-    encoder = made.encoder
-    assert isinstance(encoder, BlockHeads)
-    assert not touched(encoder.trunk)
-    assert touched(encoder.heads)
-
-
-def test_isolation_needs_block_heads() -> None:
-    shift = PhaseShift(0.2, toys.RATE)
-    schema = LatentSchema(Block("shape", 4, invariant_to="phase_shift"))
-    objective = StructuredContrastive(schema, [shift], stop_gradient=["alignment"])
-    encoder = nn.Sequential(nn.Flatten(), nn.Linear(toys.LENGTH, 4))
-    with pytest.raises(InputError, match="needs an encoder with block heads"):
-        CombinedLoss(encoder, objective)
 
 
 def test_a_schema_must_come_from_somewhere() -> None:

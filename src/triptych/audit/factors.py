@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.sweep import around
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.errors import InputError
@@ -21,7 +20,7 @@ from triptych.metrics.collapse import collapsed
 from triptych.metrics.matrix import Factor, FactorMatrix, factor_matrix
 from triptych.metrics.similarity import separation
 from triptych.model import Model
-from triptych.transforms import Chain, Rotation, Transform
+from triptych.transforms import Chain, Rotation, Transform, context_of
 from triptych.transforms.seeded import Seeded
 
 MOST = 20  # classes in a table of dimensions
@@ -69,7 +68,7 @@ def glass_box_of(
     factors: list[Factor] = []
     for part in parts:
         theta = part.sample(len(few), torch.Generator().manual_seed(seed))
-        x = around(windows.take(few), part)
+        x = windows.take(few).with_context(context_of(part)).signals
         still = model.embed(part.apply(x, part.identity(len(few))))
         moved = model.embed(part.apply(x, theta))
         values = as_read(part, theta)

@@ -11,14 +11,13 @@ from typing import Any, cast
 import torch
 
 from triptych.audit.pictures import excited_dimensions
-from triptych.audit.sweep import around
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.metrics.active import Dimension, active_dimensions
 from triptych.model import Model
 from triptych.model.model import Latents
-from triptych.transforms import Transform
+from triptych.transforms import Transform, context_of
 
 SHOWN = 20  # dimensions of a block that are listed
 DRAWN = 10  # and drawn
@@ -101,7 +100,7 @@ def spoken(
     views: dict[str, Latents] = {}
     for t in transforms:
         theta = t.sample(len(windows), torch.Generator().manual_seed(seed))
-        views[t.name] = model.embed(t.apply(around(windows, t), theta))
+        views[t.name] = model.embed(t.apply(windows.with_context(context_of(t)).signals, theta))
     factors = {"class": windows.label, "person": windows.person}
     found: dict[str, list[Dimension]] = {}
     for name in gated:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from triptych.audit.sources import people_or_records
-from triptych.audit.sweep import around
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.metrics.inputs import as_array
@@ -18,7 +17,7 @@ from triptych.metrics.result import Result
 from triptych.metrics.similarity import different_pairs
 from triptych.metrics.statistics import Interval, bootstrap_interval, per_subject
 from triptych.model import Model
-from triptych.transforms import Transform
+from triptych.transforms import Transform, context_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def moves_of(
         return [], [f"how far blocks move is not measured: {error}"]
     found: list[Move] = []
     for transform in transforms:
-        x = around(windows, transform)
+        x = windows.with_context(context_of(transform)).signals
         theta = transform.sample(len(x), torch.Generator().manual_seed(seed))
         still = model.embed(transform.apply(x, transform.identity(len(x))))
         moved = model.embed(transform.apply(x, theta))

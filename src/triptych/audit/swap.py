@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from triptych.audit.sources import people_or_records
-from triptych.audit.sweep import around
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.errors import InputError
@@ -22,7 +21,7 @@ from triptych.metrics.inputs import as_array, same_shape
 from triptych.metrics.result import Result
 from triptych.metrics.similarity import different_pairs
 from triptych.model import Model
-from triptych.transforms import Transform
+from triptych.transforms import Transform, context_of
 
 DRAWN = 400  # samples of a drawn window
 IGNORED = 0.01  # share under which a decoder makes nothing of a block
@@ -161,7 +160,7 @@ def _swapped(
     z = model.embed(windows.centred).all
     rows = np.random.default_rng(seed).integers(0, len(windows), pairs)
     theta = transform.sample(pairs, torch.Generator().manual_seed(seed))
-    signals = around(windows.take(rows), transform)
+    signals = windows.take(rows).with_context(context_of(transform)).signals
     still = model.embed(transform.apply(signals, transform.identity(pairs))).all
     moved = model.embed(transform.apply(signals, theta)).all
     apart, outputs = shares(model.decode, model.schema, z[i], z[j])

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from triptych import transforms as registry
-from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.metrics.inputs import Rows
 from triptych.metrics.sweeps import distances, steps_of
@@ -25,7 +24,6 @@ from triptych.transforms import (
     Rotation,
     TimeScale,
     Transform,
-    context_of,
     to_dict,
 )
 from triptych.transforms.seeded import Seeded
@@ -65,17 +63,6 @@ def swept(transform: Transform, grid: Rows | None = None) -> tuple[Transform, Te
         moves = (away != away[0]).any(0) if len(away) > 1 else away[0] > 0
         transform = Swept(transform, int(moves.float().argmax()))
     return transform, steps
-
-
-def around(windows: Windows, transform: Transform) -> Tensor:
-    """Signals of windows with just the context that a transform needs; too little: InputError."""
-    surplus = windows.context - context_of(transform)
-    if surplus < 0:
-        raise InputError(
-            f"the windows have {windows.context} samples of context, but {transform.name} needs "
-            f"{context_of(transform)}; cut them with more"
-        )
-    return windows.signals[..., surplus : windows.signals.shape[-1] - surplus]
 
 
 def transform_for(

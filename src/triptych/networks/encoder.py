@@ -37,6 +37,10 @@ class FrontEnd(nn.Module):
         """Channels and length that come out for those that go in."""
         return channels, length
 
+    def raw_channels(self, channels: int) -> int | None:
+        """How many channels come out, as the last, beside invariant ones; None: it has no such."""
+        return None
+
 
 class Standardize(FrontEnd):
     """Zero mean and unit standard deviation a window and channel; a model's first layer.

@@ -70,13 +70,7 @@ class AuditCallback(L.Callback):
         super().__init__()
         if len(thetas) == 0 or every < 1:
             raise InputError(f"got {len(thetas)} θ every {every} epochs, expected at least 1 each")
-        surplus = windows.context - context_of(transform)
-        if surplus < 0:
-            raise InputError(
-                f"windows have {windows.context} samples of context, but {transform.name} needs "
-                f"{context_of(transform)}"
-            )
-        self.signals = windows.signals[..., surplus : windows.signals.shape[-1] - surplus]
+        self.signals = windows.with_context(context_of(transform)).signals
         self.transform, self.every, self.embed, self.batch = transform, every, embed, batch
         self.thetas = {_name(theta): torch.as_tensor(theta).view(1, -1) for theta in thetas}
         self.pairs = different_pairs(windows.record, pairs, seed=0)

@@ -87,23 +87,6 @@ class Batches:
             yield self.signals.index_select(0, rows), self.targets.index_select(0, rows)
 
 
-def trimmed(windows: Windows, context: int) -> Tensor:
-    """Signals ``(n, channels, length + 2·context)``: context beyond `context` is cut off.
-
-    Raises
-    ------
-    InputError
-        If the windows have less context than that.
-    """
-    surplus = windows.context - context
-    if surplus < 0:
-        raise InputError(
-            f"windows have {windows.context} samples of context on either side, but the "
-            f"transforms need {context}; cut them with context_s={context / windows.rate:g}"
-        )
-    return windows.signals[..., surplus : windows.signals.shape[-1] - surplus].contiguous()
-
-
 def require_fit(
     recipe: Recipe, train: Windows, validation: Windows | None, shared_people: bool = False
 ) -> None:
