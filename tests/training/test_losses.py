@@ -93,7 +93,7 @@ def test_the_full_head_does_not_train_invariant_blocks() -> None:
     schema = toys.recipe().schema_of_latent
     heads = TaskHeads(schema, ["slow", "fast"])
     z = torch.randn(8, schema.size, requires_grad=True)
-    losses = heads.losses(z, torch.tensor([0, 1, 0, 1]), 4, -1)
+    losses = heads.losses(z, torch.tensor([0, 1, 0, 1]), 4)
     (full,) = torch.autograd.grad(losses["full"], z, retain_graph=True)
     (invariant,) = torch.autograd.grad(losses["invariant"], z)
     assert not full[:, :8].any()
@@ -107,10 +107,10 @@ def test_rows_without_a_class_do_not_count() -> None:
     schema = toys.recipe().schema_of_latent
     heads = TaskHeads(schema, ["slow", "fast"])
     z = torch.randn(4, schema.size)
-    some = heads.losses(z, torch.tensor([0, 1, -1, -1]), 4, -1)
-    only = heads.losses(z[:2], torch.tensor([0, 1]), 2, -1)
+    some = heads.losses(z, torch.tensor([0, 1, -1, -1]), 4)
+    only = heads.losses(z[:2], torch.tensor([0, 1]), 2)
     assert torch.allclose(some["full"], only["full"])
-    assert heads.losses(z, torch.full((4,), -1), 4, -1)["full"] == 0
+    assert heads.losses(z, torch.full((4,), -1), 4)["full"] == 0
 
 
 def test_each_head_and_the_original_side_have_weights_of_their_own() -> None:
@@ -130,7 +130,7 @@ def test_each_head_and_the_original_side_have_weights_of_their_own() -> None:
     torch.testing.assert_close(found["task/invariant"], mean)
     # With one view there is no other side to be weighed against.
     z = torch.randn(4, made.schema.size)
-    alone = [made.heads.losses(z, torch.tensor([0, 1, 1, -1]), 4, -1, weight) for weight in (1, 0)]
+    alone = [made.heads.losses(z, torch.tensor([0, 1, 1, -1]), 4, weight) for weight in (1, 0)]
     assert alone[0]["invariant"] == alone[1]["invariant"] > 0
 
 

@@ -21,7 +21,7 @@ class Batches:
     Parameters
     ----------
     signals, targets
-        ``(n, channels, time)`` and ``(n,)`` class indices or `labels.IGNORED`.
+        ``(n, channels, time)`` and ``(n,)`` class indices or `heads.IGNORED`.
     size
         Samples a batch over all processes.
     seed

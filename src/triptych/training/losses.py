@@ -16,7 +16,6 @@ from triptych.latent.heads import Outputs
 from triptych.networks import SignalVAE, kl_divergence
 from triptych.objectives import LossTerms, Objective, Views
 from triptych.training.heads import TaskHeads
-from triptych.training.preparation import IGNORED
 from triptych.training.settings import Weights
 from triptych.transforms import Transform
 
@@ -166,7 +165,7 @@ class CombinedLoss(nn.Module):
             total = total + self.weights.kl * found["kl"]
         if self.heads is not None and targets is not None:
             share = {"invariant": self.weights.invariant_head, "full": self.weights.full_head}
-            losses = self.heads.losses(z, targets, n, IGNORED, self.weights.original)
+            losses = self.heads.losses(z, targets, n, self.weights.original)
             for name, loss in losses.items():
                 found[f"task/{name}"] = loss
                 total = total + self.weights.task * share[name] * loss

@@ -17,11 +17,9 @@ from triptych import datasets
 from triptych.datasets import Dataset, Windows
 from triptych.errors import InputError
 from triptych.objectives.base import Kind
+from triptych.training.heads import IGNORED
 from triptych.training.recipe import Recipe
 from triptych.training.seeds import PEOPLE, same_random_state
-
-IGNORED = -1
-"""Target of a window whose label is none of the classes."""
 
 
 @dataclass(frozen=True)
@@ -220,19 +218,18 @@ def _words(windows: Windows, name: str) -> NDArray[np.str_]:
 
 def _numbers(words: NDArray[Any], name: str) -> NDArray[np.float64]:
     """Words as numbers, NaN where there is none."""
+
+    def number(word: str) -> float:
+        try:
+            value = float(word) if word else math.nan
+        except ValueError:
+            value = math.inf
+        if word and not math.isfinite(value):
+            raise InputError(
+                f"attribute {name!r} is {word!r} in a recording, expected a number; correct "
+                "recordings.csv (an empty cell: not known), or call the attribute discrete"
+            )
+        return value
+
     distinct, place = np.unique(words, return_inverse=True)
-    values = np.array([_number(str(word), name) if word else np.nan for word in distinct])
-    return values[place]
-
-
-def _number(word: str, name: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(
-            f"attribute {name!r} is {word!r} in a recording, expected a number; correct "
-            "recordings.csv (an empty cell: not known), or call the attribute discrete"
-        )
-    return value
+    return np.array([number(str(word)) for word in distinct])[place]
