@@ -24,7 +24,9 @@ BOUND = 1.10
 class TwoViews(Plain):
     """The two views of SCL's pair, and no term about them."""
 
-    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
+    def views(
+        self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
+    ) -> Views:
         """Make one pair of views."""
         return make_views(x, self.transforms, generator=generator)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from triptych import PhaseShift
 from triptych.datasets import Windows, preprocess, random_windows, simulated
-from triptych.networks.export import export_onnx
+from triptych.model.export import export_onnx
 
 RATE, LENGTH = 100.0, 200  # windows of 2 s
 SHIFTS = np.linspace(-0.2, 0.2, 9)

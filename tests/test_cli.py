@@ -256,7 +256,7 @@ def test_an_interrupted_training_says_how_to_go_on(
     [
         ({"latent": [{"name": "morphology", "size": 0}]}, "whole number of at least 1"),
         ({"latent": [{"name": "a", "size": 4, "invariant_to": "speed"}]}, "speed"),
-        ({"objective": {"name": "sclx"}}, "'plain', 'augmentation'"),
+        ({"objective": {"name": "sclx"}}, "plain, augmentation"),
         ({"encoder": {"name": "transformer"}}, "there is no encoder 'transformer'"),
         (
             {"encoder": {"widths": [8, 8]}},

@@ -19,6 +19,15 @@ Progress = Callable[[str], None]  # a few words on where the cell is: "trial 3/8
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 WAYS: dict[str, Direction] = {"↑": "higher", "↓": "lower"}
 
+# Ablations of gradient isolation and of training in turns. They lost (docs/ablations.md), and the
+# code that trains them is gone; their entries stay for the keys of finished cells.
+RETIRED = (
+    "isolation=variation",
+    "isolation=all",
+    "schedule=alternate",
+    "schedule=pretrain-then-task",
+)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -135,6 +144,8 @@ class Study(ABC, Generic[P]):
         Methods that are invariant by construction.
     ablations
         ``"temperature=0.2"`` to what it changes in the recipe of `focus`: one thing at a time.
+    retired
+        Ablations whose code is gone: finished cells stay in the tables, no new ones are computed.
     units
         Metric to (scale, unit) in which its differences are worded; else 100, "points".
     revision
@@ -159,6 +170,7 @@ class Study(ABC, Generic[P]):
     descriptions: ClassVar[Mapping[str, str]] = {}
     exact: ClassVar[tuple[str, ...]] = ()
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    retired: ClassVar[tuple[str, ...]] = RETIRED
     units: ClassVar[Mapping[str, tuple[float, str]]] = {}
     figures: ClassVar[str]
     drawn: ClassVar[Mapping[str, tuple[str, ...]]] = {}

@@ -123,6 +123,13 @@ def _run(
     command: str,
     listener: Listener,
 ) -> Outcome:
+    if lost := _lost(study, cache):
+        names = ", ".join(dict.fromkeys(cell.method for cell in lost))
+        text = f"retired, so only finished cells are used, and there are none: {names}"
+        if len(lost) == len(cache.keys):
+            raise InputError(text)
+        listener.note(text)
+        cache = replace(cache, keys={c: key for c, key in cache.keys.items() if c not in lost})
     cells = list(cache.keys)
     for text in prepared.notes:
         listener.note(text)
@@ -152,6 +159,12 @@ def _run(
             f"{cache.folder}; run the same command again to continue"
         ) from stop
     return Outcome(results, report, folder / "table.md")
+
+
+def _lost(study: Study[Any], cache: Cache) -> list[Cell]:
+    """Cells of retired ablations that nobody can compute any more."""
+    retired = {f"{study.focus}/{name}" for name in study.retired}
+    return [cell for cell in cache.keys if cell.method in retired and not cache.path(cell).exists()]
 
 
 def _finished(cache: Cache) -> list[Finished]:

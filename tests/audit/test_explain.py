@@ -11,7 +11,6 @@ from tests.audit import tiny
 from triptych.audit.explain import explain, in_words
 from triptych.audit.moves import Move, moves_of
 from triptych.audit.sentences import moved_words, unkept
-from triptych.audit.sweep import around
 from triptych.datasets import Windows, simulated
 from triptych.datasets.windows import random_windows
 from triptych.latent import Block, LatentSchema, LinearHead
@@ -183,7 +182,7 @@ def test_how_far_blocks_move_is_that_of_the_block_itself() -> None:
     still, signal, nothing = moves
     assert (still.measure, signal.measure) == ("agreement", "cosine")
     theta = SHIFT.sample(len(windows), torch.Generator().manual_seed(0))
-    x = around(windows, SHIFT)
+    x = windows.with_context(SHIFT.context).signals
     one, two = (SHIFT.apply(x, t)[:, 0] for t in (SHIFT.identity(len(x)), theta))
     alike = torch.cosine_similarity(one.double(), two.double()).mean()
     assert signal.similarity.mean == pytest.approx(float(alike), abs=1e-6)

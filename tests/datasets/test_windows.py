@@ -160,6 +160,17 @@ def test_take_and_concat_are_inverse() -> None:
     assert joined.attributes["side"].tolist() == ["left"] * 7 + [""] * 13
 
 
+def test_context_is_cut_off_on_either_side() -> None:
+    windows = cut([recording()], 1.0, 0.2)
+    fewer = windows.with_context(5)
+    assert (fewer.context, len(fewer)) == (5, len(windows))
+    assert torch.equal(fewer.signals, windows.signals[..., 15:-15])
+    assert torch.equal(fewer.centred, windows.centred)
+    assert torch.equal(windows.with_context(20).signals, windows.signals)
+    with pytest.raises(InputError, match=r"20 samples of context .* 21 are needed; .* context_s="):
+        windows.with_context(21)
+
+
 def test_context_is_rounded_up_as_crops_do() -> None:
     one = Recording("a", "a", np.zeros((1, 500), np.float32), 50.0, ("x",))
     assert cut([one], 1.0, 0.25).context == 13

@@ -227,22 +227,9 @@ def test_a_gated_block_is_relu_of_its_head_times_the_gates() -> None:
     torch.testing.assert_close(z["detail"], encoder.heads["detail"](read))
     found = encoder.outputs(x)
     assert list(found.probabilities) == ["activity"]
-    assert found.isolated is None
     assert torch.equal(found.probabilities["activity"], probability)
     assert torch.equal(encoder(x), encoder(x))
     assert 0 < (z["activity"] > 0).float().mean() < 1
-
-
-@pytest.mark.parametrize("detach", [True, False])
-def test_isolated_latents_share_the_draw_and_do_not_reach_the_trunk(detach: bool) -> None:
-    gate = BernoulliGate(mode="gumbel", detach=detach)
-    encoder = BlockHeads(ConvEncoder(1, 50), LatentSchema(Block("activity", 6, gate=gate)))
-    ordinary, isolated = encoder.both(torch.randn(8, 1, 50))
-    assert torch.equal(ordinary, isolated)
-    assert not torch.equal(*(encoder(torch.ones(8, 1, 50)) for _ in range(2)))
-    isolated.sum().backward()
-    assert all(each.grad is None for each in encoder.trunk.parameters())
-    assert encoder.gates["activity"].network[0].weight.grad.any()
 
 
 def test_an_equivariant_block_wears_no_gate() -> None:

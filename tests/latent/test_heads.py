@@ -104,15 +104,6 @@ def test_a_block_trains_its_own_head_and_the_trunk_only() -> None:
     assert encoder.trunk.where.weight.grad.abs().sum() > 0
 
 
-def test_isolated_latents_are_equal_but_do_not_reach_the_trunk() -> None:
-    encoder = BlockHeads(ConvEncoder(1, 50), SCHEMA)
-    ordinary, isolated = encoder.both(torch.randn(3, 1, 50))
-    assert torch.equal(ordinary, isolated)
-    isolated.square().sum().backward()
-    assert all(value.grad is None for value in encoder.trunk.parameters())
-    assert encoder.heads["shape"].weight.grad.abs().sum() > 0
-
-
 @pytest.mark.parametrize("trunk", [nn.Identity(), nn.LSTM(50, 4, batch_first=True)])
 def test_a_trunk_without_flat_features_is_refused(trunk: nn.Module) -> None:
     with pytest.raises(InputError, match=r"expected features \(n, f\)"):

@@ -223,7 +223,7 @@ def test_other_recordings_are_refused(shape: tuple[int, ...], message: str) -> N
     ],
 )  # fmt: skip
 def test_impossible_preprocessing_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(InputError, match=f"preprocessing has {next(iter(wrong))}"):
+    with pytest.raises(InputError, match=f"preprocessing got {next(iter(wrong))}"):
         Preprocessing(**{"rate": 100.0, "channels": ("a",), "length": 50, **wrong})
 
 

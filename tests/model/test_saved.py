@@ -310,7 +310,7 @@ def test_a_network_of_great_depth_is_refused(folder: Path) -> None:
 
 def test_another_version_is_named(folder: Path) -> None:
     change(folder, lambda content: content.update(version=99))
-    refused(folder, "format version 99, this triptych reads 1")
+    refused(folder, "format version 99, this triptych reads up to 2")
 
 
 HUGE = 10**15
@@ -431,3 +431,30 @@ def test_a_guarantee_that_is_void_is_not_loaded(tmp_path: Path) -> None:
         Model(Preprocessing(20.0, ("x", "y", "z"), 60), made, schema).save(folder)
     assert Model.load(tmp_path / "54").schema == schema
     refused(tmp_path / "3", "all but 3 channels for invariant ones, but 54 are not")
+
+
+@pytest.mark.parametrize("kind", ["canonical_phase", None])
+def test_a_model_of_the_first_version_gets_its_front_end_back(
+    tmp_path: Path, kind: str | None
+) -> None:
+    """Then the front-end was the encoder's first layers."""
+    front = nn.Sequential(*([Standardize(), front_end(kind)] if kind else []))
+    model = Model(WINDOWS, BlockHeads(ConvEncoder(1, 60), SCHEMA), SCHEMA, front_end=front)
+    model.save(tmp_path)
+
+    def to_first_version(content: dict[str, Any]) -> None:
+        parts = [*content.pop("front_end")["sequential"], content["encoder"]]
+        content |= {"version": 1, "encoder": {"sequential": parts}}
+
+    def renamed(state: dict[str, Tensor]) -> None:
+        for name in list(state):
+            rest = name.removeprefix("encoder.")
+            state[f"encoder.{len(front)}.{rest}"] = state.pop(name)
+
+    change(tmp_path, to_first_version)
+    change_weights(tmp_path, renamed)
+    found = Model.load(tmp_path)
+    assert [type(each) for each in found.front_end] == [type(each) for each in front]
+    assert torch.equal(found.embed(X).all, model.embed(X).all)
+    whole = nn.Sequential(*front, BlockHeads(ConvEncoder(1, 60), SCHEMA))
+    assert torch.equal(Model.load(tmp_path, encoder=whole).embed(X).all, model.embed(X).all)

@@ -16,7 +16,7 @@ from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.objectives import StructuredContrastive
 from triptych.objectives import separation_terms as sep
-from triptych.objectives.blending import clusters_of
+from triptych.objectives.populations import clusters_of
 from triptych.objectives.separation import Separation
 from triptych.objectives.views import Views
 from triptych.transforms import PhaseShift
@@ -41,7 +41,7 @@ def test_the_total_is_the_weighted_sum_of_the_terms() -> None:
     weights = {"common": 2.0, "salient": 3.0, "background": 5.0, "independence": 7.0}
     objective = Separation(SCHEMA, [SHIFT], weights=weights, uniformity=1.5)
     x, z = batch()
-    found = objective(z, objective.views(x), target=TARGET)
+    found = objective(z, objective.views(x, labels=TARGET))
     t = found.terms
     expected = (
         2 * (t["common/alignment"] + 1.5 * t["common/uniformity"])
@@ -73,10 +73,10 @@ def test_it_acts_on_the_views_of_structured_contrast() -> None:
     structured = StructuredContrastive(SCHEMA, [SHIFT])
     objective = Separation(SCHEMA, [SHIFT])
     x, z = batch()
-    views = structured.views(x)
+    views = structured.views(x, labels=TARGET)
     z.requires_grad_()
-    own = objective(z, objective.views(x), target=TARGET)
-    both = objective(z, views, target=TARGET)
+    own = objective(z, objective.views(x, labels=TARGET))
+    both = objective(z, views)
     assert own.total.item() == pytest.approx(both.total.item())  # one pair, the same rows
     (structured(z, views).total + both.total).backward()
     assert z.grad is not None
@@ -99,9 +99,9 @@ def test_poor_batches_give_finite_losses(independence, case: str) -> None:
     if case == "one row":
         x, z, target = x[:1], z[:2], target[:1]
     z = (z.half() if case == "half" else z).requires_grad_()
-    views = objective.views(x)
+    views = objective.views(x, labels=target)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = objective(z, views, target=target)
+        found = objective(z, views)
     found.total.backward()
     assert all(torch.isfinite(value) for value in found.terms.values())
     assert z.grad is not None
@@ -119,16 +119,17 @@ def test_attributes_supervise_their_blocks() -> None:
     x, z = batch(6)
     y = torch.stack([torch.arange(8) % 3, torch.linspace(0, 1, 8)], dim=1)
     y[~TARGET] = torch.nan
-    found = objective(z, objective.views(x), target=TARGET, attributes=y)
+    labels = torch.cat([TARGET[:, None], y], dim=1)
+    found = objective(z, objective.views(x, labels=labels))
     named = ["common/alignment", "common/uniformity", "salient/shape", "salient/x", "independence"]
     assert list(found.terms) == named
     expected = sep.supervised_term(
         z[:8, 5:], z[8:, 5:], TARGET, y[:, 1], discrete=False, bandwidth=0.5
     )
     assert float(found.terms["salient/x"]) == pytest.approx(float(expected) / 2)
-    for wrong in (None, y[:, :1]):
-        with pytest.raises(InputError, match="one column each for shape, x"):
-            objective(z, objective.views(x), target=TARGET, attributes=wrong)
+    for wrong in (TARGET, labels[:, :2]):
+        with pytest.raises(InputError, match="one column each for population, shape, x"):
+            objective(z, objective.views(x, labels=wrong))
 
 
 @pytest.mark.parametrize(
@@ -153,12 +154,11 @@ def test_a_schema_without_roles_and_wrong_labels_are_refused() -> None:
         Separation(SCHEMA, [])
     objective = Separation(SCHEMA, [SHIFT])
     x, z = batch()
-    views = objective.views(x)
-    for target in (TARGET[:4], TARGET.float()):
-        with pytest.raises(InputError, match=r"expected bool \(8,\)"):
-            objective(z, views, target=target)
+    for wrong in (TARGET[:4], torch.zeros(8, 2)):
+        with pytest.raises(InputError, match=r"expected \(8, 1\): one column each for population"):
+            objective(z, objective.views(x, labels=wrong))
     with pytest.raises(InputError, match="15 latents for 16 views"):
-        objective(z[:15], views, target=TARGET)
+        objective(z[:15], objective.views(x, labels=TARGET))
 
 
 def test_blocks_find_what_is_shared_and_what_only_targets_have() -> None:
@@ -177,7 +177,7 @@ def test_blocks_find_what_is_shared_and_what_only_targets_have() -> None:
     objective = Separation(schema, [SHIFT])
     optimiser = torch.optim.Adam(encoder.parameters(), 1e-2)
     for _ in range(150):
-        loss = objective(encoder(torch.cat([draw(), draw()])), flat_views(n), target=target).total
+        loss = objective(encoder(torch.cat([draw(), draw()])), flat_views(target)).total
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -205,25 +205,27 @@ def test_every_row_is_gathered(monkeypatch: pytest.MonkeyPatch, options: dict[st
     objective = Separation(SCHEMA, [SHIFT], **options)
     _, z = batch()
     target = torch.tensor([True, True, True, False, False, True, False, False])
-    expected = objective(z, flat_views(8), target=target)
+    expected = objective(z, flat_views(target))
     halves = [z.view(2, 8, -1)[:, half].flatten(0, 1) for half in (slice(4), slice(4, 8))]
     sent: list[Tensor] = []
 
     def stand_in(gather: Callable[[Tensor], Tensor]) -> None:
-        for module in ("separation", "separation_labels"):
+        for module in ("separation", "populations"):
             monkeypatch.setattr(f"triptych.objectives.{module}.gather", gather)
 
     stand_in(lambda x: sent.append(x) or x)
-    objective(halves[1], flat_views(4), target=target[4:])
+    objective(halves[1], flat_views(target[4:]))
     stand_in(lambda x: torch.cat([x, sent.pop(0)]))
-    found = objective(halves[0], flat_views(4), target=target[:4])
+    found = objective(halves[0], flat_views(target[:4]))
     assert not sent
     for name, value in expected.terms.items():
         assert float(found.terms[name]) == pytest.approx(float(value), rel=1e-5)
 
 
-def flat_views(n: int) -> Views:
-    return Views(torch.zeros(2 * n, 2, 50), {"phase_shift": torch.zeros(2, n, 1)}, {})
+def flat_views(target: Tensor) -> Views:
+    n = len(target)
+    params = {"phase_shift": torch.zeros(2, n, 1)}
+    return Views(torch.zeros(2 * n, 2, 50), params, {}, labels=target)
 
 
 def test_it_is_a_module_without_parameters() -> None:
@@ -232,22 +234,18 @@ def test_it_is_a_module_without_parameters() -> None:
     assert not list(objective.parameters())
 
 
-def test_labels_of_the_views_say_the_population_and_the_attributes() -> None:
-    schema = LatentSchema(Block("grid", 4, role="common"), Block("x", 1, role="salient"))
-    objective = Separation(schema, [SHIFT], attributes={"x": "continuous"})
-    x, z = batch(5)
-    views, value = objective.views(x), torch.rand(8, 1)
-    expected = objective(z, views, target=TARGET, attributes=value)
-    labels = torch.cat([TARGET.float()[:, None], value], dim=1)
-    found = objective(z, replace(views, labels=labels))
-    assert float(found.total) == pytest.approx(float(expected.total))
-    plain = Separation(SCHEMA, [SHIFT])
-    views, (_, z) = plain.views(x), batch()
-    assert torch.equal(
-        plain(z, replace(views, labels=TARGET.long())).total, plain(z, views, target=TARGET).total
-    )
+def test_labels_say_the_population() -> None:
+    objective = Separation(SCHEMA, [SHIFT])
+    x, z = batch()
+    views = objective.views(x)
+    totals = [
+        objective(z, replace(views, labels=labels)).total
+        for labels in (TARGET, TARGET.long(), TARGET.float()[:, None])
+    ]
+    assert torch.equal(totals[0], totals[1])
+    assert torch.equal(totals[0], totals[2])
     with pytest.raises(InputError, match="targets from the background"):
-        plain(z, views)
+        objective(z, views)
 
 
 def test_salient_latents_are_aligned_with_targets_blended_with_background() -> None:
@@ -264,7 +262,7 @@ def test_salient_latents_are_aligned_with_targets_blended_with_background() -> N
     assert (share > 0.25).all()
     assert (share < 0.5).all()
     z = torch.randn(24, 14)
-    found = objective(z, views, target=TARGET).terms
+    found = objective(z, views).terms
     alignment, _ = sep.salient_term(z[:8, 4:7], z[16:, 4:7], TARGET, 0.5)
     assert float(found["salient/alignment"]) == pytest.approx(float(alignment))
     whole = torch.cat([z[:, :4], z[:, 7:9]], dim=1)
@@ -296,7 +294,7 @@ def test_targets_that_share_a_background_are_spread_among_themselves() -> None:
         assert not torch.isclose(each[2], each[3])
     assert not torch.isclose(shares[0][0], shares[1][0])
     z = torch.randn(4 * n, 14)
-    found = objective(z, views, target=target).terms
+    found = objective(z, views).terms
     own = z[:, 4:7].chunk(4)
     alignment, even = sep.salient_term(*own[2:], target, 0.5, groups=clusters)
     assert float(found["salient/alignment"]) == pytest.approx(float(alignment))
@@ -341,7 +339,7 @@ def test_targets_of_a_group_share_a_background() -> None:
         own = blend[groups[target] == group]
         assert torch.allclose(own, own[0].expand(4), atol=1e-4)
     z = torch.randn(64, 14)
-    found = objective(z, views, target=target, groups=groups).terms
+    found = objective(z, views).terms
     clusters = clusters_of(target, 8, groups)  # one a group
     _, even = sep.salient_term(*z[:, 4:7].chunk(4)[2:], target, 0.5, groups=clusters)
     assert found["salient/uniformity"].item() == pytest.approx(even.item())
@@ -350,15 +348,14 @@ def test_targets_of_a_group_share_a_background() -> None:
 def test_groups_are_the_labels_last_column() -> None:
     objective = Separation(SCHEMA, [SHIFT], grouped=True, null_pairs=False)
     (x, z), groups = batch(), torch.arange(8) // 4
-    views = objective.views(x)
-    expected = objective(z, views, target=TARGET, groups=groups)
     labels = torch.stack([TARGET.float(), groups.float()], dim=1)
-    found = objective(z, replace(views, labels=labels))
-    assert found.total.item() == pytest.approx(expected.total.item())
-    alone = Separation(SCHEMA, [SHIFT], null_pairs=False)(z, views, target=TARGET)
+    views = objective.views(x, labels=labels)
+    found = objective(z, views)
+    ungrouped = Separation(SCHEMA, [SHIFT], null_pairs=False)
+    alone = ungrouped(z, replace(views, labels=TARGET))
     for name in ("common/alignment", "salient/uniformity"):
         assert found.terms[name].item() != pytest.approx(alone.terms[name].item())
     for name in ("common/uniformity", "salient/alignment", "independence"):
         assert found.terms[name].item() == pytest.approx(alone.terms[name].item())
-    with pytest.raises(InputError, match=r"groups have shape None, expected \(8,\)"):
-        objective(z, views, target=TARGET)
+    with pytest.raises(InputError, match="one column each for population, group"):
+        objective(z, replace(views, labels=TARGET))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tests.studies import fake
 from tests.studies.fake import Fake
 from tests.studies.test_ecg_phase import task
 
@@ -77,7 +78,26 @@ def test_a_study_changes_one_thing_in_sixteen_rows_at_most(study: Any) -> None:
     assert all("=" in name for name in study.ablations)
 
 
-@pytest.mark.parametrize("method", EcgPhase().ablated)
+def test_retired_ablations_are_used_where_they_are_finished_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(fake.LEVEL, "scl/size=2", 0.8)
+
+    class Retired(Changed):
+        retired: ClassVar[tuple[str, ...]] = ("size=2",)
+
+    options = Options(methods=("scl", "scl/size=2"))
+    run(Changed(), tmp_path / "old", options=options)
+    for folder, expected in (("old", {"scl", "scl/size=2"}), ("new", {"scl"})):
+        results = run(Retired(), tmp_path / folder, options=options).results
+        assert {row["method"] for row in results["rows"]} == expected
+    with pytest.raises(InputError, match=r"retired, .* there are none: scl/size=2"):
+        run(Retired(), tmp_path / "none", options=Options(methods=("scl/size=2",)))
+
+
+@pytest.mark.parametrize(
+    "method", [m for m in EcgPhase().ablated if m.partition("/")[2] not in EcgPhase.retired]
+)
 def test_every_ablation_is_a_recipe_and_leaves_the_rest_alone(method: str) -> None:
     content = recipe_of(task(), method, 0, EcgPhase.ablations)
     own = recipe_of(task(), "scl", 0)

@@ -4,10 +4,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.training import toys
 
 from triptych.errors import InputError
-from triptych.training.batches import Batches, trimmed
+from triptych.training.batches import Batches
 
 
 def batches(n: int, size: int, *, seed: int = 0, training: bool = True, **rank: int) -> Batches:
@@ -72,11 +71,3 @@ def test_two_processes_share_the_single_process_batches() -> None:
 def test_batches_that_cannot_be_shared(n: int, size: int, world: int) -> None:
     with pytest.raises(InputError, match=f"{n} windows in batches of {size} cannot be shared"):
         batches(n, size, world=world)
-
-
-def test_surplus_context_is_cut_off() -> None:
-    windows = toys.windows()
-    assert torch.equal(trimmed(windows, 0), windows.centred)
-    assert torch.equal(trimmed(windows, toys.CONTEXT), windows.signals)
-    with pytest.raises(InputError, match=r"20 samples of context .* need 21"):
-        trimmed(windows, 21)

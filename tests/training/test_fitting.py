@@ -196,21 +196,6 @@ def test_patience_stops() -> None:
     assert fitted.epochs < 9
 
 
-def test_patience_waits_for_the_task() -> None:
-    changes = {"schedule": "pretrain-then-task", "training.epochs": 4, "training.patience": 1}
-    fitted = run(toys.recipe().replace(changes))
-    assert fitted.best_epoch > 2
-    assert "train/reconstruction" not in fitted.history[0]
-    assert "train/alignment/phase_shift" not in fitted.history[-1]
-
-
-def test_a_training_that_time_ends_before_the_task_is_kept(tmp_path: Path) -> None:
-    recipe = toys.recipe(schedule="pretrain-then-task", training__epochs=6, training__minutes=1e-6)
-    fitted = run(recipe, out=tmp_path)
-    assert fitted.epochs == 1
-    assert equal(run(recipe, out=tmp_path, resume=True).model, fitted.model)
-
-
 def test_double_precision_is_resumed_to_the_same_model(tmp_path: Path) -> None:
     def interrupt(module: StructuredModule) -> None:
         raise KeyboardInterrupt
@@ -220,11 +205,6 @@ def test_double_precision_is_resumed_to_the_same_model(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(recipe, out=tmp_path, callbacks=[Stop(2, 0, interrupt)])
     assert equal(run(recipe, out=tmp_path, resume=True).model, whole.model)
-
-
-def test_alternating_steps_train_everything() -> None:
-    fitted = run(toys.recipe(schedule="alternate", training__epochs=1))
-    assert {"train/reconstruction", "train/alignment/phase_shift"} <= set(fitted.history[0])
 
 
 def test_minutes_end_a_training() -> None:

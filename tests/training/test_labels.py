@@ -11,8 +11,9 @@ from tests.training import toys
 
 from triptych.datasets import Windows
 from triptych.errors import InputError
-from triptych.objectives.separation import Kind
-from triptych.training.labels import IGNORED, labels_with_attributes, targets_of, with_groups
+from triptych.objectives.base import Kind
+from triptych.training.heads import IGNORED
+from triptych.training.preparation import labels_with_attributes, targets_of, with_groups
 
 
 def test_targets_are_class_indices() -> None:

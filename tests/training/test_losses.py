@@ -8,13 +8,12 @@ from tests.training import toys
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import Block, BlockHeads, LatentSchema
-from triptych.objectives import StructuredContrastive, terms
+from triptych.latent import Block, LatentSchema
+from triptych.objectives import terms
 from triptych.training import CombinedLoss
 from triptych.training.build import build
 from triptych.training.heads import TaskHeads, invariant_blocks
 from triptych.training.settings import Weights
-from triptych.transforms import PhaseShift
 
 
 def loss(**changes: Any) -> CombinedLoss:
@@ -85,25 +84,6 @@ def test_settings_of_a_front_end() -> None:
     assert made.front_end(batch()[0][..., 20:-20]).shape == (8, 1, 16)
 
 
-def test_isolated_terms_leave_the_trunk_alone() -> None:
-    names = ["invariance", "alignment", "variation"]
-    made = loss(objective__stop_gradient=names, decoder=False)
-    made(*batch(), generator())["total"].backward()
-    encoder = made.encoder
-    assert isinstance(encoder, BlockHeads)
-    assert not touched(encoder.trunk)
-    assert touched(encoder.heads)
-
-
-def test_isolation_needs_block_heads() -> None:
-    shift = PhaseShift(0.2, toys.RATE)
-    schema = LatentSchema(Block("shape", 4, invariant_to="phase_shift"))
-    objective = StructuredContrastive(schema, [shift], stop_gradient=["alignment"])
-    encoder = nn.Sequential(nn.Flatten(), nn.Linear(toys.LENGTH, 4))
-    with pytest.raises(InputError, match="needs an encoder with block heads"):
-        CombinedLoss(encoder, objective)
-
-
 def test_a_schema_must_come_from_somewhere() -> None:
     with pytest.raises(InputError, match="neither the objective nor the encoder has a schema"):
         CombinedLoss(nn.Identity(), toys.recipe(objective__name="plain").make_objective())
@@ -113,7 +93,7 @@ def test_the_full_head_does_not_train_invariant_blocks() -> None:
     schema = toys.recipe().schema_of_latent
     heads = TaskHeads(schema, ["slow", "fast"])
     z = torch.randn(8, schema.size, requires_grad=True)
-    losses = heads.losses(z, torch.tensor([0, 1, 0, 1]), 4, -1)
+    losses = heads.losses(z, torch.tensor([0, 1, 0, 1]), 4)
     (full,) = torch.autograd.grad(losses["full"], z, retain_graph=True)
     (invariant,) = torch.autograd.grad(losses["invariant"], z)
     assert not full[:, :8].any()
@@ -127,10 +107,10 @@ def test_rows_without_a_class_do_not_count() -> None:
     schema = toys.recipe().schema_of_latent
     heads = TaskHeads(schema, ["slow", "fast"])
     z = torch.randn(4, schema.size)
-    some = heads.losses(z, torch.tensor([0, 1, -1, -1]), 4, -1)
-    only = heads.losses(z[:2], torch.tensor([0, 1]), 2, -1)
+    some = heads.losses(z, torch.tensor([0, 1, -1, -1]), 4)
+    only = heads.losses(z[:2], torch.tensor([0, 1]), 2)
     assert torch.allclose(some["full"], only["full"])
-    assert heads.losses(z, torch.full((4,), -1), 4, -1)["full"] == 0
+    assert heads.losses(z, torch.full((4,), -1), 4)["full"] == 0
 
 
 def test_each_head_and_the_original_side_have_weights_of_their_own() -> None:
@@ -150,7 +130,7 @@ def test_each_head_and_the_original_side_have_weights_of_their_own() -> None:
     torch.testing.assert_close(found["task/invariant"], mean)
     # With one view there is no other side to be weighed against.
     z = torch.randn(4, made.schema.size)
-    alone = [made.heads.losses(z, torch.tensor([0, 1, 1, -1]), 4, -1, weight) for weight in (1, 0)]
+    alone = [made.heads.losses(z, torch.tensor([0, 1, 1, -1]), 4, weight) for weight in (1, 0)]
     assert alone[0]["invariant"] == alone[1]["invariant"] > 0
 
 

@@ -26,7 +26,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 class FixedViews(StructuredContrastive):
     """Shifts are read off the window itself, so that every process makes the same views."""
 
-    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
+    def views(
+        self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
+    ) -> Views:
         drawn = (torch.frac(x[:, :, :2].double() * 1e3)[:, 0] * 0.4 - 0.2).float()
         (shift,) = self.transforms
         assert isinstance(shift, PhaseShift)

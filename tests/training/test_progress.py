@@ -9,7 +9,7 @@ from rich.console import Console
 from tests.training import toys
 
 from triptych.training import fit, fitting
-from triptych.training.progress import ProgressLine
+from triptych.training.trainer import ProgressLine
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -76,7 +76,8 @@ def explain(
     )
     low, high = model.preprocessing.low, model.preprocessing.high
     facts = {
-        "encoder": f"{_network(model.encoder)}, {_weights(model.encoder)}",
+        "encoder": f"{_network(nn.Sequential(model.front_end, model.encoder))}, "
+        f"{_weights(model.encoder)}",
         "decoder": model.decoder and f"{_network(model.decoder)}, {_weights(model.decoder)}",
         "heads": "; ".join(
             _head(each, cast(LinearHead, head)) for each, head in model.heads.items()
@@ -145,7 +146,7 @@ def _band(low: float | None, high: float | None) -> str:
 
 def _network(module: nn.Module) -> str:
     if isinstance(module, nn.Sequential):
-        return ", then ".join(_network(part) for part in module)
+        return ", then ".join(filter(None, map(_network, module)))
     if isinstance(module, BlockHeads):
         return f"{_network(module.trunk)} with one last layer a block"
     return type(module).__name__

@@ -28,7 +28,6 @@ from triptych.audit.sentences import unmoved
 from triptych.audit.sources import Progress, people_or_records
 from triptych.audit.swap import BlockSwap, block_swap
 from triptych.audit.sweep import Steps, swept
-from triptych.audit.sweep import around as signals_around
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import LinearHead
@@ -36,7 +35,7 @@ from triptych.metrics.inputs import Labels, Rows
 from triptych.metrics.matrix import FactorMatrix
 from triptych.metrics.sweeps import distances, embedded
 from triptych.model import Model
-from triptych.transforms import Transform
+from triptych.transforms import Transform, context_of
 
 __all__ = ["Embed", "audit", "audit_model", "audit_views"]
 
@@ -102,8 +101,11 @@ def audit(
     InputError
         Fewer than two groups, too little context, θ or latents that do not fit.
     """
-    around = signals if isinstance(signals, Windows) else None
-    x = torch.as_tensor(signals) if around is None else signals_around(around, transform)
+    around = None
+    if isinstance(signals, Windows):
+        around = signals.with_context(context_of(transform))
+        signals = around.signals
+    x = torch.as_tensor(signals)
     if groups is not None:
         whose = Groups(groups, "groups")
     elif around is not None:

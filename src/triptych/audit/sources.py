@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych import datasets
-from triptych.audit.sweep import around
 from triptych.datasets import Dataset, Recording, Windows
 from triptych.datasets.readers.alike import OTHER_UNIT
 from triptych.datasets.sources import open_data
@@ -181,7 +180,7 @@ def both_sides(
 
     The windows have the transform's context, else InputError.
     """
-    x, n = around(windows, transform), len(windows)
+    x, n = windows.with_context(context_of(transform)).signals, len(windows)
     theta = transform.sample(n, torch.Generator().manual_seed(seed))
     still, moved = (transform.apply(x, each) for each in (transform.identity(n), theta))
     return model.embed(still), model.embed(moved), theta

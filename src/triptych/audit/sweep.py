@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.metrics.inputs import Floats, Rows
 from triptych.metrics.result import Result
 from triptych.metrics.sweeps import distances, equal_distances, steps_of
 from triptych.model import Model
-from triptych.transforms import Chain, Transform, at_rate, context_of, to_dict
+from triptych.transforms import Chain, Transform, at_rate, to_dict
 from triptych.transforms.base import method_of, parts_of
 
 
@@ -65,17 +64,6 @@ def swept(transform: Transform, grid: Rows | None = None) -> tuple[Transform, Te
     """
     steps = steps_of(transform, grid_of(transform) if grid is None else grid)
     return method_of(transform, "swept")(steps), steps
-
-
-def around(windows: Windows, transform: Transform) -> Tensor:
-    """Signals of windows with just the context that a transform needs; too little: InputError."""
-    surplus = windows.context - context_of(transform)
-    if surplus < 0:
-        raise InputError(
-            f"the windows have {windows.context} samples of context, but {transform.name} needs "
-            f"{context_of(transform)}; cut them with more"
-        )
-    return windows.signals[..., surplus : windows.signals.shape[-1] - surplus]
 
 
 def transform_for(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,18 @@ class Windows:
     @property
     def centred(self) -> torch.Tensor:
         """Signals without context, ``(n, channels, length)``; a view, not a copy."""
-        return self.signals[..., self.context : self.signals.shape[-1] - self.context]
+        return self.with_context(0).signals
+
+    def with_context(self, samples: int) -> Windows:
+        """The same windows with so many samples of context; raises InputError if they have less."""
+        surplus = self.context - samples
+        if surplus < 0:
+            raise InputError(
+                f"windows have {self.context} samples of context on either side, but {samples} are "
+                f"needed; cut them with context_s={samples / self.rate:g}"
+            )
+        kept = self.signals[..., surplus : self.signals.shape[-1] - surplus]
+        return replace(self, signals=kept, context=samples)
 
     def take(self, indices: NDArray[Any] | Sequence[int] | torch.Tensor | slice) -> Windows:
         """Pick the windows at these positions (whole numbers, a boolean mask or a slice)."""

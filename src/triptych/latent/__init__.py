@@ -2,10 +2,8 @@
 
 from triptych.latent.block import Block, Relation
 from triptych.latent.gates import BernoulliGate
-from triptych.latent.heads import BlockHeads
-from triptych.latent.linear_head import LinearHead
+from triptych.latent.heads import BlockHeads, LinearHead, TwoEncoders
 from triptych.latent.schema import LatentSchema
-from triptych.latent.two_encoders import TwoEncoders
 
 __all__ = [
     "BernoulliGate",

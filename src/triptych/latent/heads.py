@@ -1,18 +1,57 @@
-"""Block heads: a trunk with one last layer a block, so that gradients can be kept apart."""
+"""Heads: one last layer per block, on one trunk or two; and classes read from blocks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent.block import Block
 from triptych.latent.gates import GateNetwork, non_negative
 from triptych.latent.schema import LatentSchema
-from triptych.latent.two_encoders import TwoEncoders
 from triptych.precision import exact, without_silent
+
+
+class TwoEncoders(nn.Module):
+    """What both encoders give, joined: one for the common blocks, one for the salient ones.
+
+    As an encoder of latents the schema lists the common blocks first. As the trunk of `BlockHeads`
+    the common blocks read the first one's features alone, the salient blocks the second one's, and
+    all others both. For weights shared up to the last layers take one trunk in `BlockHeads`.
+
+    Parameters
+    ----------
+    common, salient
+        Each maps the same input to latents or features ``(n, ...)``.
+
+    Raises
+    ------
+    AttributeError
+        From `parts` and `features`, if an encoder does not say how many features it gives.
+    """
+
+    def __init__(self, common: nn.Module, salient: nn.Module) -> None:
+        super().__init__()
+        self.common = common
+        self.salient = salient
+
+    @property
+    def parts(self) -> tuple[int, int]:
+        """Features of either encoder, as `BlockHeads` divides them."""
+        return cast(int, self.common.features), cast(int, self.salient.features)
+
+    @property
+    def features(self) -> int:
+        """Features of both."""
+        return sum(self.parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Latents or features ``(n, common + salient)`` of ``x``."""
+        return torch.cat([self.common(x), self.salient(x)], dim=1)
 
 
 class Outputs(NamedTuple):
@@ -22,14 +61,11 @@ class Outputs(NamedTuple):
     ----------
     z
         Latents ``(n, schema.size)``.
-    isolated
-        The same latents cut off from the trunk, where they were asked for.
     probabilities
         Gated block → the probability α that each dimension is open, ``(n, block size)``.
     """
 
     z: Tensor
-    isolated: Tensor | None
     probabilities: dict[str, Tensor]
 
 
@@ -50,9 +86,6 @@ class BlockHeads(nn.Module):
 
     Notes
     -----
-    With own last layers a loss term can train a block's head but not the trunk: `both` gives the
-    same latents twice, once cut off from the trunk. A module with one output layer cannot.
-
     Of a trunk whose first ``trunk.guaranteed`` features are invariant by construction, blocks that
     are invariant to every transform of the schema read these alone. Of `TwoEncoders` the common
     blocks read one encoder's features and the salient blocks the other's.
@@ -106,35 +139,23 @@ class BlockHeads(nn.Module):
         """Latents ``(n, schema.size)`` of signals ``(n, channels, time)``."""
         return self.outputs(x).z
 
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents twice, each ``(n, schema.size)``: ordinary, and isolated from the trunk."""
-        z, isolated, _ = self.outputs(x, isolate=True)
-        return z, cast(Tensor, isolated)
-
-    def outputs(self, x: Tensor, *, isolate: bool = False) -> Outputs:
+    def outputs(self, x: Tensor) -> Outputs:
         """Latents of signals ``(n, channels, time)`` with all that the loss may need of them."""
         features = self._features(x)
         gates = {name: cast(GateNetwork, gate) for name, gate in self.gates.items()}
         noise = {name: gate.draw(features) for name, gate in gates.items()}
-        z, probabilities = self._latents(features, noise)
-        isolated = self._latents(features.detach(), noise)[0] if isolate else None
-        return Outputs(z, isolated, probabilities)
-
-    def _latents(
-        self, features: Tensor, noise: dict[str, Tensor | None]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
         parts: list[Tensor] = []
         probabilities: dict[str, Tensor] = {}
         for name, head in self.heads.items():
             seen = features[:, self.reads[name]]
             part = head(seen)
-            if name in noise:
-                opened, probabilities[name] = self.gates[name](seen, noise[name])
+            if name in gates:
+                opened, probabilities[name] = gates[name](seen, noise[name])
                 part = without_silent(non_negative(part) * opened)
             if radius := self.schema[name].null_radius:
                 part = beyond(part, radius)
             parts.append(part)
-        return torch.cat(parts, dim=1), probabilities
+        return Outputs(torch.cat(parts, dim=1), probabilities)
 
     def _features(self, x: Tensor) -> Tensor:
         features: object = self.trunk(x)
@@ -145,6 +166,39 @@ class BlockHeads(nn.Module):
                 "its output"
             )
         return features
+
+
+class LinearHead(nn.Module):
+    """One linear layer from named blocks to classes.
+
+    Parameters
+    ----------
+    schema
+        The latent vector's blocks.
+    blocks
+        Names of those that are read, e.g. the invariant ones.
+    classes
+        Names of the classes, at least two.
+
+    Raises
+    ------
+    InputError
+        For a block that the schema lacks, no block, or fewer than two different classes.
+    """
+
+    def __init__(self, schema: LatentSchema, blocks: Sequence[str], classes: Sequence[str]) -> None:
+        super().__init__()
+        self.schema, self.blocks, self.classes = schema, tuple(blocks), tuple(classes)
+        if not self.blocks:
+            raise InputError(f"a head needs a block to read; choose from {', '.join(schema.names)}")
+        if len(set(self.classes)) < max(2, len(self.classes)):
+            raise InputError(f"a head needs two or more different classes, got {self.classes}")
+        self.settings = {"blocks": list(self.blocks), "classes": list(self.classes)}
+        self.linear = nn.Linear(sum(schema[name].size for name in self.blocks), len(self.classes))
+
+    def forward(self, z: Float[Tensor, "n size"]) -> Float[Tensor, "n classes"]:
+        """Logits of latents ``(n, schema.size)``."""
+        return self.linear(self.schema.select(z, self.blocks))
 
 
 def beyond(z: Tensor, radius: float) -> Tensor:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, LinearHead
 from triptych.model import saved
+from triptych.model.export import export_onnx
 from triptych.model.preprocessing import Preprocessing, Signals
-from triptych.networks.export import export_onnx
 
 
 class Latents(dict[str, Tensor]):
@@ -43,7 +43,7 @@ class Prediction:
 
 
 class Model(nn.Module):
-    """Preprocessing, encoder and schema, with heads and a decoder where there are any.
+    """Preprocessing, front-end, encoder and schema, with heads and a decoder where there are any.
 
     Parameters
     ----------
@@ -53,6 +53,8 @@ class Model(nn.Module):
         Any module: signals ``(n, channels, length)`` → latents ``(n, schema.size)``.
     schema
         The latent vector's blocks.
+    front_end
+        What stands before the encoder, which then sees what this gives.
     heads
         Name (an identifier) → `LinearHead`.
     decoder
@@ -72,6 +74,7 @@ class Model(nn.Module):
         encoder: nn.Module,
         schema: LatentSchema,
         *,
+        front_end: nn.Module | None = None,
         heads: Mapping[str, LinearHead] | None = None,
         decoder: nn.Module | None = None,
         info: Mapping[str, Any] | None = None,
@@ -88,13 +91,14 @@ class Model(nn.Module):
             if isinstance(part, BlockHeads) and part.schema != schema:
                 raise InputError("the encoder's block heads have another schema than the model's")
         self.preprocessing, self.schema = preprocessing, schema
+        self.front_end = nn.Sequential() if front_end is None else front_end
         self.encoder, self.decoder = encoder, decoder
         self.heads = nn.ModuleDict(cast(Mapping[str, nn.Module], heads or {}))
         self.info = dict(info or {})
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n size"]:
         """Latents of prepared windows, with gradients; raises InputError if the schema differs."""
-        z = self.encoder(x)
+        z = self.encoder(self.front_end(x))
         if not isinstance(z, Tensor):
             raise InputError(f"the encoder gave a {type(z).__name__}, expected latents (n, size)")
         self.schema.check(z, source="the encoder's latents")
@@ -162,7 +166,7 @@ class Model(nn.Module):
         """Write the encoder as ONNX: ``signals (n, channels, length)`` → one output a block.
 
         Its outputs are compared with torch's before the file is written; see
-        `triptych.networks.export.export_onnx` for what raises InputError.
+        `triptych.model.export.export_onnx` for what raises InputError.
         """
         with _evaluating(self):
             shape, rate = self.preprocessing.shape, self.preprocessing.rate
@@ -182,6 +186,7 @@ class Model(nn.Module):
         content = {
             "schema": self.schema.to_dict(),
             "preprocessing": asdict(self.preprocessing),
+            "front_end": saved.describe(self.front_end),
             "encoder": saved.describe(self.encoder),
             "decoder": None if self.decoder is None else saved.describe(self.decoder),
             "heads": {name: cast(LinearHead, head).settings for name, head in self.heads.items()},
@@ -196,6 +201,7 @@ class Model(nn.Module):
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
         device: str | torch.device = "cpu",
+        front_end: nn.Module | None = None,
     ) -> Model:
         """Read a saved model; nothing in the files is run as code.
 
@@ -203,7 +209,7 @@ class Model(nn.Module):
         ----------
         folder
             What `save` wrote.
-        encoder, decoder
+        encoder, decoder, front_end
             Modules for classes that are not triptych's; their weights are loaded by name.
         device
             Where the model is put, in eval mode.
@@ -214,32 +220,35 @@ class Model(nn.Module):
             If files are missing, damaged, cut off or do not fit each other, a weight is not
             finite, or a class is not triptych's and no module is given for it.
         """
-        content, weights = saved.read(folder)
+        content, weights = saved.read(folder, whole=encoder is not None)
+        given = {"front_end": front_end, "encoder": encoder, "decoder": decoder}
         with torch.device("meta"):  # held against the file before anything is allocated
-            weights.require_fit(cls._rebuild(content, encoder, decoder))
+            weights.require_fit(cls._rebuild(content, given))
         state = torch.get_rng_state()
-        model = cls._rebuild(content, encoder, decoder)
+        model = cls._rebuild(content, given)
         torch.set_rng_state(state)  # first weights are drawn for nothing: nobody shall notice
         weights.load_into(model)
         return model.to(device).eval()
 
     @classmethod
-    def _rebuild(
-        cls, content: dict[str, Any], encoder: nn.Module | None, decoder: nn.Module | None
-    ) -> Model:
+    def _rebuild(cls, content: dict[str, Any], given: Mapping[str, nn.Module | None]) -> Model:
         try:
             schema = LatentSchema.from_dict(content["schema"])
-            if encoder is None:
-                encoder = saved.build(content["encoder"], schema, "encoder")
-            saved.require_guarantee(encoder, len(content["preprocessing"]["channels"]))
-            if decoder is None and content["decoder"] is not None:
-                decoder = saved.build(content["decoder"], schema, "decoder")
+            parts = {
+                role: saved.build(content[role], schema, role)
+                for role, module in given.items()
+                if module is None and (role != "decoder" or content[role] is not None)
+            }
+            parts |= {role: module for role, module in given.items() if module is not None}
+            channels = len(content["preprocessing"]["channels"])
+            saved.require_guarantee(parts["front_end"], parts["encoder"], channels)
             return cls(
                 Preprocessing(**content["preprocessing"]),
-                encoder,
+                parts["encoder"],
                 schema,
+                front_end=parts["front_end"],
                 heads={name: LinearHead(schema, **head) for name, head in content["heads"].items()},
-                decoder=decoder,
+                decoder=parts.get("decoder"),
                 info=content["info"],
             )
         except InputError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from triptych import signals as arrays
 from triptych.errors import InputError
+from triptych.networks.require import require_above_zero, require_whole
 
 Signals = Tensor | NDArray[np.floating[Any]]
 
@@ -47,15 +47,12 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
-        for name in ("rate", "length", "low", "high"):
-            value: Any = getattr(self, name)
-            if value is None and name in ("low", "high"):
-                continue
-            number = isinstance(value, int if name == "length" else (int, float))
-            if not number or isinstance(value, bool) or not 0 < value < math.inf:
-                raise InputError(f"preprocessing has {name}={value!r}, expected a number above 0")
+        band = {"low": self.low, "high": self.high}
+        known = {name: edge for name, edge in band.items() if edge is not None}
+        require_above_zero("preprocessing", rate=self.rate, **known)
+        require_whole("preprocessing", length=self.length)
         if not self.channels or not all(isinstance(name, str) for name in self.channels):
-            raise InputError(f"preprocessing has channels={self.channels!r}, expected their names")
+            raise InputError(f"preprocessing got channels={self.channels!r}, expected their names")
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from torch import nn
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.files import read_json, write_json
+from triptych.files import read_json, write_atomically, write_json
 from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
-from triptych.networks.guaranteed import GuaranteedEncoder
+from triptych.networks import FRONT_ENDS, FrontEnd
+from triptych.networks.encoder import GuaranteedEncoder
 from triptych.networks.registry import make, name_of
-from triptych.networks.second_order import InvariantsBeside
-from triptych.networks.weights import Weights, save_weights
 
-FORMAT, VERSION = "triptych-model", 1
+FORMAT, VERSION = "triptych-model", 2
+WITHOUT_FRONT_END = 1  # the version whose encoder begins with the front-end
 DESCRIPTION, WEIGHTS = "model.json", "weights.safetensors"
-KEYS = {"format", "version", "schema", "preprocessing", "encoder", "decoder", "heads", "info"}
+PARTS = ("schema", "preprocessing", "front_end", "encoder", "decoder", "heads", "info")
 
 
 def describe(module: nn.Module) -> dict[str, Any]:
@@ -114,8 +117,10 @@ def write(folder: str | Path, content: dict[str, Any], module: nn.Module) -> Non
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def read(folder: str | Path) -> tuple[dict[str, Any], Weights]:
+def read(folder: str | Path, whole: bool = False) -> tuple[dict[str, Any], WeightsFile]:
     """Read a model's description and weights file, checked against each other.
+
+    `whole`: leave the encoder of an earlier version as it is, with its front-end.
 
     Raises
     ------
@@ -131,19 +136,40 @@ def read(folder: str | Path) -> tuple[dict[str, Any], Weights]:
             )
         raise InputError(f"{path} is not a triptych model: it has no {DESCRIPTION}")
     content = _description(path)
-    if content.get("version") != VERSION:
+    if content.get("version") not in (WITHOUT_FRONT_END, VERSION):
         raise InputError(
-            f"{path} has format version {content.get('version')!r}, this triptych reads {VERSION}; "
-            "use the version that wrote it"
+            f"{path} has format version {content.get('version')!r}, this triptych reads up to "
+            f"{VERSION}; use the version that wrote it"
         )
-    different = sorted(content.keys() ^ (KEYS | {"weights_sha256"}))
+    if content["version"] == WITHOUT_FRONT_END:
+        content.setdefault("front_end", {"sequential": []})
+    different = sorted(content.keys() ^ {"format", "version", *PARTS, "weights_sha256"})
     mappings = all(isinstance(content.get(key), dict) for key in ("schema", "heads", "info"))
     if different or not mappings or not isinstance(content["weights_sha256"], str):
         raise InputError(
             f"{path / DESCRIPTION} does not have a model's entries "
             f"({', '.join(different) or 'some of another type'}); it was changed by hand or damaged"
         )
-    return content, Weights(path / WEIGHTS, content["weights_sha256"])
+    weights = WeightsFile(path / WEIGHTS, content["weights_sha256"])
+    if content["version"] == WITHOUT_FRONT_END and not whole:
+        _divide(content, weights)
+    return content, weights
+
+
+def _divide(content: dict[str, Any], weights: WeightsFile) -> None:
+    """Take the front-end out of an encoder of version 1, as `Model` has them today."""
+    match content["encoder"]:
+        case {"sequential": [*front, last]} if front and all(
+            isinstance(each, dict) and cast(Any, each).get("network") in FRONT_ENDS
+            for each in front
+        ):
+            content |= {"front_end": {"sequential": front}, "encoder": last}
+            prefix = f"encoder.{len(front)}."  # front-ends have no weights
+            weights.state = {
+                name.replace(prefix, "encoder.", 1): value for name, value in weights.state.items()
+            }
+        case _:
+            pass
 
 
 def _description(path: Path) -> dict[str, Any]:
@@ -156,18 +182,17 @@ def _description(path: Path) -> dict[str, Any]:
     return cast(dict[str, Any], content)
 
 
-def require_guarantee(encoder: nn.Module, channels: int) -> None:
+def require_guarantee(front_end: nn.Module, encoder: nn.Module, channels: int) -> None:
     """Refuse an encoder that takes raw channels for exact ones, as an early default did."""
-    for front_end in encoder.modules():
-        for trunk in encoder.modules():
-            if isinstance(front_end, InvariantsBeside) and isinstance(trunk, GuaranteedEncoder):
-                raw = front_end.raw_channels(channels)
-                if trunk.settings["raw"] != raw:
-                    raise InputError(
-                        f"{DESCRIPTION} takes all but {trunk.settings['raw']} channels for "
-                        f"invariant ones, but {raw} are not, so its guarantee is void; train the "
-                        "model again"
-                    )
+    parts = [*front_end.modules(), *encoder.modules()]
+    found = [each.raw_channels(channels) for each in parts if isinstance(each, FrontEnd)]
+    for raw in found:
+        for trunk in parts:
+            if raw and isinstance(trunk, GuaranteedEncoder) and trunk.settings["raw"] != raw:
+                raise InputError(
+                    f"{DESCRIPTION} takes all but {trunk.settings['raw']} channels for invariant "
+                    f"ones, but {raw} are not, so its guarantee is void; train the model again"
+                )
 
 
 def _replaceable(target: Path) -> bool:
@@ -178,3 +203,95 @@ def _replaceable(target: Path) -> bool:
         return next(target.iterdir(), None) is None or bool(_description(target))
     except InputError:
         return False
+
+
+def save_weights(module: nn.Module, path: str | Path) -> str:
+    """Write a module's parameters and buffers to `path`; return the file's sha256.
+
+    Raises
+    ------
+    InputError
+        If a lazy layer was never run, a weight is not finite, or the file cannot be written.
+    """
+    state: dict[str, Tensor] = {}
+    for name, value in module.state_dict().items():
+        if isinstance(value, nn.UninitializedParameter):
+            raise InputError(f"weight {name} has no shape yet; run one batch through the encoder")
+        # Cloned, since the format refuses tensors that share memory (tied weights).
+        state[name] = cast(Tensor, value).detach().cpu().contiguous().clone()
+    _require_finite(state, str(path))
+    content = save(state)
+    with write_atomically(path, "wb") as handle:
+        handle.write(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+class WeightsFile:
+    """A weights file: its names and shapes first, its numbers when asked for.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, cut off, or not the one that `sha256` names.
+    """
+
+    def __init__(self, path: str | Path, sha256: str | None = None) -> None:
+        self.path = Path(path)
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        try:
+            # Lengths and offsets are checked against the file here, before anything is made.
+            self.state = load(content)
+        except Exception as error:  # the reader's own exceptions have many types
+            raise InputError(
+                f"{path} is not a whole safetensors file ({error}); it is damaged, cut off or was "
+                "not written by triptych"
+            ) from error
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise InputError(
+                f"{path} is not the file that was saved with this model (its sha256 differs); "
+                "copy the whole folder again"
+            )
+
+    def require_fit(self, module: nn.Module) -> None:
+        """Raise InputError unless the file has just the weights of `module`, in its shapes.
+
+        `module` may stand on torch's meta device, so that nothing is allocated for a file's sake.
+        """
+        expected: dict[str, Any] = module.state_dict()
+        missing = [name for name in expected if name not in self.state]
+        surplus = [name for name in self.state if name not in expected]
+        for names, fault in ((missing, "lacks"), (surplus, "has, beyond the network's,")):
+            if names:
+                raise InputError(
+                    f"{self.path} {fault} {len(names)} weights, the first is {names[0]!r}; it "
+                    "belongs to another network"
+                )
+        for name, value in expected.items():
+            found = self.state[name]
+            lazy = isinstance(value, nn.UninitializedParameter)
+            if not lazy and (
+                found.shape != value.shape or found.is_floating_point() != value.is_floating_point()
+            ):
+                raise InputError(
+                    f"weight {name!r} of {self.path} is {found.dtype} of shape "
+                    f"{tuple(found.shape)}, but the network needs {value.dtype} of shape "
+                    f"{tuple(value.shape)}; it belongs to another network"
+                )
+
+    def load_into(self, module: nn.Module) -> None:
+        """Put the numbers into `module`, whole or not at all (raises InputError otherwise)."""
+        self.require_fit(module)
+        _require_finite(self.state, str(self.path))
+        module.load_state_dict(self.state, strict=True)
+
+
+def _require_finite(state: dict[str, Tensor], source: str) -> None:
+    for name, value in state.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise InputError(
+                f"weight {name!r} for {source} holds NaN or infinity; the training that made it "
+                "diverged, or the file is damaged"
+            )

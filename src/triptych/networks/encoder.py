@@ -37,6 +37,10 @@ class FrontEnd(nn.Module):
         """Channels and length that come out for those that go in."""
         return channels, length
 
+    def raw_channels(self, channels: int) -> int | None:
+        """How many channels come out, as the last, beside invariant ones; None: it has no such."""
+        return None
+
 
 class Standardize(FrontEnd):
     """Zero mean and unit standard deviation a window and channel; a model's first layer.
@@ -195,3 +199,67 @@ class ConvEncoder(WhatAndWhere):
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
         require_windows(x, self.channels, self.length)
         return self.read(as_map(x))
+
+
+class GuaranteedEncoder(nn.Module):
+    """Two convolutional trunks: one over what a front-end made invariant, one over the rest.
+
+    The first one's features come first and are `guaranteed` many. `BlockHeads` lets the blocks
+    that are invariant to every transform read these alone, so their invariance is exact; the other
+    blocks read everything.
+
+    Parameters
+    ----------
+    channels, length
+        Shape of what comes in: invariant channels first.
+    raw
+        How many channels at the end are not invariant: of `InvariantsBeside` its `raw_channels`.
+    **settings
+        Of both trunks, as `ConvEncoder` takes them.
+
+    Raises
+    ------
+    InputError
+        Unless 0 < raw < channels, and for settings that `ConvEncoder` refuses; from `forward`, if
+        a signal's shape is not ``(n, channels, length)``.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        length: int,
+        *,
+        raw: int,
+        widths: tuple[int, ...] = (32, 48, 64, 96),
+        kernels: tuple[int, ...] = (15, 7, 5, 5),
+        strides: tuple[int, ...] = (4, 2, 2, 1),
+        where: int = 8,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        require_whole("guaranteed", channels=channels, length=length)
+        require_stack("guaranteed", widths, kernels, strides, where, dropout)
+        if raw not in range(1, channels):
+            raise InputError(
+                f"guaranteed got raw={raw!r} for {channels} channels, expected 1 to "
+                f"{channels - 1}: it needs channels that are invariant, and others beside them"
+            )
+        require_whole("guaranteed", raw=raw)
+        shared: dict[str, Any] = {
+            "widths": widths, "kernels": kernels, "strides": strides, "where": where,
+            "dropout": dropout,
+        }  # fmt: skip
+        self.settings: dict[str, Any] = {
+            "channels": channels, "length": length, "raw": raw,
+            "widths": list(widths), "kernels": list(kernels), "strides": list(strides),
+            "where": where, "dropout": dropout,
+        }  # fmt: skip
+        self.exact = channels - raw
+        self.first = ConvEncoder(self.exact, length, **shared)
+        self.second = ConvEncoder(raw, length, **shared)
+        self.guaranteed = self.first.features
+        self.features = self.first.features + self.second.features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features ``(n, features)`` of ``x (n, channels, length)``."""
+        return torch.cat([self.first(x[:, : self.exact]), self.second(x[:, self.exact :])], dim=1)

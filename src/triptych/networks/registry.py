@@ -10,9 +10,8 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.networks.autoencoder import ConvDecoder
-from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
+from triptych.networks.encoder import ConvEncoder, FrontEnd, GuaranteedEncoder, Standardize
 from triptych.networks.gravity_aligned import GravityAligned
-from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Real
-from typing import Protocol
+from typing import Any, ClassVar, Literal, Self
 
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from triptych.errors import InputError
-from triptych.objectives.views import Views
+from triptych.latent import LatentSchema
+from triptych.objectives.views import Views, single_view, two_views
+from triptych.transforms import Transform, told_apart
+
+Labels = Literal["nothing", "classes", "populations"]
+Kind = Literal["discrete", "continuous"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,112 @@ class LossTerms:
 
     total: Tensor
     terms: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+
+
+class Objective(nn.Module):
+    """Base class: latents of views → named loss terms.
+
+    A new objective is one file with a subclass that has a `forward`, and a line in `OBJECTIVES`.
+    All else that a training asks of it stands here with a default.
+
+    Parameters
+    ----------
+    transforms
+        What views differ in; a crop first.
+    acts_on
+        The schema whose blocks it acts on; None: latents of any.
+
+    Attributes
+    ----------
+    has_loss
+        False where the total is always 0, so that a task or a decoder has to be trained beside it.
+    learns_from
+        What ``views.labels`` have to say: ``"nothing"``, ``"classes"`` (indices ``(n,)``, below 0
+        where there is none) or ``"populations"`` (above 0 for targets, 0 for the background).
+    attributes
+        Of populations: block → kind of the targets' attribute that supervises it. The labels then
+        have a column each, ``(n, 1 + a)``.
+    grouped
+        Of populations: whether the labels' last column is the number of each sample's group.
+    """
+
+    has_loss: ClassVar[bool] = True
+    learns_from: Labels = "nothing"
+    attributes: Mapping[str, Kind] = {}
+    grouped: bool = False
+
+    def __init__(
+        self, transforms: Sequence[Transform], acts_on: LatentSchema | None = None
+    ) -> None:
+        super().__init__()
+        self.transforms, self.acts_on = told_apart(transforms), acts_on
+
+    @classmethod
+    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
+        """Make one for latents of `schema`; by default from the transforms and settings alone."""
+        return cls(transforms, **settings)
+
+    def views(
+        self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
+    ) -> Views:
+        """Make views of signals ``(n, channels, time + 2·context)``; `labels` go along.
+
+        By default two views a sample, each under its own draw of every transform.
+        """
+        return replace(two_views(x, self.transforms, generator), labels=labels)
+
+    def represent(self, z: Tensor) -> Tensor:
+        """What the loss compares, before normalising, of latents `z`; by default themselves."""
+        return z
+
+    def forward(self, z: Tensor, views: Views) -> LossTerms:
+        """Loss terms of the latents ``z (v·n, size)`` of `views`, row by row."""
+        raise NotImplementedError
+
+
+class Plain(Objective):
+    """No augmentation and no structure: the task alone, on signals as they are.
+
+    Parameters
+    ----------
+    transforms
+        Transforms of the study; they are applied with their identity (a crop must still cut the
+        context off).
+    """
+
+    has_loss = False
+    identity: ClassVar[bool] = True
+
+    def __init__(self, transforms: Sequence[Transform] = ()) -> None:
+        super().__init__(transforms)
+
+    def views(
+        self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
+    ) -> Views:
+        """One view a sample."""
+        made = single_view(x, self.transforms, identity=self.identity, generator=generator)
+        return replace(made, labels=labels)
+
+    def forward(self, z: Tensor, views: Views) -> LossTerms:
+        """No terms of its own; the total is zero."""
+        return LossTerms(z.new_zeros(()))
+
+
+class Augmentation(Plain):
+    """Every transform drawn anew for every sample and step; the task sees only that view.
+
+    With an autoencoder the transformed window is also what is reconstructed.
+    """
+
+    identity = False
+
+
+def require_rows(z: Tensor, views: Views) -> None:
+    """Refuse, with InputError, latents that are not one for each view."""
+    if len(z) != len(views.signals):
+        raise InputError(
+            f"{len(z)} latents for {len(views.signals)} views; encode views.signals as a whole"
+        )
 
 
 def require_known(option: str, values: Iterable[object], allowed: Iterable[object]) -> None:
@@ -36,15 +147,3 @@ def require_sizes(option: str, values: Mapping[str, object]) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
             raise InputError(f"{option} has {name}={value!r}, expected a number of at least 0")
-
-
-class Objective(Protocol):
-    """Anything with these two members can be trained by `triptych.training`."""
-
-    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
-        """Make views of signals ``(n, channels, time + 2·context)``."""
-        ...
-
-    def __call__(self, z: Tensor, views: Views, isolated: Tensor | None = None) -> LossTerms:
-        """Compute loss terms of latents ``(v·n, size)`` of these views."""
-        ...

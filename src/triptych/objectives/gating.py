@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.latent import LatentSchema
 from triptych.latent.gates import (
     BernoulliGate,
     GateNetwork,
@@ -84,7 +85,7 @@ class NonNegative(SimCLR):
         """What the loss compares, before normalising: non-negative ``(n, d)`` of latents `z`."""
         return self._represent(z)[0]
 
-    def forward(self, z: Tensor, views: Views, isolated: Tensor | None = None) -> LossTerms:
+    def forward(self, z: Tensor, views: Views) -> LossTerms:
         """InfoNCE of latents ``(2n, size)``, and with a gate its KL (unweighted, over both views).
 
         The paper normalises before the gate, too; that factor cancels in the second normalisation.
@@ -104,3 +105,12 @@ class NonNegative(SimCLR):
             gates, probability = self.gate(z, self.gate.draw(z))
             found = found * gates
         return found, probability
+
+
+class BayesNCL(NonNegative):
+    """`NonNegative` with a gate where its settings name none."""
+
+    @classmethod
+    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
+        """Make one for all dimensions of the latents."""
+        return super().of(schema, transforms, **{"gate": BernoulliGate(), **settings})

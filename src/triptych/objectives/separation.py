@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from dataclasses import replace
+from typing import Any, Literal, Self, get_args
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.objectives import separation_terms, terms
-from triptych.objectives.base import LossTerms, require_known, require_sizes
-from triptych.objectives.blending import blended, clusters_of
+from triptych.objectives.base import (
+    Kind,
+    LossTerms,
+    Objective,
+    require_known,
+    require_rows,
+    require_sizes,
+)
 from triptych.objectives.gather import gather
-from triptych.objectives.separation_labels import Known, known_of
+from triptych.objectives.populations import Known, blended, clusters_of, known_of
 from triptych.objectives.views import Views, two_views
-from triptych.transforms import Transform, told_apart
+from triptych.transforms import Transform
 
-Kind = Literal["discrete", "continuous"]
 Independence = Literal["joint_entropy", "cross_covariance", "canonical_correlation", "hsic"]
 WEIGHTS = {"common": 1.0, "salient": 1.0, "background": 1.0, "independence": 10.0}
 ESTIMATORS = {
@@ -27,7 +33,7 @@ ESTIMATORS = {
 }
 
 
-class Separation(nn.Module):
+class Separation(Objective):
     """SepCLR on the common and salient blocks of a schema (Louiset et al., ICLR 2024).
 
     For two views of background and target samples: *common* (alignment and uniformity on the
@@ -84,6 +90,8 @@ class Separation(nn.Module):
         If the schema lacks a role, or an option is unknown.
     """
 
+    learns_from = "populations"
+
     def __init__(
         self,
         schema: LatentSchema,
@@ -100,9 +108,8 @@ class Separation(nn.Module):
         sharing: int = 0,
         grouped: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(transforms, acts_on=schema)
         self.schema = schema
-        self.transforms = told_apart(transforms)
         self.attributes = dict(attributes or {})
         self.weights = WEIGHTS | dict(weights or {})
         self.uniformity = uniformity
@@ -112,66 +119,57 @@ class Separation(nn.Module):
         self.null_pairs, self.spread_targets = null_pairs, spread_targets
         self._check()
 
+    @classmethod
+    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
+        """Make one for the blocks of `schema`."""
+        return cls(schema, transforms, **settings)
+
     def views(
         self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
     ) -> Views:
         """Two views a sample of ``x (n, channels, ...)``, each under its own draw of everything.
 
-        With `mix` there is a third one, with `sharing` a fourth, and the `labels` are needed, as
-        in ``views.labels``.
+        With `mix` there is a third one, with `sharing` a fourth, and the `labels` are needed here.
         """
-        if not self.mix:
-            return two_views(x, self.transforms, generator)
-        if labels is None:
-            raise InputError(f"mix {self.mix:g} blends targets: pass labels, above 0 for targets")
-        labels = labels.reshape(len(x), -1)
-        target, clusters = labels[:, 0] > 0, None
-        if self.sharing:
-            clusters = clusters_of(target, self.sharing, labels[:, -1] if self.grouped else None)
-        blends = [
-            blended(x, target, self.mix, generator, clusters)
-            for _ in range(2 if self.sharing else 1)
-        ]
-        return two_views(x, self.transforms, generator, *blends)
+        blends: list[Tensor] = []
+        if self.mix:
+            if labels is None:
+                raise InputError(
+                    f"mix {self.mix:g} blends targets: pass labels, above 0 for targets"
+                )
+            columns = labels.reshape(len(x), -1)
+            target, clusters = columns[:, 0] > 0, None
+            if self.sharing:
+                groups = columns[:, -1] if self.grouped else None
+                clusters = clusters_of(target, self.sharing, groups)
+            blends = [
+                blended(x, target, self.mix, generator, clusters)
+                for _ in range(2 if self.sharing else 1)
+            ]
+        return replace(two_views(x, self.transforms, generator, *blends), labels=labels)
 
-    def forward(
-        self,
-        z: Tensor,
-        views: Views,
-        isolated: Tensor | None = None,
-        *,
-        target: Tensor | None = None,
-        attributes: Tensor | None = None,
-        groups: Tensor | None = None,
-    ) -> LossTerms:
-        """Loss terms of latents ``z (v·n, size)`` of `views`.
+    def forward(self, z: Tensor, views: Views) -> LossTerms:
+        """Loss terms of latents ``z (v·n, size)`` of `views`, row by row.
 
         Parameters
         ----------
         z
-            Latents of ``views.signals``, row by row.
+            Latents of ``views.signals``.
         views
             From `views`, or those of `StructuredContrastive`, so that both objectives act on one
-            batch: each transform's pair then counts alike.
-        isolated
-            Not used.
-        target
-            Bool ``(n,)``: True for targets, False for background. Left out, ``views.labels``
-            says it: above 0 is a target; of ``(n, 1 + a)`` labels the first column says it and
-            the others are the attributes, behind them the group if `grouped`.
-        attributes
-            Float ``(n, a)``, one column for each of `attributes` in their order; class indices,
-            or values scaled to about 0 to 1. NaN: not known. Background rows are not read.
-        groups
-            ``(n,)`` numbers of the samples' groups, if `grouped`.
+            batch: each transform's pair then counts alike. Their labels are ``(n,)``, above 0 for
+            targets, or ``(n, 1 + a)``: then a float column for each of `attributes` in their
+            order (class indices, or values scaled to about 0 to 1; NaN: not known; background
+            rows are not read), and if `grouped` the group's number behind them.
 
         Raises
         ------
         InputError
-            If shapes do not fit.
+            If shapes do not fit, or there are no labels.
         """
         self.schema.check(z, source="the encoder's latents")
-        known = known_of(views, len(z), (target, attributes, groups), self.attributes, self.grouped)
+        require_rows(z, views)
+        known = known_of(views, self.attributes, self.grouped)
         known = known.everywhere(self.sharing if not views.pairs else 0)
         pairs = {(name,): views.sides(z, name) for name in views.pairs}
         if not pairs:

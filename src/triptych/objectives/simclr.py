@@ -1,20 +1,23 @@
-"""SimCLR: the whole latent vector pulled together across all transforms at once."""
+"""Contrast of the whole latent vector: SimCLR, and with class labels SupCon."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Self
 
-from torch import Generator, Tensor, nn
+import torch
+from torch import Tensor, nn
 
 from triptych.errors import InputError
+from triptych.latent import LatentSchema
 from triptych.objectives import terms
-from triptych.objectives.base import LossTerms
+from triptych.objectives.base import LossTerms, Objective
 from triptych.objectives.gather import gather
-from triptych.objectives.views import Views, two_views
-from triptych.transforms import Transform, told_apart
+from triptych.objectives.views import Views
+from triptych.transforms import Transform
 
 
-class SimCLR(nn.Module):
+class SimCLR(Objective):
     """NT-Xent on a projection of the latents (Chen et al. 2020, arXiv 2002.05709).
 
     Parameters
@@ -42,10 +45,9 @@ class SimCLR(nn.Module):
         temperature: float = 0.2,
         projection: int = 64,
     ) -> None:
-        super().__init__()
+        super().__init__(transforms)
         if not temperature > 0:
             raise InputError(f"temperature is {temperature}; it must be above 0")
-        self.transforms = told_apart(transforms)
         self.temperature = temperature
         self.projector: nn.Module = nn.Identity()
         if projection:
@@ -53,18 +55,35 @@ class SimCLR(nn.Module):
                 nn.Linear(size, size), nn.GELU(), nn.Linear(size, projection)
             )
 
-    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
-        """Two views a sample, each under its own draw of every transform."""
-        return two_views(x, self.transforms, generator)
+    @classmethod
+    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
+        """Make one for all dimensions of the latents."""
+        return cls(schema.size, transforms, **settings)
 
     def represent(self, z: Tensor) -> Tensor:
         """What the loss compares, before normalising: the projection ``(n, d)`` of latents `z`."""
         return self.projector(z)
 
-    def forward(self, z: Tensor, views: Views, isolated: Tensor | None = None) -> LossTerms:
+    def forward(self, z: Tensor, views: Views) -> LossTerms:
         """NT-Xent of latents ``(2n, size)``."""
         first, second = gather_halves(self.represent(z))
         loss = terms.nt_xent(first, second, self.temperature)
+        return LossTerms(loss, {"contrast": loss})
+
+
+class SupCon(SimCLR):
+    """SupCon on a projection of the latents of two views (Khosla et al. 2020, arXiv 2004.11362).
+
+    Views, parameters and projector as in `SimCLR`. Needs ``views.labels``; of a sample without a
+    label only the other view is a positive.
+    """
+
+    learns_from = "classes"
+
+    def forward(self, z: Tensor, views: Views) -> LossTerms:
+        """SupCon of latents ``(2n, size)``; raises InputError without labels."""
+        first, second = self.projector(z).chunk(2)
+        loss = supervised_contrast(first, second, views, self.temperature)
         return LossTerms(loss, {"contrast": loss})
 
 
@@ -72,3 +91,23 @@ def gather_halves(z: Tensor) -> tuple[Tensor, Tensor]:
     """Both views' rows of ``z (2n, d)``, each gathered over all processes."""
     first, second = z.chunk(2)
     return gather(first), gather(second)
+
+
+def supervised_contrast(first: Tensor, second: Tensor, views: Views, temperature: float) -> Tensor:
+    """`terms.supcon` of both sides ``(n, d)`` of a pair, over the rows of all processes.
+
+    Raises
+    ------
+    InputError
+        Without ``views.labels``.
+    """
+    if views.labels is None:
+        raise InputError(
+            "supervised contrast needs class labels: train with classes, or pass them, "
+            "objective.views(x, labels=labels)"
+        )
+    labels = gather(views.labels)
+    alone = -1 - torch.arange(len(labels), device=labels.device)
+    labels = torch.where(labels < 0, alone, labels)
+    z = torch.cat([gather(first), gather(second)])
+    return terms.supcon(z, labels.repeat(2), temperature)

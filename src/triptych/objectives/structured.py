@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, cast, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 import torch
 from torch import Generator, Tensor, nn
@@ -12,13 +12,19 @@ from torch import Generator, Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.objectives import separation_terms, terms
-from triptych.objectives.base import LossTerms, require_known, require_sizes
+from triptych.objectives.base import (
+    LossTerms,
+    Objective,
+    require_known,
+    require_rows,
+    require_sizes,
+)
 from triptych.objectives.gather import gather
 from triptych.objectives.orbit import orbit_similarity
-from triptych.objectives.supcon import supervised_contrast
+from triptych.objectives.simclr import supervised_contrast
 from triptych.objectives.variation import Equivariant, Mechanism, Predict, Repel
 from triptych.objectives.views import Reference, Views, check_changes, make_views
-from triptych.transforms import Transform, told_apart
+from triptych.transforms import Transform
 
 Variation = Literal["repel", "predict", "equivariant"]
 Independence = Literal["cross_covariance", "canonical_correlation", "hsic", "joint_entropy"]
@@ -37,7 +43,7 @@ INDEPENDENCE = {
 }
 
 
-class StructuredContrastive(nn.Module):
+class StructuredContrastive(Objective):
     """SCL on the blocks of a schema (arXiv 2511.14920; DESIGN's precise form).
 
     For each transform's pair: *invariance* (NT-Xent with other samples as negatives) and
@@ -65,8 +71,6 @@ class StructuredContrastive(nn.Module):
         out are 1, but centring 0.
     independence
         Estimator between each pair of related blocks, or None for no such term.
-    stop_gradient
-        Terms that train the blocks' heads but not the trunk; needs `isolated` in `forward`.
     limits
         Transform name → largest distance (in its unit) at which a pair counts in variation.
     reference
@@ -94,23 +98,21 @@ class StructuredContrastive(nn.Module):
         variation: Variation | Sequence[Variation] = "predict",
         weights: Mapping[str, float] | None = None,
         independence: Independence | None = None,
-        stop_gradient: Sequence[str] = (),
         limits: Mapping[str, float] | None = None,
         reference: Reference = "transformed",
         supervised: bool = False,
         one_sided: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(transforms, acts_on=schema)
         self.schema = schema
-        self.transforms = told_apart(transforms)
         self.temperature = temperature
         self.sharpness = sharpness
         self.weights = WEIGHTS | dict(weights or {})
         self.independence = independence
-        self.stop_gradient = tuple(stop_gradient)
         self.limits = dict(limits or {})
         self.reference: Reference = reference
         self.supervised = supervised
+        self.learns_from = "classes" if supervised else "nothing"
         self.one_sided = one_sided
         chosen = (variation,) if isinstance(variation, str) else tuple(variation)
         self._check(chosen)
@@ -131,7 +133,14 @@ class StructuredContrastive(nn.Module):
                 )
         self.mechanisms = nn.ModuleDict(mechanisms)
 
-    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
+    @classmethod
+    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
+        """Make one for the blocks of `schema`."""
+        return cls(schema, transforms, **settings)
+
+    def views(
+        self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
+    ) -> Views:
         """One pair of views a transform of signals ``x (n, channels, time + 2·context)``."""
         views = make_views(
             x,
@@ -140,68 +149,44 @@ class StructuredContrastive(nn.Module):
             changes=self.carried,
             generator=generator,
         )
-        if not self.sharpness:
-            return views
-        similarity = {
-            transform.name: orbit_similarity(gather(x), transform)
-            for transform in self.transforms
-            if self.schema.invariant(transform.name)
-        }
-        return replace(views, similarity=similarity)
+        similar = [t for t in self.transforms if self.sharpness and self.schema.invariant(t.name)]
+        similarity = {each.name: orbit_similarity(gather(x), each) for each in similar}
+        return replace(views, similarity=similarity, labels=labels)
 
-    def forward(self, z: Tensor, views: Views, isolated: Tensor | None = None) -> LossTerms:
-        """Loss terms of latents ``z (v·n, size)`` of `views`.
-
-        Parameters
-        ----------
-        z
-            Latents of ``views.signals``, row by row.
-        views
-            What `views` returned.
-        isolated
-            The same latents cut off from the trunk (``encoder.both(x)[1]`` of `BlockHeads`);
-            needed if `stop_gradient` names a term.
+    def forward(self, z: Tensor, views: Views) -> LossTerms:
+        """Loss terms of latents ``z (v·n, size)`` of `views`, row by row.
 
         Raises
         ------
         InputError
-            If shapes do not fit, or isolation is asked for and `isolated` is missing.
+            If shapes do not fit.
         """
         self.schema.check(z, source="the encoder's latents")
-        if len(z) != len(views.signals):
-            raise InputError(
-                f"{len(z)} latents for {len(views.signals)} views; encode views.signals as a whole"
-            )
-        if self.stop_gradient and isolated is None:
-            raise InputError(
-                f"stop_gradient={self.stop_gradient} needs latents cut off from the trunk, which "
-                "only an encoder with block heads can give: wrap your trunk in BlockHeads(trunk, "
-                "schema) and pass isolated=encoder.both(signals)[1]"
-            )
+        require_rows(z, views)
         found: dict[str, Tensor] = {}
         for transform in self.transforms:
-            found |= self._pair_terms(transform, z, views, isolated)
+            found |= self._pair_terms(transform.name, z, views)
         if self.independence is not None:
-            found["independence"] = self._independence(self._source("independence", z, isolated))
+            found["independence"] = self._independence(z)
         total = z.new_zeros(())
         for name, value in found.items():
             total = total + self.weights[name.split("/")[0]] * value
         return LossTerms(total, found)
 
-    def _pair_terms(
-        self, transform: Transform, z: Tensor, views: Views, isolated: Tensor | None
-    ) -> dict[str, Tensor]:
+    def _pair_terms(self, name: str, z: Tensor, views: Views) -> dict[str, Tensor]:
+        def sides(blocks: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+            # anew for every term: shared ones would add up gradients in another order
+            return views.sides(self.schema.select(z, blocks), name)
+
         found: dict[str, Tensor] = {}
-        name = transform.name
         inside = tuple(block.name for block in self.schema.invariant(name))
+        invariant = z.new_zeros(views.n, 0)
         if inside:
-            sides = self._sides("invariance", inside, name, z, views, isolated)
-            found[f"invariance/{name}"] = self._invariance(*sides, name, views)
-            first, second = self._sides("alignment", inside, name, z, views, isolated)
-            found[f"alignment/{name}"] = terms.alignment(first, second)
+            found[f"invariance/{name}"] = self._invariance(*sides(inside), name, views)
+            found[f"alignment/{name}"] = terms.alignment(*sides(inside))
             if self.weights["centring"]:
-                sides = torch.cat(self._sides("centring", inside, name, z, views, isolated))
-                found[f"centring/{name}"] = terms.centring(gather(sides))
+                found[f"centring/{name}"] = terms.centring(gather(torch.cat(sides(inside))))
+            invariant = torch.stack(sides(inside)).mean(dim=0)
         related = self.schema.variant(name) + self.schema.equivariant(name)
         if not related:
             return found
@@ -209,15 +194,12 @@ class StructuredContrastive(nn.Module):
         weight = z.new_ones(len(change.delta))
         if name in self.limits:
             weight = (change.distance <= self.limits[name]).to(z.dtype)
-        invariant = z.new_zeros(len(weight), 0)
-        if inside:
-            invariant = torch.stack(views.sides(self.schema.select(z, inside), name)).mean(dim=0)
         for block in related:
-            sides = self._sides("variation", (block.name,), name, z, views, isolated)
+            both = sides((block.name,))
             mechanisms = cast(nn.ModuleDict, self.mechanisms[f"{name}__{block.name}"])
             for kind, mechanism in mechanisms.items():
                 key = f"variation/{name}/{block.name}/{kind}"
-                found[key] = mechanism(*sides, change, weight, invariant.detach())
+                found[key] = mechanism(*both, change, weight, invariant.detach())
         return found
 
     def _invariance(self, first: Tensor, second: Tensor, name: str, views: Views) -> Tensor:
@@ -228,21 +210,6 @@ class StructuredContrastive(nn.Module):
             soft = (views.similarity[name], self.temperature, self.sharpness)
             return terms.soft_nt_xent(first, second, *soft)
         return terms.nt_xent(first, second, self.temperature)
-
-    def _sides(
-        self,
-        term: str,
-        blocks: tuple[str, ...],
-        name: str,
-        z: Tensor,
-        views: Views,
-        isolated: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        chosen = self.schema.select(self._source(term, z, isolated), blocks)
-        return views.sides(chosen, name)
-
-    def _source(self, term: str, z: Tensor, isolated: Tensor | None) -> Tensor:
-        return isolated if term in self.stop_gradient and isolated is not None else z
 
     def _independence(self, z: Tensor) -> Tensor:
         parts = self.schema.split(z)
@@ -275,7 +242,6 @@ class StructuredContrastive(nn.Module):
         require_known("variation", chosen, ("repel", "predict", "equivariant"))
         require_known("reference", (self.reference,), get_args(Reference))
         require_known("weights", self.weights, WEIGHTS)
-        require_known("stop_gradient", self.stop_gradient, WEIGHTS)
         require_known("limits", self.limits, given)
         require_known("independence", (self.independence,), (None, *INDEPENDENCE))
         require_sizes("weights", self.weights)

@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from triptych.audit.premise import SAME, distance_between
-from triptych.audit.sweep import around
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.metrics.inputs import as_array
 from triptych.metrics.similarity import Likeness, different_pairs, mean_of
-from triptych.transforms import Transform
+from triptych.transforms import Transform, context_of
 
 
 class AuditCallback(L.Callback):
@@ -69,7 +68,7 @@ class AuditCallback(L.Callback):
         super().__init__()
         if len(thetas) == 0 or every < 1:
             raise InputError(f"got {len(thetas)} θ every {every} epochs, expected at least 1 each")
-        self.signals = around(windows, transform)
+        self.signals = windows.with_context(context_of(transform)).signals
         self.transform, self.every, self.embed, self.batch = transform, every, embed, batch
         self.thetas = {_name(theta): torch.as_tensor(theta).view(1, -1) for theta in thetas}
         self.pairs = different_pairs(windows.record, pairs, seed=0)

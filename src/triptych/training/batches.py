@@ -21,7 +21,7 @@ class Batches:
     Parameters
     ----------
     signals, targets
-        ``(n, channels, time)`` and ``(n,)`` class indices or `labels.IGNORED`.
+        ``(n, channels, time)`` and ``(n,)`` class indices or `heads.IGNORED`.
     size
         Samples a batch over all processes.
     seed
@@ -85,23 +85,6 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in self.rows():
             yield self.signals.index_select(0, rows), self.targets.index_select(0, rows)
-
-
-def trimmed(windows: Windows, context: int) -> Tensor:
-    """Signals ``(n, channels, length + 2·context)``: context beyond `context` is cut off.
-
-    Raises
-    ------
-    InputError
-        If the windows have less context than that.
-    """
-    surplus = windows.context - context
-    if surplus < 0:
-        raise InputError(
-            f"windows have {windows.context} samples of context on either side, but the "
-            f"transforms need {context}; cut them with context_s={context / windows.rate:g}"
-        )
-    return windows.signals[..., surplus : windows.signals.shape[-1] - surplus].contiguous()
 
 
 def require_fit(

@@ -14,6 +14,7 @@ from triptych import networks
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.model import Model, Preprocessing
+from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import Teacher
 from triptych.training.recipe import Recipe
@@ -31,7 +32,7 @@ class Parts:
     encoder: BlockHeads
     decoder: nn.Module | None
     heads: TaskHeads | None
-    objective: nn.Module
+    objective: Objective
     schema: LatentSchema
     channels: int
 
@@ -50,17 +51,18 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
         If a name or a setting of the encoder is unknown or does not fit.
     """
     schema = recipe.schema_of_latent
-    front_end, seen = _front_end(recipe, channels, length)
+    front_end = _front_end(recipe)
+    seen = front_end.shape(channels, length)
     name, settings = recipe.encoder.name, recipe.encoder.settings
     if name == "guaranteed":
-        settings = settings | {"raw": _raw(front_end[-1], channels, settings.get("raw"))}
+        settings = settings | {"raw": _raw(front_end, channels, settings.get("raw"))}
     kind = networks.ENCODERS.get(name)
     shape = inspect.signature(kind).parameters if kind else ()
     given = dict(zip(shape, seen, strict=False)) | settings
     trunks = [networks.encoder(name, **given) for _ in range(1 + recipe.encoder.two)]
     trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
     return Parts(
-        front_end,
+        nn.Sequential(*([] if front_end.raw else [networks.Standardize()]), front_end),
         BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
         networks.ConvDecoder(schema.size, *seen) if recipe.decoder else None,
         TaskHeads(schema, recipe.classes) if recipe.classes else None,
@@ -70,25 +72,23 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     )
 
 
-def _front_end(recipe: Recipe, channels: int, length: int) -> tuple[nn.Sequential, tuple[int, int]]:
+def _front_end(recipe: Recipe) -> networks.FrontEnd:
     given = recipe.encoder.front_end
     chosen = given if isinstance(given, Named) else Named(name=given)
     settings, kind = chosen.settings, networks.FRONT_ENDS.get(chosen.name)
     if kind is not None and "rate" in inspect.signature(kind).parameters:
         settings = {"rate": recipe.data.rate, **settings}
-    front_end = networks.front_end(chosen.name, **settings)
-    before = [] if front_end.raw else [networks.Standardize()]
-    return nn.Sequential(*before, front_end), front_end.shape(channels, length)
+    return networks.front_end(chosen.name, **settings)
 
 
-def _raw(front_end: nn.Module, channels: int, asked: int | None) -> int:
+def _raw(front_end: networks.FrontEnd, channels: int, asked: int | None) -> int:
     """Channels that `GuaranteedEncoder` must not take for invariant ones."""
-    if not isinstance(front_end, networks.InvariantsBeside):
+    raw = front_end.raw_channels(channels)
+    if raw is None:
         raise InputError(
             "encoder 'guaranteed' needs channels that are invariant and others beside them; write "
             "front_end: invariants_beside"
         )
-    raw = front_end.raw_channels(channels)
     if asked not in (None, raw):
         raise InputError(
             f"encoder 'guaranteed' got raw={asked}, but {raw} channels of the front-end are not "
@@ -113,7 +113,6 @@ def build_module(
         weights=recipe.weights,
         augment=recipe.make_augment(),
         **{name: _predictions(model) for name, model in (teachers or {}).items()},
-        schedule=recipe.schedule,
         settings=recipe.training,
     )
 
@@ -140,8 +139,9 @@ def build_model(
     data = recipe.data
     model = Model(
         Preprocessing(data.rate, names, recipe.length, data.low, data.high),
-        nn.Sequential(*parts.front_end, parts.encoder),
+        parts.encoder,
         parts.schema,
+        front_end=parts.front_end,
         heads=parts.heads.by_name() if parts.heads else {},
         decoder=parts.decoder,
         info={"recipe": recipe.to_dict(), **info},

@@ -20,19 +20,16 @@ from triptych.training.batches import (
     Batches,
     fingerprint,
     require_fit,
-    trimmed,
 )
 from triptych.training.build import build, build_model, build_module
-from triptych.training.checkpoints import find_checkpoint
-from triptych.training.keeper import Keeper
-from triptych.training.labels import labels_of
+from triptych.training.keeper import Keeper, find_checkpoint
 from triptych.training.module import NonFiniteLossError, StructuredModule
-from triptych.training.progress import ProgressLine
+from triptych.training.preparation import labels_of
 from triptych.training.recipe import Recipe
 from triptych.training.seeds import same_random_state, seed_all
 from triptych.training.sentences import flat
 from triptych.training.settings import Training
-from triptych.training.trainer import interruptible, make_trainer, quiet
+from triptych.training.trainer import ProgressLine, interruptible, make_trainer, quiet
 from triptych.transforms import context_of
 
 
@@ -117,8 +114,9 @@ def fit(
     folder = Path(out) if out is not None else None
     require_fit(recipe, train, validation, shared_people)
     context = max([context_of(each) for each in recipe.make_transforms()], default=0)
-    signals = [trimmed(each, context) for each in (train, validation) if each is not None]
-    targets = labels_of(recipe, [each for each in (train, validation) if each is not None])
+    given = [train] if validation is None else [train, validation]
+    signals = [each.with_context(context).signals.contiguous() for each in given]
+    targets = labels_of(recipe, given)
     origin = {
         **flat(recipe.to_dict()),
         "the windows' checksum": fingerprint(signals),
@@ -150,7 +148,7 @@ def fit(
             settings,
             device,
             [*callbacks, *lines, keeper],
-            unused=recipe.schedule != "joint" or not recipe.decoder,
+            unused=not recipe.decoder,
             default_root_dir=folder,
             limit_val_batches=None if validation is not None else 0,
         )

@@ -13,6 +13,9 @@ from triptych.latent import LatentSchema, LinearHead
 from triptych.objectives import Views, terms
 from triptych.objectives.gather import weighted_mean
 
+IGNORED = -1
+"""Target of a window whose label is none of the classes."""
+
 
 def invariant_blocks(schema: LatentSchema) -> tuple[str, ...]:
     """Names of the blocks invariant to every transform of the schema; without any, all blocks."""
@@ -46,7 +49,7 @@ class TaskHeads(nn.Module):
         return {"invariant": self.invariant, "full": self.full}
 
     def losses(
-        self, z: Tensor, targets: Tensor, n: int, ignored: int, original: float = 1.0
+        self, z: Tensor, targets: Tensor, n: int, original: float = 1.0
     ) -> dict[str, Tensor]:
         """Cross-entropy of each head, as this process's share of the mean over all labelled rows.
 
@@ -55,20 +58,18 @@ class TaskHeads(nn.Module):
         z
             Latents ``(v·n, size)`` of v views of n samples, view 0 first.
         targets
-            Class indices ``(n,)``; rows with the value `ignored` do not count.
+            Class indices ``(n,)``; rows that are `IGNORED` do not count.
         n
             Samples in the batch.
         original
             Weight of view 0's rows in the invariant head's mean; the other views' is 1.
         """
         repeated = targets.repeat(len(z) // n)
-        weight = (repeated != ignored).to(z.dtype)
+        weight = (repeated != IGNORED).to(z.dtype)
         weight[:n] *= original if len(z) > n else 1.0  # alone, it is all there is
         return {
-            "invariant": _cross_entropy(self.invariant(z), repeated, ignored, weight),
-            "full": _cross_entropy(
-                self._full(z, n), targets, ignored, (targets != ignored).to(z.dtype)
-            ),
+            "invariant": _cross_entropy(self.invariant(z), repeated, weight),
+            "full": _cross_entropy(self._full(z, n), targets, (targets != IGNORED).to(z.dtype)),
         }
 
     def taught(self, z: Tensor, predicted: Tensor) -> Tensor:
@@ -82,14 +83,11 @@ class TaskHeads(nn.Module):
             The teacher's probabilities for the n samples, ``(n, classes)``: one target for all
             views of a sample (Hinton et al., arXiv 1503.02531, temperature 1).
         """
-        soft = predicted.repeat(len(z) // len(predicted), 1)
-        each = functional.cross_entropy(self.invariant(z), soft, reduction="none")
-        return weighted_mean(each, torch.ones_like(each))
+        return _soft_cross_entropy(self.invariant(z), predicted.repeat(len(z) // len(predicted), 1))
 
     def full_taught(self, z: Tensor, predicted: Tensor) -> Tensor:
         """Cross-entropy of the full head on view 0 with predictions, otherwise as `taught`."""
-        each = functional.cross_entropy(self._full(z, len(predicted)), predicted, reduction="none")
-        return weighted_mean(each, torch.ones_like(each))
+        return _soft_cross_entropy(self._full(z, len(predicted)), predicted)
 
     def _full(self, z: Tensor, n: int) -> Tensor:
         """Logits of the full head on view 0, whose gradient stops at the invariant blocks."""
@@ -117,6 +115,11 @@ class TaskHeads(nn.Module):
         return {name: terms.symmetric_kl(*views.sides(logits, name)) for name in views.pairs}
 
 
-def _cross_entropy(logits: Tensor, targets: Tensor, ignored: int, weight: Tensor) -> Tensor:
-    each = functional.cross_entropy(logits, targets, ignore_index=ignored, reduction="none")
+def _cross_entropy(logits: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+    each = functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="none")
     return weighted_mean(each, weight)
+
+
+def _soft_cross_entropy(logits: Tensor, predicted: Tensor) -> Tensor:
+    each = functional.cross_entropy(logits, predicted, reduction="none")
+    return weighted_mean(each, torch.ones_like(each))

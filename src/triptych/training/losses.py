@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,8 @@ from triptych.errors import InputError
 from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
 from triptych.latent.heads import Outputs
 from triptych.networks import SignalVAE, kl_divergence
-from triptych.objectives import Objective, Views
+from triptych.objectives import LossTerms, Objective, Views
 from triptych.training.heads import TaskHeads
-from triptych.training.labels import IGNORED
 from triptych.training.settings import Weights
 from triptych.transforms import Transform
 
@@ -29,10 +28,10 @@ class CombinedLoss(nn.Module):
     Parameters
     ----------
     encoder
-        What `front_end` gives → latents ``(n, schema.size)``; with `BlockHeads` the objective's
-        `stop_gradient` works; a schema with gates needs them.
+        What `front_end` gives → latents ``(n, schema.size)``; a schema with gates needs
+        `BlockHeads`.
     objective
-        An `Objective` that is an `nn.Module`; its parameters are trained too.
+        Its parameters are trained too.
     schema
         The latent's blocks; left out, it is the objective's or the encoder's.
     front_end
@@ -58,7 +57,7 @@ class CombinedLoss(nn.Module):
     def __init__(
         self,
         encoder: nn.Module,
-        objective: nn.Module,
+        objective: Objective,
         *,
         schema: LatentSchema | None = None,
         front_end: nn.Module | None = None,
@@ -70,8 +69,9 @@ class CombinedLoss(nn.Module):
         full_teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
-        found = schema or getattr(objective, "schema", None) or getattr(encoder, "schema", None)
-        if not isinstance(found, LatentSchema):
+        own = encoder.schema if isinstance(encoder, BlockHeads) else None
+        found = schema or objective.acts_on or own
+        if found is None:
             raise InputError(
                 "neither the objective nor the encoder has a schema; pass schema=LatentSchema(...)"
             )
@@ -83,12 +83,6 @@ class CombinedLoss(nn.Module):
         self.weights = weights or Weights()
         self.augment = tuple(augment)
         self.teacher, self.full_teacher = teacher, full_teacher
-        self._isolates = bool(getattr(objective, "stop_gradient", ()))
-        if self._isolates and not hasattr(encoder, "both"):
-            raise InputError(
-                f"stop_gradient={objective.stop_gradient} needs an encoder with block heads: wrap "
-                "your trunk in BlockHeads(trunk, schema)"
-            )
         gated = [block.name for block in found.blocks if block.gate]
         self._gated = bool(gated)
         if gated and not isinstance(encoder, BlockHeads):
@@ -116,7 +110,6 @@ class CombinedLoss(nn.Module):
         x: Tensor,
         targets: Tensor | None = None,
         generator: torch.Generator | None = None,
-        parts: tuple[bool, bool] = (True, True),
     ) -> dict[str, Tensor]:
         """Every loss term by name, and their weighted sum as ``total``.
 
@@ -129,25 +122,17 @@ class CombinedLoss(nn.Module):
             A batch.
         generator
             Source of the views.
-        parts
-            Whether structure and task (reconstruction, KL, heads) are wanted.
         """
         if self.training:
             for each in self.augment:
                 x = each.apply(x, each.sample(len(x), generator).to(x.device))
-        objective = cast(Objective, self.objective)
-        blends = getattr(objective, "mix", 0)  # views that depend on who is a target
-        drawn = cast(Any, objective).views(x, generator, *[targets] if blends else [])
-        views: Views = replace(drawn, labels=targets)
+        views = replace(self.objective.views(x, generator, targets), labels=targets)
         seen = cast(Tensor, self.front_end(views.signals))
-        z, isolated, probabilities = self._encode(seen)
-        total, found = z.new_zeros(()), dict[str, Tensor]()
-        if parts[0]:
-            losses = objective(z, views, isolated)
-            total = total + self.weights.structure * losses.total
-            found |= losses.terms
-        if parts[1]:
-            total = total + self._task(z, seen, views, targets, len(x), found)
+        z, probabilities = self._encode(seen)
+        losses: LossTerms = self.objective(z, views)
+        found = dict(losses.terms)
+        total = self.weights.structure * losses.total
+        total = total + self._task(z, seen, views, targets, len(x), found)
         for name, probability in probabilities.items():
             found[f"gate/{name}"] = cast(BernoulliGate, self.schema[name].gate).kl(probability)
             total = total + self.weights.gate * found[f"gate/{name}"]
@@ -158,13 +143,9 @@ class CombinedLoss(nn.Module):
         return {**found, "total": total}
 
     def _encode(self, seen: Tensor) -> Outputs:
-        encoder: Any = self.encoder
         if self._gated:
-            return encoder.outputs(seen, isolate=self._isolates)
-        if self._isolates:
-            z, isolated = encoder.both(seen)
-            return Outputs(z, isolated, {})
-        return Outputs(encoder(seen), None, {})
+            return cast(BlockHeads, self.encoder).outputs(seen)
+        return Outputs(self.encoder(seen), {})
 
     def _task(
         self,
@@ -184,7 +165,7 @@ class CombinedLoss(nn.Module):
             total = total + self.weights.kl * found["kl"]
         if self.heads is not None and targets is not None:
             share = {"invariant": self.weights.invariant_head, "full": self.weights.full_head}
-            losses = self.heads.losses(z, targets, n, IGNORED, self.weights.original)
+            losses = self.heads.losses(z, targets, n, self.weights.original)
             for name, loss in losses.items():
                 found[f"task/{name}"] = loss
                 total = total + self.weights.task * share[name] * loss

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
+from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import CombinedLoss, Teacher
 from triptych.training.seeds import STEP, VALIDATION, generator_of, seed_all
-from triptych.training.settings import Schedule, Training, Weights
+from triptych.training.settings import Training, Weights
 from triptych.transforms import Transform
 
 
@@ -34,8 +35,8 @@ class StructuredModule(L.LightningModule):
     ----------
     encoder, objective, schema, front_end, decoder, heads, weights, augment, teacher, full_teacher
         See `CombinedLoss`.
-    schedule, settings
-        As in a recipe; of `settings` the optimiser's numbers, the epochs and the seed are used.
+    settings
+        As in a recipe; the optimiser's numbers, the epochs and the seed are used.
 
     Notes
     -----
@@ -46,14 +47,13 @@ class StructuredModule(L.LightningModule):
     def __init__(
         self,
         encoder: nn.Module,
-        objective: nn.Module,
+        objective: Objective,
         *,
         schema: LatentSchema | None = None,
         front_end: nn.Module | None = None,
         decoder: nn.Module | None = None,
         heads: TaskHeads | None = None,
         weights: Weights | None = None,
-        schedule: Schedule = "joint",
         settings: Training | None = None,
         augment: Sequence[Transform] = (),
         teacher: Teacher | None = None,
@@ -73,7 +73,6 @@ class StructuredModule(L.LightningModule):
             full_teacher=full_teacher,
         )
         self.schema = self.loss.schema
-        self.schedule: Schedule = schedule
         self.settings = settings or Training()
         self._sums: dict[str, dict[str, tuple[Tensor, int]]] = {"train": {}, "validation": {}}
 
@@ -87,7 +86,7 @@ class StructuredModule(L.LightningModule):
         place = (STEP, self.current_epoch, batch_idx, self.global_rank)
         seed_all(self.device, self.settings.seed, *place)
         generator = generator_of(self.settings.seed, *place)
-        found = self.loss(x, targets, generator, self.parts(self.current_epoch, batch_idx))
+        found = self.loss(x, targets, generator)
         if not torch.isfinite(found["total"]):
             raise NonFiniteLossError(
                 self._fault(found, f"epoch {self.current_epoch + 1}", batch_idx)
@@ -104,19 +103,6 @@ class StructuredModule(L.LightningModule):
             where = f"the validation of epoch {self.current_epoch + 1}"
             raise NonFiniteLossError(self._fault(found, where, batch_idx))
         self._add("validation", found, len(x))
-
-    def parts(self, epoch: int, step: int) -> tuple[bool, bool]:
-        """Whether a training step trains structure, and whether it trains the task."""
-        if self.schedule == "alternate":
-            return step % 2 == 0, step % 2 == 1
-        if self.schedule == "pretrain-then-task":
-            first = self.in_pretraining(epoch)
-            return first, not first
-        return True, True
-
-    def in_pretraining(self, epoch: int) -> bool:
-        """Whether the task is still to come."""
-        return self.schedule == "pretrain-then-task" and epoch < (self.settings.epochs + 1) // 2
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch's means."""

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, cast
 
 import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
-from torch import nn
 
-from triptych import objectives
 from triptych.errors import InputError
 from triptych.files import write_atomically
-from triptych.latent import BernoulliGate, LatentSchema
+from triptych.latent import LatentSchema
+from triptych.objectives import Objective
+from triptych.objectives import registry as objectives
 from triptych.training.seeds import same_random_state
 from triptych.training.sentences import read_yaml, replaced, sentence
 from triptych.training.settings import (
     Data,
     Encoder,
     Named,
-    Objective,
-    Schedule,
+    ObjectiveSettings,
     Settings,
     Training,
     Weights,
@@ -57,10 +54,6 @@ class Recipe(Settings):
         Whether a variational autoencoder stands around the encoder.
     classes
         Labels that the heads learn; windows with other labels train everything else.
-    schedule
-        ``joint``: every step trains all terms. ``alternate``: structure on even steps, the task
-        (reconstruction, KL, heads) on odd ones. ``pretrain-then-task``: structure in the first
-        half of the epochs, the task in the second.
     teacher
         A recipe that is trained first, on the same windows; its invariant head's probabilities are
         soft targets of this one's (`weights.teacher`). Worth it where a guarantee is robust and a
@@ -84,18 +77,31 @@ class Recipe(Settings):
     encoder: Encoder = Encoder()
     decoder: bool = True
     classes: tuple[str, ...] | None = Field(default=None, min_length=2)
-    objective: Objective = Objective()
+    objective: ObjectiveSettings = ObjectiveSettings()
     weights: Weights = Weights()
-    schedule: Schedule = "joint"
     training: Training = Training()
     teacher: Recipe | None = None
     full_teacher: Recipe | None = None
     trials: int = Field(default=0, ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_schedule(cls, content: Any) -> Any:
+        """Take recipes of earlier versions, which spell out the one schedule that is left."""
+        if not isinstance(content, dict):
+            return content
+        given = cast("dict[str, Any]", content)
+        if (told := given.get("schedule", "joint")) != "joint":
+            raise InputError(
+                f"schedule {told!r} is retired: structure and task are trained jointly, as the "
+                "other ways lost (docs/ablations.md); leave schedule out"
+            )
+        return {name: value for name, value in given.items() if name != "schedule"}
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         with same_random_state():
-            self.make_objective()
+            objective = self.make_objective()
         if needing := [each.name for each in self.make_augment() if context_of(each)]:
             raise InputError(
                 f"augment: {needing[0]} needs context on both sides of a window; choose a setting "
@@ -103,25 +109,12 @@ class Recipe(Settings):
             )
         if self.classes and len(set(self.classes)) < len(self.classes):
             raise InputError(f"classes names a label twice: {', '.join(self.classes)}")
-        if (
-            not self.decoder
-            and not self.classes
-            and self.objective.name in ("plain", "augmentation")
-        ):
+        if not (self.decoder or self.classes or objective.has_loss):
             raise InputError(
                 f"objective {self.objective.name!r} has no loss of its own, so there is nothing "
                 "to train; set decoder: true or name classes"
             )
-        idle = self.objective.name in ("plain", "augmentation") or not (
-            self.decoder or self.classes
-        )
-        if self.schedule != "joint" and idle:
-            raise InputError(
-                f"schedule {self.schedule!r} trains by the objective's own loss and by the task in "
-                "turns, and one of them is missing; choose an objective that has a loss, and set "
-                "decoder: true or name classes"
-            )
-        if (self.objective.name == "separation") != bool(self.objective.background):
+        if (objective.learns_from == "populations") != bool(self.objective.background):
             raise InputError(
                 "separation needs objective.background, the labels of the background (all others "
                 "are targets), and no other objective has it"
@@ -134,7 +127,7 @@ class Recipe(Settings):
         schema = self.schema_of_latent
         if self.encoder.two and not (schema.common and schema.salient):
             raise InputError("encoder.two needs blocks with role: common and with role: salient")
-        labelled = self.objective.name == "supcon" or self.objective.settings.get("supervised")
+        labelled = objective.learns_from == "classes"
         if not self.classes and (labelled or self.weights.consistency):
             raise InputError(
                 "supervised contrast and weights.consistency need labels and heads; name classes"
@@ -187,39 +180,10 @@ class Recipe(Settings):
         """Build what training samples are under first."""
         return tuple(self._transform(each.name, each.settings) for each in self.augment)
 
-    def make_objective(self) -> nn.Module:
-        """Build the objective (an `Objective`); its heads start from torch's global state."""
-        transforms, settings = self.make_transforms(), self.objective.settings
-        schema, name = self.schema_of_latent, self.objective.name
-        makers: dict[str, Callable[..., nn.Module]] = {
-            "plain": partial(objectives.Plain, transforms),
-            "augmentation": partial(objectives.Augmentation, transforms),
-            "simclr": partial(objectives.SimCLR, schema.size, transforms),
-            "ncl": partial(objectives.NonNegative, schema.size, transforms),
-            "bayesncl": partial(
-                objectives.NonNegative, schema.size, transforms, gate=BernoulliGate()
-            ),
-            "supcon": partial(objectives.SupCon, schema.size, transforms),
-            "scl": partial(objectives.StructuredContrastive, schema, transforms),
-            "separation": partial(objectives.Separation, schema, transforms),
-        }
-        known = [
-            each.name
-            for each in inspect.signature(makers[name]).parameters.values()
-            if each.kind is inspect.Parameter.KEYWORD_ONLY
-        ]
-        for setting in settings:
-            if setting not in known:
-                raise InputError(
-                    f"objective {name} has no setting {setting!r}; it has "
-                    f"{', '.join(known) or 'none'}"
-                )
-        try:
-            return makers[name](**settings)
-        except (TypeError, AttributeError) as error:
-            raise InputError(
-                f"objective {name} got a setting of the wrong type in {settings}: {error}"
-            ) from error
+    def make_objective(self) -> Objective:
+        """Build the objective; its heads start from torch's global random state."""
+        settings, transforms = self.objective.settings, self.make_transforms()
+        return objectives.make(self.objective.name, self.schema_of_latent, transforms, settings)
 
     def _transform(self, name: str, settings: dict[str, Any]) -> Transform:
         made = at_rate(name, self.data.rate, settings)

@@ -69,15 +69,14 @@ class Encoder(Open):
     two: bool = False
 
 
-class Objective(Open):
-    """The objective; all other entries are passed to its class.
+class ObjectiveSettings(Open):
+    """The objective, one of `OBJECTIVES`; all other entries are passed to its class.
 
-    `background`: for *separation*, the labels of the background; all others are targets.
+    `background`: of one that learns from populations, the labels of the background; all others are
+    targets.
     """
 
-    name: Literal[
-        "plain", "augmentation", "simclr", "ncl", "bayesncl", "supcon", "scl", "separation"
-    ] = "scl"
+    name: str = "scl"
     background: tuple[str, ...] = ()
 
     model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True)
@@ -108,7 +107,6 @@ class Weights(Settings):
     gate: float = Field(default=3e-5, ge=0)
 
 
-Schedule = Literal["joint", "alternate", "pretrain-then-task"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
 
 

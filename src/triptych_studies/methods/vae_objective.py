@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,11 +13,11 @@ from torch.nn import functional
 
 from triptych import InputError
 from triptych.latent import LatentSchema
-from triptych.objectives import LossTerms
+from triptych.objectives import LossTerms, Objective
 from triptych.objectives.separation_terms import without_background
 from triptych.objectives.views import Views, single_view
 from triptych.precision import exact, precise
-from triptych.transforms import Transform, told_apart
+from triptych.transforms import Transform
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Form:
     separated: Separated | None = None
 
 
-class ContrastiveVAE(nn.Module):
+class ContrastiveVAE(Objective):
     """A variational autoencoder that decodes background samples with salient latents of 0.
 
     Of all forms, the posterior's log variance is linear in the means and does not move them, the
@@ -103,12 +103,12 @@ class ContrastiveVAE(nn.Module):
         decoder: nn.Module,
         form: Form = Form(),
     ) -> None:
-        super().__init__()
+        super().__init__(transforms, acts_on=schema)
         if not (schema.common and schema.salient):
             raise InputError(
                 f"a contrastive VAE needs common and salient blocks; the schema has:\n{schema}"
             )
-        self.schema, self.transforms, self.form = schema, told_apart(transforms), form
+        self.schema, self.form = schema, form
         self.decoder = decoder
         self.log_variance = nn.Linear(schema.size, schema.size)
         nn.init.zeros_(self.log_variance.weight)
@@ -117,11 +117,16 @@ class ContrastiveVAE(nn.Module):
             self.classifier = nn.Linear(sum(b.size for b in schema.salient), 1)
             self.pairs = nn.Sequential(nn.Linear(schema.size, 64), nn.GELU(), nn.Linear(64, 1))
 
-    def views(self, x: Tensor, generator: Generator | None = None) -> Views:
-        """One view a sample, under a draw of every transform."""
-        return single_view(x, self.transforms, identity=False, generator=generator)
+    learns_from = "populations"
 
-    def forward(self, z: Tensor, views: Views, isolated: Tensor | None = None) -> LossTerms:
+    def views(
+        self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
+    ) -> Views:
+        """One view a sample, under a draw of every transform."""
+        made = single_view(x, self.transforms, identity=False, generator=generator)
+        return replace(made, labels=labels)
+
+    def forward(self, z: Tensor, views: Views) -> LossTerms:
         """Loss terms of latent means ``z (n, size)``; ``views.labels`` above 0 are targets.
 
         Raises

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
-
-from torch import Tensor, nn
 
 from triptych import networks, transforms
 from triptych.datasets import Windows
@@ -146,9 +144,8 @@ class ClassDimensions(Task):
         from triptych.training import Recipe
 
         recipe = Recipe.of(trained.recipe)
-        objective: Any = recipe.make_objective()  # its last step on latents has no weights
-        represent: Callable[[Tensor], Tensor] = getattr(objective, "represent", nn.Identity())
-        read = probes.reader(trained.model, represent, self.size)
+        objective = recipe.make_objective()  # its last step on latents has no weights
+        read = probes.reader(trained.model, objective.represent, self.size)
         fitted, test = read(self.fitted.centred), read(self.test.centred)
         probes.measure_invariance(read, test.z, recipe.make_transforms()[0], self.test, scores)
         measure_dimensions(test.z, self.test, scores)

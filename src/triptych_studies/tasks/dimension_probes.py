@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from triptych.datasets import Windows
 from triptych.latent import BlockHeads
@@ -37,8 +37,7 @@ def reader(
     model: Model, represent: Callable[[Tensor], Tensor], size: int
 ) -> Callable[[Tensor], Layers]:
     """Windows → `Layers`; `represent` is the objective's last step on the first `size` latents."""
-    parts = cast(nn.Sequential, model.encoder)
-    front_end, encoder = parts[:-1], cast(BlockHeads, parts[-1])
+    front_end, encoder = model.front_end, cast(BlockHeads, model.encoder)
 
     @torch.no_grad()
     def read(x: Tensor) -> Layers:
@@ -58,8 +57,7 @@ def measure_invariance(
 
     Missing where it has collapsed.
     """
-    surplus = test.context - context_of(transform)
-    x = test.signals[..., surplus : test.signals.shape[-1] - surplus]
+    x = test.with_context(context_of(transform)).signals
     generator = torch.Generator().manual_seed(10)
     drawn = [transform.apply(x, transform.sample(len(x), generator)) for _ in range(DRAWS)]
     views = [read(each).z for each in drawn]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from triptych import InputError, datasets
 from triptych.datasets import Dataset, mitdb, preprocess, random_windows, simulated
 from triptych.metrics import between_groups, cosine, separation
-from triptych.model import Model
 from triptych_studies import glass
 from triptych_studies.base import Cell, Options
 from triptych_studies.scores import Scores
@@ -173,7 +172,7 @@ class MitdbPhase(Task):
         if scores.wanted("blocks"):
             probes.measure_blocks(blocks, test, scores)
         if model.decoder is not None and trained.epochs:
-            probes.measure_reconstruction(model.reconstruct, before_heads(model), test, scores)
+            probes.measure_reconstruction(model.reconstruct, model.front_end, test, scores)
         projector = trained.projector
         if projector is not None and not isinstance(projector, nn.Identity):
             probes.measure_projected(everything, projector, test, scores)
@@ -194,7 +193,7 @@ class MitdbPhase(Task):
         found = {"separation": separation(cosine(z, moved), between)}
         if model.decoder is not None:
             with torch.no_grad():
-                target = before_heads(model)(windows.centred)
+                target = model.front_end(windows.centred)
             error = (model.reconstruct(windows.centred) - target).square().mean()
             found["mse"] = float(error)
         return found
@@ -204,11 +203,6 @@ class MitdbPhase(Task):
         """`separation` − mse / plain's lowest mse; without a decoder `separation` alone."""
         reference = min(each["mse"] for each in plain)
         return scores["separation"] - scores.get("mse", 0.0) / reference
-
-
-def before_heads(model: Model) -> nn.Module:
-    """Everything in front of the trainable encoder: what the decoder was asked to give."""
-    return cast(nn.Sequential, model.encoder)[:-1]
 
 
 def _read(name: str, data: Path | None, budget: str) -> Dataset:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.objectives.separation import Kind
+from triptych.objectives.base import Kind
 from triptych_studies.base import Options
 from triptych_studies.images import digits_on_textures, sprites
 from triptych_studies.images.base import Images, Side

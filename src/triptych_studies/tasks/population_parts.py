@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from triptych.latent import Block, BlockHeads, LatentSchema, TwoEncoders
 from triptych.networks import ConvDecoder, ConvEncoder
-from triptych.objectives import Plain, Separation, SimCLR, SupCon
+from triptych.objectives import Objective, Plain, Separation, SimCLR, SupCon
 from triptych.transforms import Gain, NoiseSNR, PhaseShift, Transform, context_of
 from triptych_studies.images.networks import ImageDecoder, PatchEncoder
 from triptych_studies.images.transforms import ImageCrop, ImageTone
@@ -45,7 +45,7 @@ class PopulationModel(nn.Module):
 
 def parts_of(
     recipe: Mapping[str, Any], data: Populations, seed: int
-) -> tuple[PopulationModel, nn.Module]:
+) -> tuple[PopulationModel, Objective]:
     """Model and objective of a recipe; the same seed gives the same first weights."""
     torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
     schema, transforms = schema_of(recipe, data.attributes), _transforms(data)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.objectives.separation import Kind
+from triptych.objectives.base import Kind
 from triptych_studies.base import Prepared
 
 

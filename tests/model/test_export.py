@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
+from triptych.model.export import export_onnx, trials
 from triptych.networks import ENCODERS, FRONT_ENDS, Standardize, encoder, front_end
-from triptych.networks.export import export_onnx, trials
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
