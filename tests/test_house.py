@@ -68,7 +68,7 @@ BUDGETS = {
     "__main__": 6,
     "audit": 4792,
     "cli": 1041,
-    "datasets": 5821,
+    "datasets": 5838,
     "errors": 10,
     "files": 67,
     "index": 238,
@@ -81,18 +81,14 @@ BUDGETS = {
     "signals": 295,
     "training": 2382,
     "transforms": 2209,
-    "triptych_studies": 7671,
+    "triptych_studies": 7664,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.
-PRIVATE = 27
+PRIVATE = 26
 
-# Files that import each other in a circle, wherever the import stands. To become empty.
-CIRCLES: set[frozenset[str]] = {
-    frozenset(
-        f"triptych.audit.{name}" for name in ("audit_outputs", "audit_result", "response")
-    )  # the result writes itself: `AuditResult.save`
-}
+# Files that import each other in a circle, wherever the import stands.
+CIRCLES: set[frozenset[str]] = set()
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,11 @@ def measure_classes(
         same = turned == guess
         _add(scores, f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
         _add(scores, f"consistency{suffix}", same.mean(axis=0), people)
-        _add_balanced(scores, f"consistency_balanced{suffix}", guess, turned, people, size)
+
+        def balanced(kept: NDArray[np.bool_], turned: Codes = turned) -> float:
+            return metrics.prediction_consistency(guess[kept], turned[:, kept], size).balanced
+
+        scores.pool(f"consistency_balanced{suffix}", balanced, people)
         if suffix:
             continue
         pairs = (turned == np.roll(turned, 1, axis=0)).mean(axis=0)
@@ -288,14 +292,3 @@ def _select(subject: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[An
 def _add(scores: Scores, name: str, values: NDArray[Any], people: NDArray[np.str_]) -> None:
     numbers = values.astype(float)
     scores.add(name, float(numbers.mean()), metrics.per_subject(numbers, people))
-
-
-def _add_balanced(
-    scores: Scores, name: str, guess: Codes, turned: Codes, people: NDArray[np.str_], k: int
-) -> None:
-    """Balanced consistency of (n,) upright answers and (draws, n) others."""
-
-    def balanced(kept: NDArray[np.bool_]) -> float:
-        return metrics.prediction_consistency(guess[kept], turned[:, kept], k).balanced
-
-    scores.pool(name, balanced, people)

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from triptych.datasets.readers.annotations import KNOWN
 from triptych.datasets.readers.header import parse
 from triptych.datasets.readers.stretch import Findings, listed
 from triptych.datasets.readers.table import kind_of
-from triptych.datasets.readers.wfdb import KNOWN, segments_of
+from triptych.datasets.readers.wfdb import segments_of
 from triptych.errors import InputError
 
 

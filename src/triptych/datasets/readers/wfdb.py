@@ -16,21 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych import signals
+from triptych.datasets.readers import annotations
 from triptych.datasets.readers.header import Channel, Header, parse
-from triptych.datasets.readers.stretch import Findings, Options, Stretch, listed
-from triptych.datasets.recordings import Events
+from triptych.datasets.readers.stretch import Findings, Options, Stretch
 from triptych.errors import InputError
 
-REACH_S = 2.0  # a beat's label holds for windows whose centre is no further from it
-# Symbols of beats → classes of ANSI/AAMI EC57.
-AAMI = {
-    **dict.fromkeys("NLRejB", "N"),
-    **dict.fromkeys("AaJSn", "S"),
-    **dict.fromkeys("VEr", "V"),
-    "F": "F",
-    **dict.fromkeys("/fQ?", "Q"),
-}
-KNOWN = ("atr", "qrs", "ecg", "ari", "ann", "st", "beat", "gqrs", "wqrs", "sqrs")
 # Bits of a sample in the formats of fixed size; the compressed ones notice a cut themselves.
 _BITS = {
     "8": 8,
@@ -56,7 +46,7 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
     if header.segments:
         return _segmented(path, header, options, findings)
     signal, channels, rate = _signals(path, header, findings)
-    events = _events(path, rate, signal.shape[1], options, findings)
+    events = annotations.events(path, rate, signal.shape[1], options, findings)
     whole = Stretch(
         part="",
         signal=signal,
@@ -108,7 +98,7 @@ def _segmented(path: Path, header: Header, options: Options, findings: Findings)
         at, joined = at + count, True
     if not found:
         raise InputError(f"{path} has no segment with signals")
-    events = _events(
+    events = annotations.events(
         path,
         found[0].rate or header.rate,
         round(at * (found[0].rate or 1) / header.rate),
@@ -256,48 +246,3 @@ def _check_sum(path: Path, channel: Channel, values: NDArray[np.int64], findings
         "damaged; copy it again",
         str(path),
     )
-
-
-def _events(
-    path: Path, rate: float, length: int, options: Options, findings: Findings
-) -> Events | None:
-    """Beats, in AAMI classes, of the annotation file beside a record."""
-    beside = [e for e in KNOWN if path.with_suffix(f".{e}").is_file()]
-    chosen = options.annotations.lstrip(".") if options.annotations else next(iter(beside), None)
-    if chosen is None or not path.with_suffix(f".{chosen}").is_file():
-        return None
-    others = [each for each in beside if each != chosen]
-    if others:
-        findings.say(
-            f"annotations are read from .{chosen}; .{', .'.join(others)} are not used "
-            "(--annotations chooses)",
-            str(path),
-        )
-    file = path.with_suffix(f".{chosen}")
-    wfdb: Any = importlib.import_module("wfdb")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            read = wfdb.rdann(str(path.with_suffix("")), chosen)
-            sample, symbol = np.asarray(read.sample, np.int64), [str(s) for s in read.symbol]
-    except Exception:  # wfdb meets damaged files with many kinds of exception
-        findings.say("a damaged annotation file is left out; the record has no beats", str(file))
-        return None
-    header = parse(path)
-    own = float(getattr(read, "fs", None) or header.rate)
-    if own != rate:
-        sample = np.rint(sample * (rate / own)).astype(np.int64)
-        if own != header.rate:
-            findings.say(f"annotations count at {own:g} Hz and are moved to {rate:g} Hz", str(file))
-    label = np.array([AAMI.get(each, "") for each in symbol], dtype="<U1")
-    inside = (sample >= 0) & (sample < length)
-    kept = (label != "") & inside
-    unused = Counter(s for s, beat in zip(symbol, label, strict=True) if not beat)
-    if unused:
-        told = listed([f"{name} ({count})" for name, count in sorted(unused.items())], 8)
-        findings.say("annotations that are no beats are not used", f"{file}: {told}")
-    late = int(((label != "") & ~inside).sum())
-    if late:
-        findings.say("beats outside of the record are left out", f"{file}: {late}")
-    order = np.argsort(sample[kept], kind="stable")
-    return Events(sample[kept][order], label[kept][order], REACH_S) if kept.any() else None
