@@ -29,7 +29,7 @@ KNOWN = ("atr", "qrs", "ecg", "ari", "ann", "st", "beat", "gqrs", "wqrs", "sqrs"
 def events(
     path: Path, rate: float, length: int, options: Options, findings: Findings
 ) -> Events | None:
-    """Beats of the annotation file beside a record of `length` samples at `rate` Hz; None if none."""
+    """Beats of the file beside a record of `length` samples at `rate` Hz; None without any."""
     beside = [e for e in KNOWN if path.with_suffix(f".{e}").is_file()]
     chosen = options.annotations.lstrip(".") if options.annotations else next(iter(beside), None)
     if chosen is None or not path.with_suffix(f".{chosen}").is_file():
