@@ -41,6 +41,7 @@ from triptych.transforms import (
     target_of,
 )
 from triptych.transforms.rotations import to_matrices
+from triptych_studies.images.transforms import ImageCrop, ImageTone
 
 TRANSFORMS: dict[str, Transform] = {
     "phase_shift, crop": PhaseShift(0.25, 400.0),

@@ -78,9 +78,11 @@ def test_words_name_data_sets(tmp_path: Path) -> None:
         open_data("simulated", {"rate": 250.0})
 
 
-def test_a_folder_of_a_known_set_is_read_as_that(tmp_path: Path) -> None:
+def test_a_folder_is_a_data_set_only_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "100.hea").write_text("100 2 360 650000\n")
     with pytest.raises(InputError, match="of mitdb has no file"):
+        open_data(f"mitdb:{tmp_path}")
+    with pytest.raises(InputError, match="promises 2 signals and describes 0"):
         open_data(str(tmp_path))
 
 

@@ -63,25 +63,19 @@ def test_fetch_goes_to_the_named_folder(tmp_path: Path, monkeypatch: pytest.Monk
         datasets.fetch("made")
 
 
-@pytest.mark.usefixtures("table")
-def test_check_recognises_what_lies_in_a_folder(tmp_path: Path) -> None:
-    (own,) = datasets.check(tmp_path)  # nothing known, so the user's own recordings
-    assert (own.name, own.path) == ("own", tmp_path)
+def test_a_data_set_is_checked_only_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "mitdb").mkdir()
-    (tmp_path / "mitdb" / "100.hea").write_text("x")
+    (tmp_path / "mitdb" / "100.hea").write_text("100 0 360\n")
     for folder in (tmp_path, tmp_path / "mitdb"):
-        (report,) = datasets.check(folder)
+        report = datasets.check(folder, "mitdb")
         assert (report.name, report.path) == ("mitdb", tmp_path / "mitdb")
         assert not report.ok
-    (report,) = datasets.check(tmp_path, "own")
-    assert report.name == "own"
-    with pytest.raises(InputError, match="there is no folder"):
+        assert datasets.check(folder).name == "own recordings"
+    with pytest.raises(InputError, match="there is no "):
         datasets.check(tmp_path / "nowhere")
-
-
-def test_check_refuses_a_folder_with_nothing_to_check(
-    tmp_path: Path, table: dict[str, ModuleType]
-) -> None:
-    del table["own"].check  # type: ignore[attr-defined]
-    with pytest.raises(InputError, match=r"no data set that can be checked \(known: mitdb\)"):
-        datasets.check(tmp_path)
+    with pytest.raises(InputError, match="no folder with mitdb"):
+        datasets.check(tmp_path / "nowhere", "mitdb")
+    with pytest.raises(InputError, match="mitdb does not take rate"):
+        datasets.check(tmp_path, "mitdb", rate=3)
+    with pytest.raises(InputError, match="no files that could be checked"):
+        datasets.check(tmp_path, "simulated")

@@ -301,7 +301,7 @@ def test_v1_1_counts_its_known_faults(tmp_path: Path) -> None:
     assert unstamped == "WISDM_ar_v1.1_raw.txt: 6 lines without a timestamp left out"
     only = wisdm_v1.load(tmp_path, activities="upstairs", rate=10)
     assert [(each.label, each.rate) for each in only.recordings] == [("upstairs", 10.0)]
-    (report,) = datasets.check(tmp_path, "wisdm_v1")
+    report = datasets.check(tmp_path, "wisdm_v1")
     assert report.ok
     assert "600 usable lines of 2 people (published: 1,098,207 lines of 36)" in str(report)
 
@@ -340,7 +340,7 @@ def test_check_verifies_what_it_can_and_reads_the_rest(
     monkeypatch.setattr(download, "checksums", lambda _name: official)
     path.with_suffix(".txt.xz").write_bytes(lzma.compress(path.read_bytes(), preset=0))
     path.unlink()
-    (report,) = datasets.check(tmp_path)
+    report = datasets.check(tmp_path, "wisdm")
     assert report.ok, str(report)
     write(tmp_path, [*lines("1601"), "cut"], "1601")
     write(tmp_path, lines("1602", scale=1.0), "1602")

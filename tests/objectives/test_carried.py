@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from triptych.transforms.quaternions import to_matrices
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
@@ -34,6 +33,7 @@ from triptych.transforms import (
     TimeScale,
     Transform,
 )
+from triptych.transforms.rotations import to_matrices
 from triptych_studies.images.transforms import ImageCrop, ImageTone
 from triptych_studies.methods.vae_objective import ContrastiveVAE
 

@@ -93,7 +93,10 @@ def test_an_unknown_split_is_named() -> None:
         ImuRotation().prepare(None, Options(dataset="simulated", split="leaky"))
 
 
-@pytest.mark.parametrize("method", ImuRotation().rows)
+ROWS = [row for row in ImuRotation().rows if row.partition("/")[2] not in ImuRotation.retired]
+
+
+@pytest.mark.parametrize("method", ROWS)
 def test_every_row_has_a_recipe(data: TurnedImu, method: str) -> None:
     for trial in range(len(TRIALS["imu"].get(method, []))):
         Recipe.of(recipe_of(data, method, 0, trial=trial))
