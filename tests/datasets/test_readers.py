@@ -193,6 +193,54 @@ def test_times_since_1970_say_their_unit(tmp_path: Path, scale: int, unit: str) 
     assert any(f"read as {unit} since 1970" in note for note in data.notes)
 
 
+DAY = pd.Timestamp("2024-02-01 23:59:50") + pd.to_timedelta(T, unit="s")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%d/%m/%Y %H:%M:%S.%f",
+        "%m/%d/%Y %I:%M:%S.%f %p",
+        "%Y-%m-%dT%H:%M:%S.%f",
+        "%d.%m.%y %H:%M:%S.%f",
+    ],
+)
+def test_dates_are_read_so_that_the_clock_goes_on(tmp_path: Path, form: str) -> None:
+    found = only(table(tmp_path / "a.csv", when=DAY.strftime(form), x=wave()))
+    assert (found.rate, found.signal.shape[1]) == (50, 1500)
+    assert found.start == pytest.approx(DAY[0].timestamp())
+
+
+def test_a_column_of_dates_and_one_of_times(tmp_path: Path) -> None:
+    day, hour = DAY.strftime("%Y-%m-%d"), DAY.strftime("%H:%M:%S.%f")
+    data = load(table(tmp_path / "a.csv", Date=day, Time=hour, x=wave()))
+    assert data.recordings[0].signal.shape == (1, 1500)
+    assert any("together are the time" in note for note in data.notes)
+    alone = only(table(tmp_path / "a.csv", Time=hour, x=wave()))  # past midnight
+    assert (alone.rate, alone.signal.shape[1]) == (50, 1500)
+
+
+def test_whole_seconds_are_a_coarse_clock(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", time=DAY.strftime("%H:%M:%S"), x=wave())
+    assert only(path).rate == 50
+
+
+def test_a_line_of_words_is_left_out_and_said(tmp_path: Path) -> None:
+    rows = [f"{t:.2f},{x:.5f}," for t, x in zip(T, wave(), strict=True)]
+    rows[100] = "ERROR: sensor"
+    data = load(write(tmp_path / "a.csv", "time,x\n" + "\n".join(rows)))
+    assert data.recordings[0].signal.shape == (1, 1500)
+    assert any("rows with words among numbers" in note for note in data.notes)
+
+
+def test_a_file_has_one_rate(tmp_path: Path) -> None:
+    stamps = np.sort(np.random.default_rng(0).uniform(0, 60, 3000))
+    rates = {
+        each.rate for each in load(table(tmp_path / "a.csv", time=stamps, x=wave(3000))).recordings
+    }
+    assert len(rates) == 1
+
+
 def test_a_gap_in_the_clock_makes_two_recordings(tmp_path: Path) -> None:
     stamps = T + 60 * (np.arange(1500) >= 700)
     first, second = load(table(tmp_path / "a.csv", time=stamps, x=wave())).recordings

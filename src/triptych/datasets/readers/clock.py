@@ -94,31 +94,32 @@ def regular(
     """
     if not np.isfinite(times).all():
         raise InputError(f"{where} has no time in row {int(np.argmin(np.isfinite(times))) + 1}")
+    runs = [run for run in _runs(times) if run.stop - run.start > 1]
+    rates = [_rate_of(where, times[run], options.rate, findings) for run in runs]
+    if not runs:
+        raise InputError(f"{where} has no two samples that follow each other")
+    # One rate per file: that of its longest run, which knows it best.
+    longest = max(range(len(runs)), key=lambda k: runs[k].stop - runs[k].start)
+    asked = options.rate or rates[longest][0]
     found: list[Regular] = []
-    rate: float | None = None
-    runs = _runs(times)
-    for run in runs:
-        stamps = times[run]
-        rows = np.arange(run.start, run.stop, dtype=np.int64)
-        if len(stamps) < 2:
-            continue
-        own, even = _rate_of(where, stamps, options.rate, findings)
-        rate = own if rate is None or abs(own / rate - 1) > 1e-3 else rate
-        asked = options.rate or rate
-        if not rate / 1000 < asked < rate * 20:
+    for run, (own, even) in zip(runs, rates, strict=True):
+        stamps, rows = times[run], np.arange(run.start, run.stop, dtype=np.int64)
+        if not own / 1000 < asked < own * 20:
             raise InputError(
-                f"{where} has {rate:g} samples a second by its times, but the rate is "
+                f"{where} has {own:g} samples a second by its times, but the rate is "
                 f"{asked:g} Hz; correct it, or pass --time-unit"
             )
-        if even and abs(asked / rate - 1) <= max(1e-3, 1 / len(stamps)):
+        if even and abs(asked / own - 1) <= max(1e-3, 1 / len(stamps)):
             found.append(Regular(float(stamps[0]), asked, rows))
         elif even:  # a grid already: one band-limited step to the other rate
-            made = signals.resample(signal[:, run].astype(np.float64), rate, asked)
-            at = np.minimum(np.rint(np.arange(made.shape[1]) * rate / asked), len(rows) - 1)
+            made = signals.resample(signal[:, run].astype(np.float64), own, asked)
+            at = np.minimum(
+                np.rint(np.arange(made.shape[1], dtype=np.int64) * own / asked), len(rows) - 1
+            )
             found.append(Regular(float(stamps[0]), asked, rows[at.astype(np.int64)], made))
-            findings.say(f"samples are resampled from {rate:g} Hz to {asked:g} Hz", where)
+            findings.say(f"samples are resampled from {own:g} Hz to {asked:g} Hz", where)
         else:
-            found += _uneven(stamps, signal[:, run], rows, asked, rate)
+            found += _uneven(stamps, signal[:, run], rows, asked, own)
             findings.say(f"samples with uneven times are resampled by them to {asked:g} Hz", where)
     if not found:
         raise InputError(f"{where} has no two samples that follow each other")

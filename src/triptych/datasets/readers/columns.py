@@ -14,6 +14,10 @@ from triptych.datasets.readers import words
 from triptych.datasets.readers.stretch import Findings, Floats, Options, listed
 from triptych.errors import InputError
 
+FEW = 0.01  # share of rows that may be left out for the words in them
+_DATE = re.compile(r"\s*(\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4})")
+_SLASHED = re.compile(r"\s*\d\d?[./]\d\d?[./]\d{2,4}")
+_OF_DAY = re.compile(r"\s*\d\d?:\d\d:\d\d([.,]\d+)?\s*$")
 EMPTY = {*words.NOTHING, "na", "n/a", "null", "none"}  # in a column of numbers
 
 
@@ -94,32 +98,86 @@ def is_datetime(column: Any) -> bool:
     if getattr(column.dtype, "kind", "O") in "mM" or str(column.dtype).startswith("datetime"):
         return True
     first = str(column.iloc[0])
-    return bool(
-        re.match(r"\s*(\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d:\d\d)", first)
-    )
+    return bool(_DATE.match(first) or _OF_DAY.match(first))
 
 
-def moments(where: str, column: Any, name: str) -> Floats:
-    """Dates and times as s since 1970; of local times without a zone, as they are written."""
+def date_and_time(frame: Any, names: Sequence[str]) -> tuple[str, str] | None:
+    """Columns of dates without times and of times of day, which together are the time."""
+    text = {n: str(frame[n].iloc[0]).strip() for n in names if frame[n].dtype.kind not in "fiubmM"}
+    dates = [n for n, first in text.items() if (d := _DATE.match(first)) and d.end() == len(first)]
+    times = [n for n, first in text.items() if _OF_DAY.match(first)]
+    return (dates[0], times[0]) if len(dates) == len(times) == 1 else None
+
+
+def moments(where: str, column: Any, name: str, findings: Findings) -> Floats:
+    """Dates and times as s since 1970, times of day as s since midnight of the first day.
+
+    Local times without a zone are taken as they are written. Of 1/2/2024 the order of day and
+    month is the one in which the clock goes on.
+
+    Raises
+    ------
+    InputError
+        For text that is no date and time.
+    """
     pandas: Any = importlib.import_module("pandas")
-    if getattr(column.dtype, "kind", "O") == "m":
-        return np.asarray(column.dt.total_seconds(), dtype=np.float64)
     try:
-        zoned = bool(re.search(r"(Z|[+-]\d\d:?\d\d)\s*$", str(column.iloc[0])))
-        made = pandas.to_datetime(
-            column, utc=zoned, format=None if column.dtype.kind == "M" else "mixed"
-        )
-        if getattr(made.dt, "tz", None) is not None:
-            made = made.dt.tz_convert("UTC").dt.tz_localize(None)
-        stamps = made.astype("datetime64[ns]").to_numpy()
+        if getattr(column.dtype, "kind", "O") == "m":
+            return np.asarray(column.dt.total_seconds(), dtype=np.float64)
+        first = str(column.iloc[0]).strip()
+        if column.dtype.kind != "M" and _OF_DAY.match(first):
+            day = np.asarray(pandas.to_timedelta(column.str.strip()).dt.total_seconds(), np.float64)
+            return day + 86400.0 * np.cumsum(np.diff(day, prepend=day[:1]) < -43200)
+        if column.dtype.kind == "M" or not _SLASHED.match(first):
+            return _since_1970(column, {})
+        orders = [o for o in (False, True) if _parses(column, o)]
+        read = {order: _since_1970(column, {"dayfirst": order}) for order in orders}
+        if len(read) == 2 and np.ptp(read[False]) == np.ptp(read[True]):
+            findings.say("dates are read month first; the day cannot be told from it", where)
+        return min(read.values(), key=np.ptp)
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(
             f"column {name!r} of {where} holds {str(column.iloc[0])[:40]!r}, which cannot be read "
             "as a date and time; write 2024-03-31 01:59:50.000"
         ) from error
+
+
+def _parses(column: Any, day_first: bool) -> bool:
+    """Whether every date has a month from 1 to 12 in this order."""
+    month = column.str.extract(r"^\s*(\d+)[./](\d+)")[int(day_first)].astype(float)
+    return bool(month.max() <= 12)
+
+
+def _since_1970(column: Any, how: dict[str, bool]) -> Floats:
+    pandas: Any = importlib.import_module("pandas")
+    zoned = bool(re.search(r"(Z|[+-]\d\d:?\d\d)\s*$", str(column.iloc[0])))
+    form = None if column.dtype.kind == "M" else "mixed"
+    made = pandas.to_datetime(column, utc=zoned, format=form, **how)
+    if getattr(made.dt, "tz", None) is not None:
+        made = made.dt.tz_convert("UTC").dt.tz_localize(None)
+    stamps = made.astype("datetime64[ns]").to_numpy()
     whole = stamps.astype("int64")
     seconds = whole // 1_000_000_000 + (whole % 1_000_000_000) / 1e9
     return np.where(np.isnat(stamps), np.nan, seconds)
+
+
+def without_words(frame: Any, where: str, findings: Findings) -> Any:
+    """The frame without the few rows that hold words where all others have numbers."""
+    pandas: Any = importlib.import_module("pandas")
+    bad = np.zeros(len(frame), dtype=np.bool_)
+    for name in frame.columns:
+        text = frame[name].fillna("").astype(str).str.strip()
+        number = pandas.to_numeric(text.str.replace(",", ".", regex=False), errors="coerce")
+        words_here = (number.isna() & ~text.str.lower().isin(EMPTY)).to_numpy()
+        if 0 < words_here.mean() <= FEW:
+            bad |= words_here
+    if not bad.any():
+        return frame
+    findings.say(
+        "rows with words among numbers are left out",
+        f"{where}: {int(bad.sum())}, first in row {int(bad.argmax()) + 1}",
+    )
+    return frame[~bad].reset_index(drop=True)
 
 
 def ramps(values: Floats) -> bool:

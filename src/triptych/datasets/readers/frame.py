@@ -55,6 +55,12 @@ def stretches(
         raise InputError(f"{where} has two columns called {twice[0]!r}; rename one")
     if len(frame) == 0:
         raise InputError(f"{where} has no rows, expected one row per sample")
+    apart = None if options.time_column else columns.date_and_time(frame, names)
+    if apart is not None:
+        joined = frame[apart[0]].astype(str) + " " + frame[apart[1]].astype(str)
+        frame = frame.drop(columns=list(apart)).assign(**{"date time": joined})
+        names = [str(each) for each in frame.columns]
+        findings.say(f"columns {apart[0]!r} and {apart[1]!r} together are the time", where)
     own_units = dict(zip(names, units, strict=False))
     label, subject = (
         columns.asked(where, names, asked) or words.column(names, usual)
@@ -209,7 +215,8 @@ def _times(
     column = frame[time]
     values = columns.numbers(column, Options())
     if values is None:
-        return columns.moments(where, column, time), True
+        seconds = columns.moments(where, column, time, findings)
+        return seconds, float(np.nanmedian(seconds)) > 1e8
     seconds = clock.in_seconds(
         values, words.title(time)[1] or unit, f"column {time!r} of {where}", options, findings
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,11 +105,13 @@ def _frame(file: Path, findings: Findings, must: bool) -> Any:
     try:
         data, encoding = content(file, Findings())
         form = form_of(file, data, encoding, Findings())
-        frame = pandas.read_csv(
-            io.BytesIO(data), sep=form.delimiter, encoding=encoding, header=None, dtype=str,
-            skiprows=form.skipped, keep_default_na=False, skipinitialspace=True, index_col=False,
-            names=range(len(form.titles)),
-        )  # fmt: skip
+        with warnings.catch_warnings():  # pandas says that a last empty column is left out
+            warnings.simplefilter("ignore")
+            frame = pandas.read_csv(
+                io.BytesIO(data), sep=form.delimiter, encoding=encoding, header=None, dtype=str,
+                skiprows=form.skipped, keep_default_na=False, skipinitialspace=True,
+                index_col=False, names=range(len(form.titles)),
+            )  # fmt: skip
         frame.columns = [each.strip() for each in form.titles]
         return frame.map(str.strip)
     except InputError:

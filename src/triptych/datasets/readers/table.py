@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from triptych.datasets.readers.columns import without_words
 from triptych.datasets.readers.frame import stretches
 from triptych.datasets.readers.stretch import Findings, Options, Stretch
 from triptych.datasets.readers.text import content, form_of
@@ -25,6 +26,8 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
     data, encoding = content(path, findings)
     form = form_of(path, data, encoding, findings)
     frame = _text(path, data, form)
+    if len(set(form.titles)) == len(form.titles):
+        frame = without_words(frame, str(path), findings)
     return stretches(frame, str(path), options, findings, units=form.units, rate=form.rate)
 
 

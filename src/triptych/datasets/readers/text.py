@@ -135,6 +135,9 @@ def form_of(path: Path, data: bytes, encoding: str, findings: Findings) -> Form:
     cells = {i: _cells(lines[i], delimiter) for i in body}
     widths = Counter(len(each) for each in cells.values())
     width = max(widths, key=lambda w: (widths[w], w))
+    if all(len(each) < width or not each[-1] for each in cells.values()):  # a mark behind the last
+        cells = {i: each[: width - 1] for i, each in cells.items()}
+        width -= 1
     table = [i for i in body if len(cells[i]) == width]
     first = table[0]
     rows = [cells[i] for i in table[1:]]
