@@ -11,7 +11,7 @@ READY  := .venv/.ready
 help:
 	@echo "make demo    train plain, augmentation and scl on ECGs; table and report in demo/ (minutes)"
 	@echo "make test    make check, then every test"
-	@echo "make check   format, lint, types"
+	@echo "make check   format, lint, types, lines"
 	@echo "make bench   speed, as ratios: JSON and a table"
 	@echo "make clean   remove build products and caches (never results or .venv)"
 
@@ -25,6 +25,7 @@ check: $(READY)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m pyright
+	$(PY) -m tests.lines
 
 bench: $(READY)
 	$(PY) -m benchmarks
