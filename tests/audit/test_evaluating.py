@@ -20,7 +20,7 @@ from triptych.transforms import PhaseShift
 
 SCHEMA = LatentSchema(Block("size", 1, invariant_to="phase_shift"))
 CLASSES = ("low", "high")
-SHIFT = PhaseShift(0.1, 100.0)
+SHIFT = PhaseShift(0.25, 100.0)
 
 
 class Level(nn.Module):
@@ -43,15 +43,15 @@ def model(heads: tuple[str, ...] = ("invariant", "full")) -> Model:
 def windows(n: int = 240, labels: tuple[str, ...] = CLASSES, subjects: int = 8) -> Windows:
     """Slow waves: the label is right about the mean of three in four of them."""
     rng = np.random.default_rng(0)
-    time = np.arange(70) / 100
+    time = np.arange(100) / 100
     phase = rng.uniform(0, 2 * np.pi, (n, 1, 1))
     signals = torch.as_tensor(np.sin(2 * np.pi * 0.8 * time + phase).astype(np.float32))
-    right = (signals[:, 0, 10:60].mean(1) > 0).numpy() ^ (rng.random(n) < 0.25)
+    right = (signals[:, 0, 25:75].mean(1) > 0).numpy() ^ (rng.random(n) < 0.25)
     label = np.array(labels)[np.where(right, 1, 0)]
     who = np.array([f"s{i % subjects}" for i in range(n)])
     nowhere = np.full(n, np.nan)
     device = np.array(["watch", "phone", ""])[rng.integers(0, 3, n)]
-    return Windows(signals, 100.0, 10, who, who, np.zeros(n), label, nowhere, {"device": device})
+    return Windows(signals, 100.0, 25, who, who, np.zeros(n), label, nowhere, {"device": device})
 
 
 def test_figures_are_those_of_the_reference() -> None:

@@ -29,8 +29,6 @@ from triptych.metrics.predictions import Codes, flows, prediction_consistency
 from triptych.model import Model
 from triptych.transforms import Transform, context_of
 
-__all__ = ["evaluate", "head_of"]
-
 FEW = 6  # subjects, under which an interval over them is rough
 
 

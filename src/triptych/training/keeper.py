@@ -209,16 +209,18 @@ def claimed(folder: Path, *, resume: bool = False, overwrite: bool = False) -> G
     if int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))):
         yield  # one process claims the folder for all
         return
-    with held(folder / ".lock") as free:
-        if not free:
-            raise InputError(
-                f"another process trains in {folder} now; wait for it, or choose another folder"
-            )
-        for each in (".", *TEACHERS) if overwrite else ():
-            (folder / each / CHECKPOINT).unlink(missing_ok=True)
-        yield
-    with suppress(OSError):  # nothing came of it
-        folder.rmdir()
+    try:
+        with held(folder / ".lock") as free:
+            if not free:
+                raise InputError(
+                    f"another process trains in {folder} now; wait for it, or choose another folder"
+                )
+            for each in (".", *TEACHERS) if overwrite else ():
+                (folder / each / CHECKPOINT).unlink(missing_ok=True)
+            yield
+    finally:
+        with suppress(OSError):  # if nothing came of it
+            folder.rmdir()
 
 
 def _read(path: Path, key: str) -> dict[str, Any]:

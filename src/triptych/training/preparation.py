@@ -141,7 +141,8 @@ def validation_people(
 ) -> frozenset[str]:
     """Draw the people who validate: about this fraction, at least one, never all.
 
-    Further attempts draw others, every fifth one more. Raises InputError if there are fewer than two people.
+    Further attempts draw others, every fifth one more. Raises InputError if there are fewer than
+    two people.
     """
     people = sorted(dataset.people)
     if len(people) < 2:
