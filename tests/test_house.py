@@ -66,8 +66,8 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 93,
     "__main__": 6,
-    "audit": 5323,
-    "cli": 1222,
+    "audit": 5345,
+    "cli": 1226,
     "datasets": 5872,
     "errors": 10,
     "files": 97,

@@ -21,6 +21,7 @@ from triptych.audit.scoring import (
     interval_of,
     mean_of,
 )
+from triptych.audit.sources import Progress
 from triptych.audit.sweep import transform_for
 from triptych.datasets import Windows
 from triptych.errors import InputError
@@ -82,6 +83,7 @@ def evaluate(
     seed: int = 0,
     data: str = "",
     notes: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Compare a head's predictions with the labels, and with its predictions under nuisances.
 
@@ -111,8 +113,17 @@ def evaluate(
     chosen = head_of(model, head)
     classes = cast(LinearHead, model.heads[chosen]).classes
 
+    if transforms is None:
+        transforms = [transform_for(model, name) for name in model.schema.transforms]
+    done, whole = 0, 1 + len(transforms) * (1 + draws)
+
     def codes(signals: torch.Tensor) -> Codes:
-        return model.predict(signals)[chosen].probabilities.argmax(dim=1).numpy()
+        nonlocal done
+        found = model.predict(signals)[chosen].probabilities.argmax(dim=1).numpy()
+        done += 1
+        if progress is not None:
+            progress(done, whole)
+        return found
 
     if by is not None and by not in windows.attributes:
         known = ", ".join(sorted(windows.attributes)) or "none"
@@ -126,8 +137,6 @@ def evaluate(
         )
     said = codes(held.centred)
     plain = _Answers(held, truth, said, np.empty((0, len(said)), np.int64))
-    if transforms is None:
-        transforms = [transform_for(model, name) for name in model.schema.transforms]
     moved: dict[str, _Answers] = {}
     near, own, _ = _known(windows if around is None else around, classes)
     for transform in transforms if len(near) else ():

@@ -18,7 +18,8 @@ from triptych.datasets.readers.alike import OTHER_UNIT
 from triptych.datasets.sources import open_data
 from triptych.datasets.windows import long_enough
 from triptych.errors import InputError
-from triptych.model import Latents, Model, Preprocessing
+from triptych.latent import LinearHead
+from triptych.model import Latents, Model, Prediction, Preprocessing
 from triptych.transforms import Transform, context_of
 
 Progress = Callable[[int, int], None]
@@ -193,6 +194,18 @@ def embed_all(
         if progress is not None:
             progress(min(start + batch, len(signals)), len(signals))
     return Latents(model.schema, torch.cat(parts))
+
+
+def predict_all(
+    model: Model, signals: Tensor, head: str, progress: Progress | None = None, batch: int = 1024
+) -> Prediction:
+    """What a head says of windows (n, channels, length), told batch by batch."""
+    parts: list[Tensor] = []
+    for start in range(0, len(signals), batch):
+        parts.append(model.predict(signals[start : start + batch])[head].probabilities)
+        if progress is not None:
+            progress(min(start + batch, len(signals)), len(signals))
+    return Prediction(cast(LinearHead, model.heads[head]).classes, torch.cat(parts))
 
 
 def both_sides(

@@ -8,7 +8,7 @@ import typer
 
 from triptych.cli.options import Data, Format, Head, ModelDir, Seed
 from triptych.cli.own import reads_own
-from triptych.cli.show import note, say, say_json, show_table
+from triptych.cli.show import note, progress, say, say_json, show_table
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +53,10 @@ def evaluate(
     around = windows_of(source, loaded.preprocessing, step, transforms)
     said = [*source.notes, *seen_before(loaded, source)]
     chosen: dict[str, Any] = {"head": head, "by": by, "seed": seed, "transforms": transforms}
-    result = evaluated(loaded, windows, around, data=source.title, notes=said, **chosen)
+    with progress("evaluating") as show:
+        result = evaluated(
+            loaded, windows, around, data=source.title, notes=said, progress=show, **chosen
+        )
     note(result.notes)
     if output == "json":
         say_json(result.to_dict())

@@ -9,7 +9,7 @@ import typer
 
 from triptych.cli.options import Data, Head, ModelDir
 from triptych.cli.own import reads_own
-from triptych.cli.show import note, say
+from triptych.cli.show import note, progress, say
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def predict(
     """Write the predicted class of every window, with the probability of each class."""
     from triptych.audit.embeddings import require_kind, write_predictions
     from triptych.audit.evaluating import head_of
-    from triptych.audit.sources import data_for, windows_of
+    from triptych.audit.sources import data_for, predict_all, windows_of
     from triptych.model import Model
 
     require_kind(out)
@@ -43,7 +43,8 @@ def predict(
     source = data_for(loaded, data, own)
     note(source.notes)
     windows = windows_of(source, loaded.preprocessing, step)
-    found = loaded.predict(windows.centred)[chosen]
+    with progress("predicting") as show:
+        found = predict_all(loaded, windows.centred, chosen, show)
     about = {"model": str(model), "head": chosen, "data": source.title}
     about["fingerprint"] = source.fingerprint
     write_predictions(out, found, windows, about)
