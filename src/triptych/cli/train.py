@@ -39,7 +39,7 @@ def train(
     changes: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...",
+            metavar="KEY=VALUE",
             help="Changes of the recipe, e.g. training.epochs=3 data.high=null.",
         ),
     ] = None,
