@@ -528,13 +528,17 @@ def test_recordings_that_cannot_be_embedded(
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
-def test_truncated_recordings(world: World, run: Run, tmp_path: Path) -> None:
+def test_truncated_and_mixed_recordings(world: World, run: Run, tmp_path: Path) -> None:
     out = ("--out", tmp_path / "z.npz")
     data = one_file(tmp_path / "data")
     whole = (data / "a.npz").read_bytes()
     (data / "a.npz").write_bytes(whole[: len(whole) // 2])
     assert "a.npz" in run("embed", world.model, data, *out).sentence
     one_file(data)
+    np.savez(data / "b.npz", signal=np.random.default_rng(1).normal(size=(1, 900)), rate=100.0)
+    mixed = run("embed", world.model, data, *out)
+    assert "recordings differ in their rates: 120 Hz (1), 100 Hz (1)" in mixed.err
+    (tmp_path / "z.npz").unlink()
     assert "neither a file or folder" in run("embed", world.model, tmp_path / "x", *out).sentence
     assert not (tmp_path / "z.npz").exists()
 
@@ -945,7 +949,7 @@ def test_data_are_checked(world: World, run: Run, tmp_path: Path) -> None:
     assert broken.code == 1
     assert "a.npz" in broken.out
     nowhere = run("data", "check", tmp_path / "nowhere")
-    assert (nowhere.code, "there is no folder" in nowhere.sentence) == (2, True)
+    assert (nowhere.code, "neither a file or folder" in nowhere.sentence) == (2, True)
 
 
 def test_data_are_fetched(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
