@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import importlib.util
 import io
 import json
@@ -8,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +26,13 @@ import triptych_studies as studies
 from triptych import datasets
 from triptych.cli import main
 from triptych.errors import InputError
+from triptych.files import held
 from triptych.latent import BernoulliGate, Block, LatentSchema
 from triptych.training import Recipe
 from triptych_studies import demo
 
 DOCS = Path(__file__).parents[1] / "docs"
-COMMANDS = ("study", "train", "audit", "embed", "search", "explain")
+COMMANDS = ("study", "train", "predict", "evaluate", "audit", "embed", "search", "explain")
 RECIPE: dict[str, Any] = {
     "name": "tiny",
     "data": {
@@ -101,6 +104,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     with contextlib.redirect_stdout(io.StringIO()) as said:
         assert call("train", recipe, "--data", own, "--out", model) == 0
     return World(own, recipe, model, said.getvalue())
+
+
+@pytest.fixture(scope="session")
+def classifier(world: World) -> World:
+    """A model with heads, of the same recordings."""
+    model, recordings = world.model.with_name("classifier"), world.own.with_name("labelled")
+    tiny.recordings(recordings, people=6)
+    manifest = "file,device\n" + "".join(
+        f"{path.name},{'watch' if i % 3 else 'phone'}\n"
+        for i, path in enumerate(sorted(recordings.glob("*.npz")))
+    )
+    (recordings / "recordings.csv").write_text(manifest)
+    changes = ("classes=[well, ill]", "training.epochs=4", "decoder=no")
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert call("train", world.recipe, *changes, "--data", recordings, "--out", model) == 0
+    return World(recordings, world.recipe, model, said.getvalue())
 
 
 @pytest.fixture
@@ -280,6 +299,65 @@ def test_recipes_that_cannot_be_trained(
     assert answer.code == 2
     assert said in answer.sentence
     assert not (tmp_path / "m" / "model.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("epochs", "'epochs' is no change of a recipe: expected KEY=VALUE"),
+        ("training.epochs=many", "'training.epochs' is 'many', expected valid integer"),
+        ("training.epoch=3", "unknown field 'training.epoch'"),
+        ("data.name=simulated", "does not take rate, which describe own recordings"),
+    ],
+)
+def test_changes_of_a_recipe_that_cannot_be(
+    change: str, said: str, world: World, run: Run, tmp_path: Path
+) -> None:
+    there = ("train", world.recipe, change, "--data", world.own, "--out", tmp_path / "m")
+    answer = run(*there, "--rate", "120")
+    assert answer.code == 2
+    assert said in answer.sentence
+
+
+def test_a_finished_model_is_not_replaced_without_a_word(
+    world: World, run: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "m"
+    there = ("train", world.recipe, "training.epochs=1", "--data", world.own, "--out", out)
+    assert run(*there).code == 0
+    refused = run(*there)
+    assert (refused.code, "replace it with --overwrite" in refused.sentence) == (2, True)
+    assert "choose one" in run(*there, "--overwrite", "--resume").sentence
+    anew = run(*there, "training.learning_rate=1e-3", "--overwrite")
+    assert anew.code == 0
+    assert Recipe.read(out / "recipe.yaml").training.learning_rate == 1e-3
+    with held(out / ".lock") as free:
+        assert free
+        assert "another process trains in" in run(*there, "--overwrite").sentence
+    assert not list(out.glob(".*"))
+
+
+def test_a_terminated_training_can_be_resumed(world: World, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    there = [str(each) for each in ("train", world.recipe, "--data", world.own, "--out", out)]
+    command = [sys.executable, "-m", "triptych", *there]
+    epochs = "training.epochs=2000"
+    with subprocess.Popen([*command, epochs], stderr=subprocess.PIPE, text=True) as process:
+        while not (out / "log.csv").exists() and process.poll() is None:
+            time.sleep(0.1)
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    lines = [line for line in said.splitlines() if not line.startswith("note: ")]
+    assert len(lines) == 1
+    assert "run the same command with --resume to go on" in lines[0]
+    assert (out / "checkpoint.ckpt").exists()
+
+
+def test_a_split_that_lacks_a_class_is_drawn_again(classifier: World) -> None:
+    info = json.loads((classifier.model / "model.json").read_text())["info"]
+    notes = [note for note in info["data"]["notes"] if "another split" in note]
+    assert "no validation subject has a window of class" in notes[0]
 
 
 def test_training_without_recipe_data_or_device(world: World, run: Run, tmp_path: Path) -> None:
@@ -492,6 +570,134 @@ def test_a_full_disk_keeps_the_old_latents(
     assert "No space left on device" in answer.sentence
     assert out.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["z.npz"]
+
+
+def write_rates(folder: Path, **seconds: tuple[float, float]) -> Path:
+    """Recordings of a rate and length each."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, (rate, length) in seconds.items():
+        signal = rng.normal(size=(1, round(rate * length))).cumsum(axis=1)
+        np.savez(folder / f"{name}.npz", signal=signal, rate=rate, person=name)
+    return folder
+
+
+def test_short_recordings_are_left_out_and_counted(world: World, run: Run, tmp_path: Path) -> None:
+    data = write_rates(tmp_path / "data", a=(100, 9), b=(100, 0.6), c=(100, 0.5), d=(100, 9))
+    told = "2 of 4 recordings are shorter than a window of 0.8 s"
+    embedded = run("embed", world.model, data, "--out", tmp_path / "z.csv")
+    assert embedded.code == 0
+    assert f"note: {told} and are left out (b, c)" in embedded.err
+    for command in (
+        ("train", world.recipe, "--data", data, "--out", tmp_path / "m", "training.epochs=1"),
+        ("audit", world.model, data, "--out", tmp_path / "audit", "--per-record", 8),
+        ("explain", world.model, "--data", data, "--per-record", 8),
+    ):
+        answer = run(*command)
+        assert answer.code == 0, answer.err
+        assert f"{told} with 0.2 s on either side and are left out (b, c)" in answer.err
+    found = run("search", world.model, data, "--query", "a:1", "--k", 3)
+    assert (found.code, told in found.err) == (0, True)
+    only = write_rates(tmp_path / "short", b=(100, 0.6), c=(100, 0.5))
+    for command in (
+        ("embed", world.model, only, "--out", tmp_path / "z.csv"),
+        ("train", world.recipe, "--data", only, "--out", tmp_path / "n"),
+    ):
+        assert "the longest recording lasts 0.6 s" in run(*command).sentence
+    assert not (tmp_path / "n").exists()
+
+
+def test_a_folder_of_two_rates_is_used(world: World, run: Run, tmp_path: Path) -> None:
+    data = write_rates(tmp_path / "data", a=(100, 9), b=(250, 9), c=(128, 9))
+    model, out = tmp_path / "m", ("--out", tmp_path / "z.csv")
+    trained = run("train", world.recipe, "--data", data, "--out", model, "training.epochs=1")
+    assert trained.code == 0
+    assert "resampled to 100 Hz: those of 250 Hz (1), 128 Hz (1)" in trained.err
+    for command in (
+        ("embed", model, data, *out),
+        ("audit", model, data, "--out", tmp_path / "audit", "--per-record", 8),
+        ("search", model, data, "--query", "b:1", "--k", 3),
+    ):
+        assert run(*command).code == 0
+    low = write_rates(tmp_path / "low", a=(100, 9), b=(50, 9))
+    refused = run("train", world.recipe, "--data", low, "--out", tmp_path / "n")
+    assert "hold nothing above 25 Hz, but data.high is 40 Hz" in refused.sentence
+    silent = write_rates(tmp_path / "silent", a=(100, 9), b=(100, 9))
+    for path in silent.iterdir():
+        np.savez(path, signal=np.load(path)["signal"])
+    there = ("train", world.recipe, "--data", silent, "--out", tmp_path / "n", "training.epochs=1")
+    assert "pass --rate" in run(*there).sentence
+    assert run(*there, "--rate", 100).code == 0
+
+
+# --- predict and evaluate ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv"])
+def test_predictions_are_written(kind: str, classifier: World, run: Run, tmp_path: Path) -> None:
+    out = tmp_path / f"p.{kind}"
+    answer = run("predict", classifier.model, classifier.own, "--out", out, "--head", "invariant")
+    assert answer.code == 0
+    assert "90 windows of 6 recordings" in answer.out
+    assert "by the invariant head" in answer.out
+    if kind == "npz":
+        with np.load(out) as file:
+            assert file["probabilities"].shape == (90, 2)
+            called = file["classes"][file["probabilities"].argmax(axis=1)]
+            assert (file["prediction"] == called).all()
+        return
+    with out.open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert list(rows[0]) == [
+        "record", "subject", "start", "label", "prediction", "probability_well", "probability_ill",
+    ]  # fmt: skip
+    assert len(rows) == 90
+    assert float(rows[0]["probability_well"]) + float(rows[0]["probability_ill"]) == pytest.approx(
+        1
+    )
+
+
+def test_a_model_is_evaluated(classifier: World, run: Run, tmp_path: Path) -> None:
+    there = ("evaluate", classifier.model, classifier.own, "--by", "device")
+    answer = run(*there)
+    assert answer.code == 0, answer.err
+    assert "The full head is right on" in answer.out
+    for word in ("balanced accuracy", "macro F1", "phase shift", "watch", "person 3", "chance"):
+        assert word in " ".join(answer.out.split())
+    plain = json.loads(run(*there, "--format", "json").out)
+    assert plain["overall"]["windows"] == 90
+    assert set(plain["per_value"]) == {"watch", "phone"}
+    assert "no attribute 'site'" in run(*there[:-1], "site").sentence
+    written = run("predict", classifier.model, classifier.own, "--out", tmp_path / "p.npz")
+    assert written.code == 0
+    with np.load(tmp_path / "p.npz") as file:
+        right = float((file["prediction"] == file["label"]).mean())
+    assert plain["overall"]["figures"]["accuracy"]["mean"] == pytest.approx(right)
+
+
+def test_a_model_without_heads_predicts_nothing(world: World, run: Run, tmp_path: Path) -> None:
+    for command in (
+        ("predict", world.model, world.own, "--out", tmp_path / "p.csv"),
+        ("evaluate", world.model, world.own),
+    ):
+        answer = run(*command)
+        assert (answer.code, "the model has no heads" in answer.sentence) == (2, True)
+
+
+def test_every_table_is_printed_as_json(world: World, run: Run, tmp_path: Path) -> None:
+    listed = json.loads(run("data", "list", "--format", "json").out)
+    assert {each["name"] for each in listed} == set(datasets.names())
+    query = ("--query", "ecg-002:3", "--k", "3")
+    found = json.loads(run("search", world.model, world.own, *query, "--format", "json").out)
+    assert [each["rank"] for each in found["found"]] == [1, 2, 3]
+    said = json.loads(run("explain", world.model, "--format", "json").out)
+    assert said["blocks"][0][0] == "morphology"
+    measured = ("--data", world.own, "--per-record", 8, "--format", "json")
+    assert json.loads(run("explain", world.model, *measured).out)["moves"]
+    out = ("--out", tmp_path / "audit", "--per-record", 8, "--format", "json")
+    audited = json.loads(run("audit", world.model, world.own, *out).out)
+    assert audited["figures"]["cosine_mean"]["mean"] <= 1
+    assert run("data", "list", "--format", "xml").code == 2
 
 
 # --- audit -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from triptych.errors import InputError
-from triptych.files import read_json, write_atomically, write_json
+from triptych.files import held, read_json, write_atomically, write_json
 
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 
@@ -131,3 +131,15 @@ def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
 def test_missing_json_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read .*cell\.json: No such file"):
         read_json(tmp_path / "cell.json")
+
+
+def test_a_lock_is_held_by_one_and_leaves_nothing(tmp_path: Path) -> None:
+    lock = tmp_path / "new" / ".lock"
+    with held(lock) as first, held(lock) as second:
+        assert (first, second) == (True, False)
+    assert not lock.exists()
+    with held(lock) as again:
+        assert again
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot write in"), held(tmp_path / "file" / ".lock"):
+        pass

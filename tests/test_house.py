@@ -69,11 +69,11 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 93,
     "__main__": 6,
-    "audit": 4792,
-    "cli": 1041,
-    "datasets": 5913,
+    "audit": 5345,
+    "cli": 1226,
+    "datasets": 5947,
     "errors": 10,
-    "files": 67,
+    "files": 97,
     "index": 238,
     "latent": 759,
     "metrics": 3589,
@@ -82,9 +82,9 @@ BUDGETS = {
     "objectives": 2175,
     "precision": 76,
     "signals": 295,
-    "training": 2382,
+    "training": 2580,
     "transforms": 2209,
-    "triptych_studies": 7664,
+    "triptych_studies": 7636,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.

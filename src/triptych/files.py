@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 
 from triptych.errors import InputError
 
-__all__ = ["read_json", "write_atomically", "write_json"]
+__all__ = ["held", "read_json", "write_atomically", "write_json"]
 
 
 @contextmanager
@@ -65,3 +65,33 @@ def read_json(path: str | Path) -> Any:
         raise InputError(
             f"{path} is not valid JSON ({error}); it is damaged or was not written by triptych"
         ) from error
+
+
+@contextmanager
+def held(path: str | Path) -> Generator[bool]:
+    """Whether the lock `path` could be had at once; its file is removed at the end.
+
+    The operating system holds the lock, so a killed process holds nothing, and its number, given
+    to another process later, deceives nobody. Raises InputError if the file cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target, timeout=0)
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        raise InputError(
+            f"cannot write in {target.parent}: {error.strerror or error}; what is finished is "
+            "kept, so make room or choose another folder and run the command again"
+        ) from error
+    try:
+        yield True
+    finally:
+        with suppress(OSError):  # removed while still held, so that nobody waits on a ghost
+            target.unlink()
+        lock.release()

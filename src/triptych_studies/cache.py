@@ -6,15 +6,15 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import triptych
 from triptych import InputError
-from triptych.files import read_json, write_atomically
+from triptych.files import held, read_json, write_atomically
 from triptych.metrics.result import plain
 from triptych_studies.base import Cell, CellResult, Finished
 
@@ -118,7 +118,7 @@ class Cache:
 
     def claim(self, cell: Cell) -> AbstractContextManager[bool]:
         """Whether this process may compute `cell`; the claim dies with the process."""
-        return _held(self.path(cell).with_suffix(".lock"))
+        return held(self.path(cell).with_suffix(".lock"))
 
     def is_free(self, cell: Cell) -> bool:
         """Whether no process has claimed `cell`."""
@@ -128,7 +128,7 @@ class Cache:
     def sweep(self) -> None:
         """Remove the lock files of processes that were killed."""
         for path in self.folder.glob("*.lock"):
-            with _held(path):
+            with held(path):
                 pass
 
     def missing(self) -> int:
@@ -162,31 +162,3 @@ def read_cell(path: Path) -> tuple[Finished, Any]:
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
     raise InputError(f"{path} is not a whole cell")
-
-
-@contextmanager
-def _held(path: Path) -> Generator[bool]:
-    """Whether the lock could be had at once; its file is removed at the end.
-
-    The operating system holds the lock, so a killed process holds nothing, and its number, given
-    to another process later, deceives nobody.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    except OSError as error:
-        raise InputError(
-            f"cannot write in {path.parent}: {error.strerror or error}; what is finished is kept, "
-            "so make room or choose another folder and run the command again"
-        ) from error
-    try:
-        yield True
-    finally:
-        with suppress(OSError):  # removed while still held, so that nobody waits on a ghost
-            path.unlink()
-        lock.release()

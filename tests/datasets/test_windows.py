@@ -19,6 +19,7 @@ from triptych.datasets.base import (
     event_windows,
     random_windows,
 )
+from triptych.datasets.windows import long_enough
 from triptych.errors import InputError
 
 RATE = 100.0
@@ -189,3 +190,24 @@ def test_what_does_not_fit_is_refused() -> None:
         cut([], 1.0)
     with pytest.raises(InputError, match="hold no samples"):
         cut([one], 0.0)
+
+
+def test_what_is_too_short_for_a_window_is_left_out_and_counted() -> None:
+    long, short, edge = recording("long"), recording("short", 139), recording("edge", 140)
+    source = dataset(long, short, edge)
+    kept = long_enough(source, 1.0, 0.2)
+    assert kept.names == ("long", "edge")
+    assert kept.notes == (
+        "1 of 3 recordings is shorter than a window of 1 s with 0.2 s on either side and is left "
+        "out (short)",
+    )
+    assert len(random_windows(kept, 3, 1.0, 0.2)) == 6
+    assert long_enough(source, 1.0) is source
+    several = dataset(long, *(recording(f"s{i}", 50) for i in range(7)))
+    assert (
+        "7 of 8 recordings are shorter than a window of 1 s and are left out (s0, s1, s2"
+        in (long_enough(several, 1.0).notes[0])
+    )
+    assert long_enough(several, 1.0).notes[0].endswith("s4 and 2 more)")
+    with pytest.raises(InputError, match="a toy has no window: the longest recording lasts"):
+        long_enough(dataset(short, edge), 2.0)

@@ -13,7 +13,7 @@ from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.objectives.base import Kind
 from triptych.training.heads import IGNORED
-from triptych.training.preparation import labels_with_attributes, targets_of, with_groups
+from triptych.training.labels import labels_with_attributes, targets_of, with_groups
 
 
 def test_targets_are_class_indices() -> None:

@@ -67,3 +67,26 @@ def test_the_folder_can_be_given_apart(tmp_path: Path) -> None:
     assert len(prepare(recipe, tmp_path).train) == 14
     with pytest.raises(InputError, match="folder"):
         prepare(recipe)
+
+
+def labelled(folder: Path, **labels: str) -> Recipe:
+    for person, label in labels.items():
+        held = {"signal": recording(person).signal, "rate": 200.0, "label": label}
+        np.savez(folder / f"{person}.npz", **held)
+    changes = {"data.name": "folder", "data.path": str(folder), "data.per_recording": 7}
+    return toys.recipe().replace({**changes, "classes": sorted(set(labels.values()))})
+
+
+def test_every_class_is_on_both_sides(tmp_path: Path) -> None:
+    recipe = labelled(tmp_path, a="x", b="x", c="x", d="y", e="y", f="z", g="z")
+    prepared = prepare(recipe)
+    for side in (prepared.train, prepared.validation):
+        assert set(side.label) == {"x", "y", "z"}
+    assert "another split of subjects was drawn" in prepared.notes[-1]
+    assert "no validation subject has a window of class" in prepared.notes[-1]
+
+
+def test_a_class_of_one_subject_is_named(tmp_path: Path) -> None:
+    recipe = labelled(tmp_path, a="x", b="x", c="x", d="y")
+    with pytest.raises(InputError, match=r"no (training|validation) subject has .* class 'y'"):
+        prepare(recipe)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from tests.training import toys
 
 from triptych.errors import InputError
@@ -212,3 +213,46 @@ def test_unknown_name_is_an_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'Fit'"):
         _ = triptych.training.Fit
+
+
+def test_changes_are_read_as_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(toys.CONTENT))
+    changes = ["training.learning_rate=1e-3", "classes=[no, yes]", "decoder=no", "data.low=null"]
+    changed = Recipe.read(path, changes)
+    assert changed.training.learning_rate == 1e-3
+    assert changed.classes == ("no", "yes")
+    assert (changed.decoder, changed.data.low) == (False, None)
+    assert Recipe.read(path, ["name=no"]).name == "no"
+    changed.write(path)
+    assert Recipe.read(path) == changed
+
+
+def test_settings_of_objectives_may_say_yes_and_no(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**toys.CONTENT, "classes": ["a", "b"]}))
+    changed = Recipe.read(path, ["objective.supervised=yes", "objective.one_sided=off"])
+    assert changed.objective.settings == {"supervised": True, "one_sided": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (["a"], "expected KEY=VALUE"),
+        ([".a=3"], "expected KEY=VALUE"),
+        (["name=a", "name=b"], "name is given twice"),
+        (["name=[a"], r"name has the value '\[a', which is not YAML"),
+    ],
+)
+def test_changes_that_cannot_be(changes: list[str], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(toys.CONTENT))
+    with pytest.raises(InputError, match=said):
+        Recipe.read(path, changes)
+
+
+def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("name: a\ntraining:\n  epochs: 3\n  epochs: 4\n")
+    with pytest.raises(InputError, match="line 4 is not valid YAML: the key 'epochs' stands twice"):
+        Recipe.read(path)

@@ -1,7 +1,12 @@
-"""Measurements of a model on signals: `audit` makes an `AuditResult`, `write_audit` files of it."""
+"""Measurements of a model on signals: `audit` makes an `AuditResult`, `write_audit` files of it.
 
+`evaluate` compares the predictions of a model's head with labels.
+"""
+
+from triptych.audit.evaluating import evaluate
+from triptych.audit.evaluation import Evaluation
 from triptych.audit.result import AuditResult
 from triptych.audit.run import audit
 from triptych.audit.write import plot_audit, write_audit
 
-__all__ = ["AuditResult", "audit", "plot_audit", "write_audit"]
+__all__ = ["AuditResult", "Evaluation", "audit", "evaluate", "plot_audit", "write_audit"]

@@ -18,6 +18,7 @@ from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.files import write_atomically
 from triptych.metrics.inputs import Labels, as_array, as_labels
+from triptych.model.model import Prediction
 
 KINDS = (".npz", ".csv", ".parquet")
 COLUMNS = ("record", "person", "start", "label")
@@ -61,13 +62,55 @@ def write_latents(
         )
     columns = {name: np.asarray(getattr(windows, name)) for name in COLUMNS}
     blocks = {name: z.numpy() for name, z in latents.items()}
+    flat = {f"{name}_{i}": z[:, i] for name, z in blocks.items() for i in range(z.shape[1])}
+    _write(path, columns, blocks, flat, about)
+
+
+def write_predictions(
+    path: str | Path,
+    prediction: Prediction,
+    windows: Windows,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a head's predictions, with record, subject, start in s and label of every window.
+
+    ``.csv`` and ``.parquet`` (extra ``tables``): one row a window, with ``prediction`` and one
+    column ``probability_CLASS`` per class. ``.npz``: ``probabilities`` (n, K) and ``classes`` (K,)
+    in their place. A label is empty where none is known.
+
+    Raises
+    ------
+    InputError
+        Another kind of file, or one that cannot be written; what stood there stays.
+    """
+    require_kind(path)
+    columns = {
+        "record": windows.record,
+        "subject": windows.person,
+        "start": windows.start,
+        "label": windows.label,
+        "prediction": prediction.labels,
+    }
+    p = prediction.probabilities.numpy()
+    flat = {f"probability_{name}": p[:, i] for i, name in enumerate(prediction.classes)}
+    whole = {"probabilities": p, "classes": np.array(prediction.classes)}
+    _write(path, columns, whole, flat, about)
+
+
+def _write(
+    path: str | Path,
+    columns: Mapping[str, NDArray[Any]],
+    whole: Mapping[str, NDArray[Any]],
+    flat: Mapping[str, NDArray[Any]],
+    about: Mapping[str, Any] | None,
+) -> None:
+    """Columns (n,), with arrays as a `whole` in an .npz file, or `flat`, one column each."""
     kind = Path(path).suffix.lower()
     if kind == ".npz":
         said = np.array(json.dumps(dict(about or {})))
         with write_atomically(path, "wb") as handle:
-            np.savez(handle, allow_pickle=False, **columns, **blocks, about=said)
+            np.savez(handle, allow_pickle=False, **columns, **whole, about=said)
         return
-    flat = {f"{name}_{i}": z[:, i] for name, z in blocks.items() for i in range(z.shape[1])}
     import pandas as pd
 
     frame: Any = pd.DataFrame({**columns, **flat})

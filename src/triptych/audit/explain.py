@@ -12,6 +12,7 @@ from triptych.audit.moves import Move
 from triptych.audit.sentences import moved_words, words_of
 from triptych.latent import Block, BlockHeads, LinearHead
 from triptych.metrics.matrix import FactorMatrix
+from triptych.metrics.result import Result
 from triptych.model import Model, Preprocessing
 
 RELATION_WORDS = {
@@ -28,7 +29,7 @@ UNTRAINED = ("plain", "augmentation")
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Result):
     """What a model is.
 
     Attributes

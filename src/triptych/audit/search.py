@@ -15,6 +15,7 @@ from triptych.datasets.sources import open_data
 from triptych.errors import InputError
 from triptych.index import Index
 from triptych.metrics.collapse import collapsed
+from triptych.metrics.result import Result
 from triptych.model import Model
 
 APART_S = 5.0
@@ -22,7 +23,7 @@ APART_S = 5.0
 
 
 @dataclass(frozen=True)
-class Neighbour:
+class Neighbour(Result):
     """One window that was found: `rank` from 1, `similarity` in [-1, 1], `start` in s."""
 
     rank: int
@@ -34,7 +35,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
-class Search:
+class Search(Result):
     """A query, the blocks that were compared, and what was found among how many windows."""
 
     query: Neighbour

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -15,23 +16,32 @@ from triptych import datasets
 from triptych.datasets import Dataset, Recording, Windows
 from triptych.datasets.readers.alike import OTHER_UNIT
 from triptych.datasets.sources import open_data
+from triptych.datasets.windows import long_enough
 from triptych.errors import InputError
-from triptych.model import Latents, Model, Preprocessing
+from triptych.latent import LinearHead
+from triptych.model import Latents, Model, Prediction, Preprocessing
 from triptych.transforms import Transform, context_of
 
 Progress = Callable[[int, int], None]
 """Told how many of how many pieces of work are done."""
 
 
-def data_for(model: Model, data: str, options: Mapping[str, Any] | None = None) -> Dataset:
+def data_for(
+    model: Model,
+    data: str,
+    options: Mapping[str, Any] | None = None,
+    transforms: Sequence[Transform] = (),
+) -> Dataset:
     """`open_data` in the form that a model needs, with a note if it looks like another unit.
+
+    Recordings too short for a window, with what the `transforms` need around it, are left out.
 
     Raises
     ------
     InputError
         As `open_data` and `fit_to` say.
     """
-    dataset = fit_to(open_data(data, options), model.preprocessing)
+    dataset = fit_to(open_data(data, options), model.preprocessing, transforms)
     return replace(dataset, notes=(*dataset.notes, *_another_unit(model, dataset)))
 
 
@@ -53,13 +63,19 @@ def _another_unit(model: Model, dataset: Dataset) -> tuple[str, ...]:
     )
 
 
-def fit_to(dataset: Dataset, preprocessing: Preprocessing) -> Dataset:
+def fit_to(
+    dataset: Dataset, preprocessing: Preprocessing, transforms: Sequence[Transform] = ()
+) -> Dataset:
     """Bring recordings into the form that a model needs: channels, rate and band.
+
+    Those that are too short for a window, with the context of the `transforms`, are left out,
+    which a note says.
 
     Raises
     ------
     InputError
-        If the channels do not fit, or the recordings' rate cannot carry the model's band.
+        If the channels do not fit, the recordings' rate cannot carry the model's band, or every
+        recording is too short.
     """
     needed, notes = preprocessing.channels, list(dataset.notes)
     recordings: list[Recording] = []
@@ -71,7 +87,7 @@ def fit_to(dataset: Dataset, preprocessing: Preprocessing) -> Dataset:
                 raise InputError(
                     f"recording {each.name} has {len(each.channels)} channels "
                     f"({', '.join(each.channels)}), but the model needs {len(needed)} "
-                    f"({', '.join(needed)}); choose channels of that number"
+                    f"({', '.join(needed)}); {_chosen(each.channels, len(needed))}"
                 )
             rows = list(range(len(needed)))
             by_place += [each] * (each.channels != needed)
@@ -91,7 +107,17 @@ def fit_to(dataset: Dataset, preprocessing: Preprocessing) -> Dataset:
         )
     rate, low, high = preprocessing.rate, preprocessing.low, preprocessing.high
     fitted = replace(dataset, recordings=tuple(recordings), notes=tuple(notes))
-    return fitted.map(lambda each: datasets.preprocess(each, rate, low, high))
+    fitted = fitted.map(lambda each: datasets.preprocess(each, rate, low, high))
+    context = max(map(context_of, transforms), default=0)
+    return long_enough(fitted, preprocessing.length / rate, context / rate)
+
+
+def _chosen(channels: tuple[str, ...], count: int) -> str:
+    """How to choose so many channels, as the command line spells it."""
+    if len(channels) < count:
+        return "use recordings that have them"
+    titles = [f'"{each}"' if "," in each else each for each in channels[:count]]
+    return f"choose them by name, e.g. --channels {shlex.quote(','.join(titles))}"
 
 
 def _named(channels: tuple[str, ...]) -> bool:
@@ -120,26 +146,23 @@ def seen_before(model: Model, dataset: Dataset) -> tuple[str, ...]:
 
 
 def windows_of(
-    dataset: Dataset, preprocessing: Preprocessing, step_s: float | None = None
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    step_s: float | None = None,
+    transforms: Sequence[Transform] = (),
 ) -> Windows:
     """Cut every recording of `fit_to` into the model's windows, one every `step_s` (None: its end).
 
-    Raises InputError if no recording is as long as a window, or the step is not above 0.
+    With the context that the `transforms` need. Raises InputError if the step is not above 0.
     """
     if step_s is not None and not step_s * preprocessing.rate >= 1:
         raise InputError(
             f"a step of {step_s:g} s is less than a sample at {preprocessing.rate:g} Hz; "
             f"expected at least {1 / preprocessing.rate:g} s"
         )
+    context = max(map(context_of, transforms), default=0)
     length_s = preprocessing.length / preprocessing.rate
-    found = datasets.cut(dataset, length_s, starts=step_s)
-    if not len(found):
-        longest = max(each.duration_s for each in dataset.recordings)
-        raise InputError(
-            f"{dataset.title} has no window: the longest recording lasts {longest:g} s, "
-            f"and a window of the model {length_s:g} s"
-        )
-    return found
+    return datasets.cut(dataset, length_s, context / preprocessing.rate, step_s)
 
 
 def random_windows_of(
@@ -171,6 +194,18 @@ def embed_all(
         if progress is not None:
             progress(min(start + batch, len(signals)), len(signals))
     return Latents(model.schema, torch.cat(parts))
+
+
+def predict_all(
+    model: Model, signals: Tensor, head: str, progress: Progress | None = None, batch: int = 1024
+) -> Prediction:
+    """What a head says of windows (n, channels, length), told batch by batch."""
+    parts: list[Tensor] = []
+    for start in range(0, len(signals), batch):
+        parts.append(model.predict(signals[start : start + batch])[head].probabilities)
+        if progress is not None:
+            progress(min(start + batch, len(signals)), len(signals))
+    return Prediction(cast(LinearHead, model.heads[head]).classes, torch.cat(parts))
 
 
 def both_sides(

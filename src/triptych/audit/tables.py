@@ -29,6 +29,17 @@ class Table:
     caption: str = ""
     note: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Caption, note and one mapping per row, texts as they are printed."""
+        return {
+            "caption": self.caption,
+            "note": self.note,
+            "rows": [
+                {name: value.text for name, value in zip(self.header, row, strict=True)}
+                for row in self.rows
+            ],
+        }
+
     def to_markdown(self) -> str:
         """Caption, pipe table and note."""
         lines = [_pipes(escaped(name) for name in self.header)]

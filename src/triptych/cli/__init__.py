@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from triptych.cli import audit, data, embed, explain, search, train
+from triptych.cli import audit, data, embed, evaluate, explain, predict, search, train
 from triptych.cli.show import complain, say
 from triptych.errors import InputError
 
@@ -28,7 +31,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
         try:
-            return super().invoke(ctx)
+            with _terminable():
+                return super().invoke(ctx)
         except InputError as error:
             complain(str(error))
             raise typer.Exit(2) from error
@@ -41,6 +45,22 @@ class Commands(TyperGroup):
             where = f"{error.filename}: " if error.filename else ""
             complain(f"{where}{error.strerror or error}")
             raise typer.Exit(2) from error
+
+
+@contextmanager
+def _terminable() -> Generator[None]:
+    """SIGTERM, as a scheduler sends it, ends a command as Ctrl+C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, stop) if main else None
+    try:
+        yield
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 app = typer.Typer(
@@ -72,7 +92,7 @@ def triptych(
     """Latent vectors with named blocks: trained, audited, searched and compared."""
 
 
-for module in (train, audit, embed, search, explain, data):
+for module in (train, predict, evaluate, audit, embed, search, explain, data):
     module.register(app)
 for found in entry_points(group="triptych.commands"):  # other packages' commands: `study`
     found.load()(app)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triptych.cli.options import (
+    Format,
     PerRecord,
     Seed,
     grids,
@@ -18,7 +19,7 @@ from triptych.cli.options import (
     pairs,
 )
 from triptych.cli.own import reads_own
-from triptych.cli.show import command_of, complain, note, progress, say, show_table
+from triptych.cli.show import command_of, complain, note, progress, say, say_json, show_table
 from triptych.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def audit(
     ] = False,
     per_record: PerRecord = 50,
     seed: Seed = 0,
+    output_format: Format = "text",
     fail_under: Annotated[
         list[str] | None,
         typer.Option(
@@ -176,8 +178,7 @@ def audit(
     else:
         if data is None:
             raise InputError(f"{subject} needs DATA to be audited on, e.g. simulated")
-        given = own
-        cut = (data, given, per_record, seed)
+        cut = (data, own, per_record, seed)
         named = (transform, wanted, theta, steps)
         if path.is_dir():
             if classifier or model_rate or window or allow_code:
@@ -195,10 +196,14 @@ def audit(
     report = write_audit(result, out, command_of(ctx))
     failed = result.below(at_least)
     note(result.notes)
-    for table in itertools.chain.from_iterable(tables_of(result).values()):
-        show_table(table)
-    say(result.verdict)
-    say(f"The report is {report} (open it in a browser).")
+    if output_format == "json":
+        said = {"verdict": result.verdict, "void": bool(result.void), "report": str(report)}
+        say_json({**said, **result.to_dict(), "failed": failed})
+    else:
+        for table in itertools.chain.from_iterable(tables_of(result).values()):
+            show_table(table)
+        say(result.verdict)
+        say(f"The report is {report} (open it in a browser).")
     for sentence in failed:
         complain(sentence)
     if failed:
@@ -224,7 +229,7 @@ def _of_model(path: Path, cut: Any, named: Any, common: dict[str, Any]) -> Audit
     model = Model.load(path)
     data, given, per_record, seed = cut
     chosen = transform_for(model, *named[:2])
-    source = data_for(model, data, given)
+    source = data_for(model, data, given, [chosen])
     windows = random_windows_of(source, model.preprocessing, chosen, per_record, seed)
     common |= _told(source, seen_before(model, source)) | {"grid": _theta(chosen, *named[2:])}
     with progress("auditing") as show:
@@ -249,8 +254,8 @@ def _of_outside(
     notes = [model.warning] if model.warning else []
     if rate is None and model.rate is None:
         notes.append(f"nothing says what rate the model needs: {form.rate:g} Hz, as recorded")
-    source = fit_to(source, form)
     chosen = transform_for(None, *named[:2], rate=form.rate)
+    source = fit_to(source, form, [chosen])
     windows = random_windows_of(source, form, chosen, per_record, seed)
     common |= _told(source, notes) | {"grid": _theta(chosen, *named[2:])}
     with progress("auditing") as show:

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="data")
 
 
-def list_sets() -> None:
+def list_sets(output: Format = "text") -> None:
     """List the data sets that triptych knows, and where they lie on this machine."""
     from triptych import datasets
     from triptych.errors import InputError
@@ -34,6 +34,9 @@ def list_sets() -> None:
         except InputError:
             where = f"not here (triptych data fetch {name})"
         rows.append((name, datasets.summary(name), where))
+    if output == "json":
+        say_json([{"name": name, "summary": what, "place": where} for name, what, where in rows])
+        return
     show_rows(("name", "what it is", "where it lies"), rows, right=())
 
 

@@ -42,8 +42,7 @@ def embed(
 
     require_kind(out)
     loaded = Model.load(model)
-    given = own
-    source = data_for(loaded, data, given)
+    source = data_for(loaded, data, own)
     note(source.notes)
     windows = windows_of(source, loaded.preprocessing, step)
     with progress("embedding") as show:

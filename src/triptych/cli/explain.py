@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from triptych.cli.options import (
+    Format,
     ModelDir,
     PerRecord,
     Seed,
 )
 from triptych.cli.own import reads_own
-from triptych.cli.show import note, say, show_rows, show_table
+from triptych.cli.show import note, say, say_json, show_rows, show_table
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +43,7 @@ def explain(
     ] = None,
     per_record: PerRecord = 50,
     seed: Seed = 0,
+    output: Format = "text",
 ) -> None:
     """Say what each block of a model declares, with DATA what it does, and how it was made."""
     from triptych.audit.explain import explain as explained
@@ -66,9 +68,8 @@ def explain(
             "block (a recipe's latent: [{name: ..., size: ..., gate: {}}])"
         )
     if data is not None:
-        given = own
-        source = data_for(loaded, data, given)
         transforms = [transform_for(loaded, name) for name in loaded.schema.transforms]
+        source = data_for(loaded, data, own, transforms)
         widest = max(transforms, key=context_of, default=None)
         windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)
         box, left_out = glass_box_of(loaded, windows, transforms, seed=seed)
@@ -85,6 +86,20 @@ def explain(
         judged = [*unkept(moves), *broken(box), *judged]
         note([*source.notes, *seen_before(loaded, source), *left_out, *judged])
     said = explained(loaded, box, moves)
+    if output == "json":
+        measured = [*further, *(gated.tables() if gated is not None else [])]
+        say_json(
+            {
+                **said.to_dict(),
+                "data": title or None,
+                "moves": [each.to_dict() for each in moves],
+                "matrix": box.to_dict() if box is not None else None,
+                "tables": [each.to_dict() for each in measured],
+            }
+        )
+        if gated is not None and figure is not None:
+            gated.draw(figure, title)
+        return
     say(said.sentence)
     rows = [(name, str(size), words) for name, size, words in said.blocks]
     show_rows(("block", "dimensions", "what it declares"), rows, right=(1,))

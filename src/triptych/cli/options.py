@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,11 @@ Data = Annotated[
     ),
 ]
 Format = Annotated[
-    str, typer.Option("--format", metavar="text|json", help="How results are printed.")
+    Literal["text", "json"], typer.Option("--format", help="How results are printed.")
+]
+Head = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Head to ask: invariant or full; default full."),
 ]
 PerRecord = Annotated[
     int, typer.Option(metavar="N", help="Windows of each recording, at random places.")

@@ -8,10 +8,11 @@ import typer
 
 from triptych.cli.options import (
     Data,
+    Format,
     ModelDir,
 )
 from triptych.cli.own import reads_own
-from triptych.cli.show import note, progress, say, show_rows
+from triptych.cli.show import note, progress, say, say_json, show_rows
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +36,7 @@ def search(
     block: Annotated[
         str | None, typer.Option(help="Block to compare; default those that are invariant.")
     ] = None,
+    output: Format = "text",
 ) -> None:
     """Find the windows of DATA that are most like one window.
 
@@ -45,11 +47,13 @@ def search(
     from triptych.model import Model
 
     loaded = Model.load(model)
-    given = own
-    source = data_for(loaded, data, given)
+    source = data_for(loaded, data, own)
     note(source.notes)
     with progress("embedding") as show:
-        found = find(loaded, source, query, k, block=block, options=given, progress=show)
+        found = find(loaded, source, query, k, block=block, options=own, progress=show)
+    if output == "json":
+        say_json(found.to_dict())
+        return
     asked = found.query
     label = f", label {asked.label}" if asked.label else ""
     say(

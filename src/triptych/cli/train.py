@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triptych.cli.options import Device
+from triptych.cli.own import reads_own
 from triptych.cli.show import note, say
 
 if TYPE_CHECKING:
@@ -30,11 +31,23 @@ def _example(asked: bool) -> None:
         raise typer.Exit
 
 
+@reads_own
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="What to train, and how.")],
     out: Annotated[Path, typer.Option(metavar="MODEL_DIR", help="Folder for the model.")],
+    own: dict[str, Any],
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            help="Changes of the recipe, e.g. training.epochs=3 data.high=null.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the last finished epoch in MODEL_DIR.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the model that is in MODEL_DIR.")
     ] = False,
     data: Annotated[
         Path | None,
@@ -50,33 +63,35 @@ def train(
 ) -> None:
     """Train a model from a recipe; it can be interrupted and resumed."""
     from triptych.training import Recipe, fit, prepare
+    from triptych.training.keeper import claimed
 
-    plan = Recipe.read(recipe)
-    prepared = prepare(plan, data)
-    note(prepared.notes)
-    train, validation = prepared.train, prepared.validation
-    say(
-        f"Training {plan.name}: {plan.objective.name} on {prepared.title}, "
-        f"{_count(train)} for training and {_count(validation)} for validation, at most "
-        f"{plan.training.epochs} epochs"
-        f"{_taught(plan)}."
-    )
-    try:
-        fitted = fit(
-            plan,
-            train,
-            validation,
-            out=out,
-            resume=resume,
-            device=device,
-            channels=prepared.channels,
-            info=_origin(prepared),
+    plan = Recipe.read(recipe, changes or ()).with_options(own)
+    with claimed(out, resume=resume, overwrite=overwrite):
+        prepared = prepare(plan, data)
+        note(prepared.notes)
+        train, validation = prepared.train, prepared.validation
+        say(
+            f"Training {plan.name}: {plan.objective.name} on {prepared.title}, "
+            f"{_count(train)} for training and {_count(validation)} for validation, at most "
+            f"{plan.training.epochs} epochs"
+            f"{_taught(plan)}."
         )
-    except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(
-            f"interrupted; finished epochs are kept in {out}: run the same command with --resume "
-            "to go on"
-        ) from stop
+        try:
+            fitted = fit(
+                plan,
+                train,
+                validation,
+                out=out,
+                resume=resume,
+                device=device,
+                channels=prepared.channels,
+                info=_origin(prepared),
+            )
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(
+                f"interrupted; finished epochs are kept in {out}: run the same command with "
+                "--resume to go on"
+            ) from stop
     say(
         f"{fitted.epochs} epochs in {fitted.seconds:.0f} s; the weights of epoch "
         f"{fitted.best_epoch} are kept (validation loss {fitted.best_validation:.4g})."

@@ -225,6 +225,40 @@ def random_windows(
     return cut(dataset, length_s, context_s, starts)
 
 
+def long_enough(dataset: Dataset, length_s: float, context_s: float = 0.0) -> Dataset:
+    """Leave out recordings that are too short for a window and its context; a note counts them.
+
+    Raises
+    ------
+    InputError
+        If no recording is left.
+    """
+    short: list[str] = []
+    for one in dataset.recordings:
+        length, context = _extent(one, length_s, context_s)
+        if one.signal.shape[1] < length + 2 * context:
+            short.append(one.name)
+    if not short:
+        return dataset
+    what = f"a window of {length_s:g} s" + (
+        f" with {context_s:g} s on either side" if context_s else ""
+    )
+    if len(short) == len(dataset):
+        longest = max(each.duration_s for each in dataset.recordings)
+        raise InputError(
+            f"{dataset.title} has no window: the longest recording lasts {longest:g} s, shorter "
+            f"than {what}; use longer recordings, or shorter windows"
+        )
+    shown = ", ".join(short[:5]) + (f" and {len(short) - 5} more" if len(short) > 5 else "")
+    one = len(short) == 1
+    note = (
+        f"{len(short)} of {len(dataset)} recordings {'is' if one else 'are'} shorter than {what} "
+        f"and {'is' if one else 'are'} left out ({shown})"
+    )
+    kept = tuple(each for each in dataset.recordings if each.name not in set(short))
+    return replace(dataset, recordings=kept, notes=(*dataset.notes, note))
+
+
 def event_windows(
     dataset: Dataset,
     classes: Sequence[str],

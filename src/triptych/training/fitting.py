@@ -23,8 +23,8 @@ from triptych.training.batches import (
 )
 from triptych.training.build import build, build_model, build_module
 from triptych.training.keeper import Keeper, find_checkpoint
+from triptych.training.labels import labels_of
 from triptych.training.module import NonFiniteLossError, StructuredModule
-from triptych.training.preparation import labels_of
 from triptych.training.recipe import Recipe
 from triptych.training.seeds import same_random_state, seed_all
 from triptych.training.sentences import flat

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +18,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.files import write_atomically
+from triptych.files import held, write_atomically
 from triptych.training.audit_callback import AuditCallback
 from triptych.training.module import StructuredModule
 from triptych.training.recipe import TEACHERS
@@ -178,6 +181,46 @@ def find_checkpoint(folder: Path | None, keeper: Keeper, resume: bool) -> Path |
         keeper.load_state_dict(state)
         return None
     return path
+
+
+@contextmanager
+def claimed(folder: Path, *, resume: bool = False, overwrite: bool = False) -> Generator[None]:
+    """Have a folder for one training, as long as it lasts.
+
+    Parameters
+    ----------
+    resume
+        A finished model may stand there: it is what the training ends with.
+    overwrite
+        It may stand there, and is replaced; a training that was stopped there is given up.
+
+    Raises
+    ------
+    InputError
+        If a model stands there and neither is given, both are, or another process trains there.
+    """
+    if resume and overwrite:
+        raise InputError("--resume goes on with a training, --overwrite gives it up; choose one")
+    if (folder / "model.json").exists() and not (resume or overwrite):
+        raise InputError(
+            f"{folder} holds a finished model; choose another folder for --out, or replace it "
+            "with --overwrite"
+        )
+    if int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))):
+        yield  # one process claims the folder for all
+        return
+    try:
+        with held(folder / ".lock") as free:
+            if not free:
+                raise InputError(
+                    f"another process trains in {folder} now; wait for it, or choose another folder"
+                )
+            for each in (".", *TEACHERS) if overwrite else ():
+                (folder / each / CHECKPOINT).unlink(missing_ok=True)
+            yield
+    finally:
+        with suppress(OSError):  # if nothing came of it
+            folder.rmdir()
 
 
 def _read(path: Path, key: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -15,7 +15,7 @@ from triptych.latent import LatentSchema
 from triptych.objectives import Objective
 from triptych.objectives import registry as objectives
 from triptych.training.seeds import same_random_state
-from triptych.training.sentences import read_yaml, replaced, sentence
+from triptych.training.sentences import read_overrides, read_yaml, replaced, sentence
 from triptych.training.settings import (
     Data,
     Encoder,
@@ -204,9 +204,22 @@ class Recipe(Settings):
             raise InputError(sentence(error, cls, source)) from error
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """Read a recipe from a YAML file; raises InputError like `of`."""
-        return cls.of(read_yaml(path), f"recipe {path}")
+    def read(cls, path: str | Path, changes: Sequence[str] = ()) -> Self:
+        """Read a recipe from a YAML file; raises InputError like `of`.
+
+        `changes` are ``"training.epochs=3"``, values read as in the file.
+        """
+        content = replaced(read_yaml(path), read_overrides(changes))
+        return cls.of(content, f"recipe {path}")
+
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        """Copy that reads own recordings with these options; InputError if it reads none."""
+        if options and self.data.name != "folder":
+            raise InputError(
+                f"data {self.data.name} does not take {', '.join(options)}, which describe own "
+                "recordings; leave them out"
+            )
+        return self.replace({f"data.options.{key}": value for key, value in options.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `of` takes back."""

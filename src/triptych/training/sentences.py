@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -15,13 +15,72 @@ from triptych.errors import InputError
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 as PyYAML reads it, but `1e-3` is a number."""
+    """YAML 1.1 as PyYAML reads it, but `1e-3` is a number, `no` a word, and no key stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping; a key that stands twice would silently hide the first."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if (word := str(key.value)) in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {word!r} stands twice", problem_mark=key.start_mark
+                )
+            seen.add(word)
+        return super().construct_mapping(node, deep)
 
 
+BOOL = "tag:yaml.org,2002:bool"
+WORDS = {"yes": True, "on": True, "no": False, "off": False}
+# Where YAML 1.2 reads words, 1.1 reads booleans: a class may be called `no`.
+NAMES = ("name", "classes", "background", "options")
+"""Fields in which `WORDS` stay words; elsewhere they are the booleans that YAML 1.1 knows."""
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != BOOL]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_add = cast(Any, _Loader).add_implicit_resolver
+_add(BOOL, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 # PyYAML wants a dot in a float and would hand over the text '1e-3'.
-cast(Any, _Loader).add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+_add("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
+
+
+def _booleans(content: Any) -> Any:
+    """Plain data with `WORDS` as booleans, except in fields called as in `NAMES`."""
+    if isinstance(content, dict):
+        return {
+            key: value if key in NAMES else _booleans(value)
+            for key, value in cast("dict[Any, Any]", content).items()
+        }
+    if isinstance(content, list):
+        return [_booleans(each) for each in cast("list[Any]", content)]
+    return WORDS.get(content.lower(), content) if isinstance(content, str) else content
+
+
+def read_overrides(texts: Sequence[str]) -> dict[str, Any]:
+    """``["training.epochs=3", "data.high=null"]`` → places and values, read as in a recipe file.
+
+    Raises
+    ------
+    InputError
+        If one is not KEY=VALUE, cannot be read, or a key is given twice.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        place, equals, value = text.partition("=")
+        if not (equals and all(place.split("."))):
+            raise InputError(
+                f"{text!r} is no change of a recipe: expected KEY=VALUE, e.g. training.epochs=3"
+            )
+        if place in found:
+            raise InputError(f"{place} is given twice; give it once")
+        try:
+            read: Any = yaml.load(value, Loader=_Loader)
+        except yaml.YAMLError as error:
+            raise InputError(f"{place} has the value {value!r}, which is not YAML") from error
+        known = set(place.split(".")) & set(NAMES)
+        found[place] = read if known else _booleans(read)
+    return found
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -44,7 +103,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
             f"recipe {path} holds {'nothing' if content is None else type(content).__name__}, "
             "expected a mapping with at least name, data and latent"
         )
-    return {str(key): value for key, value in cast("dict[Any, Any]", content).items()}
+    return {str(key): value for key, value in _booleans(content).items()}
 
 
 def sentence(error: ValidationError, model: type[BaseModel], source: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -115,13 +116,13 @@ def quiet() -> Generator[None]:
 
 @contextmanager
 def interruptible() -> Generator[None]:
-    """Turn lightning's exit after Ctrl+C into KeyboardInterrupt, and give the signal back."""
+    """Turn lightning's exit after Ctrl+C or SIGTERM into KeyboardInterrupt, handlers restored."""
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if main else None
     try:
         yield
     except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
+        if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
     finally:

@@ -109,7 +109,7 @@ class TwoPopulations(Populations, Task):
     ) -> Trained:
         """Train an encoder of samples; its model is a `PopulationModel`."""
         from triptych.training import StructuredModule, fit_module
-        from triptych.training.preparation import with_groups
+        from triptych.training.labels import with_groups
         from triptych.training.settings import Training
 
         if method.encoder:

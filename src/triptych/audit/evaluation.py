@@ -1,0 +1,124 @@
+"""What an evaluation of a classifier found, as data and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.audit.tables import Table, Value, number
+from triptych.audit.verdicts import bracketed
+from triptych.metrics.result import Result
+from triptych.metrics.statistics import Interval
+
+MOST = 20  # subjects in a printed table
+
+
+@dataclass(frozen=True)
+class Scored(Result):
+    """Figures of some of the windows: how many there are, of how many subjects, and each figure."""
+
+    windows: int
+    subjects: int
+    figures: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class Evaluation(Result):
+    """What `evaluate` found. All figures are shares: 1 is perfect, `chance` is beside them.
+
+    Attributes
+    ----------
+    data, head, classes
+        What was evaluated on, which head, and the classes that it knows.
+    overall, per_subject, per_value
+        ``accuracy``, ``balanced_accuracy`` (mean sensitivity of the classes that occur),
+        ``macro_f1``, and for each nuisance ``consistency@NAME`` (share of windows that keep their
+        class) and ``consistency_balanced@NAME`` (the same of every class by itself, then the
+        mean); of all windows, of each subject, and of each value of the attribute `by`. Intervals
+        are over subjects; NaN where there is one only.
+    per_label
+        ``sensitivity``, ``precision``, ``f1`` and ``consistency@NAME`` of each label.
+    chance
+        What an answer has that ignores the window: always the commonest label; for the
+        consistency a constant or an independent one.
+    confusion
+        (K, K) windows labelled i that are called j.
+    left_out
+        Label that the model does not know (``""``: no label) → windows.
+    notes
+        What a reader should know.
+    """
+
+    data: str
+    head: str
+    classes: tuple[str, ...]
+    overall: Scored
+    chance: Mapping[str, float]
+    per_subject: Mapping[str, Scored]
+    per_label: Mapping[str, Scored]
+    by: str | None
+    per_value: Mapping[str, Scored]
+    confusion: NDArray[np.int64]
+    left_out: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The whole in one sentence."""
+        accuracy, n = self.overall.figures["accuracy"], self.overall
+        said = f"{number(accuracy.mean)} {bracketed(accuracy.low, accuracy.high)}".strip()
+        return (
+            f"The {self.head} head is right on {said} of {n.windows:,} windows of {n.subjects} "
+            f"subject{'s' * (n.subjects != 1)}; always the commonest label would be on "
+            f"{number(self.chance['accuracy'])}."
+        )
+
+    def tables(self) -> list[Table]:
+        """All windows, labels, the values of `by`, and the subjects, lowest first."""
+        rows = [
+            (Value(in_words(name)), _value(figure), Value(number(self.chance[name])))
+            for name, figure in self.overall.figures.items()
+        ]
+        found = [Table(("all windows", "value", "chance"), tuple(rows))]
+        found.append(_listed("label", self.per_label.items()))
+        if self.by:
+            found.append(_listed(self.by, self.per_value.items()))
+        ranked = sorted(self.per_subject.items(), key=lambda i: i[1].figures["accuracy"].mean)
+        more = len(ranked) - MOST
+        caption = f"The {MOST} lowest of {len(ranked)} subjects" if more > 0 else ""
+        return [*found, _listed("subject", ranked[:MOST], caption)]
+
+
+def in_words(name: str) -> str:
+    """``"consistency under phase shift"`` of ``consistency@phase_shift``."""
+    figure, _, transform = name.partition("@")
+    figure = figure.replace("macro_f1", "macro F1").replace(
+        "consistency_balanced", "balanced consistency"
+    )
+    words = figure.replace("f1", "F1") if figure == "f1" else figure.replace("_", " ")
+    return words + (f" under {transform.replace('_', ' ')}" if transform else "")
+
+
+def _listed(what: str, parts: Iterable[tuple[str, Scored]], caption: str = "") -> Table:
+    """One row per part; of the two consistencies the balanced one, if there is one."""
+    held = list(parts)
+    names = list(held[0][1].figures) if held else []
+    both = {name.replace("_balanced", "") for name in names if "_balanced@" in name}
+    names = [name for name in names if name not in both]
+    rows = [
+        (
+            Value(title),
+            Value(f"{part.windows:,}"),
+            Value(str(part.subjects)),
+            *(_value(part.figures[name]) for name in names),
+        )
+        for title, part in held
+    ]
+    return Table((what, "windows", "subjects", *map(in_words, names)), tuple(rows), caption)
+
+
+def _value(figure: Interval) -> Value:
+    return Value(number(figure.mean), bracketed(figure.low, figure.high))

@@ -1,0 +1,54 @@
+"""`triptych predict`: classes of recordings, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from triptych.cli.options import Data, Head, ModelDir
+from triptych.cli.own import reads_own
+from triptych.cli.show import note, progress, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: triptych predict model recordings --out predictions.csv")(predict)
+
+
+@reads_own
+def predict(
+    model: ModelDir,
+    data: Data,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Name that ends in .npz, .csv or .parquet.")
+    ],
+    own: dict[str, Any],
+    head: Head = None,
+    step: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="A window every S seconds; default end to end."),
+    ] = None,
+) -> None:
+    """Write the predicted class of every window, with the probability of each class."""
+    from triptych.audit.embeddings import require_kind, write_predictions
+    from triptych.audit.evaluating import head_of
+    from triptych.audit.sources import data_for, predict_all, windows_of
+    from triptych.model import Model
+
+    require_kind(out)
+    loaded = Model.load(model)
+    chosen = head_of(loaded, head)
+    source = data_for(loaded, data, own)
+    note(source.notes)
+    windows = windows_of(source, loaded.preprocessing, step)
+    with progress("predicting") as show:
+        found = predict_all(loaded, windows.centred, chosen, show)
+    about = {"model": str(model), "head": chosen, "data": source.title}
+    about["fingerprint"] = source.fingerprint
+    write_predictions(out, found, windows, about)
+    say(
+        f"Predictions of {len(windows):,} windows of {len(source)} recordings ({source.title}) by "
+        f"the {chosen} head are in {out}: {', '.join(found.classes)}."
+    )
