@@ -131,6 +131,10 @@ def form_of(path: Path, data: bytes, encoding: str, findings: Findings) -> Form:
     handle = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, errors="replace")
     lines = [line.rstrip("\r\n") for _, line in zip(range(SEEN), handle, strict=False)]
     body = [i for i, line in enumerate(lines) if line.strip() and not line.startswith(_COMMENT)]
+    if not body:
+        raise InputError(
+            f"{path} holds comments only, expected a line of titles and rows of values"
+        )
     delimiter = _delimiter([lines[i] for i in body])
     cells = {i: _cells(lines[i], delimiter) for i in body}
     widths = Counter(len(each) for each in cells.values())
@@ -181,7 +185,11 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
     if delimiter == r"\s+":
         return line.split()
-    return next(iter(csv.reader([line], delimiter=delimiter, skipinitialspace=True)), list[str]())
+    rows = csv.reader([line], delimiter=delimiter, skipinitialspace=True)
+    try:
+        return next(iter(rows), list[str]())
+    except csv.Error:  # a cell of more than 131,072 characters
+        return line.split(delimiter)
 
 
 def _comma_decimals(rows: list[list[str]]) -> bool:
