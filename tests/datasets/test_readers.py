@@ -346,6 +346,13 @@ def test_records_open_whatever_their_date(tmp_path: Path, first: str, fmt: str) 
         assert found.attributes == {"age": "54", "dx": "426783006,164889003"}
 
 
+def test_names_of_channels_end_without_a_comma(tmp_path: Path) -> None:
+    """Those of BIDMC have one."""
+    path = wfdb_record(tmp_path)
+    path.write_text(path.read_text().replace(" II\n", " II,\n"))
+    assert only(tmp_path, channels="II").channels == ("II",)
+
+
 def test_a_beat_speaks_only_for_its_neighbourhood(tmp_path: Path) -> None:
     wfdb_record(tmp_path)
     windows = datasets.cut(load(tmp_path), 1.0)
@@ -425,7 +432,12 @@ def test_a_manifest_may_name_records_by_their_paths_without_extension(tmp_path: 
     rows = "".join(f"{k},157.0,records100/00000/{k:05d}_lr,{'x' * 3_000_000}\n" for k in (1, 2))
     write(tmp_path / "ptbxl_database.csv", "ecg_id,patient_id,filename_lr,report\n" + rows)
     write(tmp_path / "scp_statements.csv", "name,description\nNORM,normal ECG\n")
-    found = load(tmp_path).recordings
+    write(tmp_path / "LICENSE.txt", "A license\n\nFreely share it, modify it,\nuse it.\n")
+    sums = "".join(f"{'0f' * 32} records100/00000/{k:05d}_lr.hea\n" for k in (1, 2))
+    write(tmp_path / "SHA256SUMS.txt", sums)
+    data = load(tmp_path)
+    assert not any("cannot be read" in note for note in data.notes)
+    found = data.recordings
     assert {each.person for each in found} == {"157.0"}
     assert [each.attributes["ecg_id"] for each in found] == ["1", "2"]
 

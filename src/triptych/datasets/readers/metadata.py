@@ -50,10 +50,10 @@ def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[li
             kept.append(file)
             continue
         frame = _frame(file, findings, must=named)
-        if frame is None:
+        if frame is None and not described:
             kept.append(file)
             continue
-        place = _file_column(frame, by_name, must=stem == MANIFEST)
+        place = None if frame is None else _file_column(frame, by_name, must=stem == MANIFEST)
         if place is not None:
             _manifest(source, file, frame, place, by_name, about, findings)
         elif stem == MANIFEST:
