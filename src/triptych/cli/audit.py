@@ -58,8 +58,8 @@ def audit(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="For a model: own recordings (a folder or file), or a data set: mitdb, "
-            "simulated, mitdb:DIR.",
+            help="For a model: own recordings (a folder or file), or a data set by its name: "
+            "mitdb:, mitdb:DIR, simulated:.",
         ),
     ] = None,
     transform: Annotated[
