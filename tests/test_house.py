@@ -68,7 +68,7 @@ BUDGETS = {
     "__main__": 6,
     "audit": 4792,
     "cli": 1041,
-    "datasets": 5838,
+    "datasets": 5863,
     "errors": 10,
     "files": 67,
     "index": 238,

@@ -353,6 +353,11 @@ def test_names_of_channels_end_without_a_comma(tmp_path: Path) -> None:
     assert only(tmp_path, channels="II").channels == ("II",)
 
 
+def test_the_report_counts_beats(tmp_path: Path) -> None:
+    wfdb_record(tmp_path)
+    assert "no labels; events: N (1), V (1)" in str(datasets.check(tmp_path))
+
+
 def test_a_beat_speaks_only_for_its_neighbourhood(tmp_path: Path) -> None:
     wfdb_record(tmp_path)
     windows = datasets.cut(load(tmp_path), 1.0)
