@@ -166,6 +166,16 @@ def test_a_packed_file_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert (found.name, found.rate, found.channels) == ("a", 50, ("x",))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_encodings(tmp_path: Path, encoding: str, end: str) -> None:
+    rows = "\n".join(f"{k / 50:.2f},{k % 7}" for k in range(200))
+    (tmp_path / "a.csv").write_bytes(f"time,Größe [µV]\n{rows}{end}".encode(encoding))
+    found = only(tmp_path)
+    assert found.channels == ("Größe [µV]",)
+    assert found.signal[0, -3:].tolist() == [1, 2, 3]
+
+
 def test_units_below_the_titles_and_comments_above(tmp_path: Path) -> None:
     rows = "\n".join(f"{t:.2f},{x:.5f}" for t, x in zip(T, wave(), strict=True))
     text = f"# made by a device\n# 50 Hz\ntime,acc\n[s],[g]\n{rows}\n"

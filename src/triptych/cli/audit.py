@@ -31,7 +31,7 @@ OTHERS = "Models of other makers"
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="Example: triptych audit model mitdb --transform phase_shift --out audit "
+        epilog="Example: triptych audit model mitdb: --transform phase_shift --out audit "
         "--fail-under cosine_mean=0.9 --fail-under separation=0.95"
     )(audit)
 

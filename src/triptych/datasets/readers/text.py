@@ -98,7 +98,8 @@ def content(path: Path, findings: Findings) -> tuple[bytes, str]:
             f"{path} is a link to {data.decode(errors='replace').strip()}, which is missing; fetch "
             "the file it stands for"
         )
-    whole = data.rstrip(b"\0")
+    encoding = next((name for bom, name in _BOMS if data.startswith(bom)), None)
+    whole = data if encoding == "utf-16" else data.rstrip(b"\0")
     if len(whole) < len(data):
         findings.say(
             "a file ends in NUL bytes, as after a loss of power, and is read up to them",
@@ -107,9 +108,8 @@ def content(path: Path, findings: Findings) -> tuple[bytes, str]:
         data = whole[: whole.rfind(b"\n") + 1] if b"\n" in whole else whole
     if not data.strip():
         raise InputError(f"{path} is empty, expected a line of titles and a row per sample")
-    for bom, name in _BOMS:
-        if data.startswith(bom):
-            return data, name
+    if encoding is not None:
+        return data, encoding
     if b"\0" in data[:4096]:
         raise InputError(f"{path} is not a text file, whatever its name says")
     try:
