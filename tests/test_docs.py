@@ -11,6 +11,8 @@ import pytest
 import typer.main
 
 from triptych.cli import app
+from triptych.cli.own import OPTIONS
+from triptych.datasets.readers.folder import FORMATS
 from triptych.files import read_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -79,6 +81,12 @@ def test_python_snippets_run(page: str, tmp_path: Path, monkeypatch: pytest.Monk
     exec(GIVEN, names)
     for snippet in blocks(page, "python"):
         exec(compile(snippet, page, "exec"), names)
+
+
+def test_the_page_on_own_recordings_has_every_format_and_option() -> None:
+    page = PAGES["docs/own-recordings.md"]
+    missing = [name for name in (*OPTIONS, *FORMATS) if not re.search(rf"{name}\b", page)]
+    assert not missing
 
 
 NUMBER = re.compile(r"^−?\d+(\.\d+)?$")

@@ -166,6 +166,16 @@ def test_a_packed_file_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert (found.name, found.rate, found.channels) == ("a", 50, ("x",))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_encodings(tmp_path: Path, encoding: str, end: str) -> None:
+    rows = "\n".join(f"{k / 50:.2f},{k % 7}" for k in range(200))
+    (tmp_path / "a.csv").write_bytes(f"time,Größe [µV]\n{rows}{end}".encode(encoding))
+    found = only(tmp_path)
+    assert found.channels == ("Größe [µV]",)
+    assert found.signal[0, -3:].tolist() == [1, 2, 3]
+
+
 def test_units_below_the_titles_and_comments_above(tmp_path: Path) -> None:
     rows = "\n".join(f"{t:.2f},{x:.5f}" for t, x in zip(T, wave(), strict=True))
     text = f"# made by a device\n# 50 Hz\ntime,acc\n[s],[g]\n{rows}\n"
@@ -394,6 +404,18 @@ def test_records_open_whatever_their_date(tmp_path: Path, first: str, fmt: str) 
         assert found.attributes == {"age": "54", "dx": "426783006,164889003"}
 
 
+def test_names_of_channels_end_without_a_comma(tmp_path: Path) -> None:
+    """Those of BIDMC have one."""
+    path = wfdb_record(tmp_path)
+    path.write_text(path.read_text().replace(" II\n", " II,\n"))
+    assert only(tmp_path, channels="II").channels == ("II",)
+
+
+def test_the_report_counts_beats(tmp_path: Path) -> None:
+    wfdb_record(tmp_path)
+    assert "no labels; events: N (1), V (1)" in str(datasets.check(tmp_path))
+
+
 def test_a_beat_speaks_only_for_its_neighbourhood(tmp_path: Path) -> None:
     wfdb_record(tmp_path)
     windows = datasets.cut(load(tmp_path), 1.0)
@@ -445,6 +467,7 @@ def test_one_bad_file_does_not_refuse_a_folder(tmp_path: Path) -> None:
     assert "5 of 6 files cannot be read and are left out" in data.notes[0]
     report = datasets.check(tmp_path)
     assert not report.ok
+    assert "1 of 6 files are sound" in str(report)
     assert len(report.unreadable) == 1  # one sentence for five files
     assert "(the same of bad1.csv, bad2.csv, bad3.csv and 1 more)" in report.unreadable[0]
     assert len(datasets.check(tmp_path, verbose=True).to_dict()["refused"]) == 5
@@ -463,6 +486,39 @@ def test_the_manifest_and_a_table_of_subjects_speak(tmp_path: Path) -> None:
     assert [dict(e.attributes) for e in found] == [
         {"age": "40", "device": "A"}, {"age": "50", "device": "B"},
     ]  # fmt: skip
+
+
+def test_a_manifest_may_name_records_by_their_paths_without_extension(tmp_path: Path) -> None:
+    """As that of PTB-XL does, which is large."""
+    for k in (1, 2):
+        wfdb_record(tmp_path / "records100" / "00000", f"{k:05d}_lr")
+    rows = "".join(f"{k},157.0,records100/00000/{k:05d}_lr,{'x' * 3_000_000}\n" for k in (1, 2))
+    write(tmp_path / "ptbxl_database.csv", "ecg_id,patient_id,filename_lr,report\n" + rows)
+    write(tmp_path / "scp_statements.csv", "name,description\nNORM,normal ECG\n")
+    write(tmp_path / "LICENSE.txt", "A license\n\nFreely share it, modify it,\nuse it.\n")
+    sums = "".join(f"{'0f' * 32} records100/00000/{k:05d}_lr.hea\n" for k in (1, 2))
+    write(tmp_path / "SHA256SUMS.txt", sums)
+    data = load(tmp_path)
+    assert not any("cannot be read" in note for note in data.notes)
+    found = data.recordings
+    assert {each.person for each in found} == {"157.0"}
+    assert [each.attributes["ecg_id"] for each in found] == ["1", "2"]
+
+
+def test_missing_values_name_the_option(tmp_path: Path) -> None:
+    table(tmp_path / "a.csv", time=T, x=np.where(np.arange(1500) == 7, np.nan, wave()))
+    with pytest.raises(InputError, match="--missing interpolate or --missing cut"):
+        load(tmp_path)
+
+
+def test_channels_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    edfio = pytest.importorskip("edfio")
+    rows = [wave(), 2 * wave()]
+    signals = [edfio.EdfSignal(row, 50, label="T8-P8", physical_range=(-2, 2)) for row in rows]
+    edfio.Edf(signals).write(tmp_path / "a.edf")
+    found = only(tmp_path)
+    assert found.channels == ("T8-P8 1", "T8-P8 2")
+    assert found.signal[1].std() == pytest.approx(2 * found.signal[0].std(), rel=1e-3)
 
 
 def test_subjects_are_found_in_paths(tmp_path: Path) -> None:
@@ -486,6 +542,7 @@ def test_units_that_contradict_are_refused(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("time,x\n", "no rows"),
+        ("# a\n\n# b\n", "holds comments only"),
         ("1,2\n3,4\n5,6\n", "no line of titles"),
         ("x,x\n1,2\n3,4\n", "two columns called 'x'"),
         ("time,x\n0,1\n5,2\n10,3\n15,4\n", "do not say their unit"),

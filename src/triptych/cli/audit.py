@@ -32,7 +32,7 @@ OTHERS = "Models of other makers"
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="Example: triptych audit model mitdb --transform phase_shift --out audit "
+        epilog="Example: triptych audit model mitdb: --transform phase_shift --out audit "
         "--fail-under cosine_mean=0.9 --fail-under separation=0.95"
     )(audit)
 
@@ -59,8 +59,8 @@ def audit(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="For a model: own recordings (a folder or file), or a data set: mitdb, "
-            "simulated, mitdb:DIR.",
+            help="For a model: own recordings (a folder or file), or a data set by its name: "
+            "mitdb:, mitdb:DIR, simulated:.",
         ),
     ] = None,
     transform: Annotated[

@@ -19,7 +19,7 @@ from triptych.cli.show import note, say, say_json, show_rows, show_table
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: triptych explain model --data mitdb")(explain)
+    app.command(epilog="Example: triptych explain model --data mitdb:")(explain)
 
 
 @reads_own

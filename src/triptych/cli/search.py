@@ -17,7 +17,7 @@ from triptych.cli.show import note, progress, say, say_json, show_rows
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: triptych search model mitdb --query 208:17")(search)
+    app.command(epilog="Example: triptych search model mitdb: --query 208:17")(search)
 
 
 @reads_own

@@ -44,6 +44,7 @@ class Report:
         """Plain data: what was read, what was met, and what was refused."""
         bad = [(file, "missing") for file in self.missing]
         bad += [(file, "the checksum is not the official one") for file in self.different]
+        bad += [("", text) for text in self.unreadable if not self.refused]
         bad += [("", fault) for fault in self.faults]
         return {
             "name": self.name,
@@ -60,7 +61,8 @@ class Report:
         return not (self.missing or self.different or self.unreadable or self.faults)
 
     def __str__(self) -> str:
-        bad = len(self.missing) + len(self.different) + len(self.unreadable)
+        unread = max(len(self.unreadable), len(self.refused))  # a sentence may be of several files
+        bad = len(self.missing) + len(self.different) + unread
         said = f"{max(0, self.expected - bad)} of {self.expected} files "
         said += "can be read, but there is a fault" if self.faults else "are sound"
         lines = [f"{self.name} in {self.path}: {said}"]

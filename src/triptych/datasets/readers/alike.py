@@ -95,16 +95,21 @@ def _plain(unit: str) -> str:
 
 
 def inventory(recordings: Sequence[Recording]) -> str:
-    """What is there: recordings, subjects, channels, rate, hours, labels."""
+    """What is there: recordings, subjects, channels, rate, hours, labels, events."""
     first = recordings[0]
     hours = sum(each.duration_s for each in recordings) / 3600
     labels = Counter(each.label for each in recordings if each.label)
-    said = listed([f"{label} ({count})" for label, count in labels.most_common()], 12)
+    events = Counter(str(k) for e in recordings if e.events is not None for k in e.events.label)
+    said, marked = (
+        listed([f"{label} ({count})" for label, count in counts.most_common()], 12)
+        for counts in (labels, events)
+    )
     subjects = len({each.person for each in recordings})
     return (
         f"{len(recordings)} recordings of {subjects} subjects, "
         f"{hours:.2g} hours at {first.rate:g} Hz of {', '.join(first.channels)}; "
         + (f"labels: {said}" if labels else "no labels")
+        + (f"; events: {marked}" if events else "")
     )
 
 

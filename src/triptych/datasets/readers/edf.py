@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych import signals
+from triptych.datasets.readers import words
 from triptych.datasets.readers.stretch import Findings, Floats, Options, Stretch, listed, runs_of
 from triptych.datasets.recordings import Events
 from triptych.errors import InputError
@@ -48,7 +49,7 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
         whole = Stretch(
             part="",
             signal=np.stack([row[:length] for row in rows]),
-            channels=tuple(str(each.label) for each in held),
+            channels=words.told_apart(str(each.label) for each in held),
             units=tuple(str(each.physical_dimension) for each in held),
             rate=rate,
             subject=_patient(file),

@@ -15,6 +15,8 @@ from triptych.datasets.readers.table import kind_of
 from triptych.datasets.readers.wfdb import segments_of
 from triptych.errors import InputError
 
+_SUMS = re.compile(r"(sha\d+|md5)sums?\b", re.I)  # lists of check sums name files, as manifests do
+
 
 def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Path]:
     """Files that may hold recordings, in order; links to nowhere and other files are said.
@@ -40,7 +42,7 @@ def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Pat
         if each.is_symlink() and not each.exists():
             findings.say("a link leads to a file that is missing", str(each))
     every = [each for each in every if each.is_file()]
-    files = [each for each in every if kind_of(each) in kinds]
+    files = [each for each in every if kind_of(each) in kinds and not _SUMS.match(each.name)]
     headers = [each for each in files if each.suffix.lower() == ".hea"]
     parts = {part for each in headers for part in segments_of(each)}
     belong = {each for header in headers for each in beside(header)}

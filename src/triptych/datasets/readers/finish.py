@@ -149,7 +149,12 @@ def _present(
     if not gone.any():
         return [(0, values)]
     if options.missing == "refuse":
-        signals.validate(values, rate, name=where, channels=stretch.channels, allow_constant=True)
+        try:
+            signals.validate(
+                values, rate, name=where, channels=stretch.channels, allow_constant=True
+            )
+        except InputError as error:
+            raise InputError(f"{error}, or pass --missing interpolate or --missing cut") from error
     longest = round(options.max_gap * rate) if options.missing == "interpolate" else 0
     at = np.arange(values.shape[1], dtype=np.int64)
     cut = np.zeros(values.shape[1], dtype=np.bool_)
@@ -209,7 +214,7 @@ def _flag(
         named = listed([c for c, s in zip(channels, still, strict=False) if s], 3)
         findings.say(f"channel {named} is constant in a stretch", where)
     for row, channel in zip(signal, channels, strict=False):
-        for value in (-9999.0, -999.0, 9999.0, 99999.0, -32768.0):
+        for value in SENTINELS:
             hits = int((row == value).sum())
             rest = row[row != value]
             if hits > 4 and len(rest) and np.abs(rest).max() * 5 < abs(value):

@@ -113,7 +113,7 @@ def _channel(path: Path, line: str, place: int) -> Channel:
         units=units,
         zero=zero,
         checksum=numbers[3],
-        name=words[8].strip() if len(words) > 8 else f"channel {place}",
+        name=words[8].strip(" ,") if len(words) > 8 else f"channel {place}",
         said_gain=said,
     )
 

@@ -18,7 +18,7 @@ from triptych.errors import InputError
 
 MANIFEST = "recordings"  # the name of a table that must be a manifest
 ABOUT_SUBJECTS = ("subjects", "participants", "patients", "demographics")
-SMALL = 1 << 22  # bytes; a larger table holds samples
+SMALL = 1 << 22  # bytes; a larger table holds samples, except beside records
 FILE = ("file", "filename", "file name", "path", "record", "recording", "record name", "ecg id")
 
 
@@ -41,19 +41,20 @@ def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[li
     about = Metadata()
     others = [each for each in files if kind_of(each) not in TEXT]
     described = any(kind_of(each) in (".hea", ".edf", ".bdf") for each in others)
+    largest = float("inf") if described else SMALL
     kept: list[Path] = []
     by_name = _by_name(source, files)
     for file in files:
         stem = file.name.split(".")[0].lower()
         named = stem == MANIFEST or stem in ABOUT_SUBJECTS
-        if kind_of(file) not in TEXT or (file.stat().st_size > SMALL and not named):
+        if kind_of(file) not in TEXT or (file.stat().st_size > largest and not named):
             kept.append(file)
             continue
         frame = _frame(file, findings, must=named)
-        if frame is None:
+        if frame is None and not described:
             kept.append(file)
             continue
-        place = _file_column(frame, by_name, must=stem == MANIFEST)
+        place = None if frame is None else _file_column(frame, by_name, must=stem == MANIFEST)
         if place is not None:
             _manifest(source, file, frame, place, by_name, about, findings)
         elif stem == MANIFEST:
@@ -128,15 +129,17 @@ def _frame(file: Path, findings: Findings, must: bool) -> Any:
 def _file_column(frame: Any, by_name: Mapping[str, Path], must: bool) -> str | None:
     """The column that names files of the folder in most of its rows.
 
-    Under another title than one of `FILE` names must have their extensions: a label "a" is not the
-    file a.csv.
+    Under another title than one of `FILE` (or ``filename_lr``) names must have their extensions or
+    folders: a label "a" is not the file a.csv.
     """
     titles = [each for each in frame.columns if words.title(str(each))[0] in FILE]
     for each in titles if must else [*titles, *frame.columns]:
         cells = [_plain(cell) for cell in frame[each][:200]]
         whole = each in titles
         hits = {
-            cell for cell in cells if cell in by_name and (whole or by_name[cell].suffix in cell)
+            cell
+            for cell in cells
+            if cell in by_name and (whole or "/" in cell or by_name[cell].suffix in cell)
         }
         if hits and (2 * len(hits) >= len(cells) or must):
             return str(each)

@@ -98,7 +98,8 @@ def content(path: Path, findings: Findings) -> tuple[bytes, str]:
             f"{path} is a link to {data.decode(errors='replace').strip()}, which is missing; fetch "
             "the file it stands for"
         )
-    whole = data.rstrip(b"\0")
+    encoding = next((name for bom, name in _BOMS if data.startswith(bom)), None)
+    whole = data if encoding == "utf-16" else data.rstrip(b"\0")
     if len(whole) < len(data):
         findings.say(
             "a file ends in NUL bytes, as after a loss of power, and is read up to them",
@@ -107,9 +108,8 @@ def content(path: Path, findings: Findings) -> tuple[bytes, str]:
         data = whole[: whole.rfind(b"\n") + 1] if b"\n" in whole else whole
     if not data.strip():
         raise InputError(f"{path} is empty, expected a line of titles and a row per sample")
-    for bom, name in _BOMS:
-        if data.startswith(bom):
-            return data, name
+    if encoding is not None:
+        return data, encoding
     if b"\0" in data[:4096]:
         raise InputError(f"{path} is not a text file, whatever its name says")
     try:
@@ -131,6 +131,10 @@ def form_of(path: Path, data: bytes, encoding: str, findings: Findings) -> Form:
     handle = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, errors="replace")
     lines = [line.rstrip("\r\n") for _, line in zip(range(SEEN), handle, strict=False)]
     body = [i for i, line in enumerate(lines) if line.strip() and not line.startswith(_COMMENT)]
+    if not body:
+        raise InputError(
+            f"{path} holds comments only, expected a line of titles and rows of values"
+        )
     delimiter = _delimiter([lines[i] for i in body])
     cells = {i: _cells(lines[i], delimiter) for i in body}
     widths = Counter(len(each) for each in cells.values())
@@ -184,7 +188,11 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
     if delimiter == r"\s+":
         return line.split()
-    return next(iter(csv.reader([line], delimiter=delimiter, skipinitialspace=True)), list[str]())
+    rows = csv.reader([line], delimiter=delimiter, skipinitialspace=True)
+    try:
+        return next(iter(rows), list[str]())
+    except csv.Error:  # a cell of more than 131,072 characters
+        return line.split(delimiter)
 
 
 def _comma_decimals(rows: list[list[str]]) -> bool:

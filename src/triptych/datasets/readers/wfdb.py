@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych import signals
-from triptych.datasets.readers import annotations
+from triptych.datasets.readers import annotations, words
 from triptych.datasets.readers.header import Channel, Header, parse
 from triptych.datasets.readers.stretch import Findings, Options, Stretch
 from triptych.errors import InputError
@@ -144,19 +143,8 @@ def _signals(
     if skew:
         findings.say("signals with a skew are aligned, and the end is left out", str(path))
     length = min(len(each) for each in rows)
-    names = _names([each.name for each in header.channels])
+    names = words.told_apart(each.name for each in header.channels)
     return np.stack([each[:length] for each in rows]), names, top
-
-
-def _names(names: list[str]) -> tuple[str, ...]:
-    """Names of channels, told apart where two are the same."""
-    counts = Counter(names)
-    seen: Counter[str] = Counter()
-    found: list[str] = []
-    for each in names:
-        seen[each] += 1
-        found.append(f"{each} {seen[each]}" if counts[each] > 1 else each)
-    return tuple(found)
 
 
 def _unit(text: str) -> str:

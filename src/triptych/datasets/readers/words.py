@@ -66,6 +66,17 @@ def column(names: Iterable[str], wanted: Iterable[str]) -> str | None:
     return next((name for word in wanted for name in plain if plain[name] == word), None)
 
 
+def told_apart(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of channels, numbered where several are the same: ``"T8-P8 1"``, ``"T8-P8 2"``."""
+    listed = list(names)
+    counts, seen = Counter(listed), Counter[str]()
+    found: list[str] = []
+    for each in listed:
+        seen[each] += 1
+        found.append(f"{each} {seen[each]}" if counts[each] > 1 else each)
+    return tuple(found)
+
+
 def text_of(value: Any) -> str:
     """A label or subject as text: NFC, no blanks around; 1.0 is 1, and NaN is nothing."""
     if isinstance(value, bytes):
