@@ -45,6 +45,7 @@ LAZY = {
     "pandas",
     "jinja2",
     "joblib",
+    "narwhals",
     "sklearn",
     "scipy.signal",
     "roma",
@@ -64,12 +65,13 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 
 # Lines per room. They only go down, or up for a capability that CHANGELOG names.
 BUDGETS = {
-    "__init__": 93,
+    "__init__": 96,
     "__main__": 6,
     "audit": 4792,
     "cli": 1041,
-    "datasets": 5838,
+    "datasets": 6575,
     "errors": 10,
+    "estimators": 847,
     "files": 67,
     "index": 238,
     "latent": 759,
@@ -80,7 +82,7 @@ BUDGETS = {
     "precision": 76,
     "signals": 295,
     "training": 2382,
-    "transforms": 2209,
+    "transforms": 2224,
     "triptych_studies": 7664,
 }
 
