@@ -27,8 +27,11 @@ def expected(estimator: Any) -> dict[str, str]:
     return {**EXPECTED, **more}
 
 
+# not strict: how rounding goes is the machine's
 @parametrize_with_checks(
-    [BlockEncoder(**TINY), SeparationTransformer(**TINY)], expected_failed_checks=expected
+    [BlockEncoder(**TINY), SeparationTransformer(**TINY)],
+    expected_failed_checks=expected,
+    xfail_strict=False,
 )
 def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
     check(estimator)

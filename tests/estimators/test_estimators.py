@@ -92,6 +92,7 @@ def test_labels_train_heads_if_they_are_classes() -> None:
     encoder = BlockEncoder(BLOCKS, **TINY).fit(X, names)
     assert encoder.classes_.tolist() == ["fast", "middle", "slow"]
     assert set(encoder.model_.heads) == {"invariant", "full"}
+    assert not hasattr(encoder.fit(X), "classes_")
     for target in (None, y + 0.5):
         assert not BlockEncoder(BLOCKS, **TINY).fit(X, target).model_.heads
     assert not BlockEncoder(BLOCKS, supervised=False, **TINY).fit(X, y).model_.heads

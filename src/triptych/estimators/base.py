@@ -101,14 +101,12 @@ class LatentTransformer(base.TransformerMixin, base.BaseEstimator):
         if about.get("class") != cls.__name__:
             held = about.get("class", "a model without an estimator")
             raise InputError(f"{path} holds {held}, expected a {cls.__name__}")
-        made = cls(**about["params"])
+        found = cls(**about["params"])
         for name, value in about["state"].items():
             kind = object if name == "feature_names_in_" else None
-            setattr(
-                made, name, np.asarray(value, dtype=kind) if name != "n_features_in_" else value
-            )
-        made._keep(model, tuple(about["shape_in"]), about["history"])
-        return made
+            setattr(found, name, np.asarray(value, kind) if type(value) is list else value)
+        found._keep(model, tuple(about["shape_in"]), about["history"])
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         """Parameters, and the model as the bytes of its files: JSON and safetensors."""

@@ -45,7 +45,7 @@ class BlockEncoder(LatentTransformer):
     n_jobs
         Threads of torch; None: as they are.
     device
-        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        Where it trains: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``; latents come from the CPU.
 
     Attributes
     ----------
@@ -141,6 +141,7 @@ class BlockEncoder(LatentTransformer):
             "decoder": labels is None and any(each.free for each in schema.blocks),
         }
         self._train(x, labels, groups, nuisances, schema, content)
+        vars(self).pop("classes_", None)  # of an earlier fit
         if classes is not None:
             self.classes_ = classes
         return self

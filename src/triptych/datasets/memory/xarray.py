@@ -56,7 +56,7 @@ def from_xarray(
         chosen, findings = options_of({**options, "rate": rate}), Findings()
         dims = [str(each) for each in getattr(data, "dims", ())]
         time, channel = words.column(dims, TIME), words.column(dims, CHANNEL)
-        if time is None:
+        if time is None or callable(getattr(data, "values", None)):  # a Dataset's is a method
             raise InputError(
                 f"expected a DataArray with a dimension called time; got a {type(data).__name__} "
                 f"with {', '.join(dims) or 'no named dimensions'}"
