@@ -48,6 +48,7 @@ LAZY = {
     "pandas",
     "jinja2",
     "joblib",
+    "narwhals",
     "sklearn",
     "scipy.signal",
     "roma",
@@ -67,12 +68,13 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 
 # Lines per room. They only go down, or up for a capability that CHANGELOG names.
 BUDGETS = {
-    "__init__": 93,
+    "__init__": 96,
     "__main__": 6,
     "audit": 5345,
     "cli": 1226,
-    "datasets": 5972,
+    "datasets": 6709,
     "errors": 10,
+    "estimators": 846,
     "files": 97,
     "index": 238,
     "latent": 759,
@@ -83,7 +85,7 @@ BUDGETS = {
     "precision": 76,
     "signals": 295,
     "training": 2580,
-    "transforms": 2209,
+    "transforms": 2224,
     "triptych_studies": 7636,
 }
 

@@ -42,7 +42,8 @@ def test_import_loads_no_more_than_it_must() -> None:
 
 
 def test_public_names_load_nothing_heavy() -> None:
-    names = ", ".join(PUBLIC)
+    # the scikit-learn face inherits from scikit-learn's classes
+    names = ", ".join(name for name in PUBLIC if name != "BlockEncoder")
     assert loaded_after(f"from triptych import {names}").isdisjoint(HEAVY)
 
 

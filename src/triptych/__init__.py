@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.errors import InputError
+    from triptych.estimators import BlockEncoder
     from triptych.index import Index
     from triptych.latent import BernoulliGate, Block, BlockHeads, LatentSchema
     from triptych.model import Model
@@ -30,6 +31,7 @@ __all__ = [
     "BaselineWander",
     "BernoulliGate",
     "Block",
+    "BlockEncoder",
     "BlockHeads",
     "Chain",
     "Gain",
@@ -51,6 +53,7 @@ _HOME = {
     "BaselineWander": "triptych.transforms",
     "BernoulliGate": "triptych.latent",
     "Block": "triptych.latent",
+    "BlockEncoder": "triptych.estimators",
     "BlockHeads": "triptych.latent",
     "Chain": "triptych.transforms",
     "Gain": "triptych.transforms",

@@ -23,6 +23,7 @@ from triptych.datasets.base import (
     random_windows,
 )
 from triptych.datasets.download import Progress, Report, target_folder
+from triptych.datasets.memory import from_arrays, from_frame, from_hf, from_mne, from_xarray
 from triptych.errors import InputError
 
 __all__ = [
@@ -35,6 +36,11 @@ __all__ = [
     "cut",
     "event_windows",
     "fetch",
+    "from_arrays",
+    "from_frame",
+    "from_hf",
+    "from_mne",
+    "from_xarray",
     "load",
     "locate",
     "named",

@@ -37,6 +37,7 @@ __all__ = [
     "at_rate",
     "context_of",
     "from_dict",
+    "in_windows",
     "names",
     "register",
     "target_of",
@@ -114,6 +115,15 @@ def at_rate(name: str, rate: float | None, settings: Mapping[str, Any]) -> Trans
     if rate is not None and maker is not None and "rate" in inspect.signature(maker).parameters:
         settings = {"rate": rate, **settings}
     return transform(name, **settings)
+
+
+def in_windows(name: str, rate: float, length: int, settings: Mapping[str, Any]) -> Transform:
+    """Make a transform as `at_rate` does, for windows of `length` samples without neighbours.
+
+    What is not set is chosen so that it needs none, and by the length of the window.
+    """
+    within: Any = getattr(_TRANSFORMS.get(name), "within", None)
+    return at_rate(name, rate, {**(within(length / rate) if within else {}), **settings})
 
 
 def from_dict(data: Mapping[str, Any]) -> Transform:

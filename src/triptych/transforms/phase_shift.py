@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -71,6 +71,11 @@ class PhaseShift(Additive):
                 f"phase_shift got max_shift={self.max_shift} s at rate={self.rate} Hz, expected "
                 f"max_shift >= 0 and rate > 0."
             )
+
+    @staticmethod
+    def within(seconds: float) -> dict[str, Any]:
+        """Settings for windows of so many seconds without neighbours: a ring, a quarter round."""
+        return {"mode": "circular", "max_shift": seconds / 4}
 
     @property
     def context(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from triptych.datasets.readers import words
 from triptych.datasets.readers.stretch import Findings, listed
 from triptych.datasets.recordings import Recording
 from triptych.errors import InputError
@@ -17,8 +18,21 @@ OTHER_UNIT = 5.0  # subjects differ by less; m/s² and g by 9.8, V and mV by 1,0
 FEWEST = 4  # recordings that are compared
 
 
+def spelled(recordings: Sequence[Recording], findings: Findings) -> list[Recording]:
+    """One spelling for each label and each subject, and what was merged."""
+    subjects = words.one_spelling((each.person for each in recordings), numbers=True)
+    labels = words.one_spelling((each.label for each in recordings if each.label), numbers=False)
+    for what, spelling in (("subjects", subjects), ("labels", labels)):
+        if found := words.merged(spelling):
+            findings.say(f"{what} are taken as one in several spellings: {listed(found, 5)}")
+    return [
+        replace(each, person=subjects[each.person], label=labels.get(each.label or ""))
+        for each in recordings
+    ]
+
+
 def alike(
-    source: Path, recordings: list[Recording], wanted: Sequence[str], findings: Findings
+    source: Path | str, recordings: list[Recording], wanted: Sequence[str], findings: Findings
 ) -> list[Recording]:
     """Bring recordings to the same channels in the same order; refuse what is no one data set.
 
@@ -77,7 +91,7 @@ def _picked(recording: Recording, common: Sequence[str], first: Recording) -> Re
     )
 
 
-def _one_unit(source: Path, recordings: Sequence[Recording]) -> None:
+def _one_unit(source: Path | str, recordings: Sequence[Recording]) -> None:
     units: dict[str, tuple[str, str]] = {}
     for each in recordings:
         for channel, unit in zip(each.channels, each.units, strict=False):

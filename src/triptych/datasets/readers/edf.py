@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from triptych import signals
 from triptych.datasets.readers import words
-from triptych.datasets.readers.stretch import Findings, Floats, Options, Stretch, listed, runs_of
-from triptych.datasets.recordings import Events
+from triptych.datasets.readers.stretch import (
+    Findings,
+    Floats,
+    Options,
+    Stretch,
+    annotated,
+    listed,
+)
 from triptych.errors import InputError
-
-REACH_S = 2.0  # the label of a moment holds for windows whose centre is no further from it
 
 
 def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
@@ -55,7 +59,9 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
             subject=_patient(file),
             start=float(onsets[first] - onsets[0]),
         )
-        found += _annotated(whole, float(onsets[first]), file, options)
+        begin = float(onsets[first])
+        marks = [(float(a.onset) - begin, float(a.duration or 0), a.text) for a in file.annotations]
+        found += annotated(whole, marks, options)
     if len(onsets) and len(found) > 1 and not bool(file.is_continuous):
         findings.say("the file is discontinuous: its parts are kept apart", str(path))
     return [replace(each, part=str(k) if len(found) > 1 else "") for k, each in enumerate(found)]
@@ -112,38 +118,3 @@ def _parts(onsets: Floats, duration: float) -> list[tuple[int, int]]:
     """First and last data record (exclusive) of every continuous part."""
     gaps = np.flatnonzero(np.abs(np.diff(onsets) - duration) > 1e-3) + 1
     return list(pairwise([0, *gaps.tolist(), len(onsets)]))
-
-
-def _annotated(whole: Stretch, begin: float, file: Any, options: Options) -> list[Stretch]:
-    """A part with its events, cut where a lasting annotation begins or ends."""
-    rate, n = whole.rate or 1.0, whole.signal.shape[1]
-    marks = [
-        (float(a.onset) - begin, float(a.duration or 0), " ".join(str(a.text).split()))
-        for a in file.annotations
-    ]
-    moments = sorted(
-        (round(at * rate), text) for at, lasts, text in marks if not lasts and 0 <= at < n / rate
-    )
-    events = None
-    if moments:
-        samples, texts = zip(*moments, strict=True)
-        events = Events(np.array(samples, np.int64), np.array(texts), REACH_S)
-    codes = np.zeros(n, dtype=np.int64)
-    names = [""]
-    for at, lasts, text in marks:
-        if lasts and text not in options.no_label:
-            names.append(text)
-            first, end = (min(max(round(s * rate), 0), n) for s in (at, at + lasts))
-            codes[first:end] = len(names) - 1
-    if not codes.any():
-        return [replace(whole, events=events)]
-    spelled = np.array(names)[codes]
-    return [
-        replace(
-            whole,
-            signal=whole.signal[:, run],
-            label=str(spelled[run.start]) or None,
-            start=whole.start + run.start / rate,
-        )
-        for run in runs_of(spelled)
-    ]

@@ -1,10 +1,10 @@
-"""From what a file states to checked recordings: rate, subject, missing values, precision."""
+"""From what a file or an object states to checked recordings: rate, subject, missing values."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,34 @@ from triptych.datasets.recordings import Recording
 from triptych.errors import InputError
 
 _OFFSET = 1e-3  # of a channel's spread, that float32 may round away
+FILES = "files"
 SENTINELS = (-9999.0, -999.0, 9999.0, 99999.0, -32768.0)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a stretch is from, and what is known of it beside.
+
+    Attributes
+    ----------
+    name, where
+        Of its recordings, and of their place, for messages.
+    subject
+        Known without the stretch; goes before what the stretch states.
+    said, of_subject
+        Attributes of it (rate and label among them), and of each subject.
+    kind
+        What states no subject, in the plural.
+    """
+
+    name: str
+    where: str
+    subject: str | None = None
+    said: Mapping[str, str] = field(default_factory=dict[str, str])
+    of_subject: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict[str, Mapping[str, str]]
+    )
+    kind: str = FILES
 
 
 def finished(
@@ -37,46 +64,43 @@ def finished(
     options: Options,
     findings: Findings,
 ) -> list[Recording]:
-    """Checked recordings of one stretch, at a known rate, in float32."""
+    """Checked recordings of one stretch of a file, at a known rate, in float32."""
+    said = about.of_file.get(file, {})
+    subject = said.get("subject") or _by_path(file, root, options)
+    origin = Origin(stem, str(file), subject, said, about.of_subject)
+    return checked(stretch, origin, options, findings)
+
+
+def checked(
+    stretch: Stretch, origin: Origin, options: Options, findings: Findings
+) -> list[Recording]:
+    """Checked recordings of one stretch of any origin, at a known rate, in float32."""
+    said, part = origin.said, f"#{stretch.part}" if stretch.part else ""
+    where = f"{origin.where}{part}"
     if options.channels:
-        rows = _rows(stretch, options.channels, str(file))
+        rows = _rows(stretch, options.channels, origin.where)
         stretch = replace(
             stretch,
             signal=stretch.signal[rows],
             channels=tuple(stretch.channels[row] for row in rows),
             units=tuple(stretch.units[row] for row in rows) if stretch.units else (),
         )
-    said = about.of_file.get(file, {})
-    part = f"#{stretch.part}" if stretch.part else ""
-    where = f"{file}{part}"
-    stated = _number(said.get("rate"), where)
-    rate = stretch.rate or stated or options.rate
-    given = options.rate if stretch.rate and not stated else stated or options.rate
-    if stretch.rate and given and abs(given / stretch.rate - 1) > 1e-3:
-        raise InputError(
-            f"{where} states a rate of {stretch.rate:g} Hz, but {given:g} Hz was given for it; "
-            "leave the given one out, or correct the wrong one"
-        )
-    if rate is None:
-        raise InputError(
-            f"{where} does not state its sampling rate; pass --rate in Hz, or write it into the "
-            "column rate of recordings.csv"
-        )
+    rate = _rate(stretch, origin, where, options)
     if stretch.signal.shape[1] < SHORTEST:
-        findings.say(f"stretches of fewer than {SHORTEST} samples are left out", str(file))
+        findings.say(f"stretches of fewer than {SHORTEST} samples are left out", origin.where)
         return []
-    subject = said.get("subject") or _by_path(file, root, options) or stretch.subject
+    subject = origin.subject or stretch.subject
     if subject is None:
-        subject = stem
+        subject = origin.name
         findings.say(
-            "files that state no subject are taken as one subject each, so splits between subjects "
-            "rest on one file per subject",
-            str(file),
+            f"{origin.kind} that state no subject are taken as one subject each, so splits between "
+            f"subjects rest on one {origin.kind[:-1]} per subject",
+            origin.where,
         )
     found: list[Recording] = []
     for number, (first, values) in enumerate(_present(stretch, where, rate, options, findings)):
         events = stretch.events
-        name = stem + part + (f".{number}" if number else "")
+        name = origin.name + part + (f".{number}" if number else "")
         if events is not None and (first or values.shape[1] < stretch.signal.shape[1]):
             events = events.within(first, first + values.shape[1])
         signal = _float32(values, where, findings)
@@ -93,7 +117,7 @@ def finished(
                 label=said.get("label") or stretch.label,
                 attributes={
                     **stretch.attributes,
-                    **about.of_subject.get(subject, {}),
+                    **origin.of_subject.get(subject, {}),
                     **{
                         key: value
                         for key, value in said.items()
@@ -104,6 +128,24 @@ def finished(
             )
         )
     return found
+
+
+def _rate(stretch: Stretch, origin: Origin, where: str, options: Options) -> float:
+    """The rate that the stretch states, else the one written down beside it, else the option."""
+    stated = _number(origin.said.get("rate"), where)
+    rate = stretch.rate or stated or options.rate
+    given = options.rate if stretch.rate and not stated else stated or options.rate
+    if stretch.rate and given and abs(given / stretch.rate - 1) > 1e-3:
+        raise InputError(
+            f"{where} states a rate of {stretch.rate:g} Hz, but {given:g} Hz was given for it; "
+            "leave the given one out, or correct the wrong one"
+        )
+    if rate is None:
+        beside = (
+            ", or write it into the column rate of recordings.csv" if origin.kind == FILES else ""
+        )
+        raise InputError(f"{where} does not state its sampling rate; pass --rate in Hz{beside}")
+    return rate
 
 
 def _number(text: str | None, where: str) -> float | None:
@@ -148,6 +190,7 @@ def _present(
     gone = ~np.isfinite(values)
     if not gone.any():
         return [(0, values)]
+    values = values.copy()  # an array in memory is its owner's
     if options.missing == "refuse":
         try:
             signals.validate(

@@ -6,15 +6,14 @@ import hashlib
 import importlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from triptych.datasets import download
-from triptych.datasets.readers import words
-from triptych.datasets.readers.alike import alike, doubts, inventory
+from triptych.datasets.readers.alike import alike, doubts, inventory, spelled
 from triptych.datasets.readers.files import beside, files_of, stem_of, without_copies
 from triptych.datasets.readers.finish import finished
 from triptych.datasets.readers.metadata import Metadata, metadata_of
@@ -102,7 +101,7 @@ def read(path: str | Path, options: Options) -> Reading:
         done.recordings += made
         done.places |= {each.name: file for each in made}
     if done.recordings:
-        done.recordings = _spelled(done.recordings, findings)
+        done.recordings = spelled(done.recordings, findings)
         try:
             done.recordings = alike(source, done.recordings, options.channels, findings)
         except InputError as error:
@@ -227,16 +226,3 @@ def _recordings(
     if not made:
         raise InputError(f"{file} has no stretch of {SHORTEST} samples or more")
     return made
-
-
-def _spelled(recordings: list[Recording], findings: Findings) -> list[Recording]:
-    """One spelling for each label and each subject, and what was merged."""
-    subjects = words.one_spelling((each.person for each in recordings), numbers=True)
-    labels = words.one_spelling((each.label for each in recordings if each.label), numbers=False)
-    for what, spelling in (("subjects", subjects), ("labels", labels)):
-        if found := words.merged(spelling):
-            findings.say(f"{what} are taken as one in several spellings: {listed(found, 5)}")
-    return [
-        replace(each, person=subjects[each.person], label=labels.get(each.label or ""))
-        for each in recordings
-    ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 Missing = Literal["refuse", "interpolate", "cut"]
 SHORTEST = 10  # samples of a stretch
+REACH_S = 2.0  # the label of a moment holds for windows whose centre is no further from it
 
 
 @dataclass(frozen=True)
@@ -130,3 +131,46 @@ def runs_of(*columns: NDArray[Any] | None) -> list[slice]:
         change |= each[1:] != each[:-1]
     edges = [0, *(np.flatnonzero(change) + 1).tolist(), n]
     return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def annotated(
+    whole: Stretch, marks: Iterable[tuple[float, float, str]], options: Options
+) -> list[Stretch]:
+    """A stretch with its events, cut where a lasting annotation begins or ends.
+
+    Parameters
+    ----------
+    whole
+        At a known rate.
+    marks
+        Onset in s from the stretch's first sample, duration in s, text: what lasts is the label
+        of what it covers, a moment is an event.
+    """
+    rate, n = whole.rate or 1.0, whole.signal.shape[1]
+    plain = [(at, lasts, " ".join(str(text).split())) for at, lasts, text in marks]
+    moments = sorted(
+        (round(at * rate), text) for at, lasts, text in plain if not lasts and 0 <= at < n / rate
+    )
+    events = None
+    if moments:
+        samples, texts = zip(*moments, strict=True)
+        events = Events(np.array(samples, np.int64), np.array(texts), REACH_S)
+    codes = np.zeros(n, dtype=np.int64)
+    names = [""]
+    for at, lasts, text in plain:
+        if lasts and text not in options.no_label:
+            names.append(text)
+            first, end = (min(max(round(s * rate), 0), n) for s in (at, at + lasts))
+            codes[first:end] = len(names) - 1
+    if not codes.any():
+        return [replace(whole, events=events)]
+    spelled = np.array(names)[codes]
+    return [
+        replace(
+            whole,
+            signal=whole.signal[:, run],
+            label=str(spelled[run.start]) or None,
+            start=whole.start + run.start / rate,
+        )
+        for run in runs_of(spelled)
+    ]
