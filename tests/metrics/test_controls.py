@@ -216,6 +216,7 @@ OUTSIDE = {
     "per_subject": "means of figures",
     "readable": "calls factor_matrix",
     "audit": "calls the others; see test_run",
+    "explain": "puts into words what was measured",
 }
 
 
