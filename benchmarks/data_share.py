@@ -82,7 +82,7 @@ def _windows(recipe: Recipe, count: int) -> Windows:
         rate=recipe.data.rate,
         context=context,
         record=names,
-        person=names,
+        subject=names,
         start=np.zeros(count),
         label=names,
         event_offset=np.full(count, np.nan),

@@ -24,9 +24,9 @@ SHIFTS = np.linspace(-0.2, 0.2, 9)
 
 
 @cache
-def windows(people: int = 12, each: int = 40, seconds: float = 60, seed: int = 1) -> Windows:
-    """Windows of virtual people who are not those of ``simulated``, with 0.25 s on either side."""
-    cohort = simulated.load(people=people, seconds=seconds, seed=seed)
+def windows(subjects: int = 12, each: int = 40, seconds: float = 60, seed: int = 1) -> Windows:
+    """Windows of subjects who are not those of ``simulated``, with 0.25 s on either side."""
+    cohort = simulated.load(people=subjects, seconds=seconds, seed=seed)
     cohort = cohort.map(lambda recording: preprocess(recording, RATE, None, None))
     return random_windows(cohort, each, LENGTH / RATE, 0.25)
 
@@ -126,7 +126,7 @@ def make(folder: Path, steps: int = 150) -> None:
     shift, n = PhaseShift(0.25, RATE), len(x)
     theta = torch.as_tensor(SHIFTS[SHIFTS != 0], dtype=torch.float32)
     moved = [pca(shift.apply(held.signals, t.expand(n, 1)).numpy()) for t in theta]
-    side = {"person": held.person, "record": held.record, "start": held.start}
+    side = {"subject": held.subject, "record": held.record, "start": held.start}
     np.savez(
         folder / "embeddings.npz", original=pca(x.numpy()), transformed=moved, theta=theta, **side
     )

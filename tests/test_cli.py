@@ -110,7 +110,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def classifier(world: World) -> World:
     """A model with heads, of the same recordings."""
     model, recordings = world.model.with_name("classifier"), world.own.with_name("labelled")
-    tiny.recordings(recordings, people=6)
+    tiny.recordings(recordings, subjects=6)
     manifest = "file,device\n" + "".join(
         f"{path.name},{'watch' if i % 3 else 'phone'}\n"
         for i, path in enumerate(sorted(recordings.glob("*.npz")))
@@ -210,14 +210,16 @@ def test_faults_become_a_sentence_and_a_code(
 
 def test_training_says_what_it_does_and_where_the_model_lies(world: World) -> None:
     lines = world.said.splitlines()
-    assert lines[0].startswith("Training tiny: scl on own recordings: own, 48 windows of 3 people")
+    assert lines[0].startswith(
+        "Training tiny: scl on own recordings: own, 48 windows of 3 subjects"
+    )
     assert lines[-1] == f"The model is in {world.model}; `triptych explain {world.model}` says " + (
         "what it is."
     )
     assert (world.model / "weights.safetensors").is_file()
     info = json.loads((world.model / "model.json").read_text())["info"]
     assert info["data"]["fingerprint"].startswith("sha256:")
-    assert info["data"]["train"] == {"people": 3, "windows": 48}
+    assert info["data"]["train"] == {"subjects": 3, "windows": 48}
 
 
 def test_a_training_that_ends_with_a_silent_block_says_so(world: World, run: Run) -> None:
@@ -484,7 +486,7 @@ def test_latents_are_written(kind: str, world: World, run: Run, tmp_path: Path) 
     if kind == "npz":
         with np.load(out) as held:
             assert held["morphology"].shape == (32, 8)
-            assert set(held["person"]) == {f"person {i}" for i in range(4)}
+            assert set(held["subject"]) == {f"subject {i}" for i in range(4)}
             assert set(held["label"]) == {"well", "ill"}
     else:
         assert len(out.read_text().splitlines()) == 33
@@ -578,7 +580,7 @@ def write_rates(folder: Path, **seconds: tuple[float, float]) -> Path:
     rng = np.random.default_rng(0)
     for name, (rate, length) in seconds.items():
         signal = rng.normal(size=(1, round(rate * length))).cumsum(axis=1)
-        np.savez(folder / f"{name}.npz", signal=signal, rate=rate, person=name)
+        np.savez(folder / f"{name}.npz", signal=signal, rate=rate, subject=name)
     return folder
 
 
@@ -662,7 +664,7 @@ def test_a_model_is_evaluated(classifier: World, run: Run, tmp_path: Path) -> No
     answer = run(*there)
     assert answer.code == 0, answer.err
     assert "The full head is right on" in answer.out
-    for word in ("balanced accuracy", "macro F1", "phase shift", "watch", "person 3", "chance"):
+    for word in ("balanced accuracy", "macro F1", "phase shift", "watch", "subject 3", "chance"):
         assert word in " ".join(answer.out.split())
     plain = json.loads(run(*there, "--format", "json").out)
     assert plain["overall"]["windows"] == 90
@@ -726,11 +728,13 @@ def test_embeddings_of_others_are_audited(run: Run, tmp_path: Path) -> None:
     z = rng.normal(size=(60, 5))
     views = {"original": z, "transformed": np.stack([z, rng.normal(size=z.shape)])}
     who = np.repeat(np.arange(6), 10)
-    np.savez(tmp_path / "v.npz", **views, theta=[0.01, 0.1], person=who)
+    np.savez(tmp_path / "v.npz", **views, theta=[0.01, 0.1], subject=who)
     usual = ("audit", tmp_path / "v.npz", "--out", tmp_path / "out")
     answer = run(*usual, "--transform", "phase_shift")
     assert answer.code == 0
-    assert "At 100 ms the embedding is no closer to itself than to a stranger's" in answer.out
+    assert (
+        "At 100 ms the embedding is no closer to itself than the between-sample level" in answer.out
+    )
     assert "say --transform NAME" in run(*usual).sentence
     both = run("audit", tmp_path / "v.npz", "simulated", "--out", tmp_path / "out")
     assert "leave DATA and --grid out" in both.sentence
@@ -771,7 +775,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
     module = importlib.util.module_from_spec(spec)
     sys.modules["other_models"] = module
     spec.loader.exec_module(module)
-    held = module.windows(people=6, each=20, seconds=20)
+    held = module.windows(subjects=6, each=20, seconds=20)
     module.windows = lambda: held
     module.make(folder, steps=2)
     tiny.recordings(folder / "own")

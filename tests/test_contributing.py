@@ -164,7 +164,7 @@ def test_the_reader_reads_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyP
         rows = np.column_stack([values[:, :23] + k, values[:, 23]])
         np.savetxt(tmp_path / f"mHealth_subject{k}{ending}", rows, fmt="%.3f", delimiter="\t")
     data = load(tmp_path, subject_pattern=r"subject(\d+)")
-    assert data.people == ("1", "2")
+    assert data.subjects == ("1", "2")
     assert [each.label for each in data.recordings[:3]] == [None, "1", "9"]
     assert {(each.rate, each.signal.shape) for each in data.recordings} == {(50.0, (23, 100))}
     np.testing.assert_allclose(data.recordings[0].signal, values[:100, :23].T + 1, atol=1e-4)

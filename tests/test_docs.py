@@ -28,7 +28,7 @@ from triptych import PhaseShift
 from triptych.networks import ConvEncoder
 transform = PhaseShift(max_shift=0.05, rate=100.0)
 transforms = [transform]
-person = np.repeat(np.arange(6), 4)
+subject = np.repeat(np.arange(6), 4)
 pitch = 5 + 5 * torch.arange(24).div(4, rounding_mode="floor")[:, None, None]
 x = signals = torch.sin(torch.arange(110) / 100 * 2 * torch.pi * pitch + torch.rand(24, 1, 1))
 is_target = torch.arange(24) % 2 == 0

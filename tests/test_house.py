@@ -70,9 +70,9 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 96,
     "__main__": 6,
-    "audit": 5345,
+    "audit": 5359,
     "cli": 1226,
-    "datasets": 6709,
+    "datasets": 6712,
     "errors": 10,
     "estimators": 846,
     "files": 97,
@@ -86,7 +86,7 @@ BUDGETS = {
     "signals": 295,
     "training": 2580,
     "transforms": 2224,
-    "triptych_studies": 7636,
+    "triptych_studies": 7638,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.

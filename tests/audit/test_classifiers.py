@@ -29,20 +29,27 @@ GRID = np.array([3.0, 6.0])
 
 
 def of_frequencies(context: int = 20) -> Windows:
-    return windows(context, people=12, each=10)
+    return windows(context, subjects=12, each=10)
 
 
-def rhythm(people: int = 20, each: int = 10, share: float = 0.09) -> Windows:
+def rhythm(subjects: int = 20, each: int = 10, share: float = 0.09) -> Windows:
     """Constant windows: level 1 where the rhythm is normal, −1 where it is not (9 %)."""
-    n = people * each
+    n = subjects * each
     sick = np.zeros(n, bool)
     sick[np.random.default_rng(0).permutation(n)[: round(share * n)]] = True
     level = np.where(sick, -1.0, 1.0)
     signals = torch.as_tensor(np.repeat(level[:, None, None], 50, 2), dtype=torch.float32)
-    who = np.repeat([f"p{i}" for i in range(people)], each)
+    who = np.repeat([f"p{i}" for i in range(subjects)], each)
     label = np.where(sick, "AF", "normal")
     return Windows(
-        signals, 50.0, 0, who, who, np.tile(np.arange(each) * 10.0, people), label, np.full(n, 0.0)
+        signals,
+        50.0,
+        0,
+        who,
+        who,
+        np.tile(np.arange(each) * 10.0, subjects),
+        label,
+        np.full(n, 0.0),
     )
 
 
@@ -99,7 +106,7 @@ def test_what_is_right_stands_first_where_labels_are_known(tmp_path: Path) -> No
     order = [table.index(name) for name in ("| sensitivity: AF", "| windows called", "| figure ")]
     assert order == sorted(order)
     assert "| AF | 18 | 0.000 | 0.000 | normal 100% |" in table
-    for word in ("cosine", "AUROC", "record_p10", "separation", "stranger"):
+    for word in ("cosine", "AUROC", "record_p10", "separation", "another subject"):
         assert word not in table, word
     assert not (tmp_path / "figures" / "gallery.png").exists()
     content = json.loads((tmp_path / "audit.json").read_text())
@@ -177,7 +184,7 @@ def test_a_number_is_judged_by_its_spread() -> None:
     assert "cosine_mean" not in moved.figures
     assert "record_p10" not in moved.figures
     assert "the output" in moved.verdict
-    assert "0: it moves as far as strangers are apart" in moved.verdict
+    assert "0: it moves as far as different subjects are apart" in moved.verdict
     (said,) = moved.below({"cosine_mean": 0.9})
     assert said.startswith("cosine_mean is held against agreement_mean, which is")
     level = audit(lambda x: x.mean(-1) + 600 + 30 * noisy[: len(x), 0], own, LOUD, grid=GRID,
@@ -193,7 +200,7 @@ def test_agreement_is_its_definition() -> None:
     own = of_frequencies(context=0)
     result = audit(lambda x: x.abs().amax(-1), own, LOUD, grid=GRID)
     z = own.signals.abs().amax(-1)[:, 0].double().numpy()
-    other = own.person[:, None] != own.person[None]
+    other = own.subject[:, None] != own.subject[None]
     apart = np.abs(z[:, None] - z[None])[other].mean()
     for k, decibels in enumerate(GRID):
         moved = np.abs(z * (10 ** (decibels / 20) - 1)).mean()
@@ -208,7 +215,7 @@ def test_zero_latents_are_counted() -> None:
         z = x.flatten(1)
         return torch.where(torch.arange(len(x))[:, None] < 6, 0.0, z)  # the first six windows
 
-    steady = audit(silent, own.signals, Gain(), grid=np.array([6.0]), groups=own.person, batch=120)
+    steady = audit(silent, own.signals, Gain(), grid=np.array([6.0]), groups=own.subject, batch=120)
     assert steady.curve.zeros == 6
     assert steady.curve.mean == pytest.approx(1)  # not 114/120
     assert any("6 of 120 windows have latents that are all zeros" in n for n in steady.notes)

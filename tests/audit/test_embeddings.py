@@ -27,7 +27,7 @@ WINDOWS = Windows(
 def test_npz_holds_blocks_and_origin(tmp_path: Path) -> None:
     write_latents(tmp_path / "z.npz", LATENTS, WINDOWS, {"data": "own"})
     with np.load(tmp_path / "z.npz", allow_pickle=False) as held:
-        assert set(held.files) == {"a", "b", "record", "person", "start", "label", "about"}
+        assert set(held.files) == {"a", "b", "record", "subject", "start", "label", "about"}
         np.testing.assert_array_equal(held["a"], LATENTS["a"].numpy())
         assert held["label"].tolist() == WINDOWS.label.tolist()
         assert json.loads(str(held["about"])) == {"data": "own"}
@@ -37,7 +37,7 @@ def test_csv_has_one_row_a_window(tmp_path: Path) -> None:
     write_latents(tmp_path / "z.csv", LATENTS, WINDOWS)
     with open(tmp_path / "z.csv", newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
-    names = ["record", "person", "start", "label", "a_0", "a_1", "a_2", "b_0", "b_1"]
+    names = ["record", "subject", "start", "label", "a_0", "a_1", "a_2", "b_0", "b_1"]
     assert list(rows[0]) == names
     assert [row["label"] for row in rows] == WINDOWS.label.tolist()
     assert float(rows[2]["start"]) == pytest.approx(2 / 3, rel=1e-6)
@@ -48,7 +48,7 @@ def test_parquet_has_the_same_columns(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     write_latents(tmp_path / "z.parquet", LATENTS, WINDOWS)
     table = parquet.read_table(tmp_path / "z.parquet")
-    assert table.column_names[:5] == ["record", "person", "start", "label", "a_0"]
+    assert table.column_names[:5] == ["record", "subject", "start", "label", "a_0"]
     assert table.column("record").to_pylist() == WINDOWS.record.tolist()
 
 
@@ -88,18 +88,18 @@ def arrays(**changes: Any) -> dict[str, Any]:
 
 def test_views_are_read_with_who_they_belong_to(tmp_path: Path) -> None:
     who = np.repeat(["p", "q"], 3)
-    np.savez(tmp_path / "v.npz", **arrays(person=who, record=who, start=np.arange(6.0)))
+    np.savez(tmp_path / "v.npz", **arrays(subject=who, record=who, start=np.arange(6.0)))
     views = read_views(tmp_path / "v.npz")
     assert views.transformed.shape == (2, 6, 4)
     assert views.theta.shape == (2, 1)
-    assert views.of == "people"
+    assert views.of == "subjects"
     assert list(views.groups) == who.tolist()
     np.savez(tmp_path / "one.npz", **arrays(transformed=np.ones((6, 4)), theta=np.array(0.1)))
     one = read_views(tmp_path / "one.npz")
     assert one.transformed.shape == (1, 6, 4)
     assert one.of == "rows"
     several = np.repeat(["a", "b"], 3)
-    np.savez(tmp_path / "me.npz", **arrays(person=np.full(6, "me"), record=several))
+    np.savez(tmp_path / "me.npz", **arrays(subject=np.full(6, "me"), record=several))
     assert read_views(tmp_path / "me.npz").of == "records"
 
 
@@ -109,7 +109,7 @@ def test_views_are_read_with_who_they_belong_to(tmp_path: Path) -> None:
         ({"theta": None}, "has no theta .it has original, transformed"),
         ({"transformed": np.ones((2, 5, 4))}, r"row i of every view belongs to row i of original"),
         ({"theta": np.array([0.1])}, "1 θ need"),
-        ({"person": np.array(["p"])}, r"person has the shape \(1,\)"),
+        ({"subject": np.array(["p"])}, r"subject has the shape \(1,\)"),
         ({"original": np.full((6, 4), np.nan)}, "NaN"),
         ({"theta": np.array([0.1, np.nan])}, "theta holds NaN"),
         ({"theta": np.array(["a", "b"])}, "theta holds <U1 values, expected real numbers"),

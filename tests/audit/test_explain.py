@@ -21,8 +21,8 @@ from triptych.transforms import PhaseShift
 SHIFT = PhaseShift(0.1, 100.0)
 
 
-def cohort(people: int = 4) -> Windows:
-    return random_windows(simulated.load(people=people, seconds=12, rate=100), 12, 0.8, 0.1)
+def cohort(subjects: int = 4) -> Windows:
+    return random_windows(simulated.load(people=subjects, seconds=12, rate=100), 12, 0.8, 0.1)
 
 
 INFO: dict[str, Any] = {
@@ -41,10 +41,10 @@ INFO: dict[str, Any] = {
         "full_teacher": {"name": "tilted", "objective": {"name": "plain"}},
     },
     "data": {
-        "title": "simulated ECG of 4 virtual people",
+        "title": "simulated ECG of 4 virtual subjects",
         "fingerprint": "sha256:abc",
-        "train": {"people": 3, "windows": 60},
-        "validation": {"people": 1, "windows": 20},
+        "train": {"subjects": 3, "windows": 60},
+        "validation": {"subjects": 1, "windows": 20},
         "notes": ["all is simulated"],
     },
     "training": {
@@ -76,11 +76,11 @@ def test_everything_that_a_model_holds_is_said() -> None:
     facts = said.facts
     assert facts["encoder"].startswith("Standardize, then ConvEncoder with one last layer a block")
     assert facts["band"] == "0.5 to 40 Hz, zero-phase, over the whole recording"
-    assert facts["trained on"] == "simulated ECG of 4 virtual people"
+    assert facts["trained on"] == "simulated ECG of 4 virtual subjects"
     assert facts["fingerprint of the data"] == "sha256:abc"
-    assert facts["people"] == "3 for training (60 windows), 1 for validation (20 windows)"
+    assert facts["subjects"] == "3 for training (60 windows), 1 for validation (20 windows)"
     assert facts["training"] == "12 epochs of at most 30, the weights of epoch 9 were kept"
-    assert facts["trials"] == "8 recipes tried on validation people, this one chosen"
+    assert facts["trials"] == "8 recipes tried on validation subjects, this one chosen"
     assert facts["taught by"] == "'exact' (plain, front-end canonical_phase), trained first"
     assert facts["full head taught by"] == "'tilted' (plain), trained first"
     assert facts["objective"] == "scl (weights (alignment 1))"
@@ -150,15 +150,15 @@ def test_a_plain_model_is_not_said_to_keep_what_its_recipe_declares() -> None:
 
 def away(block: str, **changes: Any) -> Move:
     figures = Interval(-0.28, -0.35, -0.2, 1, 8)
-    usual = Move(block, "phase_shift", "invariant", "cosine", figures, -0.3, 0.0, "people")
+    usual = Move(block, "phase_shift", "invariant", "cosine", figures, -0.3, 0.0, "subjects")
     return replace(usual, **changes)
 
 
 def test_what_is_declared_and_not_kept_is_said() -> None:
     assert unkept([away("a")]) == [
         "block a declares to be invariant to phase shift, but is not shown to be closer to itself "
-        "than to a stranger's: its cosine to itself is −0.280 [−0.350, −0.200] (a stranger's: "
-        "−0.300)"
+        "than the between-sample level: its cosine to itself is −0.280 [−0.350, −0.200] "
+        "(between-sample level: −0.300)"
     ]
     assert unkept([away("a", between=-0.5), away("b", relation="variant")]) == []
     assert "nearly the same for everyone" in unkept([away("a", between=0.95)])[0]

@@ -24,16 +24,16 @@ from triptych.transforms import BaselineWander, Chain, Gain, PhaseShift
 SHIFT = PhaseShift(0.2, 100.0)
 
 
-def windows(people: int = 6, each: int = 12, label: bool = True) -> Windows:
-    n = people * each
+def windows(subjects: int = 6, each: int = 12, label: bool = True) -> Windows:
+    n = subjects * each
     rng = np.random.default_rng(0)
-    who = np.repeat(np.arange(people), each)
+    who = np.repeat(np.arange(subjects), each)
     t = np.arange(120) / 100
     x = np.sin(2 * np.pi * ((2 + who)[:, None] * t + rng.uniform(size=(n, 1))))
     names = np.array([f"p{i}" for i in who])
     return Windows(
         torch.as_tensor(x[:, None], dtype=torch.float32), 100.0, 20, names, names,
-        np.tile(np.arange(each) * 10.0, people),
+        np.tile(np.arange(each) * 10.0, subjects),
         np.where(np.arange(n) % 2 == 0, "N", "V") if label else np.full(n, ""), np.full(n, np.nan),
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ def test_every_factor_is_read_from_every_block(quick: list[Any]) -> None:
         "identity": "morphology",
     }
     assert box.leakage == {"phase_shift": pytest.approx(1)}  # the probe above knows everything
-    assert scores[0, 2] > 0.3  # people differ in frequency
+    assert scores[0, 2] > 0.3  # subjects differ in frequency
     z1, z2, theta, records = quick[0]
     assert len(z1) == len(z2) == len(theta) == len(records) == 40
     assert not np.allclose(z1, z2)
@@ -112,14 +112,14 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
     ]
     lost = replace(known("rotation", "turn", "equivariant", -0.1, 0.6), least=0.25, groups=8)
     unlearned = FactorMatrix((lost,), {}, {}, {}, {})
-    unshown = "rotation: -0.10 (p 0.6; 8 people would show 0.25)"
+    unshown = "rotation: -0.10 (p 0.6; 8 subjects would show 0.25)"
     assert words_of(unlearned, "turn") == f"not shown to know {unshown}"
     assert broken(unlearned) == [
         f"block turn declares to carry, but is not shown to carry, {unshown}"
     ]
     few = replace(known("class", "turn", "invariant", 0.3, 0.2), least=np.inf, groups=3)
     assert words_of(FactorMatrix((few,), {}, {}, {}, {}), "turn") == (
-        "no leak of class: 0.30 (p 0.2; 3 people are too few to show any)"
+        "no leak of class: 0.30 (p 0.2; 3 subjects are too few to show any)"
     )
     assert broken(None) == []
     text = knowledge(box)[0].to_markdown()

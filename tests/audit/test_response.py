@@ -37,7 +37,7 @@ class Mine(PhaseShift):
 
 
 def result_of(transform: Transform, grid: Any = None, pattern: Any = None) -> AuditResult:
-    """Audit of flattened windows of six people; `pattern` replaces the cosines of its curve."""
+    """Audit of flattened windows of six subjects; `pattern` replaces the cosines of its curve."""
     x = torch.randn(12, 3, 50, generator=torch.Generator().manual_seed(0)).cumsum(-1)
     found = audit(lambda z: z.flatten(1), x, transform, grid=grid, groups=np.arange(12) % 6)
     if pattern is None:

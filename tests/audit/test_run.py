@@ -44,16 +44,16 @@ CROP = PhaseShift(0.2, RATE)
 GRID = np.array([-0.2, -0.1, -0.05, 0.05, 0.1, 0.2])
 
 
-def windows(context: int = 20, people: int = 8, each: int = 15) -> Windows:
-    """Noise in a band of each person's own, so that people differ and shifts change a lot."""
-    n = people * each
+def windows(context: int = 20, subjects: int = 8, each: int = 15) -> Windows:
+    """Noise in a band of each subject's own, so that subjects differ and shifts change a lot."""
+    n = subjects * each
     rng = np.random.default_rng(0)
-    who = np.repeat(np.arange(people), each)
+    who = np.repeat(np.arange(subjects), each)
     t = np.arange(80 + 2 * context) / RATE
     frequency = (3 + 2 * who)[:, None] + 0.2 * rng.normal(size=(n, 1))
     x = np.sin(2 * np.pi * (frequency * t + rng.uniform(size=(n, 1))))
     names = np.array([f"p{i}" for i in who])
-    start = np.tile(np.arange(each) * 10.0, people)
+    start = np.tile(np.arange(each) * 10.0, subjects)
     label = np.where(who % 2 == 0, "even", "odd")
     signals = torch.as_tensor(x[:, None], dtype=torch.float32)
     return Windows(signals, RATE, context, names, names, start, label, np.full(n, np.nan))
@@ -74,13 +74,13 @@ def collapsed(x: torch.Tensor) -> torch.Tensor:
 def test_a_raw_embedding_is_called_brittle_with_a_half_life() -> None:
     result = audit(raw, windows(), CROP, grid=GRID)
     assert re.fullmatch(
-        r"At 50 ms the embedding is no closer to itself than to a stranger's: cosine .*\.",
+        r"At 50 ms the embedding is no closer to itself than the between-sample level: cosine .*\.",
         result.verdict,
     )
     assert 0 < result.figures["half_life"].mean < 0.05
     assert result.figures["half_life"].low <= result.figures["half_life"].high
     assert result.figures["separation"].mean < 0.7
-    assert result.groups == "people"
+    assert result.groups == "subjects"
     both = np.isclose(result.curve.distance, 0.05, rtol=1e-4)
     assert both.sum() == 2
     assert result.value("cosine@0.05") == pytest.approx(result.curve.mean[both].mean())
@@ -88,7 +88,7 @@ def test_a_raw_embedding_is_called_brittle_with_a_half_life() -> None:
 
 def test_an_exactly_invariant_embedding_is_called_steady() -> None:
     result = audit(spectrum, windows(context=0), RING, grid=GRID)
-    assert result.verdict.startswith("Up to 200 ms the embedding stays closer to itself than to")
+    assert result.verdict.startswith("Up to 200 ms the embedding stays closer to itself than the")
     assert result.figures["cosine_mean"].mean == pytest.approx(1, abs=1e-4)
     assert result.figures["separation"].mean > 0.99
     assert result.figures["record_p10"].mean > 0.9
@@ -147,7 +147,7 @@ def test_a_collapsed_block_beside_others_is_drawn_and_told(tmp_path: Path) -> No
 def test_curves_are_those_of_response_curve() -> None:
     own = windows()
     ours = audit(raw, own, CROP, grid=GRID).curve
-    theirs = invariance(raw, own.signals, CROP, GRID, own.person)
+    theirs = invariance(raw, own.signals, CROP, GRID, own.subject)
     for name in ("theta", "distance", "mean", "low", "high", "auroc", "group_means"):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9)
     assert ours.between == pytest.approx(theirs.between)
@@ -174,7 +174,7 @@ def test_every_view_is_embedded_once() -> None:
 
 def test_signals_of_any_kind_with_groups() -> None:
     own = windows()
-    result = audit(raw, own.signals, CROP, grid=GRID, groups=own.person)
+    result = audit(raw, own.signals, CROP, grid=GRID, groups=own.subject)
     assert result.groups == "groups"
     assert result.example is None
     assert "record_p10" in result.figures
@@ -185,13 +185,13 @@ def test_signals_of_any_kind_with_groups() -> None:
 def test_surplus_context_changes_nothing() -> None:
     wide = audit(raw, windows(context=30), CROP, grid=GRID)
     rows = windows(context=30).signals[..., 10:-10]
-    tight = audit(raw, rows, CROP, grid=GRID, groups=windows().person)
+    tight = audit(raw, rows, CROP, grid=GRID, groups=windows().subject)
     np.testing.assert_allclose(wide.curve.mean, tight.curve.mean)
 
 
 def test_records_are_strangers_where_there_is_one_person() -> None:
-    own = windows(people=2)
-    one = Windows(**{**vars(own), "person": np.full(len(own), "me")})
+    own = windows(subjects=2)
+    one = Windows(**{**vars(own), "subject": np.full(len(own), "me")})
     result = audit(raw, one, CROP, grid=GRID)
     assert result.groups == "records"
     assert "only 2 records: intervals are rough" in result.notes
@@ -201,7 +201,7 @@ def test_records_are_strangers_where_there_is_one_person() -> None:
     ("arguments", "said"),
     [
         ({"signals": windows(context=5)}, "5 samples of context .* but 20 are needed"),
-        ({"signals": windows(people=1)}, "at least two"),
+        ({"signals": windows(subjects=1)}, "at least two"),
         ({"grid": np.zeros((2, 3))}, r"shape \(2, 3\), but phase_shift needs \(m, 1\)"),
         ({"grid": np.array([0.3])}, "max_shift"),
         ({"grid": np.array([0.0])}, "every θ is the identity"),
@@ -322,7 +322,7 @@ def views_of(own: Windows, embed: Any = raw, **changes: Any) -> Views:
     held = [embed(CROP.apply(own.signals, step[None])).numpy() for step in theta]
     fields = {
         "original": embed(own.centred).numpy(), "transformed": np.stack(held), "theta": theta,
-        "groups": own.person, "of": "people", "record": own.record, "start": own.start,
+        "groups": own.subject, "of": "subjects", "record": own.record, "start": own.start,
     }  # fmt: skip
     return Views(**{**fields, **changes})
 
@@ -339,7 +339,7 @@ def test_embeddings_without_people_say_so() -> None:
     own = windows()
     alone = views_of(own, groups=np.arange(len(own)), of="rows", record=None, start=None)
     result = audit_views(alone, CROP)
-    assert "every other row counts as a stranger" in result.notes[0]
+    assert "every other row counts as another subject" in result.notes[0]
     assert "record_p10" not in result.figures
 
 

@@ -13,9 +13,9 @@ from triptych.audit.sources import (
     data_for,
     embed_all,
     fit_to,
-    people_or_records,
     random_windows_of,
     seen_before,
+    subjects_or_records,
     windows_of,
 )
 from triptych.datasets import Dataset, simulated
@@ -124,7 +124,7 @@ def test_embedding_in_batches_changes_nothing(own: Path) -> None:
     parts = embed_all(model, cut.centred, lambda done, of: told.append((done, of)), batch=7)
     torch.testing.assert_close(parts.all, model.embed(cut.centred).all)
     assert told[-1] == (len(cut), len(cut))
-    assert people_or_records(cut)[1] == "people"
+    assert subjects_or_records(cut)[1] == "subjects"
 
 
 def test_the_nearest_windows_are_found_without_the_query_itself(own: Path) -> None:
@@ -175,6 +175,6 @@ def test_virtual_people_that_were_trained_on_are_told() -> None:
     same, longer = trained, simulated.load(people=2, seconds=20)
     other = simulated.load(kind="imu", people=1, seconds=10)
     assert "these very recordings" in seen_before(model, same)[0]
-    assert "simulated people, and these may be among them" in seen_before(model, longer)[0]
+    assert "simulated subjects, and these may be among them" in seen_before(model, longer)[0]
     assert seen_before(model, other) == ()
     assert seen_before(tiny.model(), same) == ()

@@ -89,15 +89,15 @@ def decoding() -> Model:
     return Model(plain.preprocessing, plain.encoder, plain.schema, decoder=_Decoder()).eval()
 
 
-def cohort(people: int = 4) -> Any:
-    drawn = simulated.load(people=people, seconds=20, rate=100)
+def cohort(subjects: int = 4) -> Any:
+    drawn = simulated.load(people=subjects, seconds=20, rate=100)
     return windows.random_windows(drawn, 20, 0.8, 0.1)
 
 
 def test_the_audit_of_an_autoencoder_swaps_blocks_and_draws_it(tmp_path: Path) -> None:
     result = audit_model(decoding(), cohort(), SHIFT, grid=np.array([0.05, 0.1]))
     assert result.swap is not None
-    for share in (result.swap.strangers, result.swap.transformed):
+    for share in (result.swap.between_pairs, result.swap.transformed):
         assert share == {"morphology": pytest.approx(1), "timing": 0, "detail": 0}
     assert result.swap.ends["morphology"] == pytest.approx((1, 1))
     assert result.swap.ignored() == [
@@ -108,10 +108,10 @@ def test_the_audit_of_an_autoencoder_swaps_blocks_and_draws_it(tmp_path: Path) -
     page = write_audit(result, tmp_path).read_text()
     assert "the decoder ignores block timing" in page
     assert "What the decoder makes of each block" in page
-    assert "x and y of different people" in (tmp_path / "table.md").read_text()
+    assert "x and y of different subjects" in (tmp_path / "table.md").read_text()
     with Image.open(tmp_path / "figures" / "swap.png") as image:
         assert min(image.size) > 400
-    told = replace(result.swap, ends={"timing": (0.0, 0.2)}, strangers={"timing": 0.005})
+    told = replace(result.swap, ends={"timing": (0.0, 0.2)}, between_pairs={"timing": 0.005})
     assert replace(told, transformed={"timing": 0.003}).ignored() == []  # not shown to be ignored
     assert "examples" not in result.to_dict()["swap"]
 

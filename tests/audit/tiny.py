@@ -29,12 +29,12 @@ def model(schema: LatentSchema = SCHEMA, info: dict[str, Any] | None = None) -> 
     return Model(preprocessing, encoder, schema, info=info).eval()
 
 
-def recordings(folder: Path, people: int = 4, seconds: float = 12, rate: bool = True) -> Path:
-    """Own recordings of virtual people: one .npz each, with rate, person and label."""
+def recordings(folder: Path, subjects: int = 4, seconds: float = 12, rate: bool = True) -> Path:
+    """Own recordings of virtual subjects: one .npz each, with rate, subject and label."""
     folder.mkdir(parents=True, exist_ok=True)
-    cohort = simulated.load(people=people, seconds=seconds, rate=120)
+    cohort = simulated.load(people=subjects, seconds=seconds, rate=120)
     for i, each in enumerate(cohort.recordings):
-        said: dict[str, Any] = {"person": f"person {i}", "label": "well" if i % 2 else "ill"}
+        said: dict[str, Any] = {"subject": f"subject {i}", "label": "well" if i % 2 else "ill"}
         if rate:
             said["rate"] = 120.0
         np.savez(folder / f"{each.name}.npz", signal=each.signal, **said)

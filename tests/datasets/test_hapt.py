@@ -49,7 +49,7 @@ def test_every_labelled_segment_is_a_recording(made: Path) -> None:
     walking = six.recordings[1]
     assert walking.channels == ("acc x", "acc y", "acc z", "gyro x", "gyro y", "gyro z")
     assert walking.units == ("g",) * 3 + ("rad/s",) * 3
-    assert (walking.person, walking.rate, six.notes) == ("user01", 50.0, ())
+    assert (walking.subject, walking.rate, six.notes) == ("user01", 50.0, ())
     expected = np.concatenate([signal(0, 1.0), signal(1, 0.0)], axis=1)[250:400].T
     np.testing.assert_allclose(walking.signal, expected, rtol=1e-6)
     acc = hapt.load(made, sensors=["acc"], rate=20.0).recordings[1]
@@ -143,7 +143,7 @@ def test_the_real_set_gives_the_published_windows(data_root: Path) -> None:
     if not (data_root / "hapt").is_dir():
         pytest.skip("no HAPT here")
     dataset = datasets.load("hapt", data_root, classes=12)
-    assert (len(dataset), len(dataset.people), dataset.notes) == (1214, 30, ())
+    assert (len(dataset), len(dataset.subjects), dataset.notes) == (1214, 30, ())
     windows: Counter[str] = Counter()
     for each in dataset.recordings:
         windows[str(each.label)] += max(0, (each.signal.shape[1] - 128) // 64 + 1)

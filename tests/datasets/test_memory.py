@@ -38,7 +38,7 @@ def test_arrays_become_recordings_with_what_is_said_of_them() -> None:
         attributes={"site": ["a", "a", "b", "b"], "study": "s1"},
         name="wards",
     )
-    assert data.people == ("1", "2")
+    assert data.subjects == ("1", "2")
     assert [each.label for each in data.recordings] == ["Walk", "Walk", None, None]
     first = data.recordings[0]
     assert (first.rate, first.channels, first.units) == (RATE, ("I", "II"), ("mV", "mV"))
@@ -139,7 +139,7 @@ def table() -> pd.DataFrame:
 
 
 def check_table(data: Dataset) -> None:
-    assert data.people == ("p1", "p2")
+    assert data.subjects == ("p1", "p2")
     assert [each.label for each in data.recordings] == ["sit", "walk", "sit", "walk"]
     assert {each.rate for each in data.recordings} == {RATE}
     assert {each.units for each in data.recordings} == {("mV",)}
@@ -153,7 +153,7 @@ def test_a_frame_means_what_a_file_means(tmp_path: Any) -> None:
     of_file = datasets.load("folder", tmp_path / "frame.csv")
     for ours, theirs in zip(data.recordings, of_file.recordings, strict=True):
         np.testing.assert_allclose(ours.signal, theirs.signal, rtol=1e-5)
-        assert (ours.name, ours.person, ours.start) == (theirs.name, theirs.person, theirs.start)
+        assert (ours.name, ours.subject, ours.start) == (theirs.name, theirs.subject, theirs.start)
 
 
 @pytest.mark.parametrize("library", ["pyarrow", "polars", "duckdb"])
@@ -226,7 +226,7 @@ def test_raw_has_events_labels_and_leaves_out_what_is_bad() -> None:
         (7.0, 1.0, None),
         (8.0, 2.0, None),
     ]
-    assert data.people == ("S01",)
+    assert data.subjects == ("S01",)
     assert data.recordings[0].channels == ("F3",)
     assert data.recordings[0].units == ("V",)
     assert len(data.notes) == 3
@@ -251,10 +251,10 @@ def test_epochs_have_labels_and_metadata() -> None:
     epochs.tmin = -0.5  # pyright: ignore[reportAttributeAccessIssue]
     data = from_mne(epochs)
     assert [each.label for each in data.recordings] == ["left", "right", "left", "right"]
-    assert data.people == ("1", "2")
+    assert data.subjects == ("1", "2")
     assert [each.start for each in data.recordings] == [-0.5, 2.5, 5.5, 8.5]
     assert data.recordings[0].attributes == {"rt": "0.5"}
-    assert from_mne(epochs, subject="x").people == ("x",)
+    assert from_mne(epochs, subject="x").subjects == ("x",)
     with pytest.raises(InputError, match="the metadata has no column 'hand'"):
         from_mne(epochs, label_column="hand")
 
@@ -311,7 +311,7 @@ def labelled(kind: Any) -> Any:
 
 def check_labelled(data: Dataset) -> None:
     assert [each.label for each in data.recordings] == ["x", "y", "x"]
-    assert data.people == ("a", "b")
+    assert data.subjects == ("a", "b")
     first = data.recordings[0]
     assert (first.rate, first.channels, first.units) == (RATE, ("I", "II"), ("mV", "mV"))
     assert first.attributes == {"age": "40", "site": "ward"}
@@ -358,14 +358,14 @@ def test_rows_of_arrays() -> None:
     rows.features = {"label": SimpleNamespace(names=["rest", "run"])}
     data = from_hf(rows, rate=RATE)
     assert [each.label for each in data.recordings] == ["rest", "run", "rest", "run"]
-    assert data.people == ("0", "1")
+    assert data.subjects == ("0", "1")
     assert data.recordings[1].attributes == {"age": "31"}
 
 
 def test_audio_says_its_rate() -> None:
     rows = [{"audio": {"array": noise(300), "sampling_rate": 8000}, "speaker": "a"}]
     data = from_hf(rows, subject_column="speaker")
-    assert (data.recordings[0].rate, data.people) == (8000.0, ("a",))
+    assert (data.recordings[0].rate, data.subjects) == (8000.0, ("a",))
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_a_record_is_read_with_its_beats(tmp_path: Path, crlf: bool) -> None:
     write_record(tmp_path, "100", crlf=crlf)
     dataset = mitdb.load(tmp_path, ["100"])
     (one,) = dataset.recordings
-    assert (one.name, one.person, one.rate) == ("100", "100", 360.0)
+    assert (one.name, one.subject, one.rate) == ("100", "100", 360.0)
     assert (one.channels, one.units, one.signal.shape) == (("MLII",), ("mV",), (1, 3600))
     assert one.signal.dtype == np.float32
     assert np.abs(one.signal).max() <= 5.0
@@ -202,7 +202,7 @@ def test_the_split_is_between_people(seed: int) -> None:
     train, validation, test = mitdb.split(dataset, seed=seed)
     assert {*train.names, *validation.names} == {*mitdb.DS1}
     assert {*test.names} == {*mitdb.DS2} - {"202"}
-    sides = [set(part.people) for part in (train, validation, test)]
+    sides = [set(part.subjects) for part in (train, validation, test)]
     assert not sides[0] & sides[1]
     assert not (sides[0] | sides[1]) & sides[2]
     assert len(validation) == 4
@@ -227,7 +227,7 @@ def test_the_split_does_what_it_can_with_few_records() -> None:
     assert (len(train), len(validation), len(test)) == (2, 1, 0)
     train, validation, _ = mitdb.split(few, 0.99)
     assert (len(train), len(validation)) == (1, 2)
-    with pytest.raises(InputError, match="1 person of DS1, expected at least 2"):
+    with pytest.raises(InputError, match="1 subject of DS1, expected at least 2"):
         mitdb.split(few.select(["101", "202"]))
     with pytest.raises(InputError, match="validation_fraction"):
         mitdb.split(few, 1.0)
@@ -278,7 +278,7 @@ TABLE = {  # of the data set's README, record 202 counted in
 @pytest.mark.data
 def test_real_beats_equal_the_published_counts(real: Dataset) -> None:
     assert len(real) == 44
-    assert len(real.people) == 43
+    assert len(real.subjects) == 43
     for records, expected in TABLE.items():
         assert beats(real.select(records)) == expected
     assert {each.channels for each in real.recordings} == {("MLII",)}

@@ -117,7 +117,7 @@ def test_cases_read_to_their_truth(case: str) -> None:
     if "labels" in truth:
         assert [each.label for each in found] == truth["labels"]
     if "subjects" in truth:
-        assert sorted({each.person for each in found}) == truth["subjects"]
+        assert sorted({each.subject for each in found}) == truth["subjects"]
     if truth.get("same"):
         assert np.abs(found[0].signal - found[1].signal).max() < 1e-6
     if "events" in truth:
@@ -282,7 +282,7 @@ def test_labels_and_subjects_cut_recordings(tmp_path: Path) -> None:
     subject = np.repeat(["p1", "p2"], 750)
     path = table(tmp_path / "a.csv", time=T, x=wave(), activity=label, subject=subject)
     found = load(path).recordings
-    assert [(each.person, each.label) for each in found] == [
+    assert [(each.subject, each.label) for each in found] == [
         ("p1", "walk"), ("p1", None), ("p2", None), ("p2", "run"),
     ]  # fmt: skip
     assert [each.start for each in found] == pytest.approx([0, 10, 15, 20])
@@ -359,7 +359,7 @@ def test_matlab_files(tmp_path: Path) -> None:
 
     io.savemat(tmp_path / "a.mat", {"signals": np.array([wave()]), "fs": 50.0, "subject": "p7"})
     found = only(tmp_path)
-    assert (found.rate, found.person, found.signal.shape) == (50, "p7", (1, 1500))
+    assert (found.rate, found.subject, found.signal.shape) == (50, "p7", (1, 1500))
 
 
 # Records
@@ -482,7 +482,10 @@ def test_the_manifest_and_a_table_of_subjects_speak(tmp_path: Path) -> None:
     )
     write(tmp_path / "participants.tsv", "participant_id\tage\ns1\t40\ns2\t50\n")
     found = load(tmp_path).recordings
-    assert [(e.rate, e.label, e.person) for e in found] == [(50, "sick", "s1"), (100, "well", "s2")]
+    assert [(e.rate, e.label, e.subject) for e in found] == [
+        (50, "sick", "s1"),
+        (100, "well", "s2"),
+    ]
     assert [dict(e.attributes) for e in found] == [
         {"age": "40", "device": "A"}, {"age": "50", "device": "B"},
     ]  # fmt: skip
@@ -501,7 +504,7 @@ def test_a_manifest_may_name_records_by_their_paths_without_extension(tmp_path: 
     data = load(tmp_path)
     assert not any("cannot be read" in note for note in data.notes)
     found = data.recordings
-    assert {each.person for each in found} == {"157.0"}
+    assert {each.subject for each in found} == {"157.0"}
     assert [each.attributes["ecg_id"] for each in found] == ["1", "2"]
 
 
@@ -525,7 +528,7 @@ def test_subjects_are_found_in_paths(tmp_path: Path) -> None:
     for place in ("S01_walk.csv", "S01_run.csv", "S02_walk.csv"):
         table(tmp_path / place, time=T, x=wave() + ord(place[2]) + ord(place[4]))
     found = load(tmp_path, subject_pattern=r"(S\d+)_").recordings
-    assert [each.person for each in found] == ["S01", "S01", "S02"]
+    assert [each.subject for each in found] == ["S01", "S01", "S02"]
     with pytest.raises(InputError, match="finds no subject in"):
         load(tmp_path, subject_pattern=r"(X\d+)")
 
@@ -629,7 +632,7 @@ def test_what_is_written_is_read(
             frame.to_csv(folder / f"a.{kind}", index=False, sep="," if kind == "csv" else "\t")
     found = only(folder)
     assert found.rate == pytest.approx(rate, rel=1e-4)
-    assert (found.person, found.label) == (subject, label)
+    assert (found.subject, found.label) == (subject, label)
     np.testing.assert_allclose(found.signal, x, atol=1e-4)
 
 

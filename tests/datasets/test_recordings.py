@@ -9,36 +9,36 @@ from triptych.datasets.base import Dataset, Events, Recording, preprocess
 from triptych.errors import InputError
 
 
-def recording(name: str, person: str = "p", n: int = 720, rate: float = 360.0) -> Recording:
+def recording(name: str, subject: str = "p", n: int = 720, rate: float = 360.0) -> Recording:
     signal = np.random.default_rng(0).standard_normal((1, n)).astype(np.float32)
     events = Events(np.arange(0, n, 100), np.array(["N"] * len(range(0, n, 100))))
-    return Recording(name, person, signal, rate, ("MLII",), ("mV",), events)
+    return Recording(name, subject, signal, rate, ("MLII",), ("mV",), events)
 
 
 def dataset() -> Dataset:
-    people = {"a": "x", "b": "y", "c": "x"}
-    recordings = tuple(recording(name, person) for name, person in people.items())
+    subjects = {"a": "x", "b": "y", "c": "x"}
+    recordings = tuple(recording(name, subject) for name, subject in subjects.items())
     return Dataset("toy", "a toy", recordings, "sha256:0", ("a note",))
 
 
 def test_select_by_name_and_person_keeps_order_and_origin() -> None:
     toy = dataset()
     assert toy.select(["c", "a"]).names == ("a", "c")
-    assert toy.select(people=["x"]).names == ("a", "c")
+    assert toy.select(subjects=["x"]).names == ("a", "c")
     assert toy.select(["c", "b"], ["x"]).names == ("c",)
     assert toy.select("b").names == ("b",)
     assert toy.select([]).names == ()
     part = toy.select(["b"])
     assert (part.fingerprint, part.notes, part.title) == ("sha256:0", ("a note",), "a toy")
-    assert toy.people == ("x", "y")
-    assert {who: len(own) for who, own in toy.by_person().items()} == {"x": 2, "y": 1}
+    assert toy.subjects == ("x", "y")
+    assert {who: len(own) for who, own in toy.by_subject().items()} == {"x": 2, "y": 1}
 
 
 def test_select_names_what_is_not_there() -> None:
     with pytest.raises(InputError, match="toy has no name z; it has a, b, c"):
         dataset().select(["a", "z"])
-    with pytest.raises(InputError, match="no person q"):
-        dataset().select(people=["q"])
+    with pytest.raises(InputError, match="no subject q"):
+        dataset().select(subjects=["q"])
 
 
 def test_preprocess_rescales_events_and_leaves_the_original() -> None:

@@ -31,7 +31,7 @@ def imu() -> Dataset:
 def test_the_cohort_says_what_it_is() -> None:
     cohort = ecg()
     assert "simulated" in cohort.title
-    assert len(cohort) == len(cohort.people) == 16
+    assert len(cohort) == len(cohort.subjects) == 16
     first = cohort.recordings[0]
     assert (first.channels, first.units, first.rate) == (("MLII",), ("mV",), 360.0)
     assert first.signal.shape == (1, 120 * 360)
@@ -189,7 +189,7 @@ def test_imu_is_gravity_at_rest_and_movement_in_gait() -> None:
     cohort = imu()
     assert "simulated" in cohort.title
     assert len(cohort) == 50
-    assert len(cohort.people) == 10
+    assert len(cohort.subjects) == 10
     assert cohort.recordings[0].channels == ("acc x", "acc y", "acc z")
     deviation: dict[str, list[float]] = {}
     for each in cohort.recordings:
@@ -215,14 +215,14 @@ def test_every_phone_is_mounted_in_its_own_way() -> None:
 def test_split_is_by_person_and_complete(cohort: object) -> None:
     whole: Dataset = cohort()  # type: ignore[operator]
     parts = simulated.split(whole)
-    sets = [set(part.people) for part in parts]
-    assert set.union(*sets) == set(whole.people)
-    assert sum(map(len, sets)) == len(whole.people)
-    assert len(sets[2]) == len(whole.people) // 2
+    sets = [set(part.subjects) for part in parts]
+    assert set.union(*sets) == set(whole.subjects)
+    assert sum(map(len, sets)) == len(whole.subjects)
+    assert len(sets[2]) == len(whole.subjects) // 2
     assert sum(map(len, parts)) == len(whole)
     again, other = simulated.split(whole), simulated.split(whole, seed=1)
-    assert [part.people for part in again] == [part.people for part in parts]
-    assert other[2].people != parts[2].people
+    assert [part.subjects for part in again] == [part.subjects for part in parts]
+    assert other[2].subjects != parts[2].subjects
 
 
 def test_split_gives_every_side_its_share_of_rare_beats() -> None:

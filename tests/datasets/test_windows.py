@@ -31,7 +31,7 @@ def recording(name: str = "a", n: int = 3000, seed: int = 0, label: str | None =
     events = Events(sample, rng.choice(["N", "N", "V", "S"], size=len(sample)))
     # The signal is its own clock: a window's values say where it was cut.
     signal = np.stack([np.arange(n), -np.arange(n)]).astype(np.float32)
-    return Recording(name, f"person {name}", signal, RATE, ("x", "y"), events=events, label=label)
+    return Recording(name, f"subject {name}", signal, RATE, ("x", "y"), events=events, label=label)
 
 
 def dataset(*recordings: Recording) -> Dataset:
@@ -42,7 +42,7 @@ def fields(windows: Windows) -> list[np.ndarray]:
     return [
         windows.signals.numpy(),
         windows.record,
-        windows.person,
+        windows.subject,
         windows.start,
         windows.label,
         windows.event_offset,
@@ -61,7 +61,7 @@ def test_windows_say_where_they_come_from() -> None:
     np.testing.assert_allclose(windows.centred[:, 0, 0].numpy() / RATE, windows.start)
     np.testing.assert_allclose(windows.signals[:, 0, 0].numpy() / RATE, windows.start - 0.2)
     assert set(windows.record) == {"a", "b"}
-    assert set(windows.person) == {"person a", "person b"}
+    assert set(windows.subject) == {"subject a", "subject b"}
     np.testing.assert_allclose(np.diff(windows.start[windows.record == "a"]), 2.5)
 
 

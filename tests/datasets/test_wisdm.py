@@ -63,7 +63,7 @@ def test_a_recording_is_in_g_on_a_regular_grid_whatever_its_real_rate(
     write(tmp_path, lines(rate=rate))
     dataset = wisdm.load(tmp_path)
     (one,) = dataset.recordings
-    assert (one.name, one.person, one.label) == ("1600 walking", "1600", "walking")
+    assert (one.name, one.subject, one.label) == ("1600 walking", "1600", "walking")
     assert (one.channels, one.units) == (("acc x", "acc y", "acc z"), ("g", "g", "g"))
     assert (one.rate, one.signal.dtype) == (20.0, np.float32)
     t = np.arange(one.signal.shape[1]) / 20.0
@@ -288,7 +288,7 @@ def test_v1_1_counts_its_known_faults(tmp_path: Path) -> None:
     (tmp_path / "v1.1" / wisdm_v1.FILE).write_text(v1_sample())
     dataset = wisdm_v1.load(tmp_path)
     assert dataset.names == ("33 jogging 1", "17 upstairs", "33 jogging 2")
-    assert dataset.people == ("33", "17")
+    assert dataset.subjects == ("33", "17")
     assert [round(each.duration_s) for each in dataset.recordings] == [12, 10, 8]
     clean = tmp_path / "clean"
     clean.mkdir()

@@ -28,10 +28,10 @@ def latents() -> np.ndarray:
 
 def test_a_dimension_speaks_for_what_opens_it() -> None:
     z = latents()
-    found = {each.index: each for each in active_dimensions(z, {"class": CLASS, "person": PERSON})}
+    found = {each.index: each for each in active_dimensions(z, {"class": CLASS, "subject": PERSON})}
     assert set(found) == {0, 1, 2}  # the last is open in three samples only
     assert (found[0].factor, found[0].value, found[0].share) == ("class", "sit", 1.0)
-    assert (found[1].factor, found[1].value, found[1].score) == ("person", "c", 1.0)
+    assert (found[1].factor, found[1].value, found[1].score) == ("subject", "c", 1.0)
     assert found[2].score < 0.5
     assert found[0].open == pytest.approx(0.5)
     assert list(found[0].top) == np.argsort(-z[:, 0])[:3].tolist()

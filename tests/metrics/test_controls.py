@@ -44,46 +44,46 @@ class World:
     z: np.ndarray
     view: np.ndarray
     label: np.ndarray
-    person: np.ndarray
+    subject: np.ndarray
     theta: np.ndarray
     up: np.ndarray  # (n, 3) directions
 
 
 def world() -> World:
-    """Non-negative latents that know class, person, θ and a direction."""
+    """Non-negative latents that know class, subject, θ and a direction."""
     rng = np.random.default_rng(0)
     n = PEOPLE * EACH
-    person, label = np.repeat(np.arange(PEOPLE), EACH), np.tile(np.arange(K), n // K)
+    subject, label = np.repeat(np.arange(PEOPLE), EACH), np.tile(np.arange(K), n // K)
     theta, up = rng.uniform(-1, 1, n), rng.normal(size=(n, 3))
     up /= np.linalg.norm(up, axis=1, keepdims=True)
     kind = np.eye(K)[label] * rng.uniform(0.5, 1, (n, K))
-    who = np.eye(PEOPLE)[person] * rng.uniform(0.2, 0.4, (n, PEOPLE))
+    who = np.eye(PEOPLE)[subject] * rng.uniform(0.2, 0.4, (n, PEOPLE))
     place, moved = np.zeros((n, 1)), theta[:, None]
     noise = rng.uniform(0, 1, (n, 4)) * (rng.random((n, 4)) < 0.3)
     z, view = (np.concatenate([kind, who, up + 1, 1 + p, noise], axis=1) for p in (place, moved))
-    return World(z, view, label.astype(str), person, theta, up)
+    return World(z, view, label.astype(str), subject, theta, up)
 
 
 def by_response_curve(w: World) -> Figures:
     seen = iter((w.z, w.view))
     x = torch.zeros(len(w.z), 1, 4)
-    curve = invariance(lambda x: next(seen), x, GAIN, [1.0], w.person)
+    curve = invariance(lambda x: next(seen), x, GAIN, [1.0], w.subject)
     return {name: float(getattr(curve, name)[0]) for name in ("mean", "low", "high", "auroc")}
 
 
 def by_curves(w: World) -> Figures:
-    curve = curves({"": w.z}, [{"": w.view}], torch.ones(1, 1), GAIN, w.person)[""]
+    curve = curves({"": w.z}, [{"": w.view}], torch.ones(1, 1), GAIN, w.subject)[""]
     return {"mean": float(curve.mean[0]), "groups": float(curve.group_means.mean())}
 
 
 def by_half_life(w: World) -> Figures:
     far = np.roll(w.view, len(w.z) // 2, axis=0)  # views of others: it is reached
-    curve = curves({"": w.z}, [{"": far}], torch.ones(1, 1), GAIN, w.person)[""]
+    curve = curves({"": w.z}, [{"": far}], torch.ones(1, 1), GAIN, w.subject)[""]
     return numbers(half_life(curve).to_dict())
 
 
 def by_precision(w: World) -> Figures:
-    rule = same_group(w.person, w.person)
+    rule = same_group(w.subject, w.subject)
     return {"p10": retrieval(w.view, w.z, w.label, w.label, rule, macro=True).precision}
 
 
@@ -105,24 +105,24 @@ def by_linear_probe(w: World) -> Figures:
 
 
 def by_phase_probe(w: World) -> Figures:
-    found = read_parameter(w.z, w.view, w.theta, w.person)
-    people = {f"{p} {k}": v for p, row in found.per_record.items() for k, v in row.items()}
-    people = {name: value for name, value in people.items() if not name.endswith(" n")}
-    return {"r2": found.r2, "within": found.within, **people}
+    found = read_parameter(w.z, w.view, w.theta, w.subject)
+    subjects = {f"{p} {k}": v for p, row in found.per_record.items() for k, v in row.items()}
+    subjects = {name: value for name, value in subjects.items() if not name.endswith(" n")}
+    return {"r2": found.r2, "within": found.within, **subjects}
 
 
 def by_direction_probe(w: World) -> Figures:
-    held = w.person >= PEOPLE // 2
+    held = w.subject >= PEOPLE // 2
     if held.all() or not held.any():
         held = np.arange(len(w.z)) % 2 == 0
-    found = direction_probe(w.z[~held], w.up[~held], w.person[~held], w.z[held], w.up[held])
+    found = direction_probe(w.z[~held], w.up[~held], w.subject[~held], w.z[held], w.up[held])
     return {"r2": found.r2, "degrees": float(found.per_row.mean())}
 
 
 def by_glass_box(w: World) -> Figures:
     schema = LatentSchema(Block("block", w.z.shape[1], variant_to="gain"))
     known = {"class": w.label, "up": w.up}
-    factors = [Factor(name, values, w.person, {"block": w.z}) for name, values in known.items()]
+    factors = [Factor(name, values, w.subject, {"block": w.z}) for name, values in known.items()]
     box = factor_matrix(factors, schema, permutations=19)
     return dict.fromkeys(known, math.nan) | {cell.factor: cell.score for cell in box.cells}
 
@@ -355,7 +355,7 @@ def test_one_class_or_one_subject_is_refused_or_means_nothing_more(
     n = len(whole.z)
     single = {
         "one class": replace(whole, label=np.full(n, "a")),
-        "one subject": replace(whole, person=np.zeros(n, int)),
+        "one subject": replace(whole, subject=np.zeros(n, int)),
     }[control]
     metric = METRICS[name]
     if control in metric.refuses:

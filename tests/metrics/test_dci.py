@@ -69,13 +69,13 @@ def test_blocks_that_turn_a_factor_inside_themselves_are_perfect_as_blocks_only(
 
 
 def test_people_are_not_on_both_sides() -> None:
-    # the label is the person's own and random: who knows the person does not know it of others
-    person = np.arange(400) % 40
-    label = np.random.default_rng(1).permutation(np.arange(40) % 2)[person]
-    z = np.random.default_rng(2).normal(size=(40, 3))[person]
+    # the label is the subject's own and random: who knows the subject does not know it of others
+    subject = np.arange(400) % 40
+    label = np.random.default_rng(1).permutation(np.arange(40) % 2)[subject]
+    z = np.random.default_rng(2).normal(size=(40, 3))[subject]
     factors = {"label": label, "other": np.random.default_rng(3).normal(size=400)}
     assert disentanglement(z, factors, permutations=0).informativeness > 0.4
-    assert disentanglement(z, factors, groups=person, permutations=0).informativeness < 0.3
+    assert disentanglement(z, factors, groups=subject, permutations=0).informativeness < 0.3
 
 
 def test_what_cannot_be_divided_is_refused() -> None:

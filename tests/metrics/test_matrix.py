@@ -16,7 +16,7 @@ from triptych.metrics.permutation import least_shown
 from triptych.metrics.regressors import Pairs, Predictor, ridge
 from triptych.metrics.similarity import between_groups, cosine, separation
 
-PEOPLE, EACH = 8, 60
+SUBJECTS, EACH = 8, 60
 SCHEMA = LatentSchema(
     Block("morphology", 10, invariant_to="phase_shift"),
     Block("timing", 2, variant_to="phase_shift"),
@@ -26,14 +26,14 @@ SCHEMA = LatentSchema(
 
 @pytest.fixture(scope="module")
 def factors() -> dict[str, Factor]:
-    """Morphology knows class and person, timing the phase, detail nothing."""
+    """Morphology knows class and subject, timing the phase, detail nothing."""
     rng = np.random.default_rng(0)
-    n = PEOPLE * EACH
-    person = np.repeat(np.arange(PEOPLE), EACH)
+    n = SUBJECTS * EACH
+    subject = np.repeat(np.arange(SUBJECTS), EACH)
     label, theta, phase = rng.integers(0, 2, n), rng.uniform(-0.25, 0.25, n), rng.uniform(0, 6, n)
 
     def latents(at: np.ndarray) -> dict[str, np.ndarray]:
-        known = np.c_[3 * np.eye(PEOPLE)[person], 3 * np.eye(2)[label]]
+        known = np.c_[3 * np.eye(SUBJECTS)[subject], 3 * np.eye(2)[label]]
         noise = rng.normal(size=(n, 2))
         timing = np.c_[at, at] + 0.001 * rng.normal(size=(n, 2))
         return {
@@ -43,13 +43,15 @@ def factors() -> dict[str, Factor]:
         }
 
     still, moved = latents(phase), latents(phase + theta)
-    start = np.tile(np.arange(EACH) * 2.0, PEOPLE)
+    start = np.tile(np.arange(EACH) * 2.0, SUBJECTS)
     return {
-        "phase": Factor("phase", theta, person, still, moved, "phase_shift"),
-        "permuted": Factor("permuted", rng.permutation(theta), person, still, moved, "phase_shift"),
-        "class": Factor("class", label, person, still, block="morphology"),
-        "shuffled": Factor("shuffled", rng.permutation(label), person, still),
-        "identity": Factor("identity", person, person, still, block="morphology", start=start),
+        "phase": Factor("phase", theta, subject, still, moved, "phase_shift"),
+        "permuted": Factor(
+            "permuted", rng.permutation(theta), subject, still, moved, "phase_shift"
+        ),
+        "class": Factor("class", label, subject, still, block="morphology"),
+        "shuffled": Factor("shuffled", rng.permutation(label), subject, still),
+        "identity": Factor("identity", subject, subject, still, block="morphology", start=start),
     }
 
 
@@ -91,59 +93,59 @@ def test_a_direction_of_several_columns_is_one_continuous_factor() -> None:
     direction = rng.normal(size=(200, 2))
     schema = LatentSchema(Block("orientation", 3, equivariant_to="rotation"))
     latents = {"orientation": np.c_[direction, rng.normal(size=200)]}
-    person = np.repeat(np.arange(4), 50)
-    factor = Factor("gravity", direction, person, latents, transform="rotation")
+    subject = np.repeat(np.arange(4), 50)
+    factor = Factor("gravity", direction, subject, latents, transform="rotation")
     box = factor_matrix([factor], schema, permutations=19)
     assert box.purity["gravity"] > 0.98
     assert box.cells[0].kind == "R²"
 
 
 def test_what_was_read_before_is_not_read_again() -> None:
-    theta, person = np.arange(80.0), np.repeat(np.arange(4), 20)
+    theta, subject = np.arange(80.0), np.repeat(np.arange(4), 20)
     z = {"block": np.random.default_rng(0).normal(size=(80, 1))}
-    factor = Factor("phase", theta, person, z, z, read={"block": theta + 1})
+    factor = Factor("phase", theta, subject, z, z, read={"block": theta + 1})
     known = factor_matrix([factor], LatentSchema(Block("block", 1)), permutations=19).cells[0]
     assert known.score == pytest.approx(1 - 1 / theta.var())
-    unread = Factor("phase", theta, person, z, z, read={"block": theta * np.nan})
+    unread = Factor("phase", theta, subject, z, z, read={"block": theta * np.nan})
     with pytest.raises(InputError, match="phase as read from block"):
         factor_matrix([unread], LatentSchema(Block("block", 1)))
 
 
 def test_what_is_constant_in_a_person_is_shuffled_among_people() -> None:
-    # windows of a person are alike: four people with two labels cannot give a small p
-    person = np.repeat(np.arange(4), 30)
-    z = np.eye(4)[person] @ np.array([[0.0], [0.1], [1.0], [1.1]])
-    factor = Factor("sex", person // 2, person, {"block": z})
+    # windows of a subject are alike: four subjects with two labels cannot give a small p
+    subject = np.repeat(np.arange(4), 30)
+    z = np.eye(4)[subject] @ np.array([[0.0], [0.1], [1.0], [1.1]])
+    factor = Factor("sex", subject // 2, subject, {"block": z})
     known = factor_matrix([factor], LatentSchema(Block("block", 1))).cells[0]
     assert known.p > 0.1
 
 
 def test_what_does_not_fit_is_refused(factors: dict[str, Factor]) -> None:
-    person = np.repeat(np.arange(3), 5)
+    subject = np.repeat(np.arange(3), 5)
     z = {"block": np.arange(15.0)[:, None]}
     schema = LatentSchema(Block("block", 1))
     with pytest.raises(InputError, match="no latents of the block timing"):
-        factor_matrix([Factor("class", person, person, {"morphology": z["block"]})], SCHEMA)
-    with pytest.raises(InputError, match="3 people; expected four"):
-        factor_matrix([Factor("class", person % 2, person, z)], schema)
+        factor_matrix([Factor("class", subject, subject, {"morphology": z["block"]})], SCHEMA)
+    with pytest.raises(InputError, match="3 subjects; expected four"):
+        factor_matrix([Factor("class", subject % 2, subject, z)], schema)
     with pytest.raises(InputError, match="longer than the gap"):
         factor_matrix(
-            [Factor("identity", person, person, z, start=np.tile(np.arange(5), 3))], schema
+            [Factor("identity", subject, subject, z, start=np.tile(np.arange(5), 3))], schema
         )
 
 
 def test_a_constant_encoder_is_alike_everywhere_and_knows_nothing() -> None:
-    z, person = np.ones((80, 3)), np.repeat(np.arange(4), 20)
-    strangers = between_groups(z, person)
+    z, subject = np.ones((80, 3)), np.repeat(np.arange(4), 20)
+    others = between_groups(z, subject)
     assert cosine(z, z).mean() == 1.0
-    assert separation(cosine(z, z), strangers) == 0.5
-    factor = Factor("class", np.tile([0, 1], 40), person, {"block": z})
+    assert separation(cosine(z, z), others) == 0.5
+    factor = Factor("class", np.tile([0, 1], 40), subject, {"block": z})
     box = factor_matrix([factor], LatentSchema(Block("block", 3)))
     assert (box.cells, box.collapsed) == ((), ("block",))
 
 
 def test_no_factor_is_pure_beside_a_collapsed_block() -> None:
-    person = np.repeat(np.arange(4), 20)
+    subject = np.repeat(np.arange(4), 20)
     label = np.tile([0, 1], 40)
     z = np.random.default_rng(0).normal(size=(80, 2)) + label[:, None]
     schema = LatentSchema(
@@ -151,7 +153,7 @@ def test_no_factor_is_pure_beside_a_collapsed_block() -> None:
     )
     whole, half = (
         factor_matrix(
-            [Factor("class", label, person, {"still": z, "moved": other}, block="still")], schema
+            [Factor("class", label, subject, {"still": z, "moved": other}, block="still")], schema
         )
         for other in (z[::-1], np.zeros((80, 2)))
     )

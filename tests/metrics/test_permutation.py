@@ -32,11 +32,11 @@ def test_truths_of_unlike_many_rows_are_repeated_or_cut_off() -> None:
 
 def test_a_label_of_people_is_found_though_a_few_windows_differ() -> None:
     rng = np.random.default_rng(0)
-    people = np.repeat(np.arange(20), 30)
+    subjects = np.repeat(np.arange(20), 30)
     label = np.repeat(np.arange(20) < 8, 30)
     z = np.c_[label, rng.normal(size=len(label))] + 0.01 * rng.normal(size=(600, 2))
     flipped = np.where(rng.random(600) < 0.02, ~label, label).astype(int)
-    factor = Factor("AF", flipped, people, {"block": z})
+    factor = Factor("AF", flipped, subjects, {"block": z})
     (cell,) = factor_matrix([factor], LatentSchema(Block("block", 2)), permutations=199).cells
     assert cell.score > 0.85
     assert cell.p < 0.05

@@ -151,9 +151,9 @@ def test_refusals() -> None:
 
 def test_a_jackknife_of_a_mean_is_every_subjects_own_mean() -> None:
     rng = np.random.default_rng(0)
-    values, people = rng.normal(size=40), np.array(list("aabbbccccd" * 4))
-    parts = jackknife_per_subject(lambda kept: float(values[kept].mean()), people, 40)
-    own = per_subject(values, people)
+    values, subjects = rng.normal(size=40), np.array(list("aabbbccccd" * 4))
+    parts = jackknife_per_subject(lambda kept: float(values[kept].mean()), subjects, 40)
+    own = per_subject(values, subjects)
     assert {name: n for name, (_, n) in parts.items()} == {name: n for name, (_, n) in own.items()}
     for name, (mean, _) in own.items():
         assert parts[name][0] == pytest.approx(mean)
@@ -161,11 +161,11 @@ def test_a_jackknife_of_a_mean_is_every_subjects_own_mean() -> None:
 
 def test_a_jackknife_of_a_ratio_matches_the_formula_written_out() -> None:
     rng = np.random.default_rng(1)
-    a, b, people = rng.uniform(1, 2, 12), rng.uniform(1, 2, 12), np.repeat(list("xyz"), [2, 4, 6])
-    parts = jackknife_per_subject(lambda kept: float(a[kept].sum() / b[kept].sum()), people, 12)
+    a, b, subjects = rng.uniform(1, 2, 12), rng.uniform(1, 2, 12), np.repeat(list("xyz"), [2, 4, 6])
+    parts = jackknife_per_subject(lambda kept: float(a[kept].sum() / b[kept].sum()), subjects, 12)
     whole, sizes = a.sum() / b.sum(), {"x": 2, "y": 4, "z": 6}
     pseudo = {
-        name: 12 / n * whole - (12 / n - 1) * a[people != name].sum() / b[people != name].sum()
+        name: 12 / n * whole - (12 / n - 1) * a[subjects != name].sum() / b[subjects != name].sum()
         for name, n in sizes.items()
     }
     bias = sum(n * pseudo[name] for name, n in sizes.items()) / 12 - whole

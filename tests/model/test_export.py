@@ -35,7 +35,7 @@ class Outputs(nn.Module):
 
 
 class OwnScale(nn.Module):
-    """What people write: an epsilon in the divisor, alone and squared."""
+    """What subjects write: an epsilon in the divisor, alone and squared."""
 
     def forward(self, x: Tensor) -> Tensor:
         mean_square = x.square().mean(dim=2, keepdim=True)

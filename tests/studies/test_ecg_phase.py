@@ -69,10 +69,10 @@ def test_people_are_on_one_side_only_and_neighbours_are_not_the_query():
     study = EcgPhase()
     prepared = study.prepare(None, Options("smoke", ("plain",), dataset="simulated"))
     test = prepared.test
-    sides = [set(prepared.train.person), set(prepared.validation.person), set(test.sweep.person)]
+    sides = [set(prepared.train.subject), set(prepared.validation.subject), set(test.sweep.subject)]
     assert not sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2]
-    assert set(test.beats_train.person) == sides[0] | sides[1]
-    assert set(test.probe.person) == set(test.gallery.person) == sides[2]
+    assert set(test.beats_train.subject) == sides[0] | sides[1]
+    assert set(test.probe.subject) == set(test.gallery.subject) == sides[2]
     assert not (test.shape_neighbours == test.shape_queries[:, None]).any()
     assert float(test.gallery_shift.abs().max()) <= 0.25 + 1e-6
     cells = study.cells(prepared)
@@ -126,7 +126,7 @@ def test_the_glass_box_says_what_known_blocks_know() -> None:
     read = {"morphology": 0 * theta, "timing": theta, "detail": 0 * theta}
     still = np.random.default_rng(1).normal(size=(len(theta), 1))
     z = dict.fromkeys(read, still)  # what was read of it is given
-    phase = Factor("phase", theta, test.probe.person, z, z, "phase_shift", read=read)
+    phase = Factor("phase", theta, test.probe.subject, z, z, "phase_shift", read=read)
     scores = Scores()
     measure_glass_box(embed, SCHEMA, phase, test, scores)
     figures = scores.metrics
@@ -136,7 +136,7 @@ def test_the_glass_box_says_what_known_blocks_know() -> None:
     kept = scores.artifacts["glass_box"]
     known = {(cell["block"], cell["factor"]): cell["score"] for cell in kept["cells"]}
     # one of the three classes is found in people of one half only, so nobody can have learned it
-    sides = [set(beats.label[~held]) for held in folds(beats.person, 2, 0)]
+    sides = [set(beats.label[~held]) for held in folds(beats.subject, 2, 0)]
     assert len(sides[0] & sides[1]) == 2
     assert known["detail", "class"] == pytest.approx(0.5, abs=0.02)
     assert known["morphology", "class"] < 0.1
@@ -150,8 +150,8 @@ def test_beat_f1_has_figures_of_every_subject() -> None:
     scores = Scores()
     measure_beats(lambda x: x[:, 0, ::20], test, scores)
     own = {name: figures["beat_f1"] for name, figures in scores.subjects.items()}
-    assert set(own) == set(map(str, test.beats_test.person))
-    size = [float((test.beats_test.person == name).sum()) for name in own]
+    assert set(own) == set(map(str, test.beats_test.subject))
+    size = [float((test.beats_test.subject == name).sum()) for name in own]
     assert np.average(list(own.values()), weights=size) == pytest.approx(scores.metrics["beat_f1"])
 
 

@@ -181,7 +181,7 @@ def test_a_simulated_cohort_says_so() -> None:
     assert data.simulated
     assert data.recipe(0)["transforms"][0] == {"name": "rotation"}
     assert len(data.train) <= dimension_windows.MOST["smoke"]["train"]
-    people = [set(each.person) for each in (data.train, data.validation, data.test)]
+    people = [set(each.subject) for each in (data.train, data.validation, data.test)]
     assert sum(map(len, people)) == len(set.union(*people))
 
 
@@ -192,7 +192,7 @@ def test_beats_are_trained_on_without_their_classes() -> None:
     data = ClassDimensions.load(MITDB, Options("smoke", dataset="mitdb"))
     assert set(data.train.label) == {"beat"}
     assert set(data.test.label) == {"N", "S", "V"}
-    people = [set(each.person) for each in (data.train, data.validation, data.test)]
+    people = [set(each.subject) for each in (data.train, data.validation, data.test)]
     assert sum(map(len, people)) == len(set.union(*people))
 
 

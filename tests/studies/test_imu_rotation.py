@@ -53,11 +53,11 @@ def test_no_person_is_on_two_sides_and_every_person_is_tested_once(data: TurnedI
     full = replace(data, options=Options(budget="full"))
     for fold in range(FOLDS):
         cell = full.sides(Cell("", "", "subject", fold))
-        parts = [set(each.person) for each in (cell.train, cell.validation, cell.test)]
+        parts = [set(each.subject) for each in (cell.train, cell.validation, cell.test)]
         assert all(parts)
         assert sum(map(len, parts)) == len(set.union(*parts))
         tested += sorted(parts[2])
-    assert sorted(tested) == sorted(set(data.train.person))
+    assert sorted(tested) == sorted(set(data.train.subject))
 
 
 def test_the_random_split_shares_people_but_no_samples(data: TurnedImu) -> None:

@@ -316,7 +316,7 @@ def set_nan(signals: Tensor) -> None:
         ({"encoder__front_end": "spectrum"}, toys.windows(), {}, "no front-end 'spectrum'"),
         ({"encoder__widhts": [8]}, toys.windows(), {}, "no setting 'widhts'"),
         ({"encoder__name": "guaranteed"}, toys.windows(), {}, "write front_end: invariants_beside"),
-        ({}, toys.windows(seed=1), {}, "3 people have windows to train on and to validate on"),
+        ({}, toys.windows(seed=1), {}, "3 subjects have windows to train on and to validate on"),
         ({}, toys.windows(), {"device": "tpu"}, "device 'tpu' is not there"),
         ({}, toys.windows(), {"device": "cpu:x"}, "device 'cpu:x' is not there"),
         ({}, toys.windows(), {"resume": True}, "resume needs the folder"),

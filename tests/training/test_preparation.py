@@ -12,20 +12,20 @@ from triptych.training import Recipe, prepare
 from triptych.training.preparation import validation_people
 
 
-def recording(person: str, part: int = 0, channels: int = 1) -> Recording:
-    rng = np.random.default_rng([ord(person[0]), part])
+def recording(subject: str, part: int = 0, channels: int = 1) -> Recording:
+    rng = np.random.default_rng([ord(subject[0]), part])
     signal = rng.standard_normal((channels, 2000)).astype(np.float32)
     names = tuple(f"lead {i}" for i in range(channels))
-    return Recording(f"{person}{part}", person, signal, 200.0, names)
+    return Recording(f"{subject}{part}", subject, signal, 200.0, names)
 
 
 def dataset(*recordings: Recording) -> Dataset:
     return Dataset("toy", "toy", recordings, "sha256:0")
 
 
-def write(folder: Path, people: str, channels: int = 1) -> Recipe:
-    for person in people:
-        np.save(folder / f"{person}.npy", recording(person, 0, channels).signal)
+def write(folder: Path, subjects: str, channels: int = 1) -> Recipe:
+    for subject in subjects:
+        np.save(folder / f"{subject}.npy", recording(subject, 0, channels).signal)
     options = {"rate": 200}
     data = {"name": "folder", "path": str(folder), "options": options, "per_recording": 7}
     return toys.recipe().replace({f"data.{name}": value for name, value in data.items()})
@@ -34,9 +34,9 @@ def write(folder: Path, people: str, channels: int = 1) -> Recipe:
 def test_windows_are_split_by_person(tmp_path: Path) -> None:
     prepared = prepare(write(tmp_path, "abcde"))
     train, validation = prepared.train, prepared.validation
-    assert len(set(train.person)) == 4
-    assert len(set(validation.person)) == 1
-    assert not set(train.person) & set(validation.person)
+    assert len(set(train.subject)) == 4
+    assert len(set(validation.subject)) == 1
+    assert not set(train.subject) & set(validation.subject)
     assert train.signals.shape == (28, 1, toys.LENGTH + 2 * toys.CONTEXT)
     assert train.rate == toys.RATE
     assert prepared.fingerprint.startswith("sha256:")
@@ -47,18 +47,18 @@ def test_the_same_seed_gives_the_same_windows(tmp_path: Path) -> None:
     recipe = write(tmp_path, "abcde")
     first, second = prepare(recipe), prepare(recipe)
     assert first.train.signals.equal(second.train.signals)
-    assert set(first.validation.person) == set(second.validation.person)
+    assert set(first.validation.subject) == set(second.validation.subject)
 
 
 def test_recordings_of_a_person_stay_together() -> None:
-    made = dataset(*(recording(person, part) for person in "abcd" for part in (0, 1)))
+    made = dataset(*(recording(subject, part) for subject in "abcd" for part in (0, 1)))
     assert len(validation_people(made, 0.5, 0)) == 2
     assert len(validation_people(made, 0.01, 0)) == 1
     assert len(validation_people(made, 0.99, 0)) == 3
 
 
 def test_one_person_cannot_be_split() -> None:
-    with pytest.raises(InputError, match="recordings of 1 person; validation needs people"):
+    with pytest.raises(InputError, match="recordings of 1 subject; validation needs subjects"):
         validation_people(dataset(recording("a", 0), recording("a", 1)), 0.2, 0)
 
 
@@ -70,9 +70,9 @@ def test_the_folder_can_be_given_apart(tmp_path: Path) -> None:
 
 
 def labelled(folder: Path, **labels: str) -> Recipe:
-    for person, label in labels.items():
-        held = {"signal": recording(person).signal, "rate": 200.0, "label": label}
-        np.savez(folder / f"{person}.npz", **held)
+    for subject, label in labels.items():
+        held = {"signal": recording(subject).signal, "rate": 200.0, "label": label}
+        np.savez(folder / f"{subject}.npz", **held)
     changes = {"data.name": "folder", "data.path": str(folder), "data.per_recording": 7}
     return toys.recipe().replace({**changes, "classes": sorted(set(labels.values()))})
 

@@ -142,7 +142,7 @@ class AnswerTally:
         """Consistency with every class counting alike, as a curve beside the raw one.
 
         Its intervals draw groups and take each class anew; a group's mean is its part in the
-        figure, to first order: their mean is the figure. The level of strangers is chance.
+        figure, to first order: their mean is the figure. The level of different subjects is chance.
         """
         g, called = len(self.groups), self.called[:, self.counted]
         level, ends = 1 / called.shape[1], [_interval(each, g) for each in self.balanced]

@@ -21,7 +21,7 @@ from triptych.metrics.inputs import Labels, as_array, as_labels
 from triptych.model.model import Prediction
 
 KINDS = (".npz", ".csv", ".parquet")
-COLUMNS = ("record", "person", "start", "label")
+COLUMNS = ("record", "subject", "start", "label")
 
 
 def require_kind(path: str | Path) -> None:
@@ -42,7 +42,7 @@ def write_latents(
     windows: Windows,
     about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write latents by block, with record, person, start in s and label of every window.
+    """Write latents by block, with record, subject, start in s and label of every window.
 
     ``.npz``: one array (n, size) a block, one (n,) for each of the others, and ``about`` as JSON.
     ``.csv`` and ``.parquet`` (extra ``tables``): one row a window, one column a dimension, called
@@ -86,7 +86,7 @@ def write_predictions(
     require_kind(path)
     columns = {
         "record": windows.record,
-        "subject": windows.person,
+        "subject": windows.subject,
         "start": windows.start,
         "label": windows.label,
         "prediction": prediction.labels,
@@ -134,7 +134,7 @@ class Views:
     theta
         (m, p) in the transform's unit.
     groups, of
-        (n,) person or record of every row, and which of the two; rows themselves where neither
+        (n,) subject or record of every row, and which of the two; rows themselves where neither
         is known.
     record, start
         (n,) of every row where they are known: neighbours in time are then no answers.
@@ -155,7 +155,7 @@ class Views:
 def read_views(path: str | Path) -> Views:
     """Read an ``.npz`` with ``original`` (n, d), ``transformed`` (m, n, d) and ``theta`` (m,).
 
-    ``theta`` may be (m, p); with one θ, ``transformed`` may be (n, d). Optional: ``person``,
+    ``theta`` may be (m, p); with one θ, ``transformed`` may be (n, d). Optional: ``subject``,
     ``record``, ``start`` and ``label``, (n,) each.
 
     Raises
@@ -166,7 +166,9 @@ def read_views(path: str | Path) -> Views:
     try:
         # numpy leaves a file that it opened itself open where the archive is damaged
         with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            held = {str(name): archive[name] for name in archive.files}
+            # `person` in files that were written before
+            called = {str(name): str(name).replace("person", "subject") for name in archive.files}
+            held = {new: archive[old] for old, new in called.items()}
     except Exception as error:  # damaged archives and pickled objects fail in many ways
         raise InputError(
             f"{path} cannot be read as embeddings ({type(error).__name__}); expected an .npz with "
@@ -192,14 +194,14 @@ def read_views(path: str | Path) -> Views:
     n = len(original)
     side = {
         name: as_labels(held[name], n, name)
-        for name in ("person", "record", "start", "label")
+        for name in ("subject", "record", "start", "label")
         if name in held
     }
     if "start" in side and side["start"].dtype.kind not in "fiu":
         raise InputError(f"start holds {side['start'].dtype} values, expected seconds")
-    several = [name for name in ("person", "record") if len(np.unique(side.get(name, ()))) > 1]
-    of = next((name for name in (*several, "person", "record") if name in side), "row")
-    words = {"person": "people", "record": "records", "row": "rows"}
+    several = [name for name in ("subject", "record") if len(np.unique(side.get(name, ()))) > 1]
+    of = next((name for name in (*several, "subject", "record") if name in side), "row")
+    words = {"subject": "subjects", "record": "records", "row": "rows"}
     return Views(
         original,
         as_array(transformed, "transformed", 3),

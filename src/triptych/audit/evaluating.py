@@ -158,7 +158,7 @@ def evaluate(
             if value
         }
 
-    k, count = len(classes), len(np.unique(held.person))
+    k, count = len(classes), len(np.unique(held.subject))
     missing = [name for i, name in enumerate(classes) if not (truth == i).any()]
     own_notes = _notes(left_out, missing, count)
     if transforms and not moved:
@@ -169,7 +169,7 @@ def evaluate(
         classes=classes,
         overall=scored(lambda each: np.ones(len(each), dtype=np.bool_)),
         chance=_chance(truth, moved, k),
-        per_subject=values("person"),
+        per_subject=values("subject"),
         per_label=_per_label(plain, moved, classes),
         by=by,
         per_value=values(by) if by else {},
@@ -180,7 +180,7 @@ def evaluate(
 
 
 def _column(windows: Windows, name: str) -> NDArray[np.str_]:
-    return windows.person if name == "person" else windows.attributes[name]
+    return windows.subject if name == "subject" else windows.attributes[name]
 
 
 def _known(windows: Windows, classes: Sequence[str]) -> tuple[Windows, Codes, dict[str, int]]:
@@ -209,7 +209,7 @@ def _scored(
 ) -> Scored:
     """The figures of the windows that `of` chooses."""
     rows = of(plain.windows)
-    truth, said, who = plain.truth[rows], plain.said[rows], plain.windows.person[rows]
+    truth, said, who = plain.truth[rows], plain.said[rows], plain.windows.subject[rows]
     figures = {
         "accuracy": mean_of(truth == said, who),
         "balanced_accuracy": interval_of(lambda at: balanced_accuracy(truth[at], said[at], k), who),
@@ -217,14 +217,14 @@ def _scored(
     }
     for name, each in moved.items():
         chosen = of(each.windows)
-        before, after, who = each.said[chosen], each.after[:, chosen], each.windows.person[chosen]
+        before, after, who = each.said[chosen], each.after[:, chosen], each.windows.subject[chosen]
 
         def kept(at: Mask, before: Codes = before, after: Codes = after) -> float:
             return balanced_consistency(before[at], after[:, at], k)
 
         figures[f"consistency_balanced@{name}"] = interval_of(kept, who)
         figures[f"consistency@{name}"] = mean_of((before == after).mean(axis=0), who)
-    subjects = len(np.unique(plain.windows.person[rows]))
+    subjects = len(np.unique(plain.windows.subject[rows]))
     return Scored(windows=int(rows.sum()), subjects=subjects, figures=figures)
 
 
@@ -233,7 +233,7 @@ def _per_label(
 ) -> dict[str, Scored]:
     """Sensitivity, precision, F1 and plain consistency of every class that some window has."""
     found: dict[str, Scored] = {}
-    truth, said, who = plain.truth, plain.said, plain.windows.person
+    truth, said, who = plain.truth, plain.said, plain.windows.subject
     for i, name in enumerate(classes):
         own, read = truth == i, said == i
         if not own.any():
@@ -247,7 +247,7 @@ def _per_label(
         for transform, each in moved.items():
             rows = each.truth == i
             kept = (each.said == each.after).mean(axis=0)[rows]
-            figures[f"consistency@{transform}"] = mean_of(kept, each.windows.person[rows])
+            figures[f"consistency@{transform}"] = mean_of(kept, each.windows.subject[rows])
         found[name] = Scored(int(own.sum()), len(np.unique(who[own])), figures)
     return found
 

@@ -86,7 +86,7 @@ def explain(
         "band": _band(low, high),
         "trained on": _origin(data),
         "fingerprint of the data": data.get("fingerprint"),
-        "people": _sides(data),
+        "subjects": _sides(data),
         "transforms": _named(recipe.get("transforms")),
         "objective": _named([recipe["objective"]]) if "objective" in recipe else None,
         "weights of the loss": _settings(_mapping(recipe, "weights")),
@@ -168,7 +168,8 @@ def _origin(data: Mapping[str, Any]) -> str | None:
 def _sides(data: Mapping[str, Any]) -> str:
     sides = {"training": _mapping(data, "train"), "validation": _mapping(data, "validation")}
     return ", ".join(
-        f"{counts.get('people')} for {side} ({counts.get('windows')} windows)"
+        f"{counts.get('subjects', counts.get('people'))} for {side} "
+        f"({counts.get('windows')} windows)"
         for side, counts in sides.items()
         if counts
     )
@@ -197,7 +198,9 @@ def _trials(recipe: Mapping[str, Any]) -> str:
     if not recipe:
         return ""
     count = recipe.get("trials")
-    return f"{count} recipes tried on validation people, this one chosen" if count else "none told"
+    return (
+        f"{count} recipes tried on validation subjects, this one chosen" if count else "none told"
+    )
 
 
 def _figures(info: Mapping[str, Any]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The glass box of a model on windows: what each block knows of the factors that are there."""
+"""The probe matrix of a model on windows: what each block knows of the factors that are there."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def glass_box_of(
     """
     schema, n = model.schema, len(windows)
     few = np.sort(np.random.default_rng(seed).permutation(n)[:rows])
-    people = windows.person if len(np.unique(windows.person)) > 3 else windows.record
+    people = windows.subject if len(np.unique(windows.subject)) > 3 else windows.record
     every = [p for t in transforms for p in parts_of(t)]
     parts = [p for place, p in enumerate(every) if p not in every[:place]]
     if len({part.name for part in parts}) < len(parts):
@@ -85,7 +85,7 @@ def glass_box_of(
 def readable(
     factors: Sequence[Factor], schema: LatentSchema, *, permutations: int = 399, seed: int = 0
 ) -> tuple[FactorMatrix | None, list[str]]:
-    """The glass box of the factors that can be read, and which were left out, and why."""
+    """The probe matrix of the factors that can be read, and which were left out, and why."""
     notes, found = list[str](), list[FactorMatrix]()
     for factor in factors:
         try:

@@ -10,7 +10,7 @@ DEFINITIONS = {
     "cosine_mean": "cosine of the latents of a window and of the same window transformed, mean "
     "over windows and the swept θ; windows whose latents are all zeros have none",
     "cosine_lowest": "the same at the distance where it is lowest",
-    "cosine_random": "mean cosine between windows of different {groups}: a stranger's level",
+    "cosine_random": "mean cosine between windows of different {groups}: the between-sample level",
     "agreement_mean": "1 − how far the number moves under the transform / how far apart it is "
     "between windows of different {groups}, mean over windows and the swept θ",
     "agreement_lowest": "the same at the distance where it is lowest",

@@ -82,13 +82,13 @@ class Spoken:
 def spoken(
     model: Model, windows: Windows, transforms: Sequence[Transform], *, seed: int = 0
 ) -> Spoken:
-    """Open dimensions of the gated blocks, and the class, person or transform each speaks for.
+    """Open dimensions of the gated blocks, and the class, subject or transform each speaks for.
 
     Parameters
     ----------
     windows
         Prepared for the model, with the context of every transform. Blocks are left out where
-        they have neither classes nor people nor a transform to tell apart.
+        they have neither classes nor subjects nor a transform to tell apart.
     """
     gated = [block.name for block in model.schema.blocks if block.gate]
     channels = model.preprocessing.channels
@@ -96,7 +96,7 @@ def spoken(
         return Spoken({}, windows, channels)
     latents = model.embed(windows.centred)
     views = {t.name: both_sides(model, windows, t, seed)[1] for t in transforms}
-    factors = {"class": windows.label, "person": windows.person}
+    factors = {"class": windows.label, "subject": windows.subject}
     found: dict[str, list[Dimension]] = {}
     for name in gated:
         with suppress(InputError):

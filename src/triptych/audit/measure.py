@@ -41,7 +41,9 @@ class Groups:
     def notes(self) -> list[str]:
         """What to know of intervals over these groups."""
         if self.of == "rows":
-            return ["neither person nor record is given: every other row counts as a stranger"]
+            return [
+                "neither subject nor record is given: every other row counts as another subject"
+            ]
         count = len(np.unique(np.asarray(self.labels)))
         return [f"only {count} {self.of}: intervals are rough"] if count < FEW else []
 

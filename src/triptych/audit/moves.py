@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from triptych.audit.sources import both_sides, people_or_records
+from triptych.audit.sources import both_sides, subjects_or_records
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.metrics.inputs import as_array
@@ -21,7 +21,7 @@ from triptych.transforms import Transform
 
 @dataclass(frozen=True)
 class Move(Result):
-    """Similarity of a block of z(x) and z(T_θ x), θ random, beside that of strangers.
+    """Similarity of a block of z(x) and z(T_θ x), θ random, beside that of different subjects.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Move(Result):
     zeros
         Share of windows whose latents are all zeros, before or after: they are in neither mean.
     groups
-        ``"people"`` or ``"records"``.
+        ``"subjects"`` or ``"records"``.
     """
 
     block: str
@@ -65,7 +65,7 @@ def moves_of(
     """
     if not transforms:
         return [], []
-    whose, groups = people_or_records(windows)
+    whose, groups = subjects_or_records(windows)
     try:
         pairs = different_pairs(whose, 20_000, seed=seed)
     except InputError as error:

@@ -208,8 +208,8 @@ def excited_dimensions(
 
 def swaps(swap: BlockSwap, path: Path, *, title: str, note: str = "") -> None:
     """Decoded windows with one block of x and the others of y: a column a block, a row a kind."""
-    kinds = tuple(zip(swap.examples, (swap.strangers, swap.transformed), strict=True))
-    names = list(swap.strangers)
+    kinds = tuple(zip(swap.examples, (swap.between_pairs, swap.transformed), strict=True))
+    names = list(swap.between_pairs)
     with canvas(path, max(2.9 * len(names), 6.0), 5.2, title, note) as figure:
         axes = figure.subplots(2, len(names), squeeze=False, sharex=True, sharey="row")
         for row, (example, share) in enumerate(kinds):

@@ -80,7 +80,7 @@ def block_responses(
     unit: str,
     title: str,
     note: str = "",
-    groups: str = "people",
+    groups: str = "subjects",
 ) -> None:
     """Distance 1 - cosine of each block against the size of the transform.
 

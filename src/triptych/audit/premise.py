@@ -39,8 +39,8 @@ Ask = Callable[[NDArray[np.int64]], Latents]
 class Premise(Result):
     """How far untransformed windows are from themselves, asked once more.
 
-    A distance is relative to that between the latents of two windows: 0 the same, 1 a stranger's.
-    NaN where it could not be asked.
+    A distance is relative to that between the latents of two windows: 0 the same, 1 another
+    subject's. NaN where it could not be asked.
 
     Attributes
     ----------

@@ -16,7 +16,7 @@ from triptych.transforms.units import readable, shown
 
 MEASURES = {
     "cosine": "cosine similarity",
-    "agreement": "agreement (0: a stranger's)",
+    "agreement": "agreement (0: between subjects)",
     "consistency": "share of the same class, balanced",
 }
 _SINGLE = "#6f6f6f"  # of single θ beside the mean over those of their distance
@@ -86,7 +86,7 @@ def caption(result: AuditResult) -> str:
 
 
 def draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
-    """Similarity against θ, with a stranger's level and the half-life."""
+    """Similarity against θ, with the between-sample level and the half-life."""
     curve, half, found = result.curve, result.half_lives[result.headline], drawn(result)
     factor, unit = readable(result.unit)
     at = found.at * factor
@@ -100,7 +100,7 @@ def draw_curve(result: AuditResult, path: Path, title: str, note: str) -> None:
             axis.plot(x * factor, y, marker, color=_SINGLE, alpha=0.6, ms=4, mew=0)
             kinds.append((marker, _SINGLE, name))
         axis.axhline(curve.between, color=COLOURS[1], ls=(0, (4, 2)), lw=1.4)
-        level = f"windows of different {result.groups}: a stranger's level"
+        level = f"windows of different {result.groups}: the between-sample level"
         level = "an answer that ignores the window" if result.classifier else level
         kinds.append(("dash", COLOURS[1], level))
         if np.isfinite(half.value):
@@ -131,7 +131,7 @@ def sweep_table(result: AuditResult) -> Table:
         )
         for k in steps.order
     )
-    note = f"A stranger's {result.measure} is {number(curve.between)}."
+    note = f"The between-sample {result.measure} is {number(curve.between)}."
     if result.classifier:
         note = f"Every answered class counts alike; chance is {number(curve.between)}."
     note += f" {steps.legend}"

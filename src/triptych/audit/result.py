@@ -45,7 +45,7 @@ class AuditResult(Result):
     steps
         Those θ as they are listed and drawn.
     groups
-        ``"people"`` or ``"records"``: between whom the between-sample level is taken.
+        ``"subjects"`` or ``"records"``: between whom the between-sample level is taken.
     headline
         The block that `verdict` and `figures` are about.
     curves, half_lives, relations
@@ -143,7 +143,7 @@ class AuditResult(Result):
     @property
     def definitions(self) -> dict[str, str]:
         """One line for each figure."""
-        words = {"groups": self.groups, "what": self.measure, "level": "a stranger's level"}
+        words = {"groups": self.groups, "what": self.measure, "level": "the between-sample level"}
         if self.classifier:
             words |= {"what": "balanced consistency", "level": "the level of chance"}
         return {n: DEFINITIONS[n.partition(":")[0]].format(**words) for n in self.figures}

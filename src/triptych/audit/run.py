@@ -25,7 +25,7 @@ from triptych.audit.measure import (
 from triptych.audit.premise import Premise, premise_of, premise_of_views
 from triptych.audit.result import AuditResult
 from triptych.audit.sentences import unmoved
-from triptych.audit.sources import Progress, people_or_records
+from triptych.audit.sources import Progress, subjects_or_records
 from triptych.audit.swap import BlockSwap, block_swap
 from triptych.audit.sweep import Steps, swept
 from triptych.datasets import Windows
@@ -81,7 +81,7 @@ def audit(
     grid
         θ (m,) or (m, p) in the transform's unit; left out, `grid_of` makes one.
     groups
-        (n,) person or record of every window; windows know theirs.
+        (n,) subject or record of every window; windows know theirs.
     headline
         Block that verdict and figures are about; left out, the first.
     classifier
@@ -109,9 +109,9 @@ def audit(
     if groups is not None:
         whose = Groups(groups, "groups")
     elif around is not None:
-        whose = Groups(*people_or_records(around), around.record, around.start)
+        whose = Groups(*subjects_or_records(around), around.record, around.start)
     else:
-        raise InputError("signals without records need groups: the person of every window")
+        raise InputError("signals without records need groups: the subject of every window")
     transform, steps = swept(transform, grid)
     _moving(transform, steps)
     whole, done = len(steps) + 1 + (not classifier), 0

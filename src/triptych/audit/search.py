@@ -29,7 +29,7 @@ class Neighbour(Result):
     rank: int
     similarity: float
     record: str
-    person: str
+    subject: str
     start: float
     label: str
 
@@ -96,7 +96,7 @@ def search(
 
 
 def _described(windows: Windows, row: int, rank: int, similarity: float) -> Neighbour:
-    names = [str(getattr(windows, name)[row]) for name in ("record", "person", "label")]
+    names = [str(getattr(windows, name)[row]) for name in ("record", "subject", "label")]
     return Neighbour(rank, similarity, names[0], names[1], float(windows.start[row]), names[2])
 
 

@@ -1,7 +1,7 @@
 """What was measured of single blocks in sentences, and what of it a block declares otherwise.
 
 A sentence is a measurement. What could not be shown is called that, with the smallest effect that
-these people could have shown; it is never said to be absent.
+these subjects could have shown; it is never said to be absent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from triptych.metrics.sweeps import ResponseCurve
 LEAST = 0.01  # score of a block that knows anything
 LEAK = 0.1  # of θ in an invariant block: less is said, but not held against it
 CARRYING = ("variant", "equivariant")
-UNMOVED = 0.01  # of the way to a stranger's latents
+UNMOVED = 0.01  # of the way to the latents of another subject
 
 
 def words_of(box: FactorMatrix, block: str) -> str:
@@ -61,7 +61,7 @@ def broken(box: FactorMatrix | None) -> list[str]:
 
 
 def moved_words(moves: Sequence[Move], block: str) -> str:
-    """How far a block is from itself under each transform, beside a stranger."""
+    """How far a block is from itself under each transform, beside the between-sample level."""
     return "; ".join(
         f"under {move.transform.replace('_', ' ')} its {_measured(move)}"
         for move in moves
@@ -83,7 +83,8 @@ def unkept(moves: Sequence[Move]) -> list[str]:
             )
         elif not move.similarity.low > move.between and not math.isnan(move.similarity.mean):
             said.append(
-                f"{first}, but is not shown to be closer to itself than to a stranger's: its "
+                f"{first}, but is not shown to be closer to itself than the between-sample level: "
+                "its "
                 f"{_measured(move)}"
             )
     return said
@@ -105,7 +106,7 @@ def unmoved(
 def _measured(move: Move) -> str:
     zeros = f", and {move.zeros:.0%} of windows are all zeros" if move.zeros else ""
     return (
-        f"{move.measure} to itself is {with_ends(move.similarity)} (a stranger's: "
+        f"{move.measure} to itself is {with_ends(move.similarity)} (between-sample level: "
         f"{number(move.between)}{zeros})"
     )
 
@@ -123,7 +124,7 @@ def _sure(cell: Known) -> bool:
 
 
 def _unshown(cell: Known) -> str:
-    """A factor with its score, and what these people could have shown."""
+    """A factor with its score, and what these subjects could have shown."""
     could = ""
     if math.isinf(cell.least):
         could = f"; {cell.groups} {cell.of} are too few to show any"

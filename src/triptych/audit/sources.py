@@ -48,7 +48,7 @@ def data_for(
 def _another_unit(model: Model, dataset: Dataset) -> tuple[str, ...]:
     """Note on recordings far stronger or weaker than what the model was trained on.
 
-    People differ by less than this; m/s² and g by 9.8, V and mV by 1,000.
+    Subjects differ by less than this; m/s² and g by 9.8, V and mV by 1,000.
     """
     known: Any = model.info.get("level")
     if not isinstance(known, float) or not known > 0:
@@ -126,9 +126,9 @@ def _named(channels: tuple[str, ...]) -> bool:
 
 
 def seen_before(model: Model, dataset: Dataset) -> tuple[str, ...]:
-    """Note for an audit on the very recordings, or virtual people, that the model was trained on.
+    """Note for an audit on the very recordings, or virtual subjects, that the model was trained on.
 
-    Virtual person i is the same in every simulated cohort of a kind, whatever its size and length.
+    Virtual subject i is the same in every simulated cohort of a kind, whatever its size and length.
     """
     origin: Any = model.info.get("data")
     if not isinstance(origin, Mapping):
@@ -139,7 +139,7 @@ def seen_before(model: Model, dataset: Dataset) -> tuple[str, ...]:
     elif dataset.name.startswith("simulated") and (
         str(said.get("title")).partition(" of ")[0] == dataset.title.partition(" of ")[0]
     ):
-        seen = "simulated people, and these may be among them"
+        seen = "simulated subjects, and these may be among them"
     else:
         return ()
     return (f"the model was trained on {seen}, so its figures here are flattering",)
@@ -221,7 +221,7 @@ def both_sides(
     return model.embed(still), model.embed(moved), theta
 
 
-def people_or_records(windows: Windows) -> tuple[NDArray[np.str_], str]:
-    """Who is a stranger to whom: persons, or records if there is one person only; and the word."""
-    several = len(np.unique(windows.person)) > 1
-    return (windows.person, "people") if several else (windows.record, "records")
+def subjects_or_records(windows: Windows) -> tuple[NDArray[np.str_], str]:
+    """Between whom similarity is compared: subjects, or records of a single one; and the word."""
+    several = len(np.unique(windows.subject)) > 1
+    return (windows.subject, "subjects") if several else (windows.record, "records")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from triptych.audit.sources import both_sides, people_or_records
+from triptych.audit.sources import both_sides, subjects_or_records
 from triptych.audit.tables import Table, Value, number
 from triptych.audit.verdicts import bracketed
 from triptych.datasets import Windows
@@ -40,12 +40,12 @@ class BlockSwap(Result):
 
     Attributes
     ----------
-    strangers
+    different subjects
         Block → share, over `pairs` pairs (x, y) of different `groups`.
     transformed
         Block → share where x is T_θ y, θ random.
     pairs, groups
-        Pairs of either kind, and ``"people"`` or ``"records"``.
+        Pairs of either kind, and ``"subjects"`` or ``"records"``.
     ends, ends_transformed
         Block → both ends of the 95 % bootstrap interval over pairs, of either share.
     examples
@@ -53,7 +53,7 @@ class BlockSwap(Result):
         whose outputs are at the median distance; not in `to_dict`.
     """
 
-    strangers: dict[str, float]
+    between_pairs: dict[str, float]
     transformed: dict[str, float]
     pairs: int
     groups: str
@@ -65,7 +65,7 @@ class BlockSwap(Result):
 
     def table(self) -> Table:
         """One row a block."""
-        kinds = (self.strangers, self.ends), (self.transformed, self.ends_transformed)
+        kinds = (self.between_pairs, self.ends), (self.transformed, self.ends_transformed)
         rows = tuple(
             (
                 Value(name),
@@ -74,7 +74,7 @@ class BlockSwap(Result):
                     for share, ends in kinds
                 ),
             )
-            for name in self.strangers
+            for name in self.between_pairs
         )
         note = (
             "Share of the way from the decoded y to the decoded x that the output goes when this "
@@ -90,10 +90,12 @@ class BlockSwap(Result):
             name: max(
                 abs(end)
                 for ends in (self.ends, self.ends_transformed)
-                for end in (*ends.get(name, ()), self.strangers[name], self.transformed[name])
+                for end in (*ends.get(name, ()), self.between_pairs[name], self.transformed[name])
             )
-            for name in self.strangers
-            if np.isfinite(self.strangers[name])  # of a collapsed block there is nothing to swap
+            for name in self.between_pairs
+            if np.isfinite(
+                self.between_pairs[name]
+            )  # of a collapsed block there is nothing to swap
         }
         return [
             f"the decoder ignores block {name}: taken from another window it moves the output by "
@@ -140,7 +142,7 @@ def shares(
 def block_swap(
     model: Model, windows: Windows, transform: Transform, *, pairs: int = 500, seed: int = 0
 ) -> tuple[BlockSwap | None, list[str]]:
-    """Swap blocks between windows of different people, and between windows and their transforms.
+    """Swap blocks between windows of different subjects, and between windows and their transforms.
 
     `windows` have the transform's context; there is nothing to swap in a model without a decoder or
     with one block.
@@ -160,7 +162,7 @@ def block_swap(
 def _swapped(
     model: Model, windows: Windows, transform: Transform, pairs: int, seed: int
 ) -> BlockSwap:
-    whose, groups = people_or_records(windows)
+    whose, groups = subjects_or_records(windows)
     i, j = different_pairs(whose, pairs, seed=seed)
     z = model.embed(windows.centred).all
     rows = np.random.default_rng(seed).integers(0, len(windows), pairs)

@@ -16,7 +16,7 @@ from triptych.metrics.tally import ResponseCurve
 from triptych.transforms.units import shown
 
 COLLAPSED = 0.9
-"""Likeness of strangers from which an embedding says too little to be called steady."""
+"""Likeness of different subjects from which an embedding says too little to be called steady."""
 
 NOWHERE = 0.5
 """Share of windows whose latents are all zeros from which nothing is said of the others."""
@@ -72,7 +72,7 @@ def void_of(curve: ResponseCurve, unit: str, subject: str) -> str:
     if curve.between >= COLLAPSED:
         return (
             f"{first} is nearly the same for everyone (cosine {number(curve.between)} to a "
-            "stranger's), so that it stays the same under the transform means nothing."
+            "another subject's), so that it stays the same under the transform means nothing."
         )
     if curve.lost.max(initial=0) > LOST:
         k = int(curve.lost.argmax())
@@ -87,7 +87,7 @@ def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> st
     """Say in one sentence what a sweep showed; `subject` is "the embedding", "the output"."""
     where, mean, low, high = by_distance(curve)
     first = subject[0].upper() + subject[1:]
-    stranger = f"a stranger's: {number(curve.between)}"
+    stranger = f"between-sample level: {number(curve.between)}"
 
     def measured(k: int) -> str:
         return f"{number(mean[k])} {bracketed(low[k], high[k])}".strip()
@@ -97,25 +97,27 @@ def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> st
         k = int(lost[0])
         closer = "no closer" if mean[k] <= curve.between else "not shown to be closer"
         said = (
-            f"At {shown(where[k], unit)} {subject} is {closer} to itself than to a stranger's: "
+            f"At {shown(where[k], unit)} {subject} is {closer} to itself than the between-sample "
+            "level: "
             f"{curve.measure} {measured(k)} against {number(curve.between)}"
         )
     elif math.isfinite(half.value):
         k = int(mean.argmin())
         value, around = interval(half, unit)
         said = (
-            f"At {value} {around} {subject} has fallen halfway to a "
-            f"stranger's, and its lowest {curve.measure} to itself is {measured(k)} at "
+            f"At {value} {around} {subject} has fallen halfway to the "
+            f"between-sample level, and its lowest {curve.measure} to itself is {measured(k)} at "
             f"{shown(where[k], unit)} ({stranger})"
         )
     else:
         k = int(mean.argmin())
         said = (
-            f"Up to {shown(where[-1], unit)} {subject} stays closer to itself than to a "
-            f"stranger's: {curve.measure} at least {measured(k)} against {number(curve.between)}"
+            f"Up to {shown(where[-1], unit)} {subject} stays closer to itself than the "
+            f"between-sample level: {curve.measure} at least {measured(k)} against "
+            f"{number(curve.between)}"
         )
     if curve.measure == "agreement":
-        said += " (1: it does not move; 0: it moves as far as strangers are apart)"
+        said += " (1: it does not move; 0: it moves as far as different subjects are apart)"
     if curve.lost.max(initial=0) > 0:
         k = int(curve.lost.argmax())
         said += f". {first} becomes all zeros in {curve.lost[k]:.1%} of windows at "

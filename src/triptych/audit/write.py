@@ -66,10 +66,12 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
     drawings = Drawings(folder, _note(result))
     parameter, own = result.nuisance, _block(result)
     measure = f"Cosine of the latents ({own}) of a window and of the same window under {parameter}"
-    level = f"Dashed: the same between windows of different {result.groups}, a stranger's level. "
+    level = (
+        f"Dashed: the same between windows of different {result.groups}, the between-sample level. "
+    )
     if result.measure == "agreement":
         measure = f"Agreement of the number ({own}) for a window and for the same window under "
-        measure += f"{parameter}: 1 where it stays, 0 where it moves as far as strangers are apart"
+        measure += f"{parameter}: 1 where it stays, 0 where it moves as far as subjects are apart"
     if result.classifier:
         measure = f"Share of windows whose highest class is the same under {parameter}, every "
         measure += "answered class counting alike"
@@ -149,7 +151,7 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
 
 
 def _unread(glass: FactorMatrix) -> str:
-    """Why a field of the glass box is empty, if one is."""
+    """Why a field of the probe matrix is empty, if one is."""
     blocks, factors, _ = glass.table()
     read = {(cell.block, cell.factor) for cell in glass.cells}
     missing = {(b, f) for b in blocks for f in factors} - read
@@ -215,10 +217,10 @@ def _block_tables(result: AuditResult) -> list[Table]:
                 Value(half, around),
             )
         )
-    header = ("block", "declares", "cosine", "a stranger's", "AUROC", "half-life")
+    header = ("block", "declares", "cosine", "between samples", "AUROC", "half-life")
     note = (
         "What a block declares is its design, the rest is measured. Means over the swept θ; AUROC "
-        "of the window itself against strangers, 0.5 is chance."
+        "of the window itself against different subjects, 0.5 is chance."
     )
     return [Table(header, tuple(rows), note=note)]
 

@@ -35,7 +35,7 @@ def embed(
         typer.Option(metavar="S", help="A window every S seconds; default end to end."),
     ] = None,
 ) -> None:
-    """Write the latents of recordings, by block, with record, person, start and label."""
+    """Write the latents of recordings, by block, with record, subject, start and label."""
     from triptych.audit.embeddings import require_kind, write_latents
     from triptych.audit.sources import data_for, embed_all, windows_of
     from triptych.model import Model
@@ -53,5 +53,5 @@ def embed(
     many = "s" * (len(source) != 1)
     say(
         f"{len(windows):,} windows of {len(source)} recording{many} ({source.title}) are in {out}: "
-        f"{sizes} dimensions, with record, person, start and label."
+        f"{sizes} dimensions, with record, subject, start and label."
     )

@@ -116,6 +116,6 @@ def explain(
             say(f"The signals are drawn in {figure}.")
     show_rows((), list(said.facts.items()), right=())
     if said.figures:
-        say("Stored with the model, of the people it was trained and validated on:")
+        say("Stored with the model, of the subjects it was trained and validated on:")
         figures = [(name, f"{value:.4g}") for name, value in said.figures.items()]
         show_rows(("figure", "value"), figures, right=(1,))

@@ -31,7 +31,7 @@ OPTIONS: dict[str, tuple[type, str, str, str]] = {
     "--annotations": (str, "annotations", "EXT", "Extension of the WFDB annotations, such as atr."),
 }  # fmt: skip
 LISTS = ("channels", "no_label")
-ALIASES = {"--subject-column": ("--person-column",)}
+ALIASES = {"--subject-column": ("--subject-column",)}
 
 
 def reads_own(command: Callable[..., None]) -> Callable[..., None]:

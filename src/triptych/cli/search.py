@@ -61,13 +61,13 @@ def search(
         f"among {found.among:,} windows of {source.title}:"
     )
     show_rows(
-        ("rank", "similarity", "record", "person", "start, s", "label"),
+        ("rank", "similarity", "record", "subject", "start, s", "label"),
         [
             (
                 str(each.rank),
                 f"{each.similarity:.3f}",
                 each.record,
-                each.person,
+                each.subject,
                 f"{each.start:.2f}",
                 each.label,
             )

@@ -108,7 +108,7 @@ def _origin(prepared: Prepared) -> dict[str, Any]:
 
     sides = {"train": prepared.train, "validation": prepared.validation}
     counts = {
-        side: {"people": len(set(each.person)), "windows": len(each)}
+        side: {"subjects": len(set(each.subject)), "windows": len(each)}
         for side, each in sides.items()
     }
     return {
@@ -141,4 +141,4 @@ def _taught(plan: Recipe) -> str:
 
 
 def _count(windows: Any) -> str:
-    return f"{len(windows):,} windows of {len(set(windows.person))} people"
+    return f"{len(windows):,} windows of {len(set(windows.subject))} subjects"

@@ -59,9 +59,9 @@ class _Entry(NamedTuple):
 
 _TABLE = {
     "mitdb": _Entry("mitdb", "located", "MIT-BIH Arrhythmia: 48 two-lead ECGs of 30 min, beats"),
-    "wisdm": _Entry("wisdm", "located", "WISDM 2019: phone and watch, 51 people, 18 activities"),
-    "wisdm_v1": _Entry("wisdm_v1", "located", "WISDM 1.1: phone, 36 people, six activities"),
-    "hapt": _Entry("hapt", "located", "HAPT: phone on the waist, 30 people, 6 or 12 activities"),
+    "wisdm": _Entry("wisdm", "located", "WISDM 2019: phone and watch, 51 subjects, 18 activities"),
+    "wisdm_v1": _Entry("wisdm_v1", "located", "WISDM 1.1: phone, 36 subjects, six activities"),
+    "hapt": _Entry("hapt", "located", "HAPT: phone on the waist, 30 subjects, 6 or 12 activities"),
     "simulated": _Entry("simulated", "none", "simulated ECG and IMU cohorts, no files needed"),
     "folder": _Entry("readers.folder", "given", "your own recordings in a folder or file"),
 }

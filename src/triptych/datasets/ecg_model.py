@@ -1,4 +1,4 @@
-"""ECG synthesiser: from a virtual person to a noisy signal of one lead with labelled R peaks.
+"""ECG synthesiser: from a virtual subject to a noisy signal of one lead with labelled R peaks.
 
 After McSharry, Clifford, Tarassenko & Smith, "A dynamical model for generating synthetic
 electrocardiogram signals", IEEE Trans. Biomed. Eng. 50(3), 2003. Their model integrates one
@@ -24,7 +24,7 @@ _STEP_MV = 0.005  # resolution of the recorder, as in mitdb
 def synthesise(
     person: Person, seconds: float, rate: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.str_]]:
-    """Simulate one recording of a person.
+    """Simulate one recording of a subject.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def _r_peaks(clean: Array, beats: Beats, rate: float) -> tuple[NDArray[np.int64]
 
 
 def _noise(person: Person, clean: Array, rate: float, rng: np.random.Generator) -> Array:
-    """Muscle, mains and white noise at the person's signal-to-noise ratio."""
+    """Muscle, mains and white noise at the subject's signal-to-noise ratio."""
     n = len(clean)
     nyquist = rate / 2
     muscle = band_noise(rng, n, rate, min(8.0, 0.2 * nyquist), min(120.0, nyquist), slope=0.25)

@@ -1,4 +1,4 @@
-"""Rhythm of a virtual person: when each beat comes and of which AAMI class it is."""
+"""Rhythm of a virtual subject: when each beat comes and of which AAMI class it is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Beats:
     time_s: Array  # of the R peak
     label: NDArray[np.str_]  # AAMI class "N", "S", "V" or "F"
     rr_s: Array  # smoothed interval that repolarisation has adapted to
-    form: NDArray[np.int64]  # which of the person's ventricular forms (used for V and F)
+    form: NDArray[np.int64]  # which of the subject's ventricular forms (used for V and F)
     ventricular: Array  # share of the ventricular form in the QRS: 0 (N, S), 1 (V), between (F)
 
 

@@ -47,7 +47,7 @@ _BYTES_PER_SAMPLE = {"212": 1.5, "16": 2.0, "61": 2.0, "80": 1.0, "24": 3.0, "32
 
 
 def person(record: str) -> str:
-    """Who was recorded: records 201 and 202 are the same man, all others one person each."""
+    """Who was recorded: records 201 and 202 are the same man, all others one subject each."""
     return "201/202" if record in ("201", "202") else record
 
 
@@ -179,15 +179,15 @@ def _require_whole(folder: Path, name: str, files: list[tuple[str, str]], length
 def split(
     dataset: Dataset, validation_fraction: float = 0.2, seed: int = 0
 ) -> tuple[Dataset, Dataset, Dataset]:
-    """Split between people: DS1 into training and validation, DS2 as test.
+    """Split between subjects: DS1 into training and validation, DS2 as test.
 
-    Record 202 is left out of the test side, because its person is in DS1 (201); records in
+    Record 202 is left out of the test side, because its subject is in DS1 (201); records in
     neither set (the paced ones) are in no part.
 
-    Validation people: orders of DS1's people are drawn from `seed` until the first people of
+    Validation subjects: orders of DS1's subjects are drawn from `seed` until the first subjects of
     one hold, for both V and S, between half and twice their fair share of the beats (if 1,000
     orders bring none, the best of them is taken). A plain draw may leave a side without a
-    class: 40 % of S are in record 209. For the same reason a person with more than half of all
+    class: 40 % of S are in record 209. For the same reason a subject with more than half of all
     beats of N, S, V or F stays in training, if enough others remain (208 has 90 % of F).
 
     Returns
@@ -197,15 +197,15 @@ def split(
     Raises
     ------
     InputError
-        If DS1 has fewer than two people here, or the fraction is not between 0 and 1.
+        If DS1 has fewer than two subjects here, or the fraction is not between 0 and 1.
     """
     if not 0 < validation_fraction < 1:
         raise InputError(f"validation_fraction is {validation_fraction!r}, expected 0 to 1")
     development = [each for each in dataset.recordings if each.name in DS1]
-    people = sorted({each.person for each in development})
+    people = sorted({each.subject for each in development})
     if len(people) < 2:
         raise InputError(
-            f"mitdb here has {len(people)} person of DS1, expected at least 2 to split off a "
+            f"mitdb here has {len(people)} subject of DS1, expected at least 2 to split off a "
             "validation side; load more records"
         )
     beats = np.array([_beats(development, each) for each in people])
@@ -228,8 +228,8 @@ def split(
             break
     validation = {people[int(index)] for index in chosen}
     return (
-        dataset.select(each.name for each in development if each.person not in validation),
-        dataset.select(each.name for each in development if each.person in validation),
+        dataset.select(each.name for each in development if each.subject not in validation),
+        dataset.select(each.name for each in development if each.subject in validation),
         dataset.select(name for name in dataset.names if name in DS2 and name not in _NOT_TESTED),
     )
 
@@ -239,7 +239,7 @@ _CLASSES = "NSVF"
 
 def _beats(recordings: list[Recording], who: str) -> list[int]:
     labels = [
-        each.events.label for each in recordings if each.person == who and each.events is not None
+        each.events.label for each in recordings if each.subject == who and each.events is not None
     ]
     return [sum(int((label == wanted).sum()) for label in labels) for wanted in _CLASSES]
 

@@ -45,7 +45,7 @@ class Events:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """One continuous recording of one person.
+    """One continuous recording of one subject.
 
     `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz; `label` is one
     class for all of it (an activity), `events` are classes at points in time (beats), `attributes`
@@ -54,7 +54,7 @@ class Recording:
     """
 
     name: str
-    person: str
+    subject: str
     signal: NDArray[np.float32]
     rate: float
     channels: tuple[str, ...]
@@ -108,29 +108,32 @@ class Dataset:
         return tuple(recording.name for recording in self.recordings)
 
     @property
-    def people(self) -> tuple[str, ...]:
-        """Every person once, in order of appearance."""
-        return tuple(self.by_person())
+    def subjects(self) -> tuple[str, ...]:
+        """Every subject once, in order of appearance."""
+        return tuple(self.by_subject())
 
-    def by_person(self) -> dict[str, tuple[Recording, ...]]:
-        """Group the recordings by person, in order of appearance."""
+    def by_subject(self) -> dict[str, tuple[Recording, ...]]:
+        """Group the recordings by subject, in order of appearance."""
         groups: dict[str, tuple[Recording, ...]] = {}
         for recording in self.recordings:
-            groups[recording.person] = (*groups.get(recording.person, ()), recording)
+            groups[recording.subject] = (*groups.get(recording.subject, ()), recording)
         return groups
 
     def select(
-        self, names: Iterable[str] | None = None, people: Iterable[str] | None = None
+        self, names: Iterable[str] | None = None, subjects: Iterable[str] | None = None
     ) -> Dataset:
-        """Keep the recordings with these names and of these people (None = all), in order.
+        """Keep the recordings with these names and of these subjects (None = all), in order.
 
         Raises
         ------
         InputError
-            If a name or a person is not in the data set.
+            If a name or a subject is not in the data set.
         """
         kept = self.recordings
-        for wanted, known, what in ((names, self.names, "name"), (people, self.people, "person")):
+        for wanted, known, what in (
+            (names, self.names, "name"),
+            (subjects, self.subjects, "subject"),
+        ):
             if wanted is None:
                 continue
             chosen = {wanted} if isinstance(wanted, str) else set(wanted)

@@ -107,14 +107,14 @@ def split(
     """
     if not 0 < validation_fraction < 1:
         raise InputError(f"validation_fraction is {validation_fraction!r}, expected 0 to 1")
-    people = dataset.people
+    people = dataset.subjects
     if len(people) < 4:
         raise InputError(
             f"{dataset.name} has {len(people)} people, expected at least 4 to make a training, "
             "a validation and a test side; ask for more people"
         )
     rng = np.random.default_rng(seed)
-    counts = [_counts(recordings) for recordings in dataset.by_person().values()]
+    counts = [_counts(recordings) for recordings in dataset.by_subject().values()]
     classes = sorted({label for each in counts for label in each})
     table = np.array([[each[label] for label in classes] for each in counts], dtype=np.float64)
     test = _fair_draw(table, len(people) // 2, rng)
@@ -124,7 +124,7 @@ def split(
     training = np.setdiff1d(rest, validation)
 
     def side(rows: NDArray[np.int64]) -> Dataset:
-        return dataset.select(people=[people[int(row)] for row in rows])
+        return dataset.select(subjects=[people[int(row)] for row in rows])
 
     return side(training), side(validation), side(test)
 
@@ -167,7 +167,7 @@ def _ecg(person: int, seconds: float, seed: int, rate: float) -> list[Recording]
     return [
         Recording(
             name=name,
-            person=name,
+            subject=name,
             signal=signal[None],
             rate=rate,
             channels=("MLII",),
@@ -183,7 +183,7 @@ def _imu(person: int, seconds: float, seed: int, rate: float) -> list[Recording]
     return [
         Recording(
             name=f"{name}-{activity}",
-            person=name,
+            subject=name,
             signal=imu_model.synthesise(
                 walker, activity, seconds, rate, _generator(activity, seed, person)
             ),

@@ -25,7 +25,7 @@ class Windows:
     ----------
     signals
         float32 ``(n, channels, length + 2 * context)`` at `rate` Hz.
-    record, person
+    record, subject
         ``(n,)`` names.
     start
         ``(n,)`` s of the window proper (without context), in the recording or where it starts.
@@ -43,7 +43,7 @@ class Windows:
     rate: float
     context: int
     record: Strings
-    person: Strings
+    subject: Strings
     start: NDArray[np.float64]
     label: Strings
     event_offset: NDArray[np.float64]
@@ -76,7 +76,7 @@ class Windows:
             self.rate,
             self.context,
             self.record[rows],
-            self.person[rows],
+            self.subject[rows],
             self.start[rows],
             self.label[rows],
             self.event_offset[rows],
@@ -105,7 +105,7 @@ class Windows:
             parts[0].rate,
             parts[0].context,
             join("record"),
-            join("person"),
+            join("subject"),
             join("start"),
             join("label"),
             join("event_offset"),
@@ -155,7 +155,7 @@ def _cut_one(recording: Recording, starts: Ints, length_s: float, context_s: flo
         recording.rate,
         context,
         np.full(n, recording.name),
-        np.full(n, recording.person),
+        np.full(n, recording.subject),
         recording.start + starts / recording.rate,
         label,
         offset,

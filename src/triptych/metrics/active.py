@@ -57,7 +57,7 @@ def active_dimensions(
     z
         Non-negative latents (n, d).
     factors
-        Name → one label a sample, e.g. class and person; ``""`` where it is not known. Of those
+        Name → one label a sample, e.g. class and subject; ``""`` where it is not known. Of those
         with one value only nothing is said.
     views
         Transform → latents (n, d) of the same samples under a draw of it.
@@ -98,7 +98,7 @@ def active_dimensions(
         spoken.append((name, np.full(len(share), ""), share, share))
     if not spoken:
         raise InputError(
-            "there are no two classes, people or views: dimensions have nothing to say"
+            "there are no two classes, subjects or views: dimensions have nothing to say"
         )
     if collapsed(rows, *seen.values()):
         return []

@@ -19,7 +19,7 @@ ALPHAS = (1e-5, 1e-3, 1e-1)  # ridge penalties, times the number of rows
 
 @dataclass(frozen=True)
 class DirectionProbe(Result):
-    """How well unit vectors are read from latents of unseen people.
+    """How well unit vectors are read from latents of unseen subjects.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ def direction_probe(
     directions, truth
         Unit vectors (n, 3) and (m, 3).
     groups
-        (n,) person of every fitting row; at least two people.
+        (n,) subject of every fitting row; at least two subjects.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def direction_probe(
     >>> rng = np.random.default_rng(0)
     >>> up = rng.standard_normal((80, 3))
     >>> up /= np.linalg.norm(up, axis=1, keepdims=True)
-    >>> person = np.arange(60) % 4
-    >>> found = direction_probe(up[:60], up[:60], person, up[60:], up[60:])
+    >>> subject = np.arange(60) % 4
+    >>> found = direction_probe(up[:60], up[:60], subject, up[60:], up[60:])
     >>> round(found.r2, 3), bool(found.per_row.max() < 1)
     (1.0, True)
     """
@@ -94,7 +94,7 @@ def direction_probe(
             "rows of latents: expected one vector of 3 a row"
         )
     if group.max(initial=0) == 0:
-        raise InputError("all fitting rows are of one person: expected at least two")
+        raise InputError("all fitting rows are of one subject: expected at least two")
     if collapsed(z, unseen):
         nowhere = np.full((len(unseen), 3), np.nan)
         return DirectionProbe(np.nan, nowhere[:, 0], nowhere, nowhere)

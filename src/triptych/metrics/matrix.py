@@ -1,4 +1,4 @@
-"""The glass box: what each block knows of each factor, and whether that is what it declared."""
+"""The probe matrix: what each block knows of each factor, and whether that is what it declared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Factor:
     values
         (n,) labels, or floats (n,) or (n, p): then it is continuous.
     groups
-        (n,) person of every row; for identity the record, whose time is halved.
+        (n,) subject of every row; for identity the record, whose time is halved.
     latents
         Block → (n, d); entries that are no block of the schema ("all blocks") are only read.
     moved
@@ -64,10 +64,10 @@ class Known(Result):
     """One field of the matrix: what `block` knows of `factor`, from `n` scored rows.
 
     `score` is 1 where all is known and 0 at chance; R² is not clipped, so it may be negative. `p`
-    is by permutation of the truths of each scored half, by person (`exchanged`), and the smaller
+    is by permutation of the truths of each scored half, by subject (`exchanged`), and the smaller
     of both halves' p times two: never too small where nothing is known. `least` is the smallest
-    score that would have p < 0.05 with these `groups` (people, or records: `of`): what is not shown
-    may be anything below; infinite where no score could.
+    score that would have p < 0.05 with these `groups` (subjects, or records: `of`): what is not
+    shown may be anything below; infinite where no score could.
     """
 
     factor: str
@@ -79,7 +79,7 @@ class Known(Result):
     n: int
     least: float = float("nan")
     groups: int = 0
-    of: str = "people"
+    of: str = "subjects"
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,13 @@ def factor_matrix(
 
     Labels are read by logistic regression, floats by the best of ridge and boosting, θ also by an
     MLP (see `read_parameter`); fitted on
-    half of the people, scored on the others, both halves in turn. For purity, scores below 0 count
-    as 0.
+    half of the subjects, scored on the others, both halves in turn. For purity, scores below 0
+    count as 0.
 
     Raises
     ------
     InputError
-        A block that lacks, rows that do not match, a constant factor, fewer than four people.
+        A block that lacks, rows that do not match, a constant factor, fewer than four subjects.
 
     Examples
     --------
@@ -145,9 +145,9 @@ def factor_matrix(
     >>> from triptych.latent import Block, LatentSchema
     >>> schema = LatentSchema(Block("shape", 1, invariant_to="gain"), Block("level", 1))
     >>> rng = np.random.default_rng(0)
-    >>> label, person = np.arange(200) % 2, np.arange(200) // 10
+    >>> label, subject = np.arange(200) % 2, np.arange(200) // 10
     >>> z = {"shape": label[:, None] + 0.0, "level": rng.standard_normal((200, 1))}
-    >>> factor = Factor("class", label, person, z, block="shape")
+    >>> factor = Factor("class", label, subject, z, block="shape")
     >>> found = factor_matrix([factor], schema, permutations=99)
     >>> [(cell.block, round(cell.score, 1)) for cell in found.cells]
     [('shape', 1.0), ('level', 0.1)]
@@ -211,7 +211,7 @@ def _known(factor: Factor, name: str, relation: str, permutations: int, seed: in
     # A score above the level of both halves is above that of one of them, whatever each half has.
     least = max(least_shown(half.shuffled, half.idle, LEVEL / len(halves)) for half in halves)
     own, kind = score(guess, truth), "R²" if floats else "accuracy"
-    of = "records" if factor.start is not None else "people"
+    of = "records" if factor.start is not None else "subjects"
     count = len(np.unique(np.concatenate([half[2] for half in found])))
     return Known(factor.name, name, relation, kind, own, p, len(truth), least, count, of)
 
@@ -236,11 +236,11 @@ def _read(
 def _sides(
     factor: Factor, groups: NDArray[Any], seed: int
 ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Rows to fit and rows to score: halves of every record in time, or both halves of people."""
+    """Rows to fit and rows to score: halves of every record in time, or both halves of subjects."""
     code = np.unique(groups, return_inverse=True)[1]
     if factor.start is None:
         if code.max() < 3:
-            raise InputError(f"{factor.name} has rows of {code.max() + 1} people; expected four")
+            raise InputError(f"{factor.name} has rows of {code.max() + 1} subjects; expected four")
         return [(~held, held) for held in folds(code, 2, seed)]
     start = as_labels(factor.start, len(groups), f"start of {factor.name}").astype(np.float64)
     ends = np.full((2, code.max() + 1), np.inf)

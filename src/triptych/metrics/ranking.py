@@ -51,7 +51,7 @@ def near_in_time(
 
 
 def same_group(query_group: Labels, gallery_group: Labels) -> Rule:
-    """Rule that removes every gallery window of the query's own record or person.
+    """Rule that removes every gallery window of the query's own record or subject.
 
     Examples
     --------

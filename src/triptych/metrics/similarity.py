@@ -1,7 +1,7 @@
 """Similarity of latents: of two views, of different groups, and how well the two are separated.
 
 Vectors are compared by their direction. A single number has none: the cosine of 589 and 1,251 is 1;
-it is compared by how far it moves, beside how far apart strangers are (`Likeness`).
+it is compared by how far it moves, beside how far apart different subjects are (`Likeness`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def different_pairs(
     if len(size) < 2:
         raise InputError(
             f"all {n} rows belong to one group: pairs between groups need at least two; "
-            "give windows of more records or people"
+            "give windows of more records or subjects"
         )
     order = np.argsort(group, kind="stable")
     first = np.concatenate([[0], np.cumsum(size)[:-1]])
@@ -110,11 +110,11 @@ def separation(positive: Rows, negative: Rows) -> float:
 
 
 class Likeness:
-    """Likeness of latents (n, d) to the same latents transformed, beside that of strangers.
+    """Likeness of latents (n, d) to themselves transformed, beside that of different subjects.
 
     Of vectors it is the cosine, NaN where one of the two is all zeros and so points nowhere. Of
-    single numbers it is the *agreement* 1 − |a − b| / (mean |a − b| of strangers): 1 where the
-    number stays, 0 where it moves as far as strangers are apart, negative beyond.
+    single numbers it is the *agreement* 1 − |a − b| / (mean |a − b| of different subjects): 1
+    where it stays, 0 where it moves as far as different subjects are apart, negative beyond.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Likeness:
         ``"cosine"`` or ``"agreement"``.
     zeros
         (n,) which rows of `reference` are all zeros, where that matters.
-    strangers
+    different subjects
         (p,) likeness of the pairs.
     """
 
@@ -144,7 +144,7 @@ class Likeness:
         if self.measure == "agreement":
             apart = float(np.abs(left - right).astype(np.float64).mean())
             self._apart = apart if apart > STEADY * float(np.abs(reference).max()) else 0.0
-        self.strangers = self._of(left, right)
+        self.between_pairs = self._of(left, right)
 
     def __call__(self, view: NDArray[Any]) -> Floats:
         """Likeness (n,) of every row of `view` (n, d) to its row of the reference."""
@@ -152,12 +152,12 @@ class Likeness:
 
     @property
     def between(self) -> float:
-        """Mean likeness of strangers; NaN where none of them points anywhere."""
-        return mean_of(self.strangers)
+        """Mean likeness of different subjects; NaN where none of them points anywhere."""
+        return mean_of(self.between_pairs)
 
     def separation(self, similarity: Floats) -> float:
-        """AUROC of such likenesses against those of strangers; NaN where either has none."""
-        own, others = held(similarity), held(self.strangers)
+        """AUROC of such likenesses against those between subjects; NaN where either has none."""
+        own, others = held(similarity), held(self.between_pairs)
         return separation(own, others) if len(own) and len(others) else float("nan")
 
     def lost(self, view: NDArray[Any]) -> float:

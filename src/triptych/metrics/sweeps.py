@@ -51,7 +51,7 @@ def invariance(
     grid
         (m,) or (m, p) parameters θ in the transform's unit.
     groups
-        (n,) record or person of every window; at least two.
+        (n,) record or subject of every window; at least two.
     options
         ``pairs``, ``resamples`` and ``seed`` of `curves`, which says what is raised.
 
@@ -63,10 +63,10 @@ def invariance(
     >>> from triptych.transforms import PhaseShift
     >>> shift = PhaseShift(max_shift=0.2, rate=50.0, mode="circular")
     >>> x = torch.randn(20, 1, 50, generator=torch.Generator().manual_seed(0))
-    >>> person, grid = np.arange(20) % 4, np.array([0.1, 0.2])
-    >>> invariance(lambda x: torch.fft.rfft(x[:, 0]).abs(), x, shift, grid, person).mean.round(2)
+    >>> subject, grid = np.arange(20) % 4, np.array([0.1, 0.2])
+    >>> invariance(lambda x: torch.fft.rfft(x[:, 0]).abs(), x, shift, grid, subject).mean.round(2)
     array([1., 1.])
-    >>> bool(invariance(lambda x: x[:, 0], x, shift, grid, person).mean.max() < 0.2)
+    >>> bool(invariance(lambda x: x[:, 0], x, shift, grid, subject).mean.max() < 0.2)
     True
     """
     steps = steps_of(transform, grid)
@@ -143,7 +143,7 @@ def curves(
     views
         The same for T_θ x, one item for each θ of `grid` (m, p), in order.
     groups
-        (n,) record or person of every window; at least two.
+        (n,) record or subject of every window; at least two.
 
     Raises
     ------

@@ -74,11 +74,11 @@ class Tally:
         self.group, self.like = group, Likeness(reference, pairs)
         self.collapsed = collapsed(reference)
         self.sizes = np.bincount(group).astype(np.int64)
-        held = np.isfinite(self.like.strangers)
+        held = np.isfinite(self.like.between_pairs)
         i, j = (rows[held] for rows in pairs)
         touched = np.concatenate([group[i], group[j]])
         g = len(self.sizes)
-        total = np.bincount(touched, np.tile(self.like.strangers[held], 2), g)
+        total = np.bincount(touched, np.tile(self.like.between_pairs[held], 2), g)
         self.group_between = total / np.maximum(np.bincount(touched, minlength=g), 1)
         self.means: list[Floats] = []
         self.mean: list[float] = []

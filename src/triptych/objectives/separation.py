@@ -78,7 +78,7 @@ class Separation(Objective):
         aligned between these and spread among the targets that share one. The background then
         neither helps to find a target nor to tell it from others. Not in the paper.
     grouped
-        Whether samples come in groups (people, records) that differ by more than what is salient:
+        Whether samples come in groups (subjects, records) that differ by more than what is salient:
         the last column of the labels is then the group's number. Salient latents spread within
         each group, so that they gain nothing by telling groups apart; common latents are aligned
         with those of a background sample of the same group, so that they agree in nothing

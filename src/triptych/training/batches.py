@@ -92,15 +92,15 @@ def require_fit(
 ) -> None:
     """Raise InputError unless the windows are of the recipe's rate and length, and finite.
 
-    A person on both sides is refused too, unless `shared_people` says that it is meant.
+    A subject on both sides is refused too, unless `shared_people` says that it is meant.
     """
     if validation is not None and not shared_people:
-        both = sorted(set(train.person.tolist()) & set(validation.person.tolist()))
+        both = sorted(set(train.subject.tolist()) & set(validation.subject.tolist()))
         if both:
             named = ", ".join(both[:5]) + (", ..." if len(both) > 5 else "")
             raise InputError(
-                f"{len(both)} people have windows to train on and to validate on ({named}), which "
-                "flatters every figure; split by person, or pass shared_people=True"
+                f"{len(both)} subjects have windows to train on and to validate on ({named}), "
+                "which flatters every figure; split by subject, or pass shared_people=True"
             )
     for name, windows in (("train", train), ("validation", validation)):
         if windows is None:

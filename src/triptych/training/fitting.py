@@ -103,7 +103,7 @@ def fit(
     info
         Plain data to be saved with the model (data fingerprint, notes).
     shared_people
-        Whether people may have windows on both sides; their figures are then flattered.
+        Whether subjects may have windows on both sides; their figures are then flattered.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is learned from beside windows: classes, populations, attributes, people."""
+"""What is learned from beside windows: classes, populations, attributes, subjects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def labels_of(recipe: Recipe, sides: Sequence[Windows]) -> list[Tensor]:
     """Labels of every side (to train on, to validate on) as the recipe's objective learns from.
 
     Class indices ``(n,)``; of populations 1 for targets and 0 for the background, with columns for
-    the attributes and, if it is grouped, for the person ``(n, 1 + a + 1)``.
+    the attributes and, if it is grouped, for the subject ``(n, 1 + a + 1)``.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def labels_of(recipe: Recipe, sides: Sequence[Windows]) -> list[Tensor]:
     if objective.attributes:
         labels = labels_with_attributes(sides, labels, objective.attributes)
     if objective.grouped:
-        labels = [with_groups(own, each.person) for each, own in zip(sides, labels, strict=True)]
+        labels = [with_groups(own, each.subject) for each, own in zip(sides, labels, strict=True)]
     return labels
 
 

@@ -46,7 +46,7 @@ class CombinedLoss(nn.Module):
     augment
         Transforms without context that every training sample is under before the objective makes
         its views of it, e.g. small turns; what the model learns then holds a little beside the
-        training people. Not in validation.
+        training subjects. Not in validation.
     teacher
         Signals of view 0 ``(n, channels, time)`` → probabilities ``(n, classes)``, which the
         invariant head learns on all views. It is not a part of this module: nothing trains it.

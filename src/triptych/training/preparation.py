@@ -22,7 +22,7 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows of the people that train and of those that validate, and where they come from."""
+    """Windows of the subjects that train and of those that validate, and where they come from."""
 
     train: Windows
     validation: Windows
@@ -43,7 +43,7 @@ def prepare(recipe: Recipe, data: str | Path | None = None) -> Prepared:
     Raises
     ------
     InputError
-        If the data cannot be read, has fewer than two people, or recordings differ in channels.
+        If the data cannot be read, has fewer than two subjects, or recordings differ in channels.
     """
     settings = recipe.data
     dataset = datasets.load(settings.name, data or settings.path, **settings.options)
@@ -94,7 +94,7 @@ def _resampled(dataset: Dataset, settings: Data) -> Dataset:
 def _split(
     recipe: Recipe, dataset: Dataset, windows: Windows
 ) -> tuple[Windows, Windows, tuple[str, ...]]:
-    """Windows to train on and to validate on, of different people, and what is to be known of it.
+    """Windows to train on and to validate on, of different subjects, and what is to be known of it.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _split(
     settings, first = recipe.data, ""
     for attempt in range(ATTEMPTS):
         held_back = validation_people(dataset, settings.validation_fraction, settings.seed, attempt)
-        held = np.isin(windows.person, sorted(held_back))
+        held = np.isin(windows.subject, sorted(held_back))
         sides = {"training": windows.take(~held), "validation": windows.take(held)}
         faults = [
             f"no {side} subject has a window of {what}"
@@ -139,16 +139,16 @@ def _lacking(recipe: Recipe, windows: Windows, side: Windows) -> list[str]:
 def validation_people(
     dataset: Dataset, fraction: float, seed: int, attempt: int = 0
 ) -> frozenset[str]:
-    """Draw the people who validate: about this fraction, at least one, never all.
+    """Draw the subjects who validate: about this fraction, at least one, never all.
 
     Further attempts draw others, every fifth one more. Raises InputError if there are fewer than
-    two people.
+    two subjects.
     """
-    people = sorted(dataset.people)
+    people = sorted(dataset.subjects)
     if len(people) < 2:
         raise InputError(
-            f"{dataset.name} has recordings of {len(people)} person; validation needs people of "
-            "its own, so at least 2 (the person column of your recordings says who is who)"
+            f"{dataset.name} has recordings of {len(people)} subject; validation needs subjects of "
+            "its own, so at least 2 (the subject column of your recordings says who is who)"
         )
     count = max(1, round(fraction * len(people))) + attempt // 5
     count = min(count, len(people) - 1)

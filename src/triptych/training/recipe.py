@@ -63,7 +63,7 @@ class Recipe(Settings):
         `teacher` it learns the mean of what both predict. Teaching pays with several times the
         epochs (Beyer et al., CVPR 2022, arXiv 2106.05237).
     trials
-        How many recipes were tried on validation people before this one was chosen: for the
+        How many recipes were tried on validation subjects before this one was chosen: for the
         record, the model says it; 0: none that anybody wrote down.
     """
 

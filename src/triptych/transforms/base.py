@@ -117,7 +117,7 @@ class Transform(Protocol):
         return drawn[near]
 
     def theta(self, number: float) -> Tensor:
-        """Return θ `(k, p)` of a number as people write it: a distance, unless dB or a ratio."""
+        """Return θ `(k, p)` of a number as subjects write it: a distance, unless dB or a ratio."""
         return method_of(self, "at")(number)
 
     def label(self, params: Tensor) -> list[str]:

@@ -130,7 +130,7 @@ def _by_person(opened: NDArray[np.bool_], test: Windows) -> dict[str, tuple[floa
     def rescaled(kept: NDArray[np.bool_]) -> float:
         return rescaled_consistency(entries[kept], code[kept], len(classes))
 
-    return jackknife_per_subject(rescaled, test.person, len(test))
+    return jackknife_per_subject(rescaled, test.subject, len(test))
 
 
 def above(consistency: float, level: float) -> float:

@@ -61,21 +61,21 @@ def measure_invariance(
     generator = torch.Generator().manual_seed(10)
     drawn = [transform.apply(x, transform.sample(len(x), generator)) for _ in range(DRAWS)]
     views = [read(each).z for each in drawn]
-    scores.count(test.person)
+    scores.count(test.subject)
     if not scores.sound(CONTRASTED, z, *views):
         return
     same = np.stack([cosine(z, view) for view in views])
-    figures = per_subject(same.mean(axis=0), test.person)
+    figures = per_subject(same.mean(axis=0), test.subject)
     scores.add("cosine_transformed", float(same.mean()), figures)
     a, b = np.random.default_rng(3).integers(0, len(test), (2, 40_000))
-    strangers = (test.person[a] != test.person[b]) & (test.label[a] != test.label[b])
+    strangers = (test.subject[a] != test.subject[b]) & (test.label[a] != test.label[b])
     a, b = a[strangers], b[strangers]
     between = cosine(z[a], z[b])
-    scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.person)
+    scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.subject)
     scores.pool(
         "separation",
         lambda kept: separation(same[:, kept].ravel(), between[kept[a] & kept[b]]),
-        test.person,
+        test.subject,
     )
 
 
@@ -99,7 +99,7 @@ def measure_probes(
             own = [right[kept & (truth == kind)] for kind in kinds]
             return float(np.mean([each.mean() for each in own if len(each)]))
 
-        scores.pool(name, balanced, test.person)
+        scores.pool(name, balanced, test.subject)
 
     h, z = (fitted.h, read.h), (fitted.z, read.z)
     scores.sound("features", *h)

@@ -103,7 +103,7 @@ def _pictures(pixels: NDArray[np.float32], digits: NDArray[np.int64], side: str)
         rate=1.0,
         context=0,
         record=np.array([f"{side} {i}" for i in range(n)]),
-        person=np.array([f"{side} {i:02d}" for i in group]),
+        subject=np.array([f"{side} {i:02d}" for i in group]),
         start=np.zeros(n),
         label=digits.astype(str),
         event_offset=np.full(n, np.nan),

@@ -87,7 +87,7 @@ def load(name: str, data: Path | None) -> Cuts:
         source = replace(source, rate=20.0, length_s=CROSS_S, step_s=CROSS_S)
         first, other = _shared(first, other)
     train, test = (_at(each, source.rate) for each in (first, other))
-    people = sorted(set(train.people) | set(test.people))
+    people = sorted(set(train.subjects) | set(test.subjects))
     rng = np.random.default_rng(0)
     folds = {person: i % FOLDS for i, person in enumerate(rng.permutation(people).tolist())}
     return Cuts(
@@ -111,9 +111,9 @@ def sides(
         train = test  # windows side by side: none shares samples with another one
         held, watched = _random_sides(train, fold)
     else:
-        held = _of(train.person, folds, fold)
-        test = test.take(np.flatnonzero(_of(test.person, folds, fold)))
-        watched = ~held & np.isin(train.person, _validation_people(train.person[~held], fold))
+        held = _of(train.subject, folds, fold)
+        test = test.take(np.flatnonzero(_of(test.subject, folds, fold)))
+        watched = ~held & np.isin(train.subject, _validation_people(train.subject[~held], fold))
     parts = [np.flatnonzero(~held & ~watched), np.flatnonzero(watched)]
     if split == "random":
         test = test.take(np.flatnonzero(held))

@@ -147,7 +147,7 @@ class MitdbPhase(Task):
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
         """Invariance, retrieval, what blocks know of the shift, beats, reconstruction."""
         test, model, schema = self.test, trained.model, trained.model.schema
-        scores.count(test.sweep.person)
+        scores.count(test.sweep.subject)
         inside = tuple(block.name for block in schema.invariant("phase_shift")) or schema.names
         related = schema.variant("phase_shift") + schema.equivariant("phase_shift")
         outside = tuple(block.name for block in related)
@@ -189,7 +189,7 @@ class MitdbPhase(Task):
 
         theta = shift.sample(len(windows), torch.Generator().manual_seed(0))
         z, moved = invariant(windows.centred), invariant(shift.apply(windows.signals, theta))
-        between = between_groups(z, windows.person, seed=0)
+        between = between_groups(z, windows.subject, seed=0)
         found = {"separation": separation(cosine(z, moved), between)}
         if model.decoder is not None:
             with torch.no_grad():

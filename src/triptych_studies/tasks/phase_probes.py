@@ -56,19 +56,19 @@ def measure_invariance(
     """``cosine_*`` and ``separation``: the sweep over ±12.5, ±25, … ±250 ms."""
     steps = np.arange(1, round(test.shift.max_shift / STEP_S) + 1) * STEP_S
     grid = np.concatenate([-steps[::-1], [0.0], steps])
-    curve = invariance(embed, test.sweep.signals, test.shift, grid, test.sweep.person)
+    curve = invariance(embed, test.sweep.signals, test.shift, grid, test.sweep.subject)
     shifted = np.flatnonzero(grid)
     at_75 = np.flatnonzero(np.isclose(np.abs(grid), 0.075))
     for name, columns in (("cosine_75ms", at_75), ("cosine_mean", shifted)):
-        by_person = dict(
+        by_subject = dict(
             zip(curve.groups, curve.group_means[:, columns].mean(axis=1).tolist(), strict=True)
         )
-        scores.add(name, float(curve.mean[columns].mean()), by_person)
+        scores.add(name, float(curve.mean[columns].mean()), by_subject)
     if scores.wanted("curve"):
         scores.artifacts["curve"] = curve_points(curve)
 
     z, moved = gallery_latents(embed, test)
-    people = test.gallery.person
+    people = test.gallery.subject
     i, j = different_pairs(people, 20_000, seed=1)
     same, between = cosine(z, moved), cosine(z[i], z[j])
     scores.pool("cosine_random", lambda kept: mean_of(between[kept[i] & kept[j]]), people)
@@ -99,10 +99,12 @@ def measure_retrieval(
     z, query = gallery_latents(embed, test)
     near = near_in_time(gallery.record, gallery.start, gallery.record, gallery.start)
     found = retrieval(query, z, gallery.record, gallery.record, near)
-    scores.add("record_p10" + suffix, found.precision, per_subject(found.per_query, gallery.person))
+    scores.add(
+        "record_p10" + suffix, found.precision, per_subject(found.per_query, gallery.subject)
+    )
     if suffix:
         return
-    own = same_group(gallery.person, gallery.person)
+    own = same_group(gallery.subject, gallery.subject)
     classes = retrieval(query, z, gallery.label, gallery.label, own, macro=True)
     scores.add("class_p10", classes.precision)
     for label, value in classes.per_class.items():
@@ -113,7 +115,7 @@ def measure_retrieval(
     )
     nearest, _ = top_k(z[asked], z, 10, barred)
     overlap = neighbour_overlap(nearest, test.shape_neighbours)
-    scores.add("sbd_recall10", float(overlap.mean()), per_subject(overlap, gallery.person[asked]))
+    scores.add("sbd_recall10", float(overlap.mean()), per_subject(overlap, gallery.subject[asked]))
     if scores.wanted("matches"):
         scores.artifacts["matches"] = _matches(query, z, near, test)
     if scores.wanted("map"):
@@ -181,7 +183,7 @@ def measure_phase(
     first = embed(test.probe.centred)
     second = embed(test.shift.apply(test.probe.signals, test.probe_shift))
     theta = test.probe_shift[:, 0].double().numpy()
-    people = test.probe.person
+    people = test.probe.subject
 
     def sides(names: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
         both = (torch.cat([side[name] for name in names], dim=1) for side in (first, second))
@@ -189,8 +191,8 @@ def measure_phase(
         return a, b
 
     inside = read_parameter(*sides(invariant), theta, people)
-    by_person = {name: row["r2"] for name, row in inside.per_record.items()}
-    scores.add("phase_r2_invariant", inside.r2, by_person)
+    by_subject = {name: row["r2"] for name, row in inside.per_record.items()}
+    scores.add("phase_r2_invariant", inside.r2, by_subject)
     read = {invariant: inside.predicted}
     few = np.random.default_rng(0).permutation(len(theta))[:10_000]
     a, b = (side[few] for side in sides(invariant))
@@ -198,10 +200,10 @@ def measure_phase(
     scores.add("phase_abs_r2_invariant", size.r2)
     if variant:
         outside = read_parameter(*sides(variant), theta, people)
-        by_person = {name: row["r2"] for name, row in outside.per_record.items()}
-        scores.add("phase_r2_variant", outside.r2, by_person)
-        by_person = {name: row["within"] for name, row in outside.per_record.items()}
-        scores.add("phase_within_20ms", outside.within, by_person)
+        by_subject = {name: row["r2"] for name, row in outside.per_record.items()}
+        scores.add("phase_r2_variant", outside.r2, by_subject)
+        by_subject = {name: row["within"] for name, row in outside.per_record.items()}
+        scores.add("phase_within_20ms", outside.within, by_subject)
         read[variant] = outside.predicted
     single = {names[0]: theta_read for names, theta_read in read.items() if len(names) == 1}
     return Factor("phase", theta, people, first, second, test.shift.name, read=single)
@@ -222,9 +224,9 @@ def measure_glass_box(
     block, record = next(iter(inside), ""), gallery.record
     factors = [
         phase,
-        Factor("class", beats.label, beats.person, own, block=block),
+        Factor("class", beats.label, beats.subject, own, block=block),
         Factor("identity", record, record, z, block=block, start=gallery.start),
-        Factor("heart rate", test.heart_rate[timed], gallery.person[timed], known),
+        Factor("heart rate", test.heart_rate[timed], gallery.subject[timed], known),
     ]
     box = glass.measure(factors, schema, scores)
     if box is not None and inside and outside:
@@ -254,8 +256,8 @@ def measure_beats(embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scor
         return float(np.nanmean(list(each.values())))  # of a class that went with its subject, none
 
     f1 = float(np.mean([probe.f1[name] for name in BEATS]))
-    by_person = jackknife_per_subject(macro, held.person, len(held)) if np.isfinite(f1) else None
-    scores.add("beat_f1", f1, by_person)
+    by_subject = jackknife_per_subject(macro, held.subject, len(held)) if np.isfinite(f1) else None
+    scores.add("beat_f1", f1, by_subject)
     scores.add("beat_f1:F", probe.f1["F"])
     scores.add("beat_auroc", float(np.mean([probe.auroc[name] for name in BEATS])))
 
@@ -272,7 +274,7 @@ def measure_reconstruction(
         cuts = range(0, len(x), 1024)
         target = torch.cat([front_end(x[start : start + 1024]) for start in cuts])
     error = (reconstruct(x) - target).square().mean(dim=(1, 2)).numpy()
-    scores.add("mse", float(error.mean()), per_subject(error, test.gallery.person))
+    scores.add("mse", float(error.mean()), per_subject(error, test.gallery.subject))
 
 
 def measure_blocks(embed: Embed, test: MeasuredWindows, scores: Scores) -> None:
@@ -281,7 +283,7 @@ def measure_blocks(embed: Embed, test: MeasuredWindows, scores: Scores) -> None:
     grid = np.linspace(-test.shift.max_shift, test.shift.max_shift, 21)
     curves = {
         name: invariance(
-            lambda x, name=name: embed(x)[name], part.signals, test.shift, grid, part.person
+            lambda x, name=name: embed(x)[name], part.signals, test.shift, grid, part.subject
         )
         for name in tuple(embed(part.centred[:2]))
     }

@@ -71,7 +71,7 @@ def _samples(windows: Windows) -> Samples:
         torch.as_tensor(target.astype(np.float32))[:, None],
         np.where(target, windows.label, ""),
         windows.record,
-        windows.person,
+        windows.subject,
     )
 
 

@@ -34,7 +34,7 @@ def measure_glass_box(subject: Measured, scores: Scores) -> None:
     angle = turn.distance(drawn, turn.identity(len(drawn)))
     pace = cadence(test)
     paced = few[np.isfinite(pace[few])]
-    person, inside = test.person, [block.name for block in schema.invariant("rotation")]
+    person, inside = test.subject, [block.name for block in schema.invariant("rotation")]
     known = [
         Factor(
             "angle",

@@ -134,7 +134,7 @@ def measure_classes(
 ) -> None:
     """Accuracy and consistency, upright and under families of rotations; none if collapsed."""
     test = subject.sides.test
-    truth, people = subject.codes(test), test.person
+    truth, people = subject.codes(test), test.subject
     z = subject.upright
     guess, full = subject.invariant(z), subject.full(z)
     scores.count(people)
@@ -189,20 +189,20 @@ def measure_latents(subject: Measured, scores: Scores) -> None:
     turned = np.stack(
         [metrics.cosine(inside, _select(subject, subject.inside, each)) for each in subject.turned]
     )
-    _add(scores, "cosine_rotated", turned.mean(axis=0), test.person)
+    _add(scores, "cosine_rotated", turned.mean(axis=0), test.subject)
     rng = np.random.default_rng(3)
     a, b = rng.integers(0, len(test), (2, 60_000))
-    strangers = (test.person[a] != test.person[b]) & (truth[a] != truth[b])
+    strangers = (test.subject[a] != test.subject[b]) & (truth[a] != truth[b])
     if strangers.any():
         a, b = a[strangers], b[strangers]
         between = metrics.cosine(inside[a], inside[b])
-        scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.person)
+        scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.subject)
     if scores.wanted("map"):
         few, place = embedding_map(inside, n=900)
         scores.artifacts["map"] = {
             "xy": np.round(place, 2).tolist(),
             "activity": test.label[few].tolist(),
-            "person": test.person[few].tolist(),
+            "person": test.subject[few].tolist(),
         }
 
 
@@ -220,7 +220,7 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
         return metrics.direction_probe(
             _select(subject, blocks, z),
             directions,
-            fitted.person,
+            fitted.subject,
             _select(subject, blocks, new),
             truth,
         )
@@ -230,12 +230,12 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
     scores.pool(
         "orientation_r2_invariant",
         lambda kept: metrics.r2(inside.read[kept], truth[kept]),
-        test.person,
+        test.subject,
     )
     outer = (_select(subject, subject.outside, each) for each in (z, new))
     if not scores.sound(" + ".join(subject.outside), *outer):
         return
-    _add(scores, "orientation_error", outside.per_row, test.person)
+    _add(scores, "orientation_error", outside.per_row, test.subject)
     if not scores.wanted("directions"):
         return
     few = np.sort(np.random.default_rng(5).permutation(len(test))[:DRAWN])
@@ -262,7 +262,7 @@ def measure_angles(subject: Measured, scores: Scores) -> None:
         theta = torch.cat([axis * half.sin(), half.cos().expand(len(test), 1)], dim=1)
         turned = subject.invariant(subject.embed(turn.apply(test.signals, theta)))
         for name, hits in (("accuracy", turned == truth), ("consistency", turned == guess)):
-            figures = metrics.per_subject(hits.astype(float), test.person)
+            figures = metrics.per_subject(hits.astype(float), test.subject)
             means, sizes = zip(*figures.values(), strict=True)
             found = metrics.bootstrap_interval(np.array([means]), np.array([sizes]))
             curves[name].append([round(v, 4) for v in (found.mean, found.low, found.high)])

@@ -68,7 +68,7 @@ def from_arrays(
     Examples
     --------
     >>> data = from_arrays(np.random.randn(4, 2, 300), rate=100, subjects=[1, 1, 2, 2])
-    >>> len(data), data.people, data.recordings[0].channels
+    >>> len(data), data.subjects, data.recordings[0].channels
     (4, ('1', '2'), ('channel 0', 'channel 1'))
     """
     with in_python():
@@ -193,7 +193,7 @@ def dataset_of(
     for each in recordings:
         said = (
             each.name,
-            each.person,
+            each.subject,
             each.rate,
             each.channels,
             each.units,

@@ -20,13 +20,13 @@ FEWEST = 4  # recordings that are compared
 
 def spelled(recordings: Sequence[Recording], findings: Findings) -> list[Recording]:
     """One spelling for each label and each subject, and what was merged."""
-    subjects = words.one_spelling((each.person for each in recordings), numbers=True)
+    subjects = words.one_spelling((each.subject for each in recordings), numbers=True)
     labels = words.one_spelling((each.label for each in recordings if each.label), numbers=False)
     for what, spelling in (("subjects", subjects), ("labels", labels)):
         if found := words.merged(spelling):
             findings.say(f"{what} are taken as one in several spellings: {listed(found, 5)}")
     return [
-        replace(each, person=subjects[each.person], label=labels.get(each.label or ""))
+        replace(each, subject=subjects[each.subject], label=labels.get(each.label or ""))
         for each in recordings
     ]
 
@@ -118,7 +118,7 @@ def inventory(recordings: Sequence[Recording]) -> str:
         listed([f"{label} ({count})" for label, count in counts.most_common()], 12)
         for counts in (labels, events)
     )
-    subjects = len({each.person for each in recordings})
+    subjects = len({each.subject for each in recordings})
     return (
         f"{len(recordings)} recordings of {subjects} subjects, "
         f"{hours:.2g} hours at {first.rate:g} Hz of {', '.join(first.channels)}; "

@@ -108,7 +108,7 @@ def checked(
         found.append(
             Recording(
                 name=name,
-                person=subject,
+                subject=subject,
                 signal=signal,
                 rate=float(rate),
                 channels=tuple(each.strip() for each in stretch.channels),
@@ -158,7 +158,7 @@ def _number(text: str | None, where: str) -> float | None:
 
 
 def _by_path(file: Path, root: Path, options: Options) -> str | None:
-    """Subject by the pattern that was given, or a folder called ``person=p1`` or ``sub-01``."""
+    """Subject by the pattern that was given, or a folder called ``subject=p1`` or ``sub-01``."""
     relative = file.relative_to(root).as_posix()
     if options.subject_pattern:
         try:

@@ -168,7 +168,7 @@ def described(recording: Recording, file: Path | None = None) -> dict[str, Any]:
     return {
         "file": str(file) if file else None,
         "record": recording.name,
-        "subject": recording.person,
+        "subject": recording.subject,
         "label": recording.label,
         "rate": recording.rate,
         "samples": recording.signal.shape[1],
