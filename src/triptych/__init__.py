@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.errors import InputError
-    from triptych.estimators import BlockEncoder
+    from triptych.estimators import BlockEncoder as BlockEncoder
     from triptych.index import Index
     from triptych.latent import BernoulliGate, Block, BlockHeads, LatentSchema
     from triptych.model import Model
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     __version__: str
 
+# `BlockEncoder` is public, too; it inherits from scikit-learn, which a star import must not load.
 __all__ = [
     "BaselineWander",
     "BernoulliGate",
     "Block",
-    "BlockEncoder",
     "BlockHeads",
     "Chain",
     "Gain",
