@@ -78,6 +78,7 @@ READ: dict[str, dict[str, Any]] = {
     "manifest-subject-col": {"subjects": ["p1", "sub/b"]},
     "npy-int32-offset": {"options": {"rate": 50}, "std": 42.4},
     "npz-label-blanks": {"said": "'walk' (also 'Walk')"},
+    "npz-label-nan": {"classes": {"0", "1", None}},
     "npz-person-column": {"options": {"subject_column": "subject"}, "subjects": ["S1", "S2"]},
     "npz-x-y-subject": {"rate": 50, "samples": 128},
     "parquet-hive": {"subjects": ["p1", "p2", "p3"]},
@@ -116,6 +117,8 @@ def test_cases_read_to_their_truth(case: str) -> None:
         assert [each.name for each in found] == truth["names"]
     if "labels" in truth:
         assert [each.label for each in found] == truth["labels"]
+    if "classes" in truth:
+        assert {each.label for each in found} == truth["classes"]
     if "subjects" in truth:
         assert sorted({each.subject for each in found}) == truth["subjects"]
     if truth.get("same"):
