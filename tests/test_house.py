@@ -70,8 +70,8 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 96,
     "__main__": 6,
-    "audit": 5359,
-    "cli": 1226,
+    "audit": 5358,
+    "cli": 1219,
     "datasets": 6712,
     "errors": 10,
     "estimators": 846,
@@ -86,7 +86,7 @@ BUDGETS = {
     "signals": 295,
     "training": 2580,
     "transforms": 2224,
-    "triptych_studies": 7638,
+    "triptych_studies": 7636,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.

@@ -81,6 +81,16 @@ class Prepared:
     split: str = "subject"
 
 
+def seed_by_seed(prepared: Prepared) -> list[Cell]:
+    """Cells of every method and seed, so that an interrupted study has whole tables."""
+    options = prepared.options
+    return [
+        Cell(method, prepared.data_name, prepared.split, 0, seed)
+        for seed in range(options.seeds or SEEDS[options.budget])
+        for method in options.methods
+    ]
+
+
 @dataclass(frozen=True)
 class CellResult:
     """What `Study.compute` hands back; the runner adds the cell's names and the seconds.
@@ -202,15 +212,9 @@ class Study(ABC, Generic[P]):
     def cells(self, prepared: P) -> Sequence[Cell]:
         """Cells in the order of computing; `prepared.options` says methods, seeds, budget.
 
-        Seed by seed, so that an interrupted study has whole tables. The runner has checked the
-        methods' names and filled in all of them where none was named.
+        The runner has checked the methods' names and filled in all of them where none was named.
         """
-        options = prepared.options
-        return [
-            Cell(method, prepared.data_name, prepared.split, 0, seed)
-            for seed in range(options.seeds or SEEDS[options.budget])
-            for method in options.methods
-        ]
+        return seed_by_seed(prepared)
 
     @abstractmethod
     def key(self, prepared: P, cell: Cell) -> Mapping[str, Any]:

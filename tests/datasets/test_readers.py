@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +85,17 @@ READ: dict[str, dict[str, Any]] = {
     "parquet-hive": {"subjects": ["p1", "p2", "p3"]},
     "parquet-multiindex": {"subjects": ["p1", "p2", "p3"], "rate": 50},
     "parquet-nested": {"refused": "every cell", "names": []},
-    "parquet-time-index": {"rate": 50, "samples": 1500},
+    "parquet-time-index": {"rate": 50, "samples": 1500, "starts": [1.6e9, 1.6e9 + 3600]},
     "person-spellings": {"subjects": ["1"], "said": "'1' (also '001', '1.0')"},
     "person-unicode": {"subjects": ["Zoë"]},
     "wfdb-atr-fs": {"events": [50, 100, 1450]},
     "wfdb-bad-atr": {"events": [], "said": "damaged annotation file"},
-    "wfdb-gap": {"samples": 1000, "said": "gaps"},
+    "wfdb-gap": {"samples": 1000, "said": "gaps", "starts": [0, 15]},
     "wfdb-latin1": {"units": ("µV",)},
     "wfdb-length-0": {"samples": 1000},
     "wfdb-multi-frequency": {"rate": 500, "said": "several rates"},
     "wfdb-skew": {"samples": 980},
-    "wfdb-symbols": {"said": ""},
+    "wfdb-symbols": {"beats": {"N": 39, "S": 10, "V": 10}},
     "wfdb-checksum": {"said": "checksum of signal ECG"},
 }  # fmt: skip
 
@@ -111,7 +112,7 @@ def test_cases_read_to_their_truth(case: str) -> None:
     said = done.findings.sentences()
     assert all(len(each) < 300 for each in [*said, *done.refused.values()])
     assert truth.get("said", "") in " ".join(said)
-    assert list(done.refused) == [] if "refused" not in truth else True
+    assert bool(done.refused) == ("refused" in truth)
     assert all(truth.get("refused", "") in each for each in done.refused.values())
     if "names" in truth:
         assert [each.name for each in found] == truth["names"]
@@ -123,6 +124,10 @@ def test_cases_read_to_their_truth(case: str) -> None:
         assert sorted({each.subject for each in found}) == truth["subjects"]
     if truth.get("same"):
         assert np.abs(found[0].signal - found[1].signal).max() < 1e-6
+    if "starts" in truth:
+        assert [each.start for each in found] == pytest.approx(truth["starts"])
+    if "beats" in truth:
+        assert Counter(found[0].events.label.tolist()) == truth["beats"]
     if "events" in truth:
         events = found[0].events
         assert ([] if events is None else events.sample.tolist()) == truth["events"]

@@ -166,9 +166,8 @@ def read_views(path: str | Path) -> Views:
     try:
         # numpy leaves a file that it opened itself open where the archive is damaged
         with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            # `person` in files that were written before
-            called = {str(name): str(name).replace("person", "subject") for name in archive.files}
-            held = {new: archive[old] for old, new in called.items()}
+            older = {"person": "subject"}
+            held = {older.get(name, name): archive[name] for name in map(str, archive.files)}
     except Exception as error:  # damaged archives and pickled objects fail in many ways
         raise InputError(
             f"{path} cannot be read as embeddings ({type(error).__name__}); expected an .npz with "

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from triptych.cli.options import (
     Data,
     ModelDir,
+    Step,
+    WindowsFile,
 )
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say
@@ -26,14 +27,9 @@ def register(app: typer.Typer) -> None:
 def embed(
     model: ModelDir,
     data: Data,
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Name that ends in .npz, .csv or .parquet.")
-    ],
+    out: WindowsFile,
     own: dict[str, Any],
-    step: Annotated[
-        float | None,
-        typer.Option(metavar="S", help="A window every S seconds; default end to end."),
-    ] = None,
+    step: Step = None,
 ) -> None:
     """Write the latents of recordings, by block, with record, subject, start and label."""
     from triptych.audit.embeddings import require_kind, write_latents

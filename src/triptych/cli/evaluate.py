@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from triptych.cli.options import Data, Format, Head, ModelDir, Seed
+from triptych.cli.options import Data, Format, Head, ModelDir, Seed, Step
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say, say_json, show_table
 
@@ -28,10 +28,7 @@ def evaluate(
             metavar="COLUMN", help="Figures for each value of this column of recordings.csv, too."
         ),
     ] = None,
-    step: Annotated[
-        float | None,
-        typer.Option(metavar="S", help="A window every S seconds; default end to end."),
-    ] = None,
+    step: Step = None,
     seed: Seed = 0,
     output: Format = "text",
 ) -> None:

@@ -27,6 +27,12 @@ Head = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Head to ask: invariant or full; default full."),
 ]
+WindowsFile = Annotated[
+    Path, typer.Option(metavar="FILE", help="Name that ends in .npz, .csv or .parquet.")
+]
+Step = Annotated[
+    float | None, typer.Option(metavar="S", help="A window every S seconds; default end to end.")
+]
 PerRecord = Annotated[
     int, typer.Option(metavar="N", help="Windows of each recording, at random places.")
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from triptych.cli.options import Data, Head, ModelDir
+from triptych.cli.options import Data, Head, ModelDir, Step, WindowsFile
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say
 
@@ -21,15 +20,10 @@ def register(app: typer.Typer) -> None:
 def predict(
     model: ModelDir,
     data: Data,
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Name that ends in .npz, .csv or .parquet.")
-    ],
+    out: WindowsFile,
     own: dict[str, Any],
     head: Head = None,
-    step: Annotated[
-        float | None,
-        typer.Option(metavar="S", help="A window every S seconds; default end to end."),
-    ] = None,
+    step: Step = None,
 ) -> None:
     """Write the predicted class of every window, with the probability of each class."""
     from triptych.audit.embeddings import require_kind, write_predictions

@@ -37,7 +37,7 @@ class Report:
     faults: tuple[str, ...] = ()  # of a file that can be read, or of all of them together
     notes: tuple[str, ...] = ()
     recordings: tuple[dict[str, Any], ...] = ()  # plain data of each, where they were read
-    warnings: tuple[str, ...] = ()
+    summary: str = ""  # of what was read
     refused: tuple[tuple[str, str], ...] = ()  # file and reason
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Report:
             "path": str(self.path),
             "sound": self.ok,
             "recordings": list(self.recordings),
-            "warnings": list(self.warnings or self.notes),
+            "warnings": list(self.notes),
             "refused": [{"file": f, "reason": r} for f, r in (*self.refused, *bad)],
         }
 
@@ -70,7 +70,9 @@ class Report:
             if files:
                 more = f" and {len(files) - 8} more" if len(files) > 8 else ""
                 lines.append(f"{what}: {', '.join(files[:8])}{more}")
-        return "\n".join([*lines, *self.unreadable, *self.faults, *self.notes])
+        return "\n".join(
+            [*lines, *self.unreadable, *self.faults, *filter(None, [self.summary]), *self.notes]
+        )
 
 
 def _pooch() -> Any:

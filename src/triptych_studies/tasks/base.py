@@ -14,12 +14,10 @@ from typing import Any, ClassVar, Self
 from torch import nn
 
 from triptych.datasets import Windows
-from triptych_studies.base import Cell, Options, Prepared, Progress
+from triptych_studies.base import Cell, Options, Prepared, Progress, seed_by_seed
 from triptych_studies.fitted import fitted_model
 from triptych_studies.methods import Method
 from triptych_studies.scores import Scores
-
-SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,7 @@ class Task(Prepared, ABC):
 
     def cells(self) -> Sequence[Cell]:
         """Cells in the order of computing, seed by seed: an interrupted study has whole tables."""
-        return [
-            Cell(method, self.data_name, self.split, 0, seed)
-            for seed in range(self.options.seeds or SEEDS[self.budget])
-            for method in self.options.methods
-        ]
+        return seed_by_seed(self)
 
     def sides(self, cell: Cell) -> Sides:
         """Windows that `fit` trains on and stops by, and those to test on."""

@@ -155,9 +155,9 @@ def check(path: Path, *, verbose: bool = False, **options: Any) -> download.Repo
         done.files,
         unreadable=tuple(done.refusals(verbose)),
         faults=(done.fault,) if done.fault else (),
-        notes=(inventory(done.recordings), *notes) if done.recordings else tuple(notes),
+        notes=tuple(notes),
+        summary=inventory(done.recordings) if done.recordings else "",
         recordings=tuple(described(each, done.places[each.name]) for each in done.recordings),
-        warnings=tuple(notes),
         refused=tuple((str(file), text) for file, text in done.refused.items()),
     )
 

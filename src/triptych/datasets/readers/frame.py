@@ -119,7 +119,6 @@ def stretches(
                         label=(str(spelled[part.start]) or None) if spelled is not None else None,
                         subject=who,
                         start=begins - origin,
-                        clock=is_clock,
                     )
                 )
     return found if len(found) > 1 else [replace(each, part="") for each in found]

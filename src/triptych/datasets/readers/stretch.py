@@ -74,7 +74,7 @@ class Stretch:
     signal
         (channels, time), of any number type; NaN where a value is missing.
     start
-        Its first sample: s from the first one of the file, or since 1970 where `clock` is true.
+        Its first sample: s from the first one of the file or, where that says it, since 1970.
     """
 
     part: str
@@ -85,7 +85,6 @@ class Stretch:
     label: str | None = None
     subject: str | None = None
     start: float = 0.0
-    clock: bool = False
     events: Events | None = None
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
 
