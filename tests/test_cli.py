@@ -419,7 +419,7 @@ def test_open_dimensions_are_listed_and_drawn(
     text = " ".join(answer.out.split())
     assert "opened in part by each window (gated)" in text
     assert "dimensions are open in at least ten windows" in text
-    assert "excited most by" in text
+    assert "activated most by" in text
     assert figure.stat().st_size > 1000
 
 

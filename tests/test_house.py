@@ -71,7 +71,7 @@ BUDGETS = {
     "__init__": 96,
     "__main__": 6,
     "audit": 5358,
-    "cli": 1219,
+    "cli": 1224,
     "datasets": 6712,
     "errors": 10,
     "estimators": 846,
@@ -86,7 +86,7 @@ BUDGETS = {
     "signals": 295,
     "training": 2580,
     "transforms": 2224,
-    "triptych_studies": 7636,
+    "triptych_studies": 7637,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.

@@ -1,4 +1,4 @@
-"""The glass box of a study's methods: measured in the first cell of each, shown in one table."""
+"""The probe matrix of a study's methods: measured in the first cell of each, shown in one table."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def metrics(factor: str, words: str) -> dict[str, str]:
     return {
         f"purity@{factor}": f"↑ score of {words} (R², other people than the probe was fitted on; "
         "below 0 counts as 0) in the block that is meant for it, minus the best score in another "
-        "block that declares a relation; glass box, first seed and fold",
+        "block that declares a relation; probe matrix, first seed and fold",
         f"leakage@{factor}": f"↓ score of {words} in the blocks that declare to be invariant to "
-        "the transform (the best of them); glass box, first seed and fold",
+        "the transform (the best of them); probe matrix, first seed and fold",
     }
 
 
 def has_glass_box(cell: Cell) -> bool:
-    """Whether this cell is the one of its method in which the glass box is measured."""
+    """Whether this cell is the one of its method in which the probe matrix is measured."""
     return cell.seed == cell.fold == 0
 
 
@@ -60,7 +60,7 @@ def score_of(box: FactorMatrix, factor: str, blocks: Sequence[str]) -> float:
 
 
 def tables(study: Study[Any], finished: Sequence[Finished]) -> list[Table]:
-    """One table of all methods that have a glass box: methods and blocks by factors."""
+    """One table of all methods that have a probe matrix: methods and blocks by factors."""
     boxes = _boxes(study, finished)
     found = {method: knowledge(_box(kept))[0] for method, kept in boxes.items()}
     if not found:

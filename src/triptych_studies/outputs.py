@@ -46,7 +46,7 @@ def write_results(
     for table in wording.metric_tables(study, results, False):
         blocks += ["## Further metrics", table.to_markdown()]
     for table in glass.tables(study, finished):
-        blocks += ["## Glass box", table.to_markdown()]
+        blocks += ["## Probe matrix", table.to_markdown()]
     for heading, terms in (("Rows", _rows(study, results)), ("Definitions", study.definitions)):
         listed = [f"- `{name}`: {escaped(text)}" for name, text in terms.items()]
         blocks += [f"## {heading}", "\n".join(listed)] if listed else []
@@ -93,7 +93,7 @@ def write_figures_and_report(
         *(Section("One thing changed", (t,)) for t in ablations.tables(study, results)),
         *(Section(f.title, (f.picture(figures),)) for f in album.figures),
         Section("Further metrics", tuple(wording.metric_tables(study, results, False))),
-        Section("Glass box", inside),
+        Section("Probe matrix", inside),
         Section("Rows", (Terms(rows),) if (rows := _rows(study, results)) else ()),
         Section("Definitions", (Terms(results["definitions"]),)),
         Section("What was run", _provenance(prepared, results, command)),

@@ -81,8 +81,8 @@ def test_everything_that_a_model_holds_is_said() -> None:
     assert facts["subjects"] == "3 for training (60 windows), 1 for validation (20 windows)"
     assert facts["training"] == "12 epochs of at most 30, the weights of epoch 9 were kept"
     assert facts["trials"] == "8 recipes tried on validation subjects, this one chosen"
-    assert facts["taught by"] == "'exact' (plain, front-end canonical_phase), trained first"
-    assert facts["full head taught by"] == "'tilted' (plain), trained first"
+    assert facts["distilled from"] == "'exact' (plain, front-end canonical_phase), trained first"
+    assert facts["full head distilled from"] == "'tilted' (plain), trained first"
     assert facts["objective"] == "scl (weights (alignment 1))"
     assert facts["notes"] == "all is simulated"
     assert "decoder" not in facts

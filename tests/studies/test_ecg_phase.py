@@ -99,7 +99,7 @@ def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(tmp_pat
     assert {"purity@phase", "leakage@phase", "record_gap"} <= set(rows["scl"]["metrics"])
     leakage, read = (rows["scl"]["metrics"][m] for m in ("leakage@phase", "phase_r2_invariant"))
     assert leakage == pytest.approx(read, rel=1e-9)
-    table = (tmp_path / "table.md").read_text().split("## Glass box")[1]
+    table = (tmp_path / "table.md").read_text().split("## Probe matrix")[1]
     named = ("method: block | phase | class | identity", "| plain: latent |", "| scl: timing |")
     assert all(words in table for words in named)
     assert "Heat map of blocks and factors" in outcome.report.read_text()

@@ -178,7 +178,7 @@ def test_the_full_head_learns_the_mean_of_both_teachers_from_the_original(both: 
     torch.testing.assert_close(found["total"], before + rest + 3 * found["full_teacher"])
     # as in the full head's own loss, what is invariant is read and not moved
     z = z.detach().requires_grad_()
-    made.heads.full_taught(z, soft).backward()
+    made.heads.full_distilled(z, soft).backward()
     assert z.grad is not None
     moved = made.schema.split(z.grad)
     inside = made.heads.invariant.blocks

@@ -1,4 +1,4 @@
-"""Gated blocks of a model explained: what each open dimension speaks for, and what excites it."""
+"""Gated blocks explained: what each active dimension stands for, and what activates it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Spoken:
             for each in found[:SHOWN]
         )
         return Table(
-            ("dimension", "open in", "speaks for", "share", "above chance", "excited most by"),
+            ("dimension", "active in", "stands for", "share", "above chance", "activated most by"),
             rows,
             caption=f"{name}: {len(found)} dimensions are open in at least ten windows"
             + (f"; the {SHOWN} that speak most clearly:" if len(found) > SHOWN else ":"),
@@ -82,7 +82,7 @@ class Spoken:
 def spoken(
     model: Model, windows: Windows, transforms: Sequence[Transform], *, seed: int = 0
 ) -> Spoken:
-    """Open dimensions of the gated blocks, and the class, subject or transform each speaks for.
+    """Active dimensions of the gated blocks, and the class, subject or transform of each.
 
     Parameters
     ----------

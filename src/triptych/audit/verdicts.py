@@ -87,7 +87,7 @@ def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> st
     """Say in one sentence what a sweep showed; `subject` is "the embedding", "the output"."""
     where, mean, low, high = by_distance(curve)
     first = subject[0].upper() + subject[1:]
-    stranger = f"between-sample level: {number(curve.between)}"
+    level = f"between-sample level: {number(curve.between)}"
 
     def measured(k: int) -> str:
         return f"{number(mean[k])} {bracketed(low[k], high[k])}".strip()
@@ -107,7 +107,7 @@ def verdict(curve: ResponseCurve, half: HalfLife, unit: str, subject: str) -> st
         said = (
             f"At {value} {around} {subject} has fallen halfway to the "
             f"between-sample level, and its lowest {curve.measure} to itself is {measured(k)} at "
-            f"{shown(where[k], unit)} ({stranger})"
+            f"{shown(where[k], unit)} ({level})"
         )
     else:
         k = int(mean.argmin())

@@ -92,7 +92,10 @@ def audit(
     ] = None,
     steps: Annotated[int, typer.Option(metavar="N", help="Sizes of θ to sweep otherwise.")] = 20,
     glass_box: Annotated[
-        bool, typer.Option("--glass-box", help="Measure what each block knows, too (slow).")
+        bool,
+        typer.Option(
+            "--probe-matrix", "--glass-box", help="Measure what each block knows, too (slow)."
+        ),
     ] = False,
     per_record: PerRecord = 50,
     seed: Seed = 0,
@@ -190,7 +193,9 @@ def audit(
             result = _of_model(path, cut, named, common)
         else:
             if glass_box:
-                raise InputError("--glass-box needs a model with blocks: the folder of one of ours")
+                raise InputError(
+                    "--probe-matrix needs a model with blocks: the folder of one of ours"
+                )
             opened = (allow_code, output, model_rate, window)
             result = _of_outside(subject, opened, cut, named, common | answered)
     report = write_audit(result, out, command_of(ctx))

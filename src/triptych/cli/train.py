@@ -74,7 +74,7 @@ def train(
             f"Training {plan.name}: {plan.objective.name} on {prepared.title}, "
             f"{_count(train)} for training and {_count(validation)} for validation, at most "
             f"{plan.training.epochs} epochs"
-            f"{_taught(plan)}."
+            f"{_teachers(plan)}."
         )
         try:
             fitted = fit(
@@ -134,7 +134,7 @@ def _silent(fitted: Fitted, blocks: Sequence[str]) -> list[str]:
     ]
 
 
-def _taught(plan: Recipe) -> str:
+def _teachers(plan: Recipe) -> str:
     names = " and ".join(each.name for each in plan.teachers.values())
     words = {0: "", 1: f"; its teacher, {names}, comes first"}
     return words.get(len(plan.teachers), f"; its teachers, {names}, come first")

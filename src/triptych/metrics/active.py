@@ -14,7 +14,7 @@ from triptych.metrics.result import Result
 from triptych.metrics.semantic import semantic_consistency
 
 TOP = 3  # samples of each dimension that are named
-FEWEST = 10  # samples open it: with a handful of them every dimension speaks for something
+FEWEST = 10  # samples open it: with a handful of them every dimension stands for something
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Dimension(Result):
     index, open
         Its place, and the share of samples that open it (z > 0).
     factor, value, share
-        What it speaks for, such as ``"class"``, ``"walking"``, and the share of that value among
+        What it stands for, such as ``"class"``, ``"walking"``, and the share of that value among
         the samples that open it, values of equal weight. Of a transform the value is ``""`` and
         the share that of its variance over all views that lies between views of one sample.
     score
@@ -50,7 +50,7 @@ def active_dimensions(
     factors: Mapping[str, Labels],
     views: Mapping[str, Rows] | None = None,
 ) -> list[Dimension]:
-    """Say what each dimension that `FEWEST` samples open speaks for, best first; none if collapsed.
+    """Say what each dimension that `FEWEST` samples open stands for, best first; none if collapsed.
 
     Parameters
     ----------

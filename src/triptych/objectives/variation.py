@@ -92,7 +92,7 @@ class Predict(Mechanism):
         unread: Any = getattr(transform, "unread", None)
         if unread is not None and (why := unread(reference)):
             raise InputError(
-                f"no head is taught to predict {transform.name}: {why}; use variation='repel', or "
+                f"no head is trained to predict {transform.name}: {why}; use variation='repel', or "
                 "reference='original'"
             )
         self.transform = transform

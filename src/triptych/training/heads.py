@@ -72,7 +72,7 @@ class TaskHeads(nn.Module):
             "full": _cross_entropy(self._full(z, n), targets, (targets != IGNORED).to(z.dtype)),
         }
 
-    def taught(self, z: Tensor, predicted: Tensor) -> Tensor:
+    def distilled(self, z: Tensor, predicted: Tensor) -> Tensor:
         """Cross-entropy of the invariant head on all views with a teacher's predictions.
 
         Parameters
@@ -85,8 +85,8 @@ class TaskHeads(nn.Module):
         """
         return _soft_cross_entropy(self.invariant(z), predicted.repeat(len(z) // len(predicted), 1))
 
-    def full_taught(self, z: Tensor, predicted: Tensor) -> Tensor:
-        """Cross-entropy of the full head on view 0 with predictions, otherwise as `taught`."""
+    def full_distilled(self, z: Tensor, predicted: Tensor) -> Tensor:
+        """Cross-entropy of the full head on view 0 with predictions, otherwise as `distilled`."""
         return _soft_cross_entropy(self._full(z, len(predicted)), predicted)
 
     def _full(self, z: Tensor, n: int) -> Tensor:

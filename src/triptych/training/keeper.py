@@ -159,8 +159,8 @@ def find_checkpoint(folder: Path | None, keeper: Keeper, resume: bool) -> Path |
             raise InputError("resume needs the folder of the training; pass out=...")
         return None
     there = sorted(each.name for each in folder.glob("[!.]*"))
-    taught = [each for each in TEACHERS if (folder / each / CHECKPOINT).exists()]
-    if set(there) <= set(taught):
+    finished = [each for each in TEACHERS if (folder / each / CHECKPOINT).exists()]
+    if set(there) <= set(finished):
         there = []  # stopped while a teacher was trained
     if there and not {CHECKPOINT, "model.json"} & set(there):
         raise InputError(

@@ -170,24 +170,24 @@ class CombinedLoss(nn.Module):
                 found[f"task/{name}"] = loss
                 total = total + self.weights.task * share[name] * loss
         if self.heads is not None:
-            total = total + self._taught(self.heads, z, views.signals[:n], found)
+            total = total + self._distilled(self.heads, z, views.signals[:n], found)
         if self.heads is not None and self.weights.consistency:
             for name, loss in self.heads.consistency(z, views).items():
                 found[f"consistency/{name}"] = loss
                 total = total + self.weights.consistency * loss
         return total
 
-    def _taught(
+    def _distilled(
         self, heads: TaskHeads, z: Tensor, original: Tensor, found: dict[str, Tensor]
     ) -> Tensor:
         """What the heads have to learn of their teachers, weighted."""
         total, known = z.new_zeros(()), list[Tensor]()
         if self.teacher is not None:
             known.append(self.teacher(original))
-            found["teacher"] = heads.taught(z, known[0])
+            found["teacher"] = heads.distilled(z, known[0])
             total = total + self.weights.teacher * found["teacher"]
         if self.full_teacher is not None:
             known.append(self.full_teacher(original))
-            found["full_teacher"] = heads.full_taught(z, torch.stack(known).mean(dim=0))
+            found["full_teacher"] = heads.full_distilled(z, torch.stack(known).mean(dim=0))
             total = total + self.weights.full_teacher * found["full_teacher"]
         return total

@@ -72,9 +72,9 @@ class EcgPhase(Grid[MitdbPhase]):
         if not {"plain", "scl"} <= set(found):
             return ""
         plain, scl = (spanned(found[name]["cosine_75ms"]) for name in ("plain", "scl"))
-        stranger = spanned(found["scl"]["cosine_random"])
+        between = spanned(found["scl"]["cosine_random"])
         return (
             f"A window that starts 75 ms later keeps a cosine of {plain} to itself under plain "
-            f"training and of {scl} in SCL's invariant block, where a stranger's window has "
-            f"{stranger}."
+            f"training and of {scl} in SCL's invariant block, where windows of "
+            f"different subjects have {between}."
         )

@@ -63,7 +63,7 @@ METRICS = {
     "sparsity": "share of entries of z that are closed",
     "semantic_entropy": "↓ entropy of the classes that open a dimension, mean, in nats",
     "effective_rank": "exp of the entropy of z's normalised singular values",
-    "separation": "↑ AUROC of cosine: transformed windows against strangers",
+    "separation": "↑ AUROC of cosine: transformed windows against different subjects",
     "linear_probe@contrasted": "the same probe on z",
     "knn": f"↑ balanced accuracy of the {NEIGHBOURS} nearest training windows by cosine "
     "of centred features",

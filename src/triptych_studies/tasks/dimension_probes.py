@@ -68,8 +68,8 @@ def measure_invariance(
     figures = per_subject(same.mean(axis=0), test.subject)
     scores.add("cosine_transformed", float(same.mean()), figures)
     a, b = np.random.default_rng(3).integers(0, len(test), (2, 40_000))
-    strangers = (test.subject[a] != test.subject[b]) & (test.label[a] != test.label[b])
-    a, b = a[strangers], b[strangers]
+    others = (test.subject[a] != test.subject[b]) & (test.label[a] != test.label[b])
+    a, b = a[others], b[others]
     between = cosine(z[a], z[b])
     scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.subject)
     scores.pool(

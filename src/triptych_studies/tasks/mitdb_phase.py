@@ -65,11 +65,11 @@ class MitdbPhase(Task):
         "beat_f1:F": "the same probe's F1 on fusion beats (nearly one person)",
         "beat_auroc": "↑ its one-against-rest AUROC, macro over N, S, V",
         **glass.metrics("phase", "the shift"),
-        "glass box, phase": "R² of the shift, as in phase_r2_variant, block by block",
-        "glass box, class": "N, S or V, on the test windows of beat_f1: linear probe fitted on "
+        "probe matrix, phase": "R² of the shift, as in phase_r2_variant, block by block",
+        "probe matrix, class": "N, S or V, on the test windows of beat_f1: linear probe fitted on "
         "half of the test people, scored on the others",
-        "glass box, identity": "the record, as in record_gap, on the gallery",
-        "glass box, heart rate": "R² of beats a minute, from the annotated beats within 5 s of "
+        "probe matrix, identity": "the record, as in record_gap, on the gallery",
+        "probe matrix, heart rate": "R² of beats a minute, from the annotated beats within 5 s of "
         f"the window's centre, on {TIMED:,} gallery windows",
         "record_gap": "↑ how well the record is told (balanced accuracy above chance, 0 to 1: "
         "linear probe fitted on the first half in time of each test record, scored on the second, "

@@ -178,7 +178,7 @@ def measure_phase(
 ) -> Factor:
     """``phase_*``: what fixed probes read of θ from the variant and the invariant blocks.
 
-    Returns θ as a factor of the glass box, with what was read from these blocks.
+    Returns θ as a factor of the probe matrix, with what was read from these blocks.
     """
     first = embed(test.probe.centred)
     second = embed(test.shift.apply(test.probe.signals, test.probe_shift))

@@ -1,4 +1,4 @@
-"""The glass box of the IMU rotation study: angle, gravity, activity, person and cadence."""
+"""The probe matrix of the IMU rotation study: angle, gravity, activity, person and cadence."""
 
 from __future__ import annotations
 

@@ -69,18 +69,19 @@ class TurnedImu(Task):
             )
         },
         **glass.metrics("gravity", "its direction in a rotated window"),
-        "glass box, angle": f"R² of a Haar draw's angle, read from {THETA_ROWS} test windows "
+        "probe matrix, angle": f"R² of a Haar draw's angle, read from {THETA_ROWS} test windows "
         "upright and turned",
-        "glass box, gravity": f"R² of its direction in {ROWS:,} test windows turned by a Haar draw",
-        "glass box, activity": "linear probe on upright test windows, fitted on half of the test "
-        "people, scored on the others",
-        "glass box, identity": "the person, linear probe on upright test windows, fitted on the "
+        "probe matrix, gravity": f"R² of its direction in {ROWS:,} test windows turned by a Haar "
+        "draw",
+        "probe matrix, activity": "linear probe on upright test windows, fitted on half of the "
+        "test people, scored on the others",
+        "probe matrix, identity": "the person, linear probe on upright test windows, fitted on the "
         "first half in time of each recording, scored on the second, 30 s gap",
-        "glass box, cadence": "R² of the dominant frequency of the acceleration's norm, 0.5 to 5 "
-        "Hz, in upright test windows where the norm deviates by 0.05 g or more",
+        "probe matrix, cadence": "R² of the dominant frequency of the acceleration's norm, 0.5 to "
+        "5 Hz, in upright test windows where the norm deviates by 0.05 g or more",
         "activity_share": "↑ how well the activity is told (balanced accuracy above chance, 0 to "
         "1: linear probe fitted on half of the test people, scored on the others) from the "
-        "invariant block, over the same from all blocks; glass box, first seed and fold",
+        "invariant block, over the same from all blocks; probe matrix, first seed and fold",
         "recall:sitting": "share of sitting windows that are recognised upright",
         "recall_rotated:sitting": "the same under Haar rotations",
         "recall:standing": "share of standing windows that are recognised upright",

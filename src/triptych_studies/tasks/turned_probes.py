@@ -192,9 +192,9 @@ def measure_latents(subject: Measured, scores: Scores) -> None:
     _add(scores, "cosine_rotated", turned.mean(axis=0), test.subject)
     rng = np.random.default_rng(3)
     a, b = rng.integers(0, len(test), (2, 60_000))
-    strangers = (test.subject[a] != test.subject[b]) & (truth[a] != truth[b])
-    if strangers.any():
-        a, b = a[strangers], b[strangers]
+    others = (test.subject[a] != test.subject[b]) & (truth[a] != truth[b])
+    if others.any():
+        a, b = a[others], b[others]
         between = metrics.cosine(inside[a], inside[b])
         scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.subject)
     if scores.wanted("map"):
