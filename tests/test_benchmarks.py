@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from benchmarks import NAMES
+from benchmarks import NAMES, gpu
 from benchmarks.__main__ import main, measure
 from benchmarks.report import as_table, environment
 from benchmarks.timing import SMALLEST, Effort, Row, Spread, in_turns, ratio
@@ -115,3 +115,16 @@ def test_a_missed_bound_is_a_word_in_the_table() -> None:
     unbound = replace(row, bound=None)
     assert unbound.met is None
     assert "missed" not in as_table([unbound], {}, environment())
+
+
+def test_the_accelerator_script_runs_without_one(tmp_path: Path) -> None:
+    out = tmp_path / "gpu.json"
+    assert gpu.main(["--device", "cpu", "--smallest", "--out", str(out)]) == 0
+    figures = json.loads(out.read_text("utf-8"))["figures"]
+    assert figures["difference of latents"] == {"value": 0.0, "met": True}
+    assert figures["scl step, bfloat16"]["windows_per_second"] > 0
+    assert figures["largest batch"]["windows"] == 16
+    if not torch.cuda.is_available():
+        with pytest.raises(SystemExit) as stopped:
+            gpu.main(["--out", str(out)])
+        assert stopped.value.code == 2
