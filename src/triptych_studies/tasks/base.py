@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 from torch import nn
 
 from triptych.datasets import Windows
-from triptych_studies.base import Cell, Options, Prepared, Progress, seed_by_seed
+from triptych_studies.base import Cell, Options, Prepared, Progress
 from triptych_studies.fitted import fitted_model
 from triptych_studies.methods import Method
 from triptych_studies.scores import Scores
@@ -78,10 +78,6 @@ class Task(Prepared, ABC):
     def budget(self) -> str:
         """``"smoke"``, ``"quick"`` or ``"full"``."""
         return self.options.budget
-
-    def cells(self) -> Sequence[Cell]:
-        """Cells in the order of computing, seed by seed: an interrupted study has whole tables."""
-        return seed_by_seed(self)
 
     def sides(self, cell: Cell) -> Sides:
         """Windows that `fit` trains on and stops by, and those to test on."""
