@@ -15,7 +15,6 @@ from torch import nn
 
 from triptych.datasets import Windows
 from triptych_studies.base import Cell, Options, Prepared, Progress
-from triptych_studies.fitted import fitted_model
 from triptych_studies.methods import Method
 from triptych_studies.scores import Scores
 
@@ -104,19 +103,25 @@ class Task(Prepared, ABC):
         self, recipe: dict[str, Any], method: Method, cell: Cell, progress: Progress
     ) -> Trained:
         """Train a method by its recipe; here a recipe of the library, on `sides`."""
-        sides, callbacks = self.sides(cell), self.callbacks()
-        model, projector, epochs = fitted_model(
-            recipe,
+        from triptych.training import Recipe, fit, untrained
+
+        sides, callbacks, asked = self.sides(cell), self.callbacks(), Recipe.of(recipe)
+        if not method.trained:
+            model = untrained(asked, self.channels or sides.train.signals.shape[1])
+            return Trained(model, None, 0, method.frozen, recipe, callbacks)
+        progress("training")
+        fitted = fit(
+            asked,
             sides.train,
             sides.validation,
-            channels=self.channels,
             device=self.options.device,
-            untrained=not method.trained,
-            progress=progress,
+            channels=self.channels,
+            progress=False,
             shared_people=cell.split == "random",
             callbacks=callbacks,
         )
-        return Trained(model, projector, epochs, method.frozen, recipe, callbacks)
+        projector = getattr(fitted.objective, "projector", None)
+        return Trained(fitted.model, projector, fitted.epochs, method.frozen, recipe, callbacks)
 
     @abstractmethod
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
