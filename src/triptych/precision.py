@@ -15,6 +15,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+__all__ = [
+    "cosine",
+    "exact",
+    "full_precision",
+    "precise",
+    "unit",
+    "without_silent",
+    "working_dtype",
+]
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

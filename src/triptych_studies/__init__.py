@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from triptych import InputError
-from triptych_studies.base import Study
+
+if TYPE_CHECKING:
+    from triptych_studies.grid import Study
 
 # Name on the command line to module and class; a study is imported when it is asked for.
 STUDIES = {
@@ -23,7 +25,7 @@ def names() -> tuple[str, ...]:
     return tuple(STUDIES)
 
 
-def study(name: str) -> Study[Any]:
+def study(name: str) -> Study:
     """Study of that name; an unknown one raises InputError."""
     from importlib import import_module
 

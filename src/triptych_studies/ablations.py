@@ -7,12 +7,12 @@ from typing import Any
 
 from triptych.audit.tables import Table, Value
 from triptych.metrics import Difference
-from triptych_studies.base import Study
+from triptych_studies.grid import Study
 from triptych_studies.results import POINTS, compared, groups_of, standing, within
 from triptych_studies.wording import direction
 
 
-def tables(study: Study[Any], results: Mapping[str, Any]) -> list[Table]:
+def tables(study: Study, results: Mapping[str, Any]) -> list[Table]:
     """One row a change, one column a headline metric: changed minus unchanged, with its interval.
 
     Bold where a difference is shown; nothing where no ablation was computed.
@@ -54,7 +54,7 @@ def tables(study: Study[Any], results: Mapping[str, Any]) -> list[Table]:
     return found
 
 
-def _field(study: Study[Any], metric: str, difference: Difference | None) -> Value:
+def _field(study: Study, metric: str, difference: Difference | None) -> Value:
     if difference is None:
         return Value("–")
     scale = study.units.get(metric, POINTS)[0]

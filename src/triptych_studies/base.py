@@ -1,32 +1,15 @@
-"""What a study is to the runner: its words, its cells, and how one cell is computed and drawn.
-
-A new study is one file with one subclass of `Study`, and one line in this folder's `__init__`.
-"""
+"""What study, tasks and runner hand to each other: options, data, cells and their results."""
 
 from __future__ import annotations
 
-import importlib
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 Budget = Literal["smoke", "quick", "full"]
-Direction = Literal["higher", "lower"]
 Progress = Callable[[str], None]  # a few words on where the cell is: "trial 3/8, epoch 12/60"
 
 SEEDS = {"smoke": 1, "quick": 1, "full": 3}
-WAYS: dict[str, Direction] = {"↑": "higher", "↓": "lower"}
-
-# Ablations of gradient isolation and of training in turns. They lost (docs/ablations.md), and the
-# code that trains them is gone; their entries stay for the keys of finished cells.
-RETIRED = (
-    "isolation=variation",
-    "isolation=all",
-    "schedule=alternate",
-    "schedule=pretrain-then-task",
-)
 
 
 @dataclass(frozen=True)
@@ -80,15 +63,17 @@ class Prepared:
     options: Options = Options()
     split: str = "subject"
 
+    def cells(self) -> Sequence[Cell]:
+        """Cells in the order of computing, seed by seed: an interrupted study has whole tables.
 
-def seed_by_seed(prepared: Prepared) -> list[Cell]:
-    """Cells of every method and seed, so that an interrupted study has whole tables."""
-    options = prepared.options
-    return [
-        Cell(method, prepared.data_name, prepared.split, 0, seed)
-        for seed in range(options.seeds or SEEDS[options.budget])
-        for method in options.methods
-    ]
+        The runner has checked the methods' names and filled in all of them where none was named.
+        """
+        options = self.options
+        return [
+            Cell(method, self.data_name, self.split, 0, seed)
+            for seed in range(options.seeds or SEEDS[options.budget])
+            for method in options.methods
+        ]
 
 
 @dataclass(frozen=True)
@@ -128,122 +113,3 @@ class Finished:
     row: dict[str, Any]
     artifacts: dict[str, Any]
     environment: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-P = TypeVar("P", bound=Prepared)
-
-
-class Study(ABC, Generic[P]):
-    """Methods x seeds on a dataset under the protocol. Instances hold no state and pickle.
-
-    Attributes
-    ----------
-    name, title
-        ``"ecg-phase"`` and what stands over tables and reports.
-    metrics
-        Metric to one line, in the order of the tables; ``"↑ "`` in front says that more is better,
-        ``"↓ "`` that less is. Of ``a@b`` with neither, `a` says it.
-    methods, headline
-        All rows, in the order of the tables; the metrics of the first table and of the paired
-        statements.
-    focus, baseline
-        The method that the paired statements are about, and the one to name beside it.
-    descriptions
-        Method to one line on what the row is, where its name alone would say too much or little.
-    exact
-        Methods that are invariant by construction.
-    ablations
-        ``"temperature=0.2"`` to what it changes in the recipe of `focus`: one thing at a time.
-    retired
-        Ablations whose code is gone: finished cells stay in the tables, no new ones are computed.
-    units
-        Metric to (scale, unit) in which its differences are worded; else 100, "points".
-    revision
-        Version of the code that makes the figures: raise it with every change that moves them, and
-        all cells are computed anew. A refactor leaves it alone, so that a study may run for days;
-        a hash of all sources is kept in every cell's environment all the same.
-    figures
-        Module of this package that draws the figures, imported when it does.
-    drawn
-        Artifact to the methods of which a figure shows it; all, of one that is not named here.
-    """
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    protocol: ClassVar[str] = "1"
-    revision: ClassVar[int] = 1
-    metrics: ClassVar[Mapping[str, str]]
-    methods: ClassVar[tuple[str, ...]]
-    headline: ClassVar[tuple[str, ...]]
-    focus: ClassVar[str] = "scl"
-    baseline: ClassVar[str] = "plain"
-    descriptions: ClassVar[Mapping[str, str]] = {}
-    exact: ClassVar[tuple[str, ...]] = ()
-    ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    retired: ClassVar[tuple[str, ...]] = RETIRED
-    units: ClassVar[Mapping[str, tuple[float, str]]] = {}
-    figures: ClassVar[str]
-    drawn: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-
-    @property
-    def definitions(self) -> dict[str, str]:
-        """Metric to one line, in the order of the tables."""
-        return {name: text.lstrip("↑↓ ") for name, text in self.metrics.items()}
-
-    @property
-    def directions(self) -> dict[str, Direction]:
-        """Metric to which way is better, of those that have a better way."""
-        return {name: WAYS[text[0]] for name, text in self.metrics.items() if text[0] in WAYS}
-
-    @property
-    def ablated(self) -> tuple[str, ...]:
-        """The method under study and, as ``"scl/temperature=0.2"``, its ablations."""
-        return (self.focus, *(f"{self.focus}/{name}" for name in self.ablations))
-
-    @property
-    def rows(self) -> tuple[str, ...]:
-        """Everything that can be computed: the methods, and the ablations behind them."""
-        return (*self.methods, *self.ablated[1:])
-
-    @abstractmethod
-    def prepare(self, data: Path | None, options: Options) -> P:
-        """Read the data (InputError if it cannot); the same arguments give the same data."""
-
-    def cells(self, prepared: P) -> Sequence[Cell]:
-        """Cells in the order of computing; `prepared.options` says methods, seeds, budget.
-
-        The runner has checked the methods' names and filled in all of them where none was named.
-        """
-        return seed_by_seed(prepared)
-
-    @abstractmethod
-    def key(self, prepared: P, cell: Cell) -> Mapping[str, Any]:
-        """Plain JSON that decides the cell's figures (its recipe, trials, counts of windows).
-
-        Protocol, code, data, cell and budget are in the cache key anyway.
-        """
-
-    @abstractmethod
-    def compute(self, prepared: P, cell: Cell, progress: Progress) -> CellResult:
-        """Train and measure one cell."""
-
-    def draws(self, cell: Cell, artifact: str) -> bool:
-        """Whether a figure may show this artifact of the cell; what is never shown is not kept."""
-        return cell.first and cell.method in self.drawn.get(artifact, self.rows)
-
-    def settled(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A finished cell's row under today's definitions; here as it was computed.
-
-        Where a definition was mended and the cell holds what the new figure needs, so that tables
-        are made anew without training. Takes its own answer too.
-        """
-        return dict(row)
-
-    def draw(self, album: Any) -> None:
-        """Add the figures of the report to its `figures.Album`, as far as finished cells allow."""
-        importlib.import_module(f"triptych_studies.{self.figures}").draw(album)
-
-    def conclude(self, results: Mapping[str, Any]) -> str:
-        """The sentences a reader takes home; empty: the first headline metric is read out."""
-        del results
-        return ""

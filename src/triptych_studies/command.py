@@ -11,7 +11,7 @@ from triptych.cli.options import Device, names
 from triptych.cli.show import command_of, progress, say, show_table
 
 if TYPE_CHECKING:
-    from triptych_studies.base import Study
+    from triptych_studies.grid import Study
     from triptych_studies.runner import Outcome
 
 
@@ -107,19 +107,15 @@ def study(
     _show(chosen, outcome)
 
 
-def _tune(chosen: Study[Any], data: Path | None, options: Any, out: Path) -> None:
-    from triptych import InputError
+def _tune(chosen: Study, data: Path | None, options: Any, out: Path) -> None:
     from triptych_studies.runner import checked
 
-    tuning = getattr(chosen, "tune", None)
-    if tuning is None:
-        raise InputError(f"the study {chosen.name} has nothing to tune; leave --tune out")
     options = checked(chosen, options, 1)
-    file = tuning(chosen.prepare(data, options), options.methods, out, say)
+    file = chosen.tune(chosen.prepare(data, options), options.methods, out, say)
     say(f"The trials are in {file}; the study uses those that are shipped with triptych.")
 
 
-def _show(chosen: Study[Any], outcome: Outcome) -> None:
+def _show(chosen: Study, outcome: Outcome) -> None:
     from triptych_studies import wording
 
     say()

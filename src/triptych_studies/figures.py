@@ -9,10 +9,11 @@ from typing import Any
 
 from triptych.audit.drawings import Drawings
 from triptych.audit.plots import interval_panels
-from triptych_studies.base import Finished, Study
+from triptych_studies.base import Finished
+from triptych_studies.grid import Study
 
 
-def first_cells(study: Study[Any], finished: Sequence[Finished]) -> dict[str, dict[str, Any]]:
+def first_cells(study: Study, finished: Sequence[Finished]) -> dict[str, dict[str, Any]]:
     """Artifacts of each method's first seed and fold, in the order of the tables."""
     first: dict[str, Finished] = {}
     for each in sorted(finished, key=lambda done: (done.cell.seed, done.cell.fold)):
@@ -24,7 +25,7 @@ def first_cells(study: Study[Any], finished: Sequence[Finished]) -> dict[str, di
 class Album(Drawings):
     """The figures of a study's report."""
 
-    study: Study[Any]
+    study: Study
     results: Mapping[str, Any]
     finished: Sequence[Finished]
 

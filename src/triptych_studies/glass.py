@@ -12,8 +12,9 @@ from triptych.audit.plots import block_factor_map
 from triptych.audit.tables import Table, Value
 from triptych.latent import LatentSchema
 from triptych.metrics import Factor, FactorMatrix, Known
-from triptych_studies.base import Cell, Finished, Study
+from triptych_studies.base import Cell, Finished
 from triptych_studies.figures import Album, first_cells
+from triptych_studies.grid import Study
 from triptych_studies.scores import Scores
 
 ALL = "all blocks"  # beside the blocks of a latent that has several
@@ -59,7 +60,7 @@ def score_of(box: FactorMatrix, factor: str, blocks: Sequence[str]) -> float:
     return max(0.0, *held) if held else float("nan")
 
 
-def tables(study: Study[Any], finished: Sequence[Finished]) -> list[Table]:
+def tables(study: Study, finished: Sequence[Finished]) -> list[Table]:
     """One table of all methods that have a probe matrix: methods and blocks by factors."""
     boxes = _boxes(study, finished)
     found = {method: knowledge(_box(kept))[0] for method, kept in boxes.items()}
@@ -97,7 +98,7 @@ def draw(album: Album) -> None:
     )
 
 
-def _boxes(study: Study[Any], finished: Sequence[Finished]) -> dict[str, Any]:
+def _boxes(study: Study, finished: Sequence[Finished]) -> dict[str, Any]:
     cells = first_cells(study, finished)
     return {name: kept["glass_box"] for name, kept in cells.items() if "glass_box" in kept}
 

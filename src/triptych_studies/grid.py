@@ -1,48 +1,125 @@
-"""A study as a grid: methods on a task. What runs is the task's and the methods'; a study lists."""
+"""A study: a grid of methods on a task, its headline, and what a reader takes home.
+
+A new study is one file with one subclass of `Study`, and one line in this folder's `__init__`.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal
 
 from triptych import InputError
 from triptych_studies import methods
-from triptych_studies.base import Cell, CellResult, Options, Progress, Study
+from triptych_studies.base import Cell, CellResult, Options, Progress
 from triptych_studies.scores import Scores
 from triptych_studies.tasks.base import Task, Trained
 from triptych_studies.trials import run_trials
 
-T = TypeVar("T", bound=Task)
+Direction = Literal["higher", "lower"]
+WAYS: dict[str, Direction] = {"↑": "higher", "↓": "lower"}
+
+# Ablations of gradient isolation and of training in turns. They lost (docs/ablations.md), and the
+# code that trains them is gone; their entries stay for the keys of finished cells.
+RETIRED = (
+    "isolation=variation",
+    "isolation=all",
+    "schedule=alternate",
+    "schedule=pretrain-then-task",
+)
 
 
-class Grid(Study[T]):
-    """Methods x seeds on one task; a study subclasses it with names, a headline and a conclusion.
+class Study:
+    """Methods x seeds on one task under the protocol. Instances hold no state and pickle.
 
     Attributes
     ----------
+    name, title
+        ``"ecg-phase"`` and what stands over tables and reports.
     task
         What every method is trained and measured on.
+    methods, headline
+        All rows, in the order of the tables; the metrics of the first table and of the paired
+        statements.
+    focus, baseline
+        The method that the paired statements are about, and the one to name beside it.
+    descriptions
+        Method to one line on what the row is, where its name alone would say too much or little.
+    exact
+        Methods that are invariant by construction.
+    ablations
+        ``"temperature=0.2"`` to what it changes in the recipe of `focus`: one thing at a time.
+    retired
+        Ablations whose code is gone: finished cells stay in the tables, no new ones are computed.
+    units
+        Metric to (scale, unit) in which its differences are worded; else 100, "points".
+    revision
+        Version of the code that makes the metrics: raise it with every change that moves them, and
+        all cells are computed anew. A refactor leaves it alone, so that a study may run for days;
+        a hash of all sources is kept in every cell's environment all the same.
+    figures
+        Module of this package that draws the figures, imported when it does; empty: none.
+    drawn
+        Artifact to the methods of which a figure shows it; all, of one that is not named here.
     """
 
+    name: ClassVar[str]
+    title: ClassVar[str]
     task: ClassVar[type[Task]]
+    protocol: ClassVar[str] = "1"
+    revision: ClassVar[int] = 1
+    methods: ClassVar[tuple[str, ...]]
+    headline: ClassVar[tuple[str, ...]]
+    focus: ClassVar[str] = "scl"
+    baseline: ClassVar[str] = "plain"
+    descriptions: ClassVar[Mapping[str, str]] = {}
+    exact: ClassVar[tuple[str, ...]] = ()
+    ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    retired: ClassVar[tuple[str, ...]] = RETIRED
+    units: ClassVar[Mapping[str, tuple[float, str]]] = {}
+    figures: ClassVar[str] = ""
+    drawn: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @property
-    def metrics(self) -> Mapping[str, str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def metrics(self) -> Mapping[str, str]:
         """The task's, in the order of the tables."""
         return self.task.metrics
 
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Metric to one line, in the order of the tables."""
+        return {name: text.lstrip("↑↓ ") for name, text in self.metrics.items()}
+
+    @property
+    def directions(self) -> dict[str, Direction]:
+        """Metric to which way is better, of those that have a better way."""
+        return {name: WAYS[text[0]] for name, text in self.metrics.items() if text[0] in WAYS}
+
+    @property
+    def ablated(self) -> tuple[str, ...]:
+        """The method under study and, as ``"scl/temperature=0.2"``, its ablations."""
+        return (self.focus, *(f"{self.focus}/{name}" for name in self.ablations))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Everything that can be computed: the methods, and the ablations behind them."""
+        return (*self.methods, *self.ablated[1:])
+
     def prepare(self, data: Path | None, options: Options) -> Any:
-        """Read the data and cut every window that any row needs."""
+        """Read the task's data (InputError if it cannot); the same arguments give the same."""
         return self.task.load(data, options)
 
-    def cells(self, prepared: T) -> Sequence[Cell]:
-        """The task's order of computing."""
+    def cells(self, prepared: Any) -> Sequence[Cell]:
+        """Cells in the task's order of computing."""
         return prepared.cells()
 
-    def key(self, prepared: T, cell: Cell) -> Mapping[str, Any]:
-        """The recipe, how many trials chose its values, and the task's own terms."""
+    def key(self, prepared: Any, cell: Cell) -> Mapping[str, Any]:
+        """Plain JSON that decides the cell's metrics: recipe, number of trials, the task's terms.
+
+        Protocol, code, data, cell and budget are in the cache key anyway.
+        """
         recipe = self.recipe(prepared, cell)
         return {"recipe": recipe, **self._trials(prepared, cell), **prepared.terms(recipe)}
 
@@ -51,11 +128,11 @@ class Grid(Study[T]):
         name = cell.method
         return f"{self.focus}/{name}" if name in self.ablations else name
 
-    def recipe(self, prepared: T, cell: Cell, trial: int | None = None) -> dict[str, Any]:
+    def recipe(self, prepared: Any, cell: Cell, trial: int | None = None) -> dict[str, Any]:
         """Recipe that a cell is trained by, or that of one of its trials."""
         return methods.recipe_of(prepared, self.row(cell), cell.seed, self.ablations, trial)
 
-    def compute(self, prepared: T, cell: Cell, progress: Progress) -> CellResult:
+    def compute(self, prepared: Any, cell: Cell, progress: Progress) -> CellResult:
         """Train one method and measure everything that it has."""
         trained = self._trained(prepared, cell, None, progress)
         progress("measuring")
@@ -70,7 +147,7 @@ class Grid(Study[T]):
             artifacts=scores.artifacts,
         )
 
-    def tune(self, prepared: T, names: Sequence[str], out: Path, progress: Progress) -> Path:
+    def tune(self, prepared: Any, names: Sequence[str], out: Path, progress: Progress) -> Path:
         """Try each method's settings on validation subjects; see `run_trials`."""
 
         def score(name: str, trial: int) -> dict[str, float]:
@@ -83,11 +160,33 @@ class Grid(Study[T]):
         counts = {name: len(trials) for name, trials in tried.items()}
         return run_trials(counts, ("plain", *names), out, score, prepared.total, progress)
 
-    def _trained(self, prepared: T, cell: Cell, trial: int | None, progress: Progress) -> Trained:
+    def draws(self, cell: Cell, artifact: str) -> bool:
+        """Whether a figure may show this artifact of the cell; what is never shown is not kept."""
+        return cell.first and cell.method in self.drawn.get(artifact, self.rows)
+
+    def settled(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A finished cell's row under today's definitions; here as it was computed.
+
+        Where a definition was mended and the cell holds what the new metric needs, so that tables
+        are made anew without training. Takes its own answer too.
+        """
+        return dict(row)
+
+    def draw(self, album: Any) -> None:
+        """Add the figures of the report to its `figures.Album`, as far as finished cells allow."""
+        if self.figures:
+            importlib.import_module(f"triptych_studies.{self.figures}").draw(album)
+
+    def conclude(self, results: Mapping[str, Any]) -> str:
+        """The sentences a reader takes home; empty: the first headline metric is read out."""
+        del results
+        return ""
+
+    def _trained(self, prepared: Any, cell: Cell, trial: int | None, progress: Progress) -> Trained:
         recipe = self.recipe(prepared, cell, trial)
         return prepared.fit(recipe, methods.find(self.row(cell)), cell, progress)
 
-    def _trials(self, prepared: Task, cell: Cell) -> dict[str, int]:
+    def _trials(self, prepared: Any, cell: Cell) -> dict[str, int]:
         if not prepared.trials:
             return {}
         return {"trials": prepared.trials if methods.find(self.row(cell)).trained else 0}

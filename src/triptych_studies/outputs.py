@@ -11,8 +11,9 @@ from triptych.audit.report import Code, Part, Points, Section, Terms, Text, writ
 from triptych.audit.tables import escaped
 from triptych.files import write_atomically, write_json
 from triptych_studies import ablations, glass, wording
-from triptych_studies.base import Finished, Prepared, Study
+from triptych_studies.base import Finished, Prepared
 from triptych_studies.figures import Album
+from triptych_studies.grid import Study
 from triptych_studies.results import results_of
 
 FIGURES = "figures"
@@ -25,7 +26,7 @@ def note_of(prepared: Prepared) -> str:
 
 
 def write_results(
-    study: Study[Any],
+    study: Study,
     prepared: Prepared,
     finished: Sequence[Finished],
     folder: Path,
@@ -55,7 +56,7 @@ def write_results(
     return results
 
 
-def _rows(study: Study[Any], results: Mapping[str, Any]) -> dict[str, str]:
+def _rows(study: Study, results: Mapping[str, Any]) -> dict[str, str]:
     """What the study says of the methods that were computed."""
     present = dict.fromkeys(row["method"] for row in results["rows"])
     return {name: study.descriptions[name] for name in present if name in study.descriptions}
@@ -71,7 +72,7 @@ def _what_was_run(prepared: Prepared, results: Mapping[str, Any]) -> str:
 
 
 def write_figures_and_report(
-    study: Study[Any],
+    study: Study,
     prepared: Prepared,
     finished: Sequence[Finished],
     results: Mapping[str, Any],
@@ -102,7 +103,7 @@ def write_figures_and_report(
     return write_report(folder / "report.html", titled(study.title, note), filled)
 
 
-def _results(study: Study[Any], results: Mapping[str, Any]) -> tuple[Part, ...]:
+def _results(study: Study, results: Mapping[str, Any]) -> tuple[Part, ...]:
     parts: list[Part] = [*wording.metric_tables(study, results, True)]
     parts.append(Text(wording.explanation(study, results)))
     for heading, points in wording.statements(study, results):

@@ -15,7 +15,8 @@ from triptych.metrics import (
     paired_difference,
 )
 from triptych_studies import collapse
-from triptych_studies.base import Finished, Prepared, Study
+from triptych_studies.base import Finished, Prepared
+from triptych_studies.grid import Study
 
 Row: TypeAlias = Mapping[str, Any]
 Group: TypeAlias = tuple[str, str]  # dataset and split: what a table is about
@@ -26,7 +27,7 @@ POINTS = (100.0, "points")  # how a difference is worded, where the study says n
 
 
 def results_of(
-    study: Study[Any], prepared: Prepared, finished: Sequence[Finished], command: str = ""
+    study: Study, prepared: Prepared, finished: Sequence[Finished], command: str = ""
 ) -> dict[str, Any]:
     """Content of results.json, in the binding format of the design.
 
@@ -143,16 +144,12 @@ def table_by_subject(rows: Iterable[Row]) -> Any:
     return by_seed.first() if (by_seed.count() <= 1).all(axis=None) else table
 
 
-def compare(
-    rows: Iterable[Row], metric: str, a: str, b: str, study: Study[Any]
-) -> Difference | None:
+def compare(rows: Iterable[Row], metric: str, a: str, b: str, study: Study) -> Difference | None:
     """Paired difference of two methods over seeds and shared test subjects; None without two."""
     return compared(rows, [(metric, a, b)], study).get((metric, a, b))
 
 
-def compared(
-    rows: Iterable[Row], pairs: Iterable[Pair], study: Study[Any]
-) -> dict[Pair, Difference]:
+def compared(rows: Iterable[Row], pairs: Iterable[Pair], study: Study) -> dict[Pair, Difference]:
     """Paired differences of what stands in one table, judged together by Holm's method.
 
     Pairs of methods without two shared test subjects are left out.

@@ -10,8 +10,9 @@ from typing import Any
 
 from triptych import InputError
 from triptych.metrics.result import plain
-from triptych_studies.base import Cell, Finished, Options, Prepared, Study
+from triptych_studies.base import Cell, Finished, Options, Prepared
 from triptych_studies.cache import Cache, code_version
+from triptych_studies.grid import Study
 from triptych_studies.outputs import write_figures_and_report, write_results
 from triptych_studies.progress import Listener, terminal
 from triptych_studies.work import work
@@ -31,7 +32,7 @@ class Outcome:
 
 
 def run(
-    study: Study[Any],
+    study: Study,
     out: str | Path,
     *,
     data: Path | None = None,
@@ -80,7 +81,7 @@ def run(
         return _run(study, prepared, cache, folder, jobs, command, told)
 
 
-def checked(study: Study[Any], options: Options, jobs: int) -> Options:
+def checked(study: Study, options: Options, jobs: int) -> Options:
     """Options with every method filled in (InputError for what does not exist)."""
     unknown = [name for name in options.methods if name not in study.rows]
     if unknown:
@@ -96,9 +97,7 @@ def checked(study: Study[Any], options: Options, jobs: int) -> Options:
     return replace(options, methods=tuple(chosen))
 
 
-def keys_of(
-    study: Study[Any], prepared: Prepared, cells: Sequence[Cell]
-) -> dict[Cell, dict[str, Any]]:
+def keys_of(study: Study, prepared: Prepared, cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
     """For every cell, the plain JSON that decides its figures."""
     return {
         cell: {
@@ -115,7 +114,7 @@ def keys_of(
 
 
 def _run(
-    study: Study[Any],
+    study: Study,
     prepared: Prepared,
     cache: Cache,
     folder: Path,
@@ -161,7 +160,7 @@ def _run(
     return Outcome(results, report, folder / "table.md")
 
 
-def _lost(study: Study[Any], cache: Cache) -> list[Cell]:
+def _lost(study: Study, cache: Cache) -> list[Cell]:
     """Cells of retired ablations that nobody can compute any more."""
     retired = {f"{study.focus}/{name}" for name in study.retired}
     return [cell for cell in cache.keys if cell.method in retired and not cache.path(cell).exists()]

@@ -7,7 +7,7 @@ from typing import Any
 
 from triptych.audit.tables import Table, Value, number
 from triptych_studies import collapse
-from triptych_studies.base import Study
+from triptych_studies.grid import Study
 from triptych_studies.progress import duration
 from triptych_studies.results import (
     POINTS,
@@ -27,7 +27,7 @@ _ARROW = {"higher": " ↑", "lower": " ↓"}
 _WIDE = 6  # metrics in one table
 
 
-def metric_tables(study: Study[Any], results: Mapping[str, Any], headline: bool) -> list[Table]:
+def metric_tables(study: Study, results: Mapping[str, Any], headline: bool) -> list[Table]:
     """Methods by metrics with intervals: the headline metrics, or all the others."""
     tables: list[Table] = []
     for group in groups_of(results["summary"]):
@@ -41,15 +41,13 @@ def metric_tables(study: Study[Any], results: Mapping[str, Any], headline: bool)
     return tables
 
 
-def _ordered(study: Study[Any], present: set[str]) -> list[str]:
+def _ordered(study: Study, present: set[str]) -> list[str]:
     """Metrics as they are defined; those under another transform (``a@b``) behind their own."""
     order = {name: k for k, name in enumerate([*study.headline, *study.definitions])}
     return sorted(present, key=lambda m: (order.get(m, order.get(m.split("@")[0], 999)), m))
 
 
-def _table(
-    study: Study[Any], results: Mapping[str, Any], group: Group, metrics: Sequence[str]
-) -> Table:
+def _table(study: Study, results: Mapping[str, Any], group: Group, metrics: Sequence[str]) -> Table:
     summary, rows = within(results["summary"], group), within(results["rows"], group)
     leaders = {m: leader for m in metrics if (leader := _leader(study, summary, m)) is not None}
     pairs = [
@@ -80,7 +78,7 @@ def _table(
     )
 
 
-def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
+def explanation(study: Study, results: Mapping[str, Any]) -> str:
     """What arrows, bold and dagger mean."""
     whole = collapse.sound(results["summary"]) or results["summary"]
     counts = sorted({f["n"] for row in whole for f in row["metrics"].values()})
@@ -107,7 +105,7 @@ def explanation(study: Study[Any], results: Mapping[str, Any]) -> str:
     return text + (" † the best of the exact methods." if study.exact else "")
 
 
-def direction(study: Study[Any], metric: str) -> str:
+def direction(study: Study, metric: str) -> str:
     """Which way a metric is better; ``a@b`` as ``a``."""
     return study.directions.get(metric) or study.directions.get(metric.split("@")[0], "none")
 
@@ -118,7 +116,7 @@ def _between(figures: Mapping[str, Any] | None) -> str:
     return f"[{number(figures['low'])}, {number(figures['high'])}]"
 
 
-def _leader(study: Study[Any], summary: Sequence[Row], metric: str) -> str | None:
+def _leader(study: Study, summary: Sequence[Row], metric: str) -> str | None:
     """Method with the best mean; None if the metric has no better side or nobody has it."""
     way, found = direction(study, metric), means(summary, metric)
     if way == "none" or not found:
@@ -143,7 +141,7 @@ def _best(
     return {method for method in shown if tied(method)}
 
 
-def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+def statements(study: Study, results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Paired statements about the method under study, under headings, its losses first.
 
     Headline metrics with a better side, against every other method. Losses and draws are worded
@@ -188,9 +186,7 @@ def statements(study: Study[Any], results: Mapping[str, Any]) -> list[tuple[str,
     return [(heading, points) for heading, points in found if points]
 
 
-def _unpaired(
-    study: Study[Any], summary: Sequence[Row], rows: Sequence[Row], where: str
-) -> list[str]:
+def _unpaired(study: Study, summary: Sequence[Row], rows: Sequence[Row], where: str) -> list[str]:
     """Headline metrics that have a better side but none per subject: means, best first."""
     lines: list[str] = []
     for metric in study.headline:
@@ -203,7 +199,7 @@ def _unpaired(
     return lines
 
 
-def headline(study: Study[Any], results: Mapping[str, Any]) -> str:
+def headline(study: Study, results: Mapping[str, Any]) -> str:
     """The study's own conclusion, or the first headline metric of the methods that matter."""
     words = study.conclude(results)
     group = next(iter(groups_of(results["summary"])), None)

@@ -9,8 +9,9 @@ from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from triptych import InputError
-from triptych_studies.base import Cell, Prepared, Study
+from triptych_studies.base import Cell, Prepared
 from triptych_studies.cache import Cache
+from triptych_studies.grid import Study
 from triptych_studies.progress import Listener
 
 PAUSE = 0.5  # s between looks at cells that another run has claimed
@@ -36,7 +37,7 @@ def environment() -> dict[str, Any]:
 
 
 def work(
-    study: Study[Any],
+    study: Study,
     prepared: Prepared,
     cells: Sequence[Cell],
     cache: Cache,
@@ -95,7 +96,7 @@ def work(
 
 
 def compute(
-    study: Study[Any],
+    study: Study,
     prepared: Prepared,
     cell: Cell,
     cache: Cache,

@@ -20,9 +20,9 @@ from triptych_studies.base import (
     Options,
     Prepared,
     Progress,
-    Study,
 )
 from triptych_studies.figures import Album
+from triptych_studies.grid import Study
 
 PEOPLE = tuple(str(100 + i) for i in range(8))
 LEVEL = {"plain": 0.3, "exact": 0.95, "scl": 0.9}
@@ -41,7 +41,7 @@ class FakeData(Prepared):
 
 
 @dataclass(frozen=True)
-class Fake(Study[FakeData]):
+class Fake(Study):
     """Three methods, two seeds, eight people; a dataclass so that tests can set it up."""
 
     name: ClassVar[str] = "fake"

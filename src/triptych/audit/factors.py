@@ -24,6 +24,8 @@ from triptych.model import Model
 from triptych.transforms import Transform
 from triptych.transforms.base import method_of, parts_of
 
+__all__ = ["glass_box_of", "knowledge", "readable", "salient_dimensions"]
+
 MOST = 20  # classes in a table of dimensions
 ROWS = 600
 """Windows of which θ is read: the probes are fitted 18 times a block and parameter."""

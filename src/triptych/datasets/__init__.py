@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from triptych.datasets.base import (
     Dataset,
@@ -25,6 +25,9 @@ from triptych.datasets.base import (
 from triptych.datasets.download import Progress, Report, target_folder
 from triptych.datasets.memory import from_arrays, from_frame, from_hf, from_mne, from_xarray
 from triptych.errors import InputError
+
+if TYPE_CHECKING:  # modules with a split, presets or settings of their own, imported when used
+    from triptych.datasets import mitdb, simulated, wisdm
 
 __all__ = [
     "Dataset",
@@ -43,11 +46,14 @@ __all__ = [
     "from_xarray",
     "load",
     "locate",
+    "mitdb",
     "named",
     "names",
     "preprocess",
     "random_windows",
+    "simulated",
     "summary",
+    "wisdm",
 ]
 
 

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import numpy as np
 
+__all__ = ["Result", "plain"]
+
 
 class Result:
     """Mixin for frozen dataclasses of figures.

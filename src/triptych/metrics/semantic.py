@@ -52,6 +52,8 @@ class SemanticConsistency(Result):
     shares
         (d, K) share of each class in what opens a dimension, classes of equal weight; zeros where
         it is never open; not in `to_dict`.
+    opened
+        (n, d) which entries are open; not in `to_dict`.
     levels
         (d,) the largest of them that shuffled labels give, in the mean; 1 where it is never open;
         not in `to_dict`.
@@ -69,6 +71,7 @@ class SemanticConsistency(Result):
     effective_rank: float
     epsilon: float
     classes: tuple[str, ...]
+    opened: NDArray[np.bool_] = field(repr=False, compare=False)
     shares: Floats = field(repr=False, compare=False)
     levels: Floats = field(repr=False, compare=False)
 
@@ -127,6 +130,7 @@ def semantic_consistency(
         effective_rank=effective_rank(rows),
         epsilon=epsilon,
         classes=tuple(map(str, names)),
+        opened=opened > 0,
         shares=shares,
         levels=levels,
     )

@@ -5,7 +5,7 @@ name; `.settings` of each of them are the plain data that rebuild it.
 """
 
 from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE, kl_divergence
-from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
+from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize, WhatAndWhere
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end, register
@@ -30,6 +30,7 @@ __all__ = [
     "Scaled",
     "SignalVAE",
     "Standardize",
+    "WhatAndWhere",
     "encoder",
     "front_end",
     "kl_divergence",

@@ -87,7 +87,21 @@ class WhatAndWhere(nn.Module):
     """An encoder that reads the maps of its `stack` two ways.
 
     Features are the mean and the maximum over the map (what) beside a flattened map of fewer
-    channels (where).
+    channels (where). Base class of the convolutional encoders: a subclass makes the stack and has
+    a `forward` that calls `read`.
+
+    Parameters
+    ----------
+    stack
+        Input maps → maps ``(n, channels, ...)`` of `places` places in all.
+    channels, places
+        Shape of what comes out of the stack.
+    where
+        Channels of the flattened map.
+    outputs
+        Latent dimensions of a last linear layer; 0 leaves the features as they are.
+    dropout
+        Share of the features that are dropped in training.
     """
 
     def __init__(

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from triptych.training.audit_callback import AuditCallback
     from triptych.training.batches import Batches
+    from triptych.training.build import untrained
     from triptych.training.fitting import Fitted, fit, fit_module
     from triptych.training.heads import TaskHeads
+    from triptych.training.labels import with_groups
     from triptych.training.losses import CombinedLoss
     from triptych.training.module import NonFiniteLossError, StructuredModule
     from triptych.training.preparation import Prepared, prepare
     from triptych.training.recipe import Recipe
+    from triptych.training.settings import Training
 
 __all__ = [
     "AuditCallback",
@@ -28,9 +31,12 @@ __all__ = [
     "Recipe",
     "StructuredModule",
     "TaskHeads",
+    "Training",
     "fit",
     "fit_module",
     "prepare",
+    "untrained",
+    "with_groups",
 ]
 
 _HOME = {
@@ -43,9 +49,12 @@ _HOME = {
     "Recipe": "recipe",
     "StructuredModule": "module",
     "TaskHeads": "heads",
+    "Training": "settings",
     "fit": "fitting",
     "fit_module": "fitting",
     "prepare": "preparation",
+    "untrained": "build",
+    "with_groups": "labels",
 }
 
 if not TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -147,3 +147,24 @@ def build_model(
         info={"recipe": recipe.to_dict(), **info},
     )
     return model.float().cpu().eval()
+
+
+def untrained(recipe: Recipe, channels: Sequence[str] | int) -> Model:
+    """Model of a recipe with its first weights, which are what a trained one is compared with.
+
+    The same as where `fit` begins, but without heads, which would say nothing of the latents.
+
+    Parameters
+    ----------
+    channels
+        Names of the channels of a window, or how many there are.
+
+    Raises
+    ------
+    InputError
+        If a name or a setting of the encoder is unknown or does not fit.
+    """
+    names, count = (None, channels) if isinstance(channels, int) else (channels, len(channels))
+    torch.manual_seed(recipe.training.seed)  # pyright: ignore[reportUnknownMemberType]
+    parts = replace(build(recipe, count, recipe.length), heads=None)
+    return build_model(recipe, parts, names, {})

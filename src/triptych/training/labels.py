@@ -128,9 +128,19 @@ def labels_with_attributes(
 
 
 def with_groups(labels: Tensor, groups: NDArray[np.str_]) -> Tensor:
-    """Labels ``(n,)`` or ``(n, 1 + a)`` with one more column: the number of each sample's group.
+    """Add the number of each sample's group to its labels, as a grouped `Separation` takes them.
 
-    `groups` has the groups' names ``(n,)``; `Separation` takes such labels if it is grouped.
+    Parameters
+    ----------
+    labels
+        ``(n,)`` or ``(n, 1 + a)``: 1 for targets and 0 for the background, then attributes.
+    groups
+        Names of the groups ``(n,)``: subjects, records.
+
+    Returns
+    -------
+    Tensor
+        ``(n, 2 + a)``, float32.
     """
     _, number = np.unique(groups, return_inverse=True)
     held = labels.float().reshape(len(labels), -1)

@@ -14,6 +14,17 @@ from torch import Tensor
 from triptych.errors import InputError
 from triptych.transforms.base import Transform, context_of
 
+__all__ = [
+    "crop_first",
+    "device_of",
+    "exact_dtype",
+    "fit_params",
+    "norm",
+    "told_apart",
+    "uniform",
+    "within",
+]
+
 NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")  # of a transform: a key of modules and recipes
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from triptych import InputError
-from triptych.networks.encoder import WhatAndWhere
+from triptych.networks import WhatAndWhere
 from triptych.networks.require import require_layers, require_whole
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,9 +13,8 @@ from torch.nn import functional
 
 from triptych import InputError
 from triptych.latent import LatentSchema
-from triptych.objectives import LossTerms, Objective
+from triptych.objectives import Augmentation, LossTerms, Objective, Views
 from triptych.objectives.separation_terms import without_background
-from triptych.objectives.views import Views, single_view
 from triptych.precision import exact, precise
 from triptych.transforms import Transform
 
@@ -123,8 +122,7 @@ class ContrastiveVAE(Objective):
         self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
     ) -> Views:
         """One view a sample, under a draw of every transform."""
-        made = single_view(x, self.transforms, identity=False, generator=generator)
-        return replace(made, labels=labels)
+        return Augmentation(self.transforms).views(x, generator, labels)
 
     def forward(self, z: Tensor, views: Views) -> LossTerms:
         """Loss terms of latent means ``z (n, size)``; ``views.labels`` above 0 are targets.

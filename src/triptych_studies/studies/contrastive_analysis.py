@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from triptych.audit.tables import spanned
 from triptych_studies.base import Cell
 from triptych_studies.collapse import sound
-from triptych_studies.grid import Grid
+from triptych_studies.grid import Study
 from triptych_studies.results import means_of
 from triptych_studies.tasks.base import Task
 from triptych_studies.tasks.population_probes import without_fallen
@@ -18,7 +18,7 @@ TERMS = {"beta_s": "salient", "beta_r": "background", "lambda": "independence"}
 OWN = ("sepclr-kjem", "sepclr-hsic", "sepclr-crosscov", "sepclr")  # the published one is a rival
 
 
-class ContrastiveAnalysis(Grid[TwoPopulations]):
+class ContrastiveAnalysis(Study):
     """SepCLR and its rivals on digits over textures, on heartbeats, and on supervised sprites."""
 
     name: ClassVar[str] = "contrastive-analysis"

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from triptych.audit.tables import spanned
-from triptych_studies.grid import Grid
+from triptych_studies.grid import Study
 from triptych_studies.studies.ecg_phase_figures import DRAWN
 from triptych_studies.tasks.base import Task
 from triptych_studies.tasks.mitdb_phase import MitdbPhase
 
 
-class EcgPhase(Grid[MitdbPhase]):
+class EcgPhase(Study):
     """SCL and its rivals under a phase shift, on MIT-BIH or on a simulated cohort."""
 
     name: ClassVar[str] = "ecg-phase"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from triptych.audit.tables import spanned
 from triptych_studies.collapse import sound
-from triptych_studies.grid import Grid
+from triptych_studies.grid import Study
 from triptych_studies.methods.ncl import ABLATIONS
 from triptych_studies.results import compare, means_of
 from triptych_studies.studies.gated_contrast_figures import DRAWN
@@ -19,7 +19,7 @@ from triptych_studies.tasks.dimension_meaning import ABOVE_SHUFFLED
 ENOUGH, COVERED = 16, 0.95  # active dimensions and coverage, without which c′ is easily had
 
 
-class GatedContrast(Grid[ClassDimensions]):
+class GatedContrast(Study):
     """SimCLR, NCL, BayesNCL and SCL with and without gates, on one encoder."""
 
     name: ClassVar[str] = "gated-contrast"

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from triptych.audit.tables import spanned
-from triptych_studies.grid import Grid
+from triptych_studies.grid import Study
 from triptych_studies.methods.scl import TEACHER
 from triptych_studies.studies.imu_rotation_figures import DRAWN, STRUCTURED
 from triptych_studies.tasks.base import Task
 from triptych_studies.tasks.turned_imu import TurnedImu
 
 
-class ImuRotation(Grid[TurnedImu]):
+class ImuRotation(Study):
     """SCL and its rivals under rotations of the sensor, on WISDM, HAPT or a simulated cohort."""
 
     name: ClassVar[str] = "imu-rotation"

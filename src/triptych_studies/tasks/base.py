@@ -14,8 +14,7 @@ from typing import Any, ClassVar, Self
 from torch import nn
 
 from triptych.datasets import Windows
-from triptych_studies.base import Cell, Options, Prepared, Progress, seed_by_seed
-from triptych_studies.fitted import fitted_model
+from triptych_studies.base import Cell, Options, Prepared, Progress
 from triptych_studies.methods import Method
 from triptych_studies.scores import Scores
 
@@ -79,10 +78,6 @@ class Task(Prepared, ABC):
         """``"smoke"``, ``"quick"`` or ``"full"``."""
         return self.options.budget
 
-    def cells(self) -> Sequence[Cell]:
-        """Cells in the order of computing, seed by seed: an interrupted study has whole tables."""
-        return seed_by_seed(self)
-
     def sides(self, cell: Cell) -> Sides:
         """Windows that `fit` trains on and stops by, and those to test on."""
         raise NotImplementedError(f"{self.title} has no windows to train on")
@@ -108,19 +103,25 @@ class Task(Prepared, ABC):
         self, recipe: dict[str, Any], method: Method, cell: Cell, progress: Progress
     ) -> Trained:
         """Train a method by its recipe; here a recipe of the library, on `sides`."""
-        sides, callbacks = self.sides(cell), self.callbacks()
-        model, projector, epochs = fitted_model(
-            recipe,
+        from triptych.training import Recipe, fit, untrained
+
+        sides, callbacks, asked = self.sides(cell), self.callbacks(), Recipe.of(recipe)
+        if not method.trained:
+            model = untrained(asked, self.channels or sides.train.signals.shape[1])
+            return Trained(model, None, 0, method.frozen, recipe, callbacks)
+        progress("training")
+        fitted = fit(
+            asked,
             sides.train,
             sides.validation,
-            channels=self.channels,
             device=self.options.device,
-            untrained=not method.trained,
-            progress=progress,
+            channels=self.channels,
+            progress=False,
             shared_people=cell.split == "random",
             callbacks=callbacks,
         )
-        return Trained(model, projector, epochs, method.frozen, recipe, callbacks)
+        projector = getattr(fitted.objective, "projector", None)
+        return Trained(fitted.model, projector, fitted.epochs, method.frozen, recipe, callbacks)
 
     @abstractmethod
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:

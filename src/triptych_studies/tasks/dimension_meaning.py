@@ -16,12 +16,10 @@ from triptych.metrics import (
     rescaled_consistency,
     semantic_consistency,
 )
-from triptych.metrics.inputs import unit_rows
-from triptych.metrics.semantic import EPSILON
 from triptych_studies.scores import Scores
 from triptych_studies.tasks.dimension_probes import CONTRASTED, DRAWS, NEIGHBOURS, Array
 
-EPSILONS = {"": EPSILON, "@eps0.01": 0.01, "@eps0.1": 0.1, "@eps0.3": 0.3}
+EPSILONS = {"": 1e-5, "@eps0.01": 0.01, "@eps0.1": 0.1, "@eps0.3": 0.3}
 SUPPORT = 0.01  # of the windows: what opens a dimension less often is consistent by chance
 SHOWN = 10  # dimensions that are drawn
 CONSISTENCY = "semantic_consistency"
@@ -79,13 +77,12 @@ def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
     What is said of dimensions is missing where none is open or z has collapsed.
     """
     scores.sound(CONTRASTED, z)
-    unit = unit_rows(z.astype(np.float64))
     found = {
         end: semantic_consistency(z, test.label, epsilon=epsilon)
         for end, epsilon in EPSILONS.items()
     }
     for end, each in found.items():
-        people = _by_person(np.abs(unit) > each.epsilon, test)
+        people = _by_person(each.opened, test)
         scores.add(f"{CONSISTENCY}{end}", each.rescaled, people)
         for name in ("active", "coverage", "sparsity"):
             scores.add(f"{name}{end}", float(getattr(each, name)))

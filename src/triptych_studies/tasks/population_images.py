@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.objectives.base import Kind
 from triptych_studies.base import Options
 from triptych_studies.images import digits_on_textures, sprites
 from triptych_studies.images.base import Images, Side
-from triptych_studies.tasks.population_samples import Populations, Samples
+from triptych_studies.tasks.population_samples import Kind, Populations, Samples
 
 COUNTS = {"smoke": (300, 300), "quick": (4000, 2000), "full": (6000, 4000)}  # train, test
 GROUPS = 20  # of test images, in place of people

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.objectives.base import Kind
 from triptych_studies.base import Prepared
+
+Kind = Literal["discrete", "continuous"]
 
 
 @dataclass(frozen=True, eq=False)

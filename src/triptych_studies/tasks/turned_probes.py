@@ -17,7 +17,6 @@ from triptych.audit.maps import embedding_map
 from triptych.datasets import Windows
 from triptych.latent import LatentSchema
 from triptych.model import Model
-from triptych.training.heads import invariant_blocks
 from triptych.transforms import Rotation
 from triptych_studies.scores import Scores, mean_of
 from triptych_studies.tasks.base import Sides
@@ -68,7 +67,7 @@ class Measured:
     @property
     def inside(self) -> tuple[str, ...]:
         """The blocks that should not know the rotation; all, where there are no relations."""
-        return invariant_blocks(self.schema)
+        return self.schema.invariant_to_all or self.schema.names
 
     @property
     def outside(self) -> tuple[str, ...]:
