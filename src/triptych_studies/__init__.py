@@ -16,6 +16,7 @@ STUDIES = {
     "contrastive-analysis": "triptych_studies.studies.contrastive_analysis:ContrastiveAnalysis",
     "contrastive-ablation": "triptych_studies.studies.contrastive_analysis:ContrastiveAblation",
     "gated-contrast": "triptych_studies.studies.gated_contrast:GatedContrast",
+    "benchmark": "triptych_studies.studies.benchmark:Benchmark",
     "gated-ablation": "triptych_studies.studies.gated_contrast:GatedAblation",
 }
 

@@ -28,7 +28,7 @@ def study(
         str,
         typer.Argument(
             metavar="NAME",
-            help="ecg-phase, imu-rotation, contrastive-analysis, gated-contrast, or one of the "
+            help="ecg-phase, imu-rotation, contrastive-analysis, gated-contrast, benchmark, or one of the "
             "last two's contrastive-ablation and gated-ablation.",
         ),
     ],
@@ -41,7 +41,12 @@ def study(
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option(help="Another data set of the study, e.g. phone-5, or watch-18>phone-5."),
+        typer.Option(
+            "--dataset",
+            "--task",
+            help="Another data set of the study, e.g. phone-5, or watch-18>phone-5; tasks of the "
+            "benchmark, e.g. emg-gestures,ppg-rate.",
+        ),
     ] = None,
     budget: Annotated[
         str, typer.Option(help="smoke (seconds), quick (minutes) or full (hours).")

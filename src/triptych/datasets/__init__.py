@@ -68,6 +68,9 @@ _TABLE = {
     "wisdm": _Entry("wisdm", "located", "WISDM 2019: phone and watch, 51 subjects, 18 activities"),
     "wisdm_v1": _Entry("wisdm_v1", "located", "WISDM 1.1: phone, 36 subjects, six activities"),
     "hapt": _Entry("hapt", "located", "HAPT: phone on the waist, 30 subjects, 6 or 12 activities"),
+    "ppg_spc2015": _Entry("ppg_spc2015", "located", "SPC 2015: wrist PPG, 12 subjects, heart rate"),
+    "emg_gestures": _Entry("emg_gestures", "located", "EMG armband: 36 subjects, 6 or 7 gestures"),
+    "eeg_bonn": _Entry("eeg_bonn", "located", "Bonn EEG: 500 segments in 5 sets, subjects unknown"),
     "simulated": _Entry("simulated", "none", "simulated ECG and IMU cohorts, no files needed"),
     "folder": _Entry("readers.folder", "given", "your own recordings in a folder or file"),
 }
@@ -167,7 +170,8 @@ def fetch(name: str, target: str | Path | None = None, progress: Progress | None
     """
     module = _module(name)
     if not hasattr(module, "fetch"):
-        raise InputError(f"{name} cannot be downloaded by triptych: {_entry(name).summary}")
+        reason = getattr(module, "NO_DOWNLOAD", _entry(name).summary)
+        raise InputError(f"{name} cannot be downloaded by triptych: {reason}")
     folder = target_folder(name, target)
     module.fetch(folder, progress=progress)
     return folder

@@ -54,7 +54,12 @@ def person(record: str) -> str:
 _NOT_TESTED = {record for record in DS2 if person(record) in {person(other) for other in DS1}}
 
 
-def load(path: str | Path, records: Iterable[str] | None = None, lead: str = "MLII") -> Dataset:
+def load(
+    path: str | Path,
+    records: Iterable[str] | None = None,
+    lead: str | int = "MLII",
+    rhythms: bool = False,
+) -> Dataset:
     """Read records in their official WFDB form (``NNN.hea``, ``NNN.dat``, ``NNN.atr``).
 
     Parameters
@@ -64,7 +69,11 @@ def load(path: str | Path, records: Iterable[str] | None = None, lead: str = "ML
     records
         Names; None means the 44 records of DS1 and DS2 (the paced ones are left out).
     lead
-        Name of the lead; a record without it gives its first lead, and the data set a note.
+        Name of the lead; a record without it gives its first lead, and the data set a note. Or its
+        number, 0 or 1: every record has two.
+    rhythms
+        A recording per stretch of one annotated rhythm ("201 AFIB 1", with label "AFIB"), without
+        the beats.
 
     Returns
     -------
@@ -98,8 +107,10 @@ def load(path: str | Path, records: Iterable[str] | None = None, lead: str = "ML
     notes = tuple(
         f"record {each.name} has no lead {lead}: {each.channels[0]} is used"
         for each in recordings
-        if each.channels[0] != lead
+        if isinstance(lead, str) and each.channels[0] != lead
     )
+    if rhythms:
+        recordings = tuple(part for each in recordings for part in _rhythms(folder, each))
     files = [folder / f"{name}.{kind}" for name in wanted for kind in ("hea", "dat", "atr")]
     title = "MIT-BIH Arrhythmia Database 1.0.0"
     return Dataset("mitdb", title, recordings, download.fingerprint(files), notes)
@@ -115,7 +126,29 @@ def _wfdb() -> Generator[Any]:
         yield importlib.import_module("wfdb")
 
 
-def _read(folder: Path, name: str, lead: str) -> Recording:
+def _rhythms(folder: Path, recording: Recording) -> list[Recording]:
+    with _wfdb() as wfdb:
+        annotation = wfdb.rdann(str(folder / recording.name), "atr")
+    marks = [
+        (int(sample), str(note).rstrip("\0").removeprefix("("))
+        for sample, note in zip(annotation.sample, annotation.aux_note, strict=True)
+        if str(note).startswith("(")
+    ]
+    ends = [*(sample for sample, _ in marks[1:]), recording.signal.shape[1]]
+    return [
+        replace(
+            recording,
+            name=f"{recording.name} {rhythm} {k}",
+            signal=recording.signal[:, first:end],
+            events=None,
+            label=rhythm,
+            start=first / recording.rate,
+        )
+        for k, ((first, rhythm), end) in enumerate(zip(marks, ends, strict=True), 1)
+    ]
+
+
+def _read(folder: Path, name: str, lead: str | int) -> Recording:
     stem = str(folder / name)
     try:
         with _wfdb() as wfdb:
@@ -123,7 +156,7 @@ def _read(folder: Path, name: str, lead: str) -> Recording:
         leads = [str(each) for each in header.sig_name]
         rate, length = float(header.fs), int(header.sig_len)
         files = list(zip(header.file_name, header.fmt, strict=True))
-        index = leads.index(lead) if lead in leads else 0
+        index = lead if isinstance(lead, int) else leads.index(lead) if lead in leads else 0
         unit = str(header.units[index])
         if not (rate > 0 and length > 0):
             raise ValueError(f"{length} samples at {rate} Hz")

@@ -14,6 +14,7 @@ from triptych.errors import InputError
 from triptych.transforms.amplitude import BaselineWander, Gain, NoiseSNR
 from triptych.transforms.base import Group, Transform, context_of, target_of, to_dict
 from triptych.transforms.chain import Chain
+from triptych.transforms.channel_shift import ChannelShift
 from triptych.transforms.channels import ChannelDropout, LeadSwap
 from triptych.transforms.checks import told_apart
 from triptych.transforms.mirror import AxisMirror
@@ -26,6 +27,7 @@ __all__ = [
     "BaselineWander",
     "Chain",
     "ChannelDropout",
+    "ChannelShift",
     "Gain",
     "Group",
     "LeadSwap",
@@ -53,6 +55,7 @@ _TRANSFORMS: dict[str, Callable[..., Transform]] = {
     "noise_snr": NoiseSNR,
     "baseline_wander": BaselineWander,
     "channel_dropout": ChannelDropout,
+    "channel_shift": ChannelShift,
     "lead_swap": LeadSwap,
     "rotation": Rotation,
     "axis_mirror": AxisMirror,

@@ -6,7 +6,9 @@ from typing import Any
 
 from triptych_studies.methods import Change, Method
 
-TEMPERATURE = {"ecg": 0.05, "imu": 0.1}
+TEMPERATURE = {"ecg": 0.05, "imu": 0.1, "benchmark": 0.2}
+
+LABEL_FREE: Change = {"classes": None, "decoder": False}  # on every task of the benchmark
 
 
 def simclr(task: Any) -> Change:
@@ -16,6 +18,8 @@ def simclr(task: Any) -> Change:
     if task.kind == "populations":  # all of its settings are the objective's own
         return {"objective": "simclr"}
     change: Change = {"objective": {"name": "simclr", "temperature": TEMPERATURE[task.kind]}}
+    if task.kind == "benchmark":
+        return change | LABEL_FREE
     return change | ({"decoder": False} if task.kind == "ecg" else {"classes": None})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from triptych import InputError
 from triptych_studies.methods import Change, Method
 
 FRONT_END = {"ecg": "canonical_phase", "imu": "rotation_invariants"}
@@ -15,15 +16,22 @@ FRONT_END = {"ecg": "canonical_phase", "imu": "rotation_invariants"}
 WEIGHTS = {"ecg": {"kl": 1e-4}}
 
 
-def behind(front_end: str, task: Any) -> Change:
+def behind(front_end: Any, task: Any) -> Change:
     """Plain training behind a front-end."""
     change: Change = {"encoder": {"front_end": front_end}}
     return change | ({"weights": WEIGHTS[task.kind]} if task.kind in WEIGHTS else {})
 
 
+def exact_of(task: Any) -> Any:
+    """The exact front-end that a task of the benchmark names; InputError if it has none."""
+    if task.exact is None:
+        raise InputError(f"{task.title} has no exact row: {task.no_exact}")
+    return task.exact
+
+
 def exact(task: Any) -> Change:
     """Behind the front-end that is invariant to the task's nuisance."""
-    return behind(FRONT_END[task.kind], task)
+    return behind(FRONT_END.get(task.kind) or exact_of(task), task)
 
 
 def exact_anywhere(task: Any) -> Change:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from triptych_studies.methods import Change, Method
+from triptych_studies.methods.contrastive import LABEL_FREE
 from triptych_studies.recipes import merged
 
 # Chosen by trials on validation subjects: weight of variation beside alignment.
@@ -28,6 +29,13 @@ def structured(mechanism: str, task: Any) -> Change:
             "objective": objective | {"name": "scl"},
             "weights": {"structure": 0.01},
         }
+    if task.kind == "benchmark":  # label-free: NT-Xent in the invariant block, nothing else
+        objective = {"name": "scl", "temperature": 0.2, "weights": {"variation": 0.5}}
+        equivariant = mechanism == "equivariant"
+        return LABEL_FREE | {
+            "latent": task.blocks("equivariant" if equivariant else "variant"),
+            "objective": objective | ({} if equivariant else {"variation": mechanism}),
+        }
     # The full head and the variant block share the trunk with the invariant head, and take its
     # accuracy at equal weights; the row `exact` is distilled into it.
     equivariant = mechanism == "equivariant"
@@ -45,6 +53,8 @@ def scl(task: Any) -> Change:
     if task.kind == "dimensions":
         objective: Change = {"name": "scl", "variation": "predict", "temperature": 0.2}
         return {"latent": task.blocks("variant"), "objective": objective}
+    if task.kind == "benchmark":
+        return structured("predict", task)
     if task.kind == "ecg":
         weights = {"alignment": 4.0, "variation": 8.0, "centring": 1.0}
         objective = {"sharpness": 0.02, "temperature": 0.07, "weights": weights}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triptych_studies.methods import Change, Method
+from triptych_studies.methods.exact import exact_of
 from triptych_studies.methods.scl import scl
 from triptych_studies.recipes import merged
 
@@ -26,6 +27,8 @@ def scl_augment(task: Any) -> Change:
 
 def exact_scl(task: Any) -> Change:
     """Blocks on an encoder that is invariant by construction where the schema says so."""
+    if task.kind == "benchmark":
+        return _exact_scl_label_free(task)
     activity, orientation, style = task.blocks("equivariant")
     activity |= {"invariant_to": ["rotation", "phase_shift"]}
     orientation |= {"invariant_to": ["phase_shift"]}
@@ -46,6 +49,19 @@ def exact_scl(task: Any) -> Change:
         "transforms": [task.any_start, {"name": "rotation"}],
         "augment": task.as_worn,
     }
+
+
+def _exact_scl_label_free(task: Any) -> Change:
+    """SCL behind the task's exact front-end, or with the invariant block alone behind it.
+
+    A front-end that forgets the nuisance leaves nothing for a variant block, so there is none.
+    """
+    front_end, change = exact_of(task), scl(task)
+    if front_end == "rotation_invariants":
+        return change | {"encoder": {"name": "guaranteed", "front_end": "invariants_beside"}}
+    steady, moved, rest = change["latent"]
+    rest |= {"size": rest["size"] + moved["size"]}
+    return change | {"latent": [steady, rest], "encoder": {"front_end": front_end}}
 
 
 METHODS = {

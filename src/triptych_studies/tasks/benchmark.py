@@ -1,0 +1,235 @@
+"""What every task of the benchmark shares: folds by subject, the plain recipe, and SCL's blocks.
+
+A task of the benchmark is one short file: how its data are read and cut, the nuisance, the front
+end, and what a probe has to read. Its columns are in `benchmark_columns`.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from triptych.datasets import Dataset, Windows
+from triptych.transforms import Chain, at_rate
+from triptych_studies.base import Cell, Options, Progress
+from triptych_studies.methods import Method
+from triptych_studies.scores import Scores
+from triptych_studies.tasks import benchmark_columns as columns
+from triptych_studies.tasks.base import Sides, Task, Trained
+from triptych_studies.tasks.peak_memory import PeakMemory
+
+# Windows at most, drawn at random: to train on, to validate on, to test on.
+MOST = {
+    "smoke": (600, 200, 300),
+    "quick": (6_000, 1_000, 2_000),
+    "full": (30_000, 4_000, 6_000),
+}
+# So many that a cell of the costliest method trains within the budget; no clock cuts it short.
+EPOCHS = {"smoke": 1, "quick": 6, "full": 30}
+COARSE = 4  # folds of a task that leaves one subject out, until the budget is full
+SIZES = (64, 16, 48)  # of the invariant, the variant and the free block
+
+
+@dataclass(frozen=True)
+class Timed(Trained):
+    """A trained model, and what its training took: s, and MB at the peak above the start."""
+
+    seconds: float = 0.0
+    megabytes: float = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkTask(Task):
+    """Windows of subjects, a nuisance, and a class or a number that a probe has to read.
+
+    Attributes
+    ----------
+    nuisance
+        Transforms of training as a recipe names them; a crop first.
+    tested
+        The same of the tests, where these go further; empty: those of training.
+    main
+        Name of the one that a variant block carries, and of purity and leakage.
+    front_end
+        Of all rows but the exact ones.
+    exact
+        Front-end that is invariant by construction; None: there is none, for the reason `no_exact`.
+    encoder
+        Settings of the trunk.
+    number
+        Unit of what is read, if labels are numbers; empty: they are classes.
+    number_within
+        Two readings of a number agree if they differ by no more, in `number`.
+    by_recording
+        Whether recordings are told as well, by the means of their latents.
+    leave_out
+        Folds of subjects; 0: every subject is a fold of their own.
+    divided
+        What training and test do not share; it stands in every table.
+    windows
+        Of all subjects, with the context that the nuisance needs; "" is no label.
+    folds
+        Subject → fold in which it is tested; −1: in none, always trained on.
+    validating
+        Subjects who validate; empty: a fifth of the training subjects of each fold, drawn.
+    """
+
+    kind: ClassVar[str] = "benchmark"
+    metrics: ClassVar[Mapping[str, str]] = columns.METRICS
+    nuisance: ClassVar[tuple[Mapping[str, Any], ...]]
+    tested: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    main: ClassVar[str]
+    front_end: ClassVar[Any] = "standardize"
+    exact: ClassVar[Any] = None
+    no_exact: ClassVar[str] = ""
+    encoder: ClassVar[Mapping[str, Any]] = {"widths": [32, 64, 96, 96]}
+    number: ClassVar[str] = ""
+    number_within: ClassVar[float] = 0.0
+    by_recording: ClassVar[bool] = False
+    leave_out: ClassVar[int] = 5
+    divided: ClassVar[str] = "subject"
+
+    windows: Windows
+    folds: Mapping[str, int]
+    validating: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, data: Path | None, options: Options) -> Self:
+        """Read the data set and cut its windows."""
+        dataset, windows = cls.read(data)
+        return cls(
+            data_name=cls.title,
+            fingerprint=dataset.fingerprint,
+            simulated="simulated" in dataset.title,
+            notes=dataset.notes,
+            options=options,
+            split=cls.divided,
+            channels=dataset.recordings[0].channels,
+            windows=windows,
+            **cls.division(dataset, windows, options),
+        )
+
+    @classmethod
+    @abstractmethod
+    def read(cls, data: Path | None) -> tuple[Dataset, Windows]:
+        """Read the recordings (InputError if that cannot be), and cut all windows."""
+
+    @classmethod
+    def division(cls, dataset: Dataset, windows: Windows, options: Options) -> dict[str, Any]:
+        """Who is tested in which fold: `folds`, and `validating` where that is fixed, too."""
+        del dataset
+        subjects = np.random.default_rng(0).permutation(np.unique(windows.subject)).tolist()
+        alone = options.budget == "full" and not cls.leave_out
+        count = len(subjects) if alone else cls.leave_out or COARSE
+        return {"folds": {name: k % count for k, name in enumerate(subjects)}}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels of the windows, in order; none if they are numbers."""
+        return () if self.number else tuple(np.unique(self.windows.label[self.windows.label != ""]))
+
+    def cells(self) -> Sequence[Cell]:
+        """Fold by fold, the first only unless the budget is full."""
+        count = 1 + max(self.folds.values()) if self.budget == "full" else 1
+        return [
+            Cell(method, self.data_name, self.split, fold, seed)
+            for seed in range(self.options.seeds or 1)
+            for fold in range(count)
+            for method in self.options.methods
+            if not self.refuses(method)
+        ]
+
+    def refuses(self, method: str) -> str:
+        """Why a row is not in the list of this task; empty if it is."""
+        return self.no_exact if method.startswith("exact") and self.exact is None else ""
+
+    def sides(self, cell: Cell) -> Sides:
+        """Windows by subject, thinned out at random to what the budget allows."""
+        subject, rng = self.windows.subject, np.random.default_rng([1, cell.fold])
+        fold = np.array([self.folds[name] for name in subject.tolist()])
+        tested = fold == cell.fold
+        others = rng.permutation(np.unique(subject[~tested]))
+        chosen = self.validating or others[: max(1, round(0.2 * len(others)))].tolist()
+        watched = ~tested & np.isin(subject, chosen)
+        parts = (~tested & ~watched, watched, tested)
+        kept = [
+            self.windows.take(np.sort(rng.permutation(np.flatnonzero(part))[:most]))
+            for part, most in zip(parts, MOST[self.budget], strict=True)
+        ]
+        return Sides(*kept)
+
+    def chain(self, tested: bool) -> Chain:
+        """The nuisance, all of its parts drawn together: as trained with, or as tested under."""
+        chosen = (self.tested if tested else ()) or self.nuisance
+        made = [dict(each) for each in chosen]
+        return Chain(*(at_rate(each.pop("name"), self.windows.rate, each) for each in made))
+
+    def recipe(self, seed: int) -> dict[str, Any]:
+        """Plain training: a classifier where there are classes, else an autoencoder."""
+        windows, classes = self.windows, self.classes
+        base: dict[str, Any] = {
+            "data": {
+                "name": self.data_name,
+                "rate": windows.rate,
+                "low": None,
+                "high": None,
+                "length_s": windows.centred.shape[-1] / windows.rate,
+            },
+            "transforms": [dict(each) for each in self.nuisance],
+            "latent": [{"name": "latent", "size": sum(SIZES)}],
+            "encoder": {"name": "conv", "front_end": self.front_end, **self.encoder},
+            "decoder": not classes,
+            "objective": {"name": "plain"},
+            "training": {
+                "epochs": EPOCHS[self.budget],
+                "batch": 128,
+                "learning_rate": 2e-3,
+                "weight_decay": 1e-2,
+                "patience": 6,
+                "seed": seed,
+            },
+        }
+        return base | ({"classes": list(classes)} if classes else {})
+
+    def terms(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """What the recipe does not say: the data, how many windows, and what they are tested by."""
+        del recipe
+        return {
+            "data": self.fingerprint,
+            "windows": len(self.windows),
+            "most": MOST[self.budget],
+            "tested": [dict(each) for each in self.tested],
+            "columns": columns.REVISION,
+        }
+
+    def blocks(self, relation: str, sizes: tuple[int, int, int] = SIZES) -> list[dict[str, Any]]:
+        """SCL's three blocks: invariant to the whole nuisance, related to `main`, and free."""
+        names = [each["name"] for each in self.nuisance]
+        return [
+            {"name": "steady", "size": sizes[0], "invariant_to": names},
+            {"name": "moved", "size": sizes[1], f"{relation}_to": [self.main]},
+            {"name": "rest", "size": sizes[2]},
+        ]
+
+    def fit(
+        self, recipe: dict[str, Any], method: Method, cell: Cell, progress: Progress
+    ) -> Trained:
+        """Train as any task does, and keep what it took."""
+        start = time.perf_counter()
+        with PeakMemory() as peak:
+            trained = super().fit(recipe, method, cell, progress)
+        seconds = time.perf_counter() - start if method.trained else 0.0
+        held = {each.name: getattr(trained, each.name) for each in fields(Trained)}
+        return Timed(**held, seconds=seconds, megabytes=peak.megabytes)
+
+    def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
+        """Every column of the benchmark."""
+        columns.measure(self, trained, self.sides(cell), scores)
+
+

@@ -1,0 +1,190 @@
+"""The columns that every row of the benchmark has, whatever its task and method.
+
+Latents are those of the invariant block, or of the whole vector where a method has no blocks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from triptych.datasets import Windows
+from triptych.metrics import (
+    Factor,
+    between_groups,
+    cosine,
+    factor_matrix,
+    per_subject,
+    separation,
+)
+from triptych_studies.scores import Scores
+from triptych_studies.tasks import benchmark_probes as probes
+from triptych_studies.tasks.base import Sides
+
+if TYPE_CHECKING:
+    from triptych_studies.tasks.benchmark import BenchmarkTask, Timed
+
+REVISION = 1  # of the figures below: raised with every change that moves them
+FACTOR_ROWS = {"smoke": 100, "quick": 300, "full": 600}  # windows of which θ is read
+PERMUTATIONS = 19  # no p is printed
+TIMED = 1000  # windows of which the pace is taken, the best of three
+METRICS: Mapping[str, str] = {
+    "probe": "↑ linear probe on frozen latents, fitted on training subjects' windows as they are "
+    "and under one draw of the nuisance, scored on test windows as they are: macro F1 of classes, "
+    "R² of numbers",
+    "probe_moved": "↑ the same probe on test windows under one draw of the nuisance",
+    "consistency": "↑ share of test windows whose reading stays under the nuisance: the same "
+    "class, or a number within 5",
+    **{
+        f"{name}@{share}%": f"↑ {name} fitted on {share} % of the training subjects' labels (at "
+        f"least one per class; mean over {draws} draws)"
+        for share, draws in ((10, probes.DRAWS[10]), (1, probes.DRAWS[1]))
+        for name in ("probe", "probe_moved")
+    },
+    "separation": "↑ AUROC of cosine: a test window and itself under the nuisance, against windows "
+    "of different subjects",
+    "gap": "↑ (cosine under the nuisance − between-subject cosine) / (1 − between-subject cosine)",
+    "cosine_moved": "mean cosine of a test window and itself under the nuisance",
+    "cosine_random": "mean cosine between windows of different subjects (of one test subject: and "
+    "of validation subjects)",
+    "purity": "↑ R² of the main nuisance's θ (read by other subjects' probes; below 0 counts as "
+    "0) in the block that is meant for it, minus the best in another block that declares a "
+    "relation; methods without blocks have none",
+    "leakage": "↓ R² of that θ in blocks that declare to be invariant to it (whole latent where a "
+    "method has no blocks)",
+    "accuracy": "↑ share of test windows as they are whose class is read right",
+    "accuracy_moved": "↑ the same under the nuisance",
+    "auroc": "↑ one-against-rest AUROC of the probe on test windows as they are, macro",
+    "auroc_moved": "↑ the same under the nuisance",
+    "auroc@recording": "↑ the same of recordings (one label each) by their mean latents",
+    "error": "↓ mean absolute error of the number that is read, test windows as they are (BPM)",
+    "error_moved": "↓ the same under the nuisance",
+    "probe_full": "↑ probe on all blocks",
+    "probe_full_moved": "↑ the same under the nuisance",
+    "labels": "1: labels were used in training, so the row is not among the label-free ones",
+    "encoder_parameters": "↓ weights of front end and encoder",
+    "train_seconds": "↓ s of training",
+    "windows_per_s": "↑ windows embedded per second",
+    "peak_mb": "↓ peak of resident memory in training above that before it, MB (Linux)",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Latents of a model on the windows of one cell; `inside` are the blocks that count."""
+
+    task: BenchmarkTask
+    model: Any
+    sides: Sides
+
+    @cached_property
+    def inside(self) -> tuple[str, ...]:
+        """Blocks invariant to the main nuisance; all blocks where there is none."""
+        schema = self.model.schema
+        return tuple(b.name for b in schema.invariant(self.task.main)) or schema.names
+
+    def pair(self, windows: Windows, seed: int, tested: bool) -> tuple[Tensor, Tensor]:
+        """All latents of windows as they are, and under one draw of the nuisance each."""
+        chain = self.task.chain(tested)
+        theta = chain.sample(len(windows), torch.Generator().manual_seed(seed))
+        return self.moved(windows, chain, theta)
+
+    def moved(self, windows: Windows, transform: Any, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """All latents of windows as they are, and under these θ."""
+        seen = windows.with_context(transform.context).signals
+        still = self.model.embed(windows.centred).all
+        return still, self.model.embed(transform.apply(seen, theta)).all
+
+    def chosen(self, z: Tensor) -> Tensor:
+        """The latents that count, of all."""
+        return self.model.schema.select(z, self.inside)
+
+    @cached_property
+    def test(self) -> tuple[Tensor, Tensor]:
+        """Of the test windows."""
+        return self.pair(self.sides.test, 0, tested=True)
+
+    @cached_property
+    def train(self) -> tuple[Tensor, Tensor]:
+        """Of the training windows; the nuisance as it was trained with."""
+        return self.pair(self.sides.train, 1, tested=False)
+
+
+def measure(task: BenchmarkTask, trained: Timed, sides: Sides, scores: Scores) -> None:
+    """Put every column into `scores`."""
+    reading = Reading(task, trained.model, sides)
+    scores.count(sides.test.subject)
+    if scores.sound(" + ".join(reading.inside), *map(reading.chosen, reading.test)):
+        _measure_invariance(reading, scores)
+        probes.measure_probes(reading, scores)
+    _measure_blocks(reading, scores)
+    scores.add("labels", float(bool(trained.recipe.get("classes"))) if trained.epochs else 0.0)
+    _measure_cost(reading, trained, scores)
+
+
+def _measure_invariance(reading: Reading, scores: Scores) -> None:
+    test = reading.sides.test
+    still, moved = (reading.chosen(z).numpy() for z in reading.test)
+    kept = cosine(still, moved)
+    rows, subject = still, test.subject
+    if len(np.unique(subject)) < 2:
+        others = reading.sides.validation
+        rows = np.concatenate([still, reading.chosen(reading.model.embed(others.centred).all)])
+        subject = np.concatenate([subject, others.subject])
+    between = between_groups(rows, subject)
+    level = float(between.mean())
+    own = {name: kept[test.subject == name] for name in np.unique(test.subject).tolist()}
+    apart = {name: separation(values, between) for name, values in own.items()}
+    scores.add("separation", separation(kept, between), apart)
+    if level < 1:
+        ratio = (kept - level) / (1 - level)
+        scores.add("gap", ratio.mean(), per_subject(ratio, test.subject))
+    scores.add("cosine_moved", kept.mean(), per_subject(kept, test.subject))
+    scores.add("cosine_random", level)
+
+
+def _measure_blocks(reading: Reading, scores: Scores) -> None:
+    """Purity and leakage of the main nuisance's θ."""
+    task, schema, test = reading.task, reading.model.schema, reading.sides.test
+    part = next(each for each in task.chain(tested=False).parts if each.name == task.main)
+    most = FACTOR_ROWS[task.budget]
+    order = np.random.default_rng(2).permutation(len(test))[:most]
+    few = test.take(np.sort(order))
+    theta = part.sample(len(few), torch.Generator().manual_seed(2))
+    still, moved = (schema.split(z) for z in reading.moved(few, part, theta))
+    values = part.factor(theta)
+    if values.shape[1] > 2:  # of a rotation its angle
+        values = part.distance(theta, part.identity(1).expand(len(few), -1))[:, None]
+    groups = few.subject if len(np.unique(few.subject)) > 3 else few.record
+    if len(np.unique(groups)) < 4:
+        return
+    factor = Factor("θ", values.double().numpy(), groups, still, moved, part.name)
+    matrix = factor_matrix([factor], schema, permutations=PERMUTATIONS)
+    if "θ" in matrix.purity:
+        scores.add("purity", matrix.purity["θ"])
+    blocks = reading.inside if "θ" in matrix.leakage else schema.names
+    held = [max(0.0, cell.score) for cell in matrix.cells if cell.block in blocks]
+    if held:
+        scores.add("leakage", max(held))
+
+
+def _measure_cost(reading: Reading, trained: Timed, scores: Scores) -> None:
+    model, x = trained.model, reading.sides.test.centred[:TIMED]
+    parts = (model.front_end, model.encoder)
+    scores.add("encoder_parameters", sum(p.numel() for part in parts for p in part.parameters()))
+    paces: list[float] = []
+    for _ in range(3):
+        start = time.perf_counter()
+        model.embed(x)
+        paces.append(len(x) / (time.perf_counter() - start))
+    scores.add("windows_per_s", max(paces))
+    if trained.epochs:
+        scores.add("train_seconds", trained.seconds)
+        scores.add("peak_mb", trained.megabytes)
