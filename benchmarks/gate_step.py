@@ -1,7 +1,7 @@
 """A training step of BayesNCL against NCL's: what the gate costs.
 
-Both sides take the views, encoder, projector, loss and optimiser of the ECG phase study, without
-decoder; BayesNCL adds its gate network and the KL.
+Both sides take the views, encoder, loss and optimiser of the ECG phase study, without decoder and
+on one block; BayesNCL adds its gate network and the KL.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ BOUND = 1.15
 def run(effort: Effort) -> Iterator[Row]:
     """One row for each batch size and kind of gate."""
     content = Recipe.read(ECG).to_dict()
-    recipe = Recipe.of({**content, "decoder": False, "objective": {"name": "ncl"}})
+    block = {"name": "latent", "size": 128}
+    content |= {"decoder": False, "latent": [block], "objective": {"name": "ncl", "projection": 0}}
+    recipe = Recipe.of(content)
+    simclr = {"name": "simclr", "projection": 0}
     gates = {
-        mode: recipe.replace({"objective": {"name": "bayesncl", "gate": {"mode": mode}}})
+        mode: Recipe.of(content | {"latent": [block | {"gate": gate}], "objective": simclr})
         for mode in ("ste", "gumbel")
+        for gate in [{"mode": mode}]
     }
     for batch in (8,) if effort.smallest else (128, 256):
         steps = {name: training_step(each, batch) for name, each in gates.items()}

@@ -185,8 +185,6 @@ LABELS = torch.arange(4) % 2
 
 
 def objectives() -> dict[str, Callable[[], tuple[nn.Module, int]]]:
-    gate = gates.BernoulliGate(mode="soft")
-
     def scl(**settings: Any) -> Callable[[], tuple[nn.Module, int]]:
         return lambda: (StructuredContrastive(MOVED, [SHIFT, TURN], **settings), MOVED.size)
 
@@ -198,7 +196,7 @@ def objectives() -> dict[str, Callable[[], tuple[nn.Module, int]]]:
         "simclr": lambda: (SimCLR(12, [Gain()], projection=8), 12),
         "supcon": lambda: (SupCon(12, [Gain()], projection=0), 12),
         "ncl": lambda: (NonNegative(12, [Gain()], projection=0, non_negative="relu"), 12),
-        "bayesncl": lambda: (NonNegative(12, [Gain()], projection=8, top_k=2, gate=gate), 12),
+        "ncl top-k": lambda: (NonNegative(12, [Gain()], projection=8, top_k=2), 12),
         "scl predict": scl(weights={"centring": 1.0}, sharpness=0.1, independence="hsic"),
         "scl repel": scl(variation="repel", independence="joint_entropy"),
         "scl cycles": lambda: (StructuredContrastive(SHIFTED, [SHIFT]), SHIFTED.size),

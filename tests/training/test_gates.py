@@ -12,7 +12,6 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
-from triptych.latent.gates import GateNetwork
 from triptych.model import Model
 from triptych.objectives import NonNegative, Plain
 from triptych.training import CombinedLoss, Recipe, fit
@@ -97,22 +96,19 @@ def test_a_gate_needs_block_heads() -> None:
         CombinedLoss(encoder, Plain(), schema=schema)
 
 
-def test_ncl_and_bayesncl_are_made_by_name() -> None:
+def test_ncl_is_made_by_name() -> None:
     ncl = toys.recipe(objective={"name": "ncl", "top_k": 5}).make_objective()
     assert isinstance(ncl, NonNegative)
-    assert (ncl.gate, ncl.top_k) == (None, 5)
-    for settings, prior in (({}, 0.8), ({"gate": {"prior": 0.6}}, 0.6)):
-        made = toys.recipe(objective={"name": "bayesncl", **settings}).make_objective()
-        assert isinstance(made, NonNegative)
-        assert isinstance(made.gate, GateNetwork)
-        assert made.gate.settings.prior == prior
+    assert ncl.top_k == 5
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"objective": {"name": "bayesncl", "gate": {"temperature": 0}}}, "temperature is 0; it"),
-        ({"objective": {"name": "bayesncl", "gate": True}}, "a gate is True, expected settings"),
+        ({"objective": {"name": "bayesncl"}}, "retired: give a block of latent a gate"),
+        ({"objective": {"name": "ncl", "gate": {}}}, "retired: give a block of latent a gate"),
+        ({"latent": [{**LATENT[0], "gate": {"temperature": 0}}]}, "temperature is 0; it"),
+        ({"latent": [{**LATENT[0], "gate": True}]}, "a gate is True, expected settings"),
         ({"objective": {"name": "ncl", "top_k": "all"}}, "setting of the wrong type"),
         ({"latent": [{**LATENT[0], "gate": {"prior": 2}}]}, "a gate's prior is 2; it must be"),
         ({"weights": {"gate": -1}}, "weights.gate' is -1"),

@@ -53,9 +53,7 @@ def test_the_total_is_the_weighted_sum_of_its_terms() -> None:
     assert torch.allclose(found["total"], expected)
 
 
-@pytest.mark.parametrize(
-    "objective", ["plain", "augmentation", "simclr", "ncl", "bayesncl", "supcon", "scl"]
-)
+@pytest.mark.parametrize("objective", ["plain", "augmentation", "simclr", "ncl", "supcon", "scl"])
 @pytest.mark.parametrize("decoder", [True, False])
 def test_every_objective_runs(objective: str, decoder: bool) -> None:
     made = loss(objective__name=objective, decoder=decoder, classes=["slow", "fast"])

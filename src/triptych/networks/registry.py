@@ -40,7 +40,9 @@ ALL: dict[str, type[nn.Module]] = {**ENCODERS, **FRONT_ENDS, **DECODERS}
 def register(name: str, kind: type[nn.Module]) -> None:
     """Add an encoder class under a name of its own, so that recipes and saved models find it.
 
-    Its first two parameters are the channels and the length of a window (of images, the size).
+    Its first two parameters are the channels and the length of a window. One of images, ``(n,
+    channels, size, size)``, says so: ``of_images = True`` in the class, the size in place of the
+    length.
 
     Raises
     ------
@@ -50,6 +52,11 @@ def register(name: str, kind: type[nn.Module]) -> None:
     if ALL.get(name, kind) is not kind:
         raise InputError(f"there is a network {name!r} already; give {kind.__name__} another name")
     ENCODERS[name] = ALL[name] = kind
+
+
+def takes_images(name: str) -> bool:
+    """Whether the encoder of that name declares that it takes images; none of ours does."""
+    return bool(getattr(ENCODERS.get(name), "of_images", False))
 
 
 def encoder(name: str, **settings: Any) -> nn.Module:

@@ -9,7 +9,7 @@ from typing import Any
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.objectives.base import Augmentation, Objective, Plain
-from triptych.objectives.gating import BayesNCL, NonNegative
+from triptych.objectives.gating import NonNegative
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
@@ -20,7 +20,6 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "augmentation": Augmentation,
     "simclr": SimCLR,
     "ncl": NonNegative,
-    "bayesncl": BayesNCL,
     "supcon": SupCon,
     "scl": StructuredContrastive,
     "separation": Separation,
@@ -37,6 +36,11 @@ def make(
     InputError
         If there is no such objective, or it has no such setting or one of another type.
     """
+    if name == "bayesncl" or "gate" in settings:  # earlier recipes
+        raise InputError(
+            f"objective {name} with a gate of its own is retired: give a block of latent a gate "
+            "(gate: {}), with objective: {name: simclr, projection: 0}"
+        )
     if name not in OBJECTIVES:
         raise InputError(f"there is no objective {name!r}; choose one of {', '.join(OBJECTIVES)}")
     parameters = inspect.signature(OBJECTIVES[name]).parameters.values()

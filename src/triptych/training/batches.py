@@ -11,6 +11,7 @@ from torch import Tensor
 
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
+from triptych.networks.registry import takes_images
 from triptych.training.recipe import Recipe
 from triptych.training.seeds import ORDER, VALIDATION, generator_of
 
@@ -102,9 +103,18 @@ def require_fit(
                 f"{len(both)} subjects have windows to train on and to validate on ({named}), "
                 "which flatters every figure; split by subject, or pass shared_people=True"
             )
+    of_images = takes_images(recipe.encoder.name)
     for name, windows in (("train", train), ("validation", validation)):
         if windows is None:
             continue
+        if windows.signals.ndim != (4 if of_images else 3):
+            expected = "images (n, channels, size, size)" if of_images else "signals"
+            raise InputError(
+                f"{name} windows have shape {tuple(windows.signals.shape)}, but encoder "
+                f"{recipe.encoder.name!r} of recipe {recipe.name!r} takes {expected}; recipes are "
+                "for signals (n, channels, time): train images by a module of your own with "
+                "fit_module, or by an encoder registered with of_images = True"
+            )
         length = windows.signals.shape[-1] - 2 * windows.context
         if windows.rate != recipe.data.rate or length != recipe.length:
             raise InputError(

@@ -18,7 +18,6 @@ from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import Teacher
 from triptych.training.recipe import Recipe
-from triptych.training.settings import Named
 
 if TYPE_CHECKING:
     from triptych.training.module import StructuredModule
@@ -43,7 +42,8 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     Parameters
     ----------
     channels, length
-        Shape of a window without context; of images the height, which is the width.
+        Shape of a window without context; of images (an encoder that is registered for them)
+        the height, which is the width.
 
     Raises
     ------
@@ -73,8 +73,7 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
 
 
 def _front_end(recipe: Recipe) -> networks.FrontEnd:
-    given = recipe.encoder.front_end
-    chosen = given if isinstance(given, Named) else Named(name=given)
+    chosen = recipe.encoder.before
     settings, kind = chosen.settings, networks.FRONT_ENDS.get(chosen.name)
     if kind is not None and "rate" in inspect.signature(kind).parameters:
         settings = {"rate": recipe.data.rate, **settings}

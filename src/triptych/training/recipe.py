@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from triptych.errors import InputError
 from triptych.files import write_atomically
 from triptych.latent import LatentSchema
+from triptych.networks.registry import takes_images
 from triptych.objectives import Objective
 from triptych.objectives import registry as objectives
 from triptych.training.seeds import same_random_state
@@ -123,6 +124,12 @@ class Recipe(Settings):
             raise InputError(
                 "separation learns from background and targets, and from objective.attributes; "
                 "leave classes out"
+            )
+        plain = self.encoder.before.name == "standardize" and not self.decoder
+        if takes_images(self.encoder.name) and not plain:
+            raise InputError(
+                f"encoder {self.encoder.name!r} takes images, but the decoder and the front-ends "
+                "of a recipe are for signals; set decoder: false and leave front_end out"
             )
         schema = self.schema_of_latent
         if self.encoder.two and not (schema.common and schema.salient):

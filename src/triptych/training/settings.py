@@ -68,6 +68,11 @@ class Encoder(Open):
     head_hidden: int = Field(default=0, ge=0)
     two: bool = False
 
+    @property
+    def before(self) -> Named:
+        """The front-end and its settings."""
+        return Named(name=self.front_end) if isinstance(self.front_end, str) else self.front_end
+
 
 class ObjectiveSettings(Open):
     """The objective, one of `OBJECTIVES`; all other entries are passed to its class.

@@ -38,6 +38,8 @@ class ImageEncoder(WhatAndWhere):
         size, size)``.
     """
 
+    of_images = True
+
     def __init__(
         self,
         channels: int,
