@@ -5,10 +5,12 @@ from triptych.objectives.gating import NonNegative
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
+from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.objectives.views import Views, make_views
 
 __all__ = [
     "Augmentation",
+    "BarlowTwins",
     "LossTerms",
     "NonNegative",
     "Objective",
@@ -17,6 +19,7 @@ __all__ = [
     "SimCLR",
     "StructuredContrastive",
     "SupCon",
+    "VICReg",
     "Views",
     "make_views",
 ]

@@ -147,3 +147,9 @@ def require_sizes(option: str, values: Mapping[str, object]) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
             raise InputError(f"{option} has {name}={value!r}, expected a number of at least 0")
+
+
+def require_temperature(temperature: float) -> None:
+    """Refuse, with InputError, a temperature that is not above 0."""
+    if not temperature > 0:
+        raise InputError(f"temperature is {temperature}; it must be above 0")

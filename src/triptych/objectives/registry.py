@@ -13,12 +13,15 @@ from triptych.objectives.gating import BayesNCL, NonNegative
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
+from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.transforms import Transform
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "plain": Plain,
     "augmentation": Augmentation,
     "simclr": SimCLR,
+    "vicreg": VICReg,
+    "barlow": BarlowTwins,
     "ncl": NonNegative,
     "bayesncl": BayesNCL,
     "supcon": SupCon,
