@@ -2,6 +2,7 @@
 
 from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
 from triptych.objectives.gating import NonNegative
+from triptych.objectives.moco import MoCo
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
@@ -12,6 +13,7 @@ __all__ = [
     "Augmentation",
     "BarlowTwins",
     "LossTerms",
+    "MoCo",
     "NonNegative",
     "Objective",
     "Plain",

@@ -82,6 +82,13 @@ class Objective(nn.Module):
         """What the loss compares, before normalising, of latents `z`; by default themselves."""
         return z
 
+    def attach(self, network: nn.Module) -> None:
+        """Get to know what maps ``views.signals`` to latents, once, before training; by default no.
+
+        For objectives that need more of an encoder than its latents, such as a copy that follows
+        it. `network` stays the caller's: it must not become a submodule.
+        """
+
     def forward(self, z: Tensor, views: Views) -> LossTerms:
         """Loss terms of the latents ``z (v·n, size)`` of `views`, row by row."""
         raise NotImplementedError

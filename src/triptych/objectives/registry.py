@@ -10,6 +10,7 @@ from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.objectives.base import Augmentation, Objective, Plain
 from triptych.objectives.gating import BayesNCL, NonNegative
+from triptych.objectives.moco import MoCo
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
@@ -22,6 +23,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "simclr": SimCLR,
     "vicreg": VICReg,
     "barlow": BarlowTwins,
+    "moco": MoCo,
     "ncl": NonNegative,
     "bayesncl": BayesNCL,
     "supcon": SupCon,

@@ -59,6 +59,7 @@ TABLE = {
     "supcon": "contrastive",
     "vicreg": "label_free",
     "barlow": "label_free",
+    "moco": "label_free",
     "scl-repel": "scl",
     "scl-predict": "scl",
     "scl-equivariant": "scl",

@@ -21,4 +21,4 @@ def label_free(name: str, **settings: Any) -> Method:
     return Method(change, frozen=True)
 
 
-METHODS = {"vicreg": label_free("vicreg"), "barlow": label_free("barlow")}
+METHODS = {name: label_free(name) for name in ("vicreg", "barlow", "moco")}
