@@ -2,14 +2,18 @@
 
 from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
 from triptych.objectives.gating import NonNegative
+from triptych.objectives.moco import MoCo
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
+from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.objectives.views import Views, make_views
 
 __all__ = [
     "Augmentation",
+    "BarlowTwins",
     "LossTerms",
+    "MoCo",
     "NonNegative",
     "Objective",
     "Plain",
@@ -17,6 +21,7 @@ __all__ = [
     "SimCLR",
     "StructuredContrastive",
     "SupCon",
+    "VICReg",
     "Views",
     "make_views",
 ]

@@ -82,6 +82,13 @@ class Objective(nn.Module):
         """What the loss compares, before normalising, of latents `z`; by default themselves."""
         return z
 
+    def attach(self, network: nn.Module) -> None:
+        """Get to know what maps ``views.signals`` to latents, once, before training; by default no.
+
+        For objectives that need more of an encoder than its latents, such as a copy that follows
+        it. `network` stays the caller's: it must not become a submodule.
+        """
+
     def forward(self, z: Tensor, views: Views) -> LossTerms:
         """Loss terms of the latents ``z (v·n, size)`` of `views`, row by row."""
         raise NotImplementedError
@@ -147,3 +154,9 @@ def require_sizes(option: str, values: Mapping[str, object]) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
             raise InputError(f"{option} has {name}={value!r}, expected a number of at least 0")
+
+
+def require_temperature(temperature: float) -> None:
+    """Refuse, with InputError, a temperature that is not above 0."""
+    if not temperature > 0:
+        raise InputError(f"temperature is {temperature}; it must be above 0")

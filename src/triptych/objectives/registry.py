@@ -10,15 +10,20 @@ from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.objectives.base import Augmentation, Objective, Plain
 from triptych.objectives.gating import NonNegative
+from triptych.objectives.moco import MoCo
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
+from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.transforms import Transform
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "plain": Plain,
     "augmentation": Augmentation,
     "simclr": SimCLR,
+    "vicreg": VICReg,
+    "barlow": BarlowTwins,
+    "moco": MoCo,
     "ncl": NonNegative,
     "supcon": SupCon,
     "scl": StructuredContrastive,

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.objectives import terms
-from triptych.objectives.base import LossTerms, Objective
+from triptych.objectives.base import LossTerms, Objective, require_temperature
 from triptych.objectives.gather import gather
 from triptych.objectives.views import Views
 from triptych.transforms import Transform
 
 
-class SimCLR(Objective):
-    """NT-Xent on a projection of the latents (Chen et al. 2020, arXiv 2002.05709).
+class Projected(Objective):
+    """Two views of the whole latent vector, compared after a projector; the base of such methods.
 
     Parameters
     ----------
@@ -26,8 +26,6 @@ class SimCLR(Objective):
         Latent dimensions.
     transforms
         All are drawn anew for both views; a crop first.
-    temperature
-        τ, above 0.
     projection
         Output dimensions of the projector; 0 = none, the loss acts on the latents.
 
@@ -37,18 +35,8 @@ class SimCLR(Objective):
         Linear, GELU, linear: ``(n, size) → (n, projection)``; dropped after training.
     """
 
-    def __init__(
-        self,
-        size: int,
-        transforms: Sequence[Transform],
-        *,
-        temperature: float = 0.2,
-        projection: int = 64,
-    ) -> None:
+    def __init__(self, size: int, transforms: Sequence[Transform], *, projection: int = 64) -> None:
         super().__init__(transforms)
-        if not temperature > 0:
-            raise InputError(f"temperature is {temperature}; it must be above 0")
-        self.temperature = temperature
         self.projector: nn.Module = nn.Identity()
         if projection:
             self.projector = nn.Sequential(
@@ -64,10 +52,37 @@ class SimCLR(Objective):
         """What the loss compares, before normalising: the projection ``(n, d)`` of latents `z`."""
         return self.projector(z)
 
+    def halves(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Projections of both views of latents ``(2n, size)``, gathered over all processes."""
+        return gather_halves(self.represent(z))
+
+
+class SimCLR(Projected):
+    """NT-Xent on a projection of the latents (Chen et al. 2020, arXiv 2002.05709).
+
+    Parameters
+    ----------
+    size, transforms, projection
+        As in `Projected`.
+    temperature
+        τ, above 0.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        transforms: Sequence[Transform],
+        *,
+        temperature: float = 0.2,
+        projection: int = 64,
+    ) -> None:
+        require_temperature(temperature)
+        super().__init__(size, transforms, projection=projection)
+        self.temperature = temperature
+
     def forward(self, z: Tensor, views: Views) -> LossTerms:
         """NT-Xent of latents ``(2n, size)``."""
-        first, second = gather_halves(self.represent(z))
-        loss = terms.nt_xent(first, second, self.temperature)
+        loss = terms.nt_xent(*self.halves(z), self.temperature)
         return LossTerms(loss, {"contrast": loss})
 
 

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
-from triptych.objectives import separation_terms, terms
+from triptych.objectives import redundancy, separation_terms, terms
 from triptych.objectives.base import (
     LossTerms,
     Objective,
@@ -27,6 +27,7 @@ from triptych.objectives.views import Reference, Views, check_changes, make_view
 from triptych.transforms import Transform
 
 Variation = Literal["repel", "predict", "equivariant"]
+Base = Literal["nt_xent", "vicreg"]
 Independence = Literal["cross_covariance", "canonical_correlation", "hsic", "joint_entropy"]
 WEIGHTS = {
     "invariance": 1.0,
@@ -46,7 +47,7 @@ INDEPENDENCE = {
 class StructuredContrastive(Objective):
     """SCL on the blocks of a schema (arXiv 2511.14920; DESIGN's precise form).
 
-    For each transform's pair: *invariance* (NT-Xent with other samples as negatives) and
+    For each transform's pair: *invariance* (NT-Xent with other samples as negatives, or VICReg) and
     *alignment* (1 − cos) on the blocks invariant to it, *variation* on those variant or
     equivariant to it, *independence* between related blocks; free blocks get nothing. Ours beside
     the paper's: soft targets (`sharpness`) and *centring* (mean cosine of the batch towards 0).
@@ -78,6 +79,11 @@ class StructuredContrastive(Objective):
     supervised
         Whether invariance is SupCon (`terms.supcon`) instead of NT-Xent: samples of one class are
         positives of each other, too. Needs ``views.labels``.
+    base
+        What invariance is: ``"nt_xent"``, or ``"vicreg"``, which needs no negatives: λ·similarity
+        + μ·variance + ν·covariance of the blocks' latents (`redundancy.vicreg`), not normalised.
+    vicreg
+        λ, μ and ν of that base.
     one_sided
         Whether independence moves only blocks that are invariant to every transform: to the term
         the others' latents are constants, and a block that carries the transform is not emptied.
@@ -101,6 +107,8 @@ class StructuredContrastive(Objective):
         limits: Mapping[str, float] | None = None,
         reference: Reference = "transformed",
         supervised: bool = False,
+        base: Base = "nt_xent",
+        vicreg: Sequence[float] = (25.0, 25.0, 1.0),
         one_sided: bool = False,
     ) -> None:
         super().__init__(transforms, acts_on=schema)
@@ -113,6 +121,8 @@ class StructuredContrastive(Objective):
         self.reference: Reference = reference
         self.supervised = supervised
         self.learns_from = "classes" if supervised else "nothing"
+        self.base: Base = base
+        self.vicreg = tuple(vicreg)
         self.one_sided = one_sided
         chosen = (variation,) if isinstance(variation, str) else tuple(variation)
         self._check(chosen)
@@ -206,6 +216,9 @@ class StructuredContrastive(Objective):
         if self.supervised:
             return supervised_contrast(first, second, views, self.temperature)
         first, second = gather(first), gather(second)
+        if self.base == "vicreg":
+            parts = redundancy.vicreg(first, second).values()
+            return torch.stack([w * x for w, x in zip(self.vicreg, parts, strict=True)]).sum()
         if self.sharpness:
             soft = (views.similarity[name], self.temperature, self.sharpness)
             return terms.soft_nt_xent(first, second, *soft)
@@ -240,6 +253,7 @@ class StructuredContrastive(Objective):
                 f"given are {sorted(given) or 'none'}; they must be the same"
             )
         require_known("variation", chosen, ("repel", "predict", "equivariant"))
+        require_known("base", (self.base,), get_args(Base))
         require_known("reference", (self.reference,), get_args(Reference))
         require_known("weights", self.weights, WEIGHTS)
         require_known("limits", self.limits, given)
@@ -253,6 +267,16 @@ class StructuredContrastive(Objective):
             )
         if self.supervised and self.sharpness:
             raise InputError("supervised and sharpness both choose invariance's positives; use one")
+        if self.base == "vicreg" and (self.supervised or self.sharpness):
+            raise InputError(
+                "base 'vicreg' has no negatives, so supervised and sharpness have nothing to "
+                "choose; leave them out, or use base 'nt_xent'"
+            )
+        if len(self.vicreg) != 3 or not all(weight >= 0 for weight in self.vicreg):
+            raise InputError(
+                f"vicreg is {list(self.vicreg)}, expected the three weights of similarity, "
+                "variance and covariance, each at least 0"
+            )
         if self.one_sided and not self.schema.invariant_to_all:
             raise InputError(
                 "one_sided moves only blocks that are invariant to every transform, and the schema "

@@ -52,6 +52,19 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
 
 
 @precise
+def info_nce(query: Tensor, key: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+    """Mean of −log softmax over a row's own key and the `negatives` that all rows share.
+
+    van den Oord et al. 2018 (arXiv 1807.03748, equation 4), with cos/τ as logits as in He et al.
+    2020 (arXiv 1911.05722, equation 1). ``query, key (n, d)``; ``negatives (m, d)``.
+    """
+    query = unit(query) / temperature
+    own = (query * unit(key)).sum(dim=1, keepdim=True)
+    logits = torch.cat([own, query @ unit(negatives).T], dim=1)
+    return (logits.logsumexp(dim=1) - own[:, 0]).mean()
+
+
+@precise
 def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """Supervised contrast of ``z (m, d)``: rows of one label are each other's positives.
 
