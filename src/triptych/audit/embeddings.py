@@ -17,8 +17,9 @@ from torch import Tensor
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.files import write_atomically
+from triptych.latent import Quantity
 from triptych.metrics.inputs import Labels, as_array, as_labels
-from triptych.model.model import Prediction
+from triptych.model import Prediction
 
 KINDS = (".npz", ".csv", ".parquet")
 COLUMNS = ("record", "subject", "start", "label")
@@ -76,7 +77,8 @@ def write_predictions(
 
     ``.csv`` and ``.parquet`` (extra ``tables``): one row a window, with ``prediction`` and one
     column ``probability_CLASS`` per class. ``.npz``: ``probabilities`` (n, K) and ``classes`` (K,)
-    in their place. A label is empty where none is known.
+    in their place. A label is empty where none is known. Of a head that says a number the
+    prediction is that number, and there are no probabilities.
 
     Raises
     ------
@@ -91,6 +93,9 @@ def write_predictions(
         "label": windows.label,
         "prediction": prediction.labels,
     }
+    if isinstance(prediction.target, Quantity):
+        _write(path, {**columns, "prediction": prediction.values}, {}, {}, about)
+        return
     p = prediction.probabilities.numpy()
     flat = {f"probability_{name}": p[:, i] for i, name in enumerate(prediction.classes)}
     whole = {"probabilities": p, "classes": np.array(prediction.classes)}

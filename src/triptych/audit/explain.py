@@ -158,7 +158,7 @@ def _weights(module: nn.Module) -> str:
 
 
 def _head(name: str, head: LinearHead) -> str:
-    return f"{name} reads {', '.join(head.classes)} from {', '.join(head.blocks)}"
+    return f"{name} reads {head.target.said} from {', '.join(head.blocks)}"
 
 
 def _origin(data: Mapping[str, Any]) -> str | None:

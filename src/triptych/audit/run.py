@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,12 +25,11 @@ from triptych.audit.measure import (
 from triptych.audit.premise import Premise, premise_of, premise_of_views
 from triptych.audit.result import AuditResult
 from triptych.audit.sentences import unmoved
-from triptych.audit.sources import Progress, subjects_or_records
+from triptych.audit.sources import Progress, classes_of, subjects_or_records
 from triptych.audit.swap import BlockSwap, block_swap
 from triptych.audit.sweep import Steps, swept
 from triptych.datasets import Windows
 from triptych.errors import InputError
-from triptych.latent import LinearHead
 from triptych.metrics.inputs import Labels, Rows
 from triptych.metrics.matrix import FactorMatrix
 from triptych.metrics.sweeps import distances, embedded
@@ -189,15 +188,11 @@ def audit_model(
     Raises InputError as `audit`, and where the model has no such head.
     """
     if head is not None:
-        if head not in model.heads:
-            raise InputError(
-                f"the model has no head {head!r}; it has {', '.join(model.heads) or 'none'}"
-            )
+        told = classes_of(model, head)
 
         def scores(x: Tensor) -> Rows:
             return model.predict(x)[head].probabilities
 
-        told = cast(LinearHead, model.heads[head]).classes
         options |= {"classifier": True, "classes": options.get("classes") or told}
         return audit(scores, windows, transform, notes=notes, seed=seed, **options)
     box, more = glass_box_of(model, windows, [transform], seed=seed) if glass else (None, [])

@@ -18,7 +18,7 @@ from triptych.datasets.readers.alike import OTHER_UNIT
 from triptych.datasets.sources import open_data
 from triptych.datasets.windows import long_enough
 from triptych.errors import InputError
-from triptych.latent import LinearHead
+from triptych.latent import LinearHead, OneLabel
 from triptych.model import Latents, Model, Prediction, Preprocessing
 from triptych.transforms import Transform, context_of
 
@@ -202,10 +202,31 @@ def predict_all(
     """What a head says of windows (n, channels, length), told batch by batch."""
     parts: list[Tensor] = []
     for start in range(0, len(signals), batch):
-        parts.append(model.predict(signals[start : start + batch])[head].probabilities)
+        parts.append(model.predict(signals[start : start + batch])[head].decoded)
         if progress is not None:
             progress(min(start + batch, len(signals)), len(signals))
-    return Prediction(cast(LinearHead, model.heads[head]).classes, torch.cat(parts))
+    return Prediction(cast(LinearHead, model.heads[head]).target, torch.cat(parts))
+
+
+def classes_of(model: Model, head: str) -> tuple[str, ...]:
+    """Classes that a head tells apart, one per window.
+
+    Raises
+    ------
+    InputError
+        If the model has no such head, or the head says sets of labels or a number.
+    """
+    if head not in model.heads:
+        raise InputError(
+            f"the model has no head {head!r}; it has {', '.join(model.heads) or 'none'}"
+        )
+    target = cast(LinearHead, model.heads[head]).target
+    if not isinstance(target, OneLabel):
+        raise InputError(
+            f"head {head!r} says {target.said}, but predictions are audited of one class per "
+            "window; use triptych evaluate, or audit the blocks"
+        )
+    return target.names
 
 
 def both_sides(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent.block import Block
 from triptych.latent.gates import GateNetwork, non_negative
+from triptych.latent.one_label import OneLabel
 from triptych.latent.schema import LatentSchema
+from triptych.latent.target import Target
+from triptych.latent.targets import target_of
 from triptych.precision import exact, without_silent
 
 
@@ -169,7 +172,7 @@ class BlockHeads(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """One linear layer from named blocks to classes.
+    """One linear layer from named blocks to classes, or to another `Target`.
 
     Parameters
     ----------
@@ -178,7 +181,9 @@ class LinearHead(nn.Module):
     blocks
         Names of those that are read, e.g. the invariant ones.
     classes
-        Names of the classes, at least two.
+        Names of the classes, at least two; or what else it says, a `Target`.
+    target
+        The same as plain data, as a saved model has it.
 
     Raises
     ------
@@ -186,18 +191,32 @@ class LinearHead(nn.Module):
         For a block that the schema lacks, no block, or fewer than two different classes.
     """
 
-    def __init__(self, schema: LatentSchema, blocks: Sequence[str], classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        schema: LatentSchema,
+        blocks: Sequence[str],
+        classes: Sequence[str] | Target | None = None,
+        *,
+        target: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
-        self.schema, self.blocks, self.classes = schema, tuple(blocks), tuple(classes)
+        self.schema, self.blocks = schema, tuple(blocks)
+        self.target = target_of((target or {}) if classes is None else classes)
         if not self.blocks:
             raise InputError(f"a head needs a block to read; choose from {', '.join(schema.names)}")
-        if len(set(self.classes)) < max(2, len(self.classes)):
-            raise InputError(f"a head needs two or more different classes, got {self.classes}")
-        self.settings = {"blocks": list(self.blocks), "classes": list(self.classes)}
-        self.linear = nn.Linear(sum(schema[name].size for name in self.blocks), len(self.classes))
+        single = isinstance(self.target, OneLabel)
+        told = {"classes": list(self.classes)} if single else {"target": self.target.to_dict()}
+        self.settings = {"blocks": list(self.blocks), **told}
+        width = sum(schema[name].size for name in self.blocks)
+        self.linear = nn.Linear(width, len(self.target.names))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of what it tells apart: classes, or labels of a set; of a number its name."""
+        return self.target.names
 
     def forward(self, z: Float[Tensor, "n size"]) -> Float[Tensor, "n classes"]:
-        """Logits of latents ``(n, schema.size)``."""
+        """Logits of latents ``(n, schema.size)``; of a number its standardised value."""
         return self.linear(self.schema.select(z, self.blocks))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,31 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import BlockHeads, LatentSchema, LinearHead
+from triptych.latent import BlockHeads, LatentSchema, LinearHead, Target
 from triptych.model import saved
 from triptych.model.export import export_onnx
+from triptych.model.outputs import Latents, Prediction
 from triptych.model.preprocessing import Preprocessing, Signals
-
-
-class Latents(dict[str, Tensor]):
-    """Block name → float32 ``(n, block size)`` in order; `all` is the whole ``(n, size)``."""
-
-    def __init__(self, schema: LatentSchema, z: Tensor) -> None:
-        super().__init__(schema.split(z))
-        self.all = z
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a head says: `classes` and their `probabilities` ``(n, classes)``."""
-
-    classes: tuple[str, ...]
-    probabilities: Tensor
-
-    @property
-    def labels(self) -> NDArray[np.str_]:
-        """The most probable class of each window, ``(n,)``."""
-        return np.array(self.classes)[self.probabilities.argmax(dim=1).numpy()]
 
 
 class Model(nn.Module):
@@ -133,9 +113,33 @@ class Model(nn.Module):
         z = self.embed(signals, rate, batch).all
         heads = {name: cast(LinearHead, head) for name, head in self.heads.items()}
         return {
-            name: Prediction(head.classes, self._run(head, z, batch).softmax(dim=1))
+            name: Prediction(head.target, head.target.decode(self._run(head, z, batch)))
             for name, head in heads.items()
         }
+
+    def reset_heads(self, classes: Sequence[str] | Target) -> Model:
+        """The same model with new, untrained heads for labels of one's own; its parts are shared.
+
+        *invariant* reads the blocks invariant to every transform (without any, all), *full* all.
+        `triptych.training.fit_heads` trains them in seconds.
+
+        Parameters
+        ----------
+        classes
+            Names of two or more classes, or another `Target`.
+
+        Raises
+        ------
+        InputError
+            For fewer than two different classes.
+        """
+        inside = self.schema.invariant_to_all or self.schema.names
+        read = {"invariant": inside, "full": self.schema.names}
+        return Model(
+            self.preprocessing, self.encoder, self.schema, front_end=self.front_end,
+            heads={name: LinearHead(self.schema, each, classes) for name, each in read.items()},
+            decoder=self.decoder, info=self.info,
+        )  # fmt: skip
 
     def reconstruct(
         self, signals: Signals, rate: float | None = None, batch: int = 1024
