@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from triptych import InputError
 from triptych_studies.base import Cell, CellResult, Options, Prepared, Progress
-from triptych_studies.grid import Grid
+from triptych_studies.grid import Study
 from triptych_studies.tasks.base import Task
 from triptych_studies.tasks.benchmark import BenchmarkTask
 
@@ -44,7 +44,7 @@ class Several(Prepared):
     tasks: Mapping[str, BenchmarkTask]
 
 
-class Benchmark(Grid[Any]):
+class Benchmark(Study):
     """Methods x tasks. The fingerprint of each task's data is in the keys of its cells."""
 
     name: ClassVar[str] = "benchmark"
