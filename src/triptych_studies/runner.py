@@ -146,9 +146,7 @@ def _run(
     try:
         work(study, prepared, cells, cache, listener, jobs)
         results = write_results(study, prepared, _finished(cache), folder, command)
-        report = write_figures_and_report(
-            study, prepared, _finished(cache), results, folder, command
-        )
+        report = write_figures_and_report(study, prepared, _finished(cache), results, folder)
     except KeyboardInterrupt as stop:
         done = _finished(cache)
         if done:
