@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.metrics import Labels, collapsed, jackknife_per_subject
+from triptych.datasets import Windows
+from triptych.metrics import (
+    Labels,
+    collapsed,
+    cosine,
+    jackknife_per_subject,
+    per_subject,
+    separation,
+)
 from triptych_studies.collapse import PREFIX
 
 
@@ -34,6 +42,36 @@ class Scores:
         for subject, figure in (subjects or {}).items():
             number = figure[0] if isinstance(figure, tuple) else figure
             self.subjects.setdefault(subject, {})[name] = float(number)
+
+    def mean(self, name: str, rows: NDArray[Any], people: Labels) -> None:
+        """Keep the mean of a value per row ``(n,)``, and that of every subject's rows."""
+        self.add(name, float(rows.mean()), per_subject(rows.astype(float), people))
+
+    def between(
+        self,
+        z: NDArray[Any],
+        pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
+        people: Labels,
+        same: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Keep ``cosine_random`` of pairs of rows of ``z (n, d)``, of different subjects.
+
+        Of cosines between views of the `same` row, ``(n,)`` or ``(views, n)``, also how far they
+        are apart from it: ``separation``.
+        """
+        a, b = pairs
+        cosines = cosine(z[a], z[b])
+
+        def left(kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+            return cosines[kept[a] & kept[b]]
+
+        def mean(kept: NDArray[np.bool_]) -> float:
+            return float(left(kept).mean()) if len(left(kept)) else float("nan")
+
+        self.pool("cosine_random", mean, people)
+        if same is not None:
+            views = np.atleast_2d(same)
+            self.pool("separation", lambda k: separation(views[:, k].ravel(), left(k)), people)
 
     def pool(
         self, name: str, statistic: Callable[[NDArray[np.bool_]], float], people: Labels
@@ -78,6 +116,8 @@ def curve_points(curve: Any) -> dict[str, Any]:
     return points | {"between": round(float(curve.between), 4)}
 
 
-def mean_of(values: NDArray[np.float64]) -> float:
-    """Mean of the values that are left, NaN of none."""
-    return float(values.mean()) if len(values) else float("nan")
+def unlike_pairs(windows: Windows, draws: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of windows that differ in subject and in label, of so many random ones."""
+    a, b = np.random.default_rng(3).integers(0, len(windows), (2, draws))
+    apart = (windows.subject[a] != windows.subject[b]) & (windows.label[a] != windows.label[b])
+    return a[apart], b[apart]

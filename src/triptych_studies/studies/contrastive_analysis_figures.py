@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from triptych.audit.canvas import COLOURS, INK, canvas
-from triptych.audit.plots import block_factor_map, embedding_maps
+from triptych.audit.plots import block_factor_map
 from triptych_studies.figures import Album
+from triptych_studies.maps import embedding_maps
 
 SPACES = ("common", "salient")
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from triptych.audit.canvas import COLOURS, GREY, canvas, grid_of, legend
-from triptych.audit.plots import embedding_maps
 from triptych_studies.figures import Album
+from triptych_studies.maps import embedding_maps
 
 STRUCTURED = ("scl+augment", "scl")  # the first that was run stands for SCL in a figure or sentence
 

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.maps import embedding_map
 from triptych.latent import LatentSchema
 from triptych.metrics import (
     Factor,
@@ -26,12 +25,12 @@ from triptych.metrics import (
     read_parameter,
     retrieval,
     same_group,
-    separation,
     top_k,
 )
 from triptych.transforms import PhaseShift
 from triptych_studies import glass
-from triptych_studies.scores import Scores, curve_points, mean_of
+from triptych_studies.maps import embedding_map
+from triptych_studies.scores import Scores, curve_points
 from triptych_studies.tasks.phase_windows import BEATS, MeasuredWindows
 
 STEP_S = 0.0125
@@ -69,12 +68,7 @@ def measure_invariance(
 
     z, moved = gallery_latents(embed, test)
     people = test.gallery.subject
-    i, j = different_pairs(people, 20_000, seed=1)
-    same, between = cosine(z, moved), cosine(z[i], z[j])
-    scores.pool("cosine_random", lambda kept: mean_of(between[kept[i] & kept[j]]), people)
-    scores.pool(
-        "separation", lambda kept: separation(same[kept], between[kept[i] & kept[j]]), people
-    )
+    scores.between(z, different_pairs(people, 20_000, seed=1), people, cosine(z, moved))
 
 
 def measure_circular(
@@ -115,7 +109,7 @@ def measure_retrieval(
     )
     nearest, _ = top_k(z[asked], z, 10, barred)
     overlap = neighbour_overlap(nearest, test.shape_neighbours)
-    scores.add("sbd_recall10", float(overlap.mean()), per_subject(overlap, gallery.subject[asked]))
+    scores.mean("sbd_recall10", overlap, gallery.subject[asked])
     if scores.wanted("matches"):
         scores.artifacts["matches"] = _matches(query, z, near, test)
     if scores.wanted("map"):
@@ -274,7 +268,7 @@ def measure_reconstruction(
         cuts = range(0, len(x), 1024)
         target = torch.cat([front_end(x[start : start + 1024]) for start in cuts])
     error = (reconstruct(x) - target).square().mean(dim=(1, 2)).numpy()
-    scores.add("mse", float(error.mean()), per_subject(error, test.gallery.subject))
+    scores.mean("mse", error, test.gallery.subject)
 
 
 def measure_blocks(embed: Embed, test: MeasuredWindows, scores: Scores) -> None:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from triptych import metrics
-from triptych.audit.maps import embedding_map
 from triptych.datasets import Windows
 from triptych.latent import LatentSchema
 from triptych.model import Model
 from triptych.transforms import Rotation
-from triptych_studies.scores import Scores, mean_of
+from triptych_studies.maps import embedding_map
+from triptych_studies.scores import Scores, unlike_pairs
 from triptych_studies.tasks.base import Sides
 from triptych_studies.tasks.imu_windows import gravity, has_gravity
 
@@ -138,10 +138,10 @@ def measure_classes(
     guess, full = subject.invariant(z), subject.full(z)
     scores.count(people)
     if scores.sound(" + ".join(subject.schema.names), z):
-        _add(scores, "accuracy_full", full == truth, people)
+        scores.mean("accuracy_full", full == truth, people)
     if not subject.sound(scores):
         return
-    _add(scores, "accuracy", guess == truth, people)
+    scores.mean("accuracy", guess == truth, people)
     right, size = guess == truth, len(subject.classes)
     table = metrics.flows(truth, guess, size).astype(np.float64)
     hits = np.diagonal(table)
@@ -150,8 +150,8 @@ def measure_classes(
         views = _turned(subject, FAMILIES[suffix]) if suffix else subject.turned
         turned = np.stack([subject.invariant(each) for each in views])
         same = turned == guess
-        _add(scores, f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
-        _add(scores, f"consistency{suffix}", same.mean(axis=0), people)
+        scores.mean(f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
+        scores.mean(f"consistency{suffix}", same.mean(axis=0), people)
 
         def balanced(kept: NDArray[np.bool_], turned: Codes = turned) -> float:
             return metrics.prediction_consistency(guess[kept], turned[:, kept], size).balanced
@@ -160,9 +160,9 @@ def measure_classes(
         if suffix:
             continue
         pairs = (turned == np.roll(turned, 1, axis=0)).mean(axis=0)
-        _add(scores, "consistency_pair", pairs, people)
+        scores.mean("consistency_pair", pairs, people)
         if right.any():
-            _add(scores, "consistency_correct", same.mean(axis=0)[right], people[right])
+            scores.mean("consistency_correct", same.mean(axis=0)[right], people[right])
         for k, name in enumerate(subject.classes):
             own = truth == k
             if own.any():
@@ -183,19 +183,15 @@ def measure_latents(subject: Measured, scores: Scores) -> None:
     """``cosine_rotated`` beside ``cosine_random``, on the invariant block; the map."""
     if not subject.sound(scores):
         return
-    test, truth = subject.sides.test, subject.codes(subject.sides.test)
+    test = subject.sides.test
     inside = _select(subject, subject.inside, subject.upright)
     turned = np.stack(
         [metrics.cosine(inside, _select(subject, subject.inside, each)) for each in subject.turned]
     )
-    _add(scores, "cosine_rotated", turned.mean(axis=0), test.subject)
-    rng = np.random.default_rng(3)
-    a, b = rng.integers(0, len(test), (2, 60_000))
-    others = (test.subject[a] != test.subject[b]) & (truth[a] != truth[b])
-    if others.any():
-        a, b = a[others], b[others]
-        between = metrics.cosine(inside[a], inside[b])
-        scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.subject)
+    scores.mean("cosine_rotated", turned.mean(axis=0), test.subject)
+    pairs = unlike_pairs(test, 60_000)
+    if len(pairs[0]):
+        scores.between(inside, pairs, test.subject)
     if scores.wanted("map"):
         few, place = embedding_map(inside, n=900)
         scores.artifacts["map"] = {
@@ -234,7 +230,7 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
     outer = (_select(subject, subject.outside, each) for each in (z, new))
     if not scores.sound(" + ".join(subject.outside), *outer):
         return
-    _add(scores, "orientation_error", outside.per_row, test.subject)
+    scores.mean("orientation_error", outside.per_row, test.subject)
     if not scores.wanted("directions"):
         return
     few = np.sort(np.random.default_rng(5).permutation(len(test))[:DRAWN])
@@ -286,8 +282,3 @@ def _turned_once(
 
 def _select(subject: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
     return subject.schema.select(z, blocks).numpy()
-
-
-def _add(scores: Scores, name: str, values: NDArray[Any], people: NDArray[np.str_]) -> None:
-    numbers = values.astype(float)
-    scores.add(name, float(numbers.mean()), metrics.per_subject(numbers, people))
