@@ -46,12 +46,12 @@ class Album(Drawings):
         present = {name for row in summary for name in row["metrics"]}
         self.add(
             "intervals.png",
-            "Every method, every headline figure",
+            "Every method, every headline metric",
             self._intervals,
             [name for name in self.study.headline if name in present],
-            caption=f"Mean and 95 % bootstrap interval over {over} and test people. Squares: "
+            caption=f"Mean and 95 % bootstrap interval over {over} and test subjects. Squares: "
             "invariance by construction.",
-            alt="Dot and whisker of every method, one panel a metric",
+            alt="Dot and whisker of every method, one panel per metric",
         )
 
     def _intervals(self, metrics: Sequence[str], path: Path, title: str, note: str) -> None:

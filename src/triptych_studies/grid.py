@@ -1,4 +1,4 @@
-"""A study: a grid of methods on a task, its headline, and what a reader takes home.
+"""A study: a grid of methods on a task, its headline, and its conclusion.
 
 A new study is one file with one subclass of `Study`, and one line in this folder's `__init__`.
 """
@@ -178,7 +178,7 @@ class Study:
             importlib.import_module(f"triptych_studies.{self.figures}").draw(album)
 
     def conclude(self, results: Mapping[str, Any]) -> str:
-        """The sentences a reader takes home; empty: the first headline metric is read out."""
+        """The conclusion, in sentences; empty: the first headline metric is read out."""
         del results
         return ""
 

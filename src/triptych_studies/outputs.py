@@ -10,7 +10,7 @@ from triptych.audit.canvas import titled
 from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
 from triptych.audit.tables import Table, escaped
 from triptych.files import write_atomically, write_json
-from triptych_studies import ablations, glass, wording
+from triptych_studies import ablations, probe_matrix, wording
 from triptych_studies.base import Finished, Prepared
 from triptych_studies.figures import Album
 from triptych_studies.grid import Study
@@ -57,7 +57,7 @@ def write_figures_and_report(
     figures.mkdir(parents=True, exist_ok=True)
     albums = [Album(figures, note, study, results, finished) for _ in range(2)]
     study.draw(albums[0])
-    glass.draw(albums[1])
+    probe_matrix.draw(albums[1])
     drawn, inside = ([(f.title, f.picture(figures)) for f in each.figures] for each in albums)
     sections = _sections(study, prepared, finished, results, drawn, [part for _, part in inside])
     sections.append(Section("What was run", _provenance(prepared, results)))
@@ -95,7 +95,7 @@ def _sections(
         ),
         *(Section(title, (part,)) for title, part in figures),
         Section("Further metrics", tuple(wording.metric_tables(study, results, False))),
-        Section("Probe matrix", (*glass.tables(study, finished), *inside)),
+        Section("Probe matrix", (*probe_matrix.tables(study, finished), *inside)),
         Section("Rows", (Terms(rows),) if rows else ()),
         Section("Definitions", (Terms(study.definitions),)),
     ]

@@ -1,4 +1,4 @@
-"""What a running study says: one line a finished cell, and on a terminal where it is now."""
+"""What a running study says: one line per finished cell, and on a terminal where it is now."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def checked(study: Study, options: Options, jobs: int) -> Options:
 
 
 def keys_of(study: Study, prepared: Prepared, cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
-    """For every cell, the plain JSON that decides its figures."""
+    """For every cell, the plain JSON that decides its metrics."""
     return {
         cell: {
             "study": study.name,

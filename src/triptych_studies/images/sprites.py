@@ -20,7 +20,7 @@ SIZE = 32
 SHAPES = ("square", "ellipse", "heart")
 ATTRIBUTES = ("shape", "scale", "orientation", "x", "y")
 RANGES = {"scale": (5.0, 9.0), "orientation": (-40.0, 40.0), "x": (9.0, 23.0), "y": (9.0, 23.0)}
-_FINE = 3  # samples a pixel and axis
+_FINE = 3  # samples per pixel and axis
 _BACKGROUND = 0.5  # brightness of the digits
 
 

@@ -67,7 +67,7 @@ class EcgPhase(Study):
     }
 
     def conclude(self, results: Mapping[str, Any]) -> str:
-        """Say what became of the similarity at 75 ms."""
+        """State what became of the similarity at 75 ms."""
         found = {row["method"]: row["metrics"] for row in results["summary"]}
         if not {"plain", "scl"} <= set(found):
             return ""

@@ -22,16 +22,16 @@ RELATIONS = {"morphology": "invariant", "timing": "variant", "detail": "free"}
 
 
 def draw(album: Album) -> None:
-    """Draw what the finished cells allow; one cell a method (its first seed)."""
+    """Draw what the finished cells allow; one cell per method (its first seed)."""
     album.add(
         "similarity.png",
         "Similarity of a window to itself, shifted",
         _similarity,
         album.having("curve"),
         caption="Cosine of the latents of a test window and of the same window shifted, mean and "
-        "95 % interval over people; dashed: mean cosine between windows of different people. A "
-        "model that a shift does not disturb stays at 1, far above its dashed line.",
-        alt="Curves of cosine similarity against the shift, one panel a method",
+        "95 % interval over subjects; dashed: mean cosine between windows of different subjects. "
+        "An invariant model stays at 1, far above its dashed line.",
+        alt="Curves of cosine similarity against the shift, one panel per method",
     )
 
     shown = album.having("matches", GALLERY)
@@ -61,7 +61,7 @@ def draw(album: Album) -> None:
             parameter="shift",
             unit="s",
             caption="Distance (1 − cosine) of each block between a window and its shifted self; "
-            "dashed: its distance between windows of different people.",
+            "dashed: its distance between windows of different subjects.",
             alt="Curves of the distance of every block against the size of the shift",
         )
 
@@ -71,7 +71,7 @@ def draw(album: Album) -> None:
         embedding_maps,
         album.having("map", MAPPED),
         caption="t-SNE of the latents of 800 test windows (invariant block where there is one), "
-        "coloured by record and by AAMI class. A picture, not evidence: the figures are in the "
+        "coloured by record and by AAMI class. A picture, not evidence: the metrics are in the "
         "table.",
         alt="Two-dimensional maps of the latents of several methods",
     )

@@ -28,7 +28,7 @@ from triptych.metrics import (
     top_k,
 )
 from triptych.transforms import PhaseShift
-from triptych_studies import glass
+from triptych_studies import probe_matrix
 from triptych_studies.maps import embedding_map
 from triptych_studies.scores import Scores, curve_points
 from triptych_studies.tasks.phase_windows import BEATS, MeasuredWindows
@@ -67,8 +67,8 @@ def measure_invariance(
         scores.artifacts["curve"] = curve_points(curve)
 
     z, moved = gallery_latents(embed, test)
-    people = test.gallery.subject
-    scores.between(z, different_pairs(people, 20_000, seed=1), people, cosine(z, moved))
+    subjects = test.gallery.subject
+    scores.between(z, different_pairs(subjects, 20_000, seed=1), subjects, cosine(z, moved))
 
 
 def measure_circular(
@@ -177,39 +177,39 @@ def measure_phase(
     first = embed(test.probe.centred)
     second = embed(test.shift.apply(test.probe.signals, test.probe_shift))
     theta = test.probe_shift[:, 0].double().numpy()
-    people = test.probe.subject
+    subjects = test.probe.subject
 
     def sides(names: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
         both = (torch.cat([side[name] for name in names], dim=1) for side in (first, second))
         a, b = (each.numpy() for each in both)
         return a, b
 
-    inside = read_parameter(*sides(invariant), theta, people)
+    inside = read_parameter(*sides(invariant), theta, subjects)
     by_subject = {name: row["r2"] for name, row in inside.per_record.items()}
     scores.add("phase_r2_invariant", inside.r2, by_subject)
     read = {invariant: inside.predicted}
     few = np.random.default_rng(0).permutation(len(theta))[:10_000]
     a, b = (side[few] for side in sides(invariant))
-    size = read_parameter(a, b, np.abs(theta[few]), people[few])
+    size = read_parameter(a, b, np.abs(theta[few]), subjects[few])
     scores.add("phase_abs_r2_invariant", size.r2)
     if variant:
-        outside = read_parameter(*sides(variant), theta, people)
+        outside = read_parameter(*sides(variant), theta, subjects)
         by_subject = {name: row["r2"] for name, row in outside.per_record.items()}
         scores.add("phase_r2_variant", outside.r2, by_subject)
         by_subject = {name: row["within"] for name, row in outside.per_record.items()}
         scores.add("phase_within_20ms", outside.within, by_subject)
         read[variant] = outside.predicted
     single = {names[0]: theta_read for names, theta_read in read.items() if len(names) == 1}
-    return Factor("phase", theta, people, first, second, test.shift.name, read=single)
+    return Factor("phase", theta, subjects, first, second, test.shift.name, read=single)
 
 
-def measure_glass_box(
+def measure_matrix(
     embed: Embed, schema: LatentSchema, phase: Factor, test: MeasuredWindows, scores: Scores
 ) -> None:
     """Phase, class, identity and heart rate by block; ``record_gap``, and purity and leakage."""
     gallery, beats = test.gallery, test.beats_test
     beats = beats.take(np.isin(beats.label, BEATS))
-    z, own = (glass.with_all(embed(each.centred)) for each in (gallery, beats))
+    z, own = (probe_matrix.with_all(embed(each.centred)) for each in (gallery, beats))
     timed = np.flatnonzero(np.isfinite(test.heart_rate))
     timed = np.sort(np.random.default_rng(11).permutation(timed)[:TIMED])
     known = {name: block[torch.as_tensor(timed)] for name, block in z.items()}
@@ -222,12 +222,12 @@ def measure_glass_box(
         Factor("identity", record, record, z, block=block, start=gallery.start),
         Factor("heart rate", test.heart_rate[timed], gallery.subject[timed], known),
     ]
-    box = glass.measure(factors, schema, scores)
+    box = probe_matrix.measure(factors, schema, scores)
     if box is not None and inside and outside:
         scores.add("purity@phase", box.purity.get("phase", np.nan))
         scores.add("leakage@phase", box.leakage.get("phase", np.nan))
         sides = (inside, [each.name for each in outside])
-        inner, outer = (glass.score_of(box, "identity", names) for names in sides)
+        inner, outer = (probe_matrix.score_of(box, "identity", names) for names in sides)
         scores.add("record_gap", inner - outer)
 
 

@@ -31,7 +31,7 @@ FAMILIES = {
 }
 ANGLES = tuple(range(0, 181, 15))
 GAIT = ("walking", "upstairs", "downstairs")
-PROBED = 6000  # rotated windows of training people that a direction probe is fitted on
+PROBED = 6000  # rotated windows of training subjects that a direction probe is fitted on
 DRAWN = 60  # windows whose direction is drawn
 
 Codes = NDArray[np.int64]
@@ -129,41 +129,41 @@ def _logistic(embed: Callable[[Tensor], Tensor], train: Windows, classes: Sequen
 
 
 def measure_classes(
-    subject: Measured, scores: Scores, families: Sequence[str] = tuple(FAMILIES)
+    model: Measured, scores: Scores, families: Sequence[str] = tuple(FAMILIES)
 ) -> None:
     """Accuracy and consistency, upright and under families of rotations; none if collapsed."""
-    test = subject.sides.test
-    truth, people = subject.codes(test), test.subject
-    z = subject.upright
-    guess, full = subject.invariant(z), subject.full(z)
-    scores.count(people)
-    if scores.sound(" + ".join(subject.schema.names), z):
-        scores.mean("accuracy_full", full == truth, people)
-    if not subject.sound(scores):
+    test = model.sides.test
+    truth, subjects = model.codes(test), test.subject
+    z = model.upright
+    guess, full = model.invariant(z), model.full(z)
+    scores.count(subjects)
+    if scores.sound(" + ".join(model.schema.names), z):
+        scores.mean("accuracy_full", full == truth, subjects)
+    if not model.sound(scores):
         return
-    scores.mean("accuracy", guess == truth, people)
-    right, size = guess == truth, len(subject.classes)
+    scores.mean("accuracy", guess == truth, subjects)
+    right, size = guess == truth, len(model.classes)
     table = metrics.flows(truth, guess, size).astype(np.float64)
     hits = np.diagonal(table)
     scores.add("f1", float(metrics.macro_f1(hits, table.sum(axis=1), table.sum(axis=0))))
     for suffix in families:
-        views = _turned(subject, FAMILIES[suffix]) if suffix else subject.turned
-        turned = np.stack([subject.invariant(each) for each in views])
+        views = _turned(model, FAMILIES[suffix]) if suffix else model.turned
+        turned = np.stack([model.invariant(each) for each in views])
         same = turned == guess
-        scores.mean(f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
-        scores.mean(f"consistency{suffix}", same.mean(axis=0), people)
+        scores.mean(f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), subjects)
+        scores.mean(f"consistency{suffix}", same.mean(axis=0), subjects)
 
         def balanced(kept: NDArray[np.bool_], turned: Codes = turned) -> float:
             return metrics.prediction_consistency(guess[kept], turned[:, kept], size).balanced
 
-        scores.pool(f"consistency_balanced{suffix}", balanced, people)
+        scores.pool(f"consistency_balanced{suffix}", balanced, subjects)
         if suffix:
             continue
         pairs = (turned == np.roll(turned, 1, axis=0)).mean(axis=0)
-        scores.mean("consistency_pair", pairs, people)
+        scores.mean("consistency_pair", pairs, subjects)
         if right.any():
-            scores.mean("consistency_correct", same.mean(axis=0)[right], people[right])
-        for k, name in enumerate(subject.classes):
+            scores.mean("consistency_correct", same.mean(axis=0)[right], subjects[right])
+        for k, name in enumerate(model.classes):
             own = truth == k
             if own.any():
                 scores.metrics[f"recall:{name}"] = float(right[own].mean())
@@ -173,20 +173,20 @@ def measure_classes(
             scores.metrics["recall_gait@so3"] = float(np.mean([scores.metrics[n] for n in gait]))
         if scores.wanted("confusion"):
             scores.artifacts["confusion"] = {
-                "classes": list(subject.classes),
+                "classes": list(model.classes),
                 "upright": metrics.flows(truth, guess, size).tolist(),
                 "rotated": metrics.flows(np.tile(truth, DRAWS), turned.ravel(), size).tolist(),
             }
 
 
-def measure_latents(subject: Measured, scores: Scores) -> None:
+def measure_latents(model: Measured, scores: Scores) -> None:
     """``cosine_rotated`` beside ``cosine_random``, on the invariant block; the map."""
-    if not subject.sound(scores):
+    if not model.sound(scores):
         return
-    test = subject.sides.test
-    inside = _select(subject, subject.inside, subject.upright)
+    test = model.sides.test
+    inside = _select(model, model.inside, model.upright)
     turned = np.stack(
-        [metrics.cosine(inside, _select(subject, subject.inside, each)) for each in subject.turned]
+        [metrics.cosine(inside, _select(model, model.inside, each)) for each in model.turned]
     )
     scores.mean("cosine_rotated", turned.mean(axis=0), test.subject)
     pairs = unlike_pairs(test, 60_000)
@@ -201,34 +201,34 @@ def measure_latents(subject: Measured, scores: Scores) -> None:
         }
 
 
-def measure_orientation(subject: Measured, scores: Scores) -> None:
+def measure_orientation(model: Measured, scores: Scores) -> None:
     """``orientation_error`` from the variant or equivariant block, and what the others leak."""
-    train, test = subject.sides.train, subject.sides.test
+    train, test = model.sides.train, model.sides.test
     rows = np.sort(np.random.default_rng(4).permutation(len(train))[:PROBED])
     fitted = train.take(rows)
     if not (has_gravity(fitted) and has_gravity(test)):
         return  # no direction to read
-    z, _, directions = _turned_once(subject, fitted, 12)
-    new, _, truth = subject.turned_once
+    z, _, directions = _turned_once(model, fitted, 12)
+    new, _, truth = model.turned_once
 
     def probe(blocks: tuple[str, ...]) -> metrics.DirectionProbe:
         return metrics.direction_probe(
-            _select(subject, blocks, z),
+            _select(model, blocks, z),
             directions,
             fitted.subject,
-            _select(subject, blocks, new),
+            _select(model, blocks, new),
             truth,
         )
 
-    outside = probe(subject.outside)
-    inside = outside if subject.inside == subject.outside else probe(subject.inside)
+    outside = probe(model.outside)
+    inside = outside if model.inside == model.outside else probe(model.inside)
     scores.pool(
         "orientation_r2_invariant",
         lambda kept: metrics.r2(inside.read[kept], truth[kept]),
         test.subject,
     )
-    outer = (_select(subject, subject.outside, each) for each in (z, new))
-    if not scores.sound(" + ".join(subject.outside), *outer):
+    outer = (_select(model, model.outside, each) for each in (z, new))
+    if not scores.sound(" + ".join(model.outside), *outer):
         return
     scores.mean("orientation_error", outside.per_row, test.subject)
     if not scores.wanted("directions"):
@@ -237,25 +237,25 @@ def measure_orientation(subject: Measured, scores: Scores) -> None:
     scores.artifacts["directions"] = {
         "true": np.round(truth[few], 3).tolist(),
         "read": np.round(outside.predicted[few], 3).tolist(),
-        "block": " + ".join(subject.outside),
+        "block": " + ".join(model.outside),
     }
 
 
-def measure_angles(subject: Measured, scores: Scores) -> None:
+def measure_angles(model: Measured, scores: Scores) -> None:
     """Accuracy and consistency against the angle of a rotation about a random axis."""
-    if not (scores.wanted("angles") and subject.sound(scores)):
+    if not (scores.wanted("angles") and model.sound(scores)):
         return
-    test = subject.sides.test
+    test = model.sides.test
     part = slice(None, None, max(1, len(test) // 1500))
-    guess, test = subject.invariant(subject.upright[part]), test.take(part)
-    truth, turn = subject.codes(test), Rotation()
+    guess, test = model.invariant(model.upright[part]), test.take(part)
+    truth, turn = model.codes(test), Rotation()
     axis = torch.randn(len(test), 3, generator=torch.Generator().manual_seed(14))
     axis = nn.functional.normalize(axis, dim=1)
     curves: dict[str, list[list[float]]] = {"accuracy": [], "consistency": []}
     for degrees in ANGLES:
         half = torch.deg2rad(torch.tensor(degrees / 2))
         theta = torch.cat([axis * half.sin(), half.cos().expand(len(test), 1)], dim=1)
-        turned = subject.invariant(subject.embed(turn.apply(test.signals, theta)))
+        turned = model.invariant(model.embed(turn.apply(test.signals, theta)))
         for name, hits in (("accuracy", turned == truth), ("consistency", turned == guess)):
             figures = metrics.per_subject(hits.astype(float), test.subject)
             means, sizes = zip(*figures.values(), strict=True)
@@ -264,21 +264,21 @@ def measure_angles(subject: Measured, scores: Scores) -> None:
     scores.artifacts["angles"] = {"degrees": list(ANGLES)} | curves
 
 
-def _turned(subject: Measured, family: Rotation) -> list[Tensor]:
+def _turned(model: Measured, family: Rotation) -> list[Tensor]:
     """Latents of the test windows under `DRAWS` draws, the same for every method."""
-    x, generator = subject.sides.test.signals, torch.Generator().manual_seed(10)
-    return [subject.embed(family.apply(x, family.sample(len(x), generator))) for _ in range(DRAWS)]
+    x, generator = model.sides.test.signals, torch.Generator().manual_seed(10)
+    return [model.embed(family.apply(x, family.sample(len(x), generator))) for _ in range(DRAWS)]
 
 
 def _turned_once(
-    subject: Measured, windows: Windows, seed: int
+    model: Measured, windows: Windows, seed: int
 ) -> tuple[Tensor, Tensor, NDArray[Any]]:
     turn = Rotation()
     theta = turn.sample(len(windows), torch.Generator().manual_seed(seed))
     up = nn.functional.normalize(gravity(windows.signals), dim=1)[..., None]
-    z = subject.embed(turn.apply(windows.signals, theta))
+    z = model.embed(turn.apply(windows.signals, theta))
     return z, theta, (turn.matrices(theta) @ up)[..., 0].numpy()
 
 
-def _select(subject: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
-    return subject.schema.select(z, blocks).numpy()
+def _select(model: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
+    return model.schema.select(z, blocks).numpy()
