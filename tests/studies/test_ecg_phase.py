@@ -22,7 +22,7 @@ from triptych_studies.runner import run
 from triptych_studies.scores import Scores
 from triptych_studies.studies.ecg_phase import EcgPhase
 from triptych_studies.tasks.mitdb_phase import MitdbPhase
-from triptych_studies.tasks.phase_probes import measure_beats, measure_glass_box
+from triptych_studies.tasks.phase_probes import measure_beats, measure_matrix
 from triptych_studies.tasks.phase_windows import BEATS
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -105,7 +105,7 @@ def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(tmp_pat
     assert "Heat map of blocks and factors" in outcome.report.read_text()
 
 
-def test_the_glass_box_says_what_known_blocks_know() -> None:
+def test_the_probe_matrix_says_what_known_blocks_know() -> None:
     prepared = EcgPhase().prepare(None, Options("smoke", ("plain",), dataset="simulated"))
     test, rng = prepared.test, np.random.default_rng(0)
 
@@ -128,7 +128,7 @@ def test_the_glass_box_says_what_known_blocks_know() -> None:
     z = dict.fromkeys(read, still)  # what was read of it is given
     phase = Factor("phase", theta, test.probe.subject, z, z, "phase_shift", read=read)
     scores = Scores()
-    measure_glass_box(embed, SCHEMA, phase, test, scores)
+    measure_matrix(embed, SCHEMA, phase, test, scores)
     figures = scores.metrics
     assert figures["purity@phase"] == 1
     assert figures["leakage@phase"] == pytest.approx(0, abs=0.01)

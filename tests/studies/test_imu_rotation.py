@@ -24,7 +24,7 @@ from triptych_studies.studies.imu_rotation import ImuRotation
 from triptych_studies.tasks import imu_windows
 from triptych_studies.tasks.base import Sides
 from triptych_studies.tasks.imu_windows import FOLDS, Source
-from triptych_studies.tasks.turned_factors import cadence, measure_glass_box
+from triptych_studies.tasks.turned_factors import cadence, measure_matrix
 from triptych_studies.tasks.turned_imu import TurnedImu
 from triptych_studies.tasks.turned_probes import (
     Measured,
@@ -168,7 +168,7 @@ def subject(data: TurnedImu, test: Windows) -> Measured:
 
 @pytest.fixture
 def ridge_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Probes without MLP and boosting, of which a glass box fits dozens."""
+    """Probes without MLP and boosting, of which a probe matrix fits dozens."""
 
     def quick(pairs: Pairs, y: np.ndarray, groups: object, seed: int) -> Predictor:
         read = ridge(pairs, y, (0.1,))
@@ -195,7 +195,7 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: TurnedImu)
         "consistency@yaw",
         "consistency_balanced@yaw",
     }
-    measure_glass_box(measured, scores)
+    measure_matrix(measured, scores)
     assert figures["purity@gravity"] > 0.9
     assert figures["leakage@gravity"] <= 0.05
     assert figures["activity_share"] > 0.9
@@ -226,7 +226,7 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
     assert "simulated" in outcome.table.read_text().splitlines()[0]
     assert "simulated" in outcome.report.read_text()
     drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    whole = {"angles", "confusion", "directions", "map", "people", "intervals", "glass_box"}
+    whole = {"angles", "confusion", "directions", "map", "subjects", "intervals", "probe_matrix"}
     assert drawn == whole
     assert {"purity@gravity", "leakage@gravity", "activity_share"} <= set(exact)
     assert "| scl: orientation |" in outcome.table.read_text()

@@ -161,10 +161,11 @@ class MitdbPhase(Task):
         def everything(x: Tensor) -> Tensor:
             return model.embed(x).all
 
-        if scores.sound(" + ".join(inside), *probes.gallery_latents(invariant, test)):
-            probes.measure_invariance(invariant, test, scores)
+        gallery = probes.gallery_latents(invariant, test)
+        if scores.sound(" + ".join(inside), *gallery):
+            probes.measure_invariance(invariant, gallery, test, scores)
             probes.measure_circular(invariant, test, scores)
-            probes.measure_retrieval(invariant, test, scores)
+            probes.measure_retrieval(gallery, test, scores)
         phase = probes.measure_phase(blocks, inside, outside, test, scores)
         if cell.first:
             probes.measure_matrix(blocks, schema, phase, test, scores)

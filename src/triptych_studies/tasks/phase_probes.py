@@ -38,11 +38,10 @@ TIMED = 2000  # gallery windows of which the heart rate is read
 
 
 Embed = Callable[[Tensor], Mapping[str, Tensor]]
+Sides = tuple[NDArray[Any], NDArray[Any]]  # latents (n, d) of windows as they are, and shifted
 
 
-def gallery_latents(
-    embed: Callable[[Tensor], Tensor], test: MeasuredWindows
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def gallery_latents(embed: Callable[[Tensor], Tensor], test: MeasuredWindows) -> Sides:
     """Latents (n, d) of the gallery as it is, and shifted by one random θ each."""
     gallery = test.gallery
     shifted = test.shift.apply(gallery.signals, test.gallery_shift)
@@ -50,7 +49,7 @@ def gallery_latents(
 
 
 def measure_invariance(
-    embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores
+    embed: Callable[[Tensor], Tensor], gallery: Sides, test: MeasuredWindows, scores: Scores
 ) -> None:
     """``cosine_*`` and ``separation``: the sweep over ±12.5, ±25, … ±250 ms."""
     steps = np.arange(1, round(test.shift.max_shift / STEP_S) + 1) * STEP_S
@@ -66,9 +65,9 @@ def measure_invariance(
     if scores.wanted("curve"):
         scores.artifacts["curve"] = curve_points(curve)
 
-    z, moved = gallery_latents(embed, test)
     subjects = test.gallery.subject
-    scores.between(z, different_pairs(subjects, 20_000, seed=1), subjects, cosine(z, moved))
+    pairs = different_pairs(subjects, 20_000, seed=1)
+    scores.between(gallery[0], pairs, subjects, cosine(*gallery))
 
 
 def measure_circular(
@@ -86,11 +85,10 @@ def measure_circular(
 
 
 def measure_retrieval(
-    embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores, suffix: str = ""
+    latents: Sides, test: MeasuredWindows, scores: Scores, suffix: str = ""
 ) -> None:
     """``record_p10``, ``class_p10``, ``sbd_recall10`` and the drawn example."""
-    gallery = test.gallery
-    z, query = gallery_latents(embed, test)
+    gallery, (z, query) = test.gallery, latents
     near = near_in_time(gallery.record, gallery.start, gallery.record, gallery.start)
     found = retrieval(query, z, gallery.record, gallery.record, near)
     scores.add(
@@ -156,9 +154,10 @@ def measure_projected(
         with torch.no_grad():
             return projector(embed(x))
 
-    if scores.sound("projector", *gallery_latents(projected, test)):
-        measure_invariance(projected, test, after)
-        measure_retrieval(projected, test, scores, suffix="@projector")
+    gallery = gallery_latents(projected, test)
+    if scores.sound("projector", *gallery):
+        measure_invariance(projected, gallery, test, after)
+        measure_retrieval(gallery, test, scores, suffix="@projector")
         for name in ("cosine_75ms", "cosine_random"):
             scores.metrics[f"{name}@projector"] = after.metrics[name]
 
@@ -179,28 +178,27 @@ def measure_phase(
     theta = test.probe_shift[:, 0].double().numpy()
     subjects = test.probe.subject
 
-    def sides(names: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
-        both = (torch.cat([side[name] for name in names], dim=1) for side in (first, second))
-        a, b = (each.numpy() for each in both)
-        return a, b
+    def sides(names: tuple[str, ...]) -> Sides:
+        a, b = (torch.cat([side[name] for name in names], dim=1) for side in (first, second))
+        return a.numpy(), b.numpy()
 
-    inside = read_parameter(*sides(invariant), theta, subjects)
-    by_subject = {name: row["r2"] for name, row in inside.per_record.items()}
-    scores.add("phase_r2_invariant", inside.r2, by_subject)
-    read = {invariant: inside.predicted}
+    def measure(names: tuple[str, ...], **metrics: str) -> None:
+        probe = read_parameter(*sides(names), theta, subjects)
+        for what, metric in metrics.items():
+            by_subject = {name: row[what] for name, row in probe.per_record.items()}
+            scores.add(metric, getattr(probe, what), by_subject)
+        if len(names) == 1:
+            read[names[0]] = probe.predicted
+
+    read: dict[str, NDArray[Any]] = {}
+    measure(invariant, r2="phase_r2_invariant")
     few = np.random.default_rng(0).permutation(len(theta))[:10_000]
     a, b = (side[few] for side in sides(invariant))
     size = read_parameter(a, b, np.abs(theta[few]), subjects[few])
     scores.add("phase_abs_r2_invariant", size.r2)
     if variant:
-        outside = read_parameter(*sides(variant), theta, subjects)
-        by_subject = {name: row["r2"] for name, row in outside.per_record.items()}
-        scores.add("phase_r2_variant", outside.r2, by_subject)
-        by_subject = {name: row["within"] for name, row in outside.per_record.items()}
-        scores.add("phase_within_20ms", outside.within, by_subject)
-        read[variant] = outside.predicted
-    single = {names[0]: theta_read for names, theta_read in read.items() if len(names) == 1}
-    return Factor("phase", theta, subjects, first, second, test.shift.name, read=single)
+        measure(variant, r2="phase_r2_variant", within="phase_within_20ms")
+    return Factor("phase", theta, subjects, first, second, test.shift.name, read=read)
 
 
 def measure_matrix(
