@@ -21,8 +21,8 @@ from triptych_studies.trials import run_trials
 Direction = Literal["higher", "lower"]
 WAYS: dict[str, Direction] = {"↑": "higher", "↓": "lower"}
 
-# Ablations of gradient isolation and of training in turns. They lost (docs/ablations.md), and the
-# code that trains them is gone; their entries stay for the keys of finished cells.
+# Ablations of gradient isolation and of training in turns. They were worse (docs/ablations.md)
+# and cannot be trained any more; their entries stay for the keys of finished cells.
 RETIRED = (
     "isolation=variation",
     "isolation=all",

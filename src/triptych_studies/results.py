@@ -8,12 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from triptych.metrics import (
-    Difference,
-    bootstrap_interval,
-    holm,
-    paired_difference,
-)
+from triptych.metrics import Difference, bootstrap_interval, holm, paired_difference
 from triptych_studies import collapse
 from triptych_studies.base import Finished, Prepared
 from triptych_studies.grid import Study

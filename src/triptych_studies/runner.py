@@ -159,7 +159,7 @@ def _run(
 
 
 def _lost(study: Study, cache: Cache) -> list[Cell]:
-    """Cells of retired ablations that nobody can compute any more."""
+    """Unfinished cells of retired ablations."""
     retired = {f"{study.focus}/{name}" for name in study.retired}
     return [cell for cell in cache.keys if cell.method in retired and not cache.path(cell).exists()]
 

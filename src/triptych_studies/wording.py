@@ -1,4 +1,4 @@
-"""Results in words and tables: what is best, what is a tie, what the method under study lost."""
+"""Results in words and tables: the best methods, ties, and paired statements."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _between(figures: Mapping[str, Any] | None) -> str:
 
 
 def _leader(study: Study, summary: Sequence[Row], metric: str) -> str | None:
-    """Method with the best mean; None if the metric has no better side or nobody has it."""
+    """Method with the best mean; None if the metric has no better side or no method has it."""
     way, found = direction(study, metric), means(summary, metric)
     if way == "none" or not found:
         return None
@@ -127,7 +127,7 @@ def _leader(study: Study, summary: Sequence[Row], metric: str) -> str | None:
 def _best(
     summary: Sequence[Row], metric: str, leader: str | None, judged: Mapping[Pair, Difference]
 ) -> set[str]:
-    """The best method and those that are not shown to differ from it; nobody who collapsed."""
+    """The best method and those that are not shown to differ from it; none that collapsed."""
     # The best of one is nothing, nor is the best of what is not compared.
     if leader is None or not any(metric == compared_by for compared_by, _, _ in judged):
         return set()

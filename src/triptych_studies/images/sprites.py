@@ -7,13 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych_studies.images.base import (
-    Images,
-    Side,
-    fingerprint,
-    generator,
-    handwriting,
-)
+from triptych_studies.images.base import Images, Side, fingerprint, generator, handwriting
 
 VERSION = 1  # of the generator: raise it whenever its output changes
 SIZE = 32

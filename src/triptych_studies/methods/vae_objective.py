@@ -1,4 +1,4 @@
-"""The objective of contrastive-analysis autoencoders, the rivals of SepCLR that reconstruct."""
+"""The objective of contrastive-analysis autoencoders, which SepCLR is compared with."""
 
 from __future__ import annotations
 

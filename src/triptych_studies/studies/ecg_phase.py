@@ -13,7 +13,7 @@ from triptych_studies.tasks.mitdb_phase import MitdbPhase
 
 
 class EcgPhase(Study):
-    """SCL and its rivals under a phase shift, on MIT-BIH or on a simulated cohort."""
+    """SCL and other methods under a phase shift, on MIT-BIH or on a simulated cohort."""
 
     name: ClassVar[str] = "ecg-phase"
     title: ClassVar[str] = "ECG phase study"

@@ -14,7 +14,7 @@ from triptych_studies.tasks.turned_imu import TurnedImu
 
 
 class ImuRotation(Study):
-    """SCL and its rivals under rotations of the sensor, on WISDM, HAPT or a simulated cohort."""
+    """SCL and other methods under rotations of the sensor, on WISDM, HAPT or a simulated cohort."""
 
     name: ClassVar[str] = "imu-rotation"
     title: ClassVar[str] = "IMU rotation study"

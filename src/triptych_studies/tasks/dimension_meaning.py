@@ -74,7 +74,7 @@ METRICS = {
 def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
     """Semantic consistency of z and of its positive part, and what the figures draw of them.
 
-    What is said of dimensions is missing where none is active or z has collapsed.
+    Metrics of dimensions are missing where none is active or z has collapsed.
     """
     scores.sound(CONTRASTED, z)
     found = {

@@ -36,7 +36,7 @@ GROUPS = 20  # of the digits' test images, whose writers are not recorded
 def load(name: str, data: Path | None, budget: Budget) -> dict[str, Any]:
     """Read one data set and cut its windows: what `ClassDimensions` holds, by name.
 
-    The three sides share nobody. An unknown name raises InputError.
+    The three sides share no subject. An unknown name raises InputError.
     """
     if name not in MODALITY:
         raise InputError(

@@ -124,12 +124,8 @@ def _matches(
 ) -> list[dict[str, Any]]:
     """The five nearest windows of the drawn example."""
     gallery, example = test.gallery, int(test.showcase["query"])
-    rows, similarity = top_k(
-        query[example : example + 1],
-        z,
-        5,
-        near(slice(example, example + 1)),
-    )
+    own = slice(example, example + 1)
+    rows, similarity = top_k(query[own], z, 5, near(own))
     return [
         {
             "signal": np.round(gallery.centred[row, 0, ::2].numpy(), 3).tolist(),
@@ -235,13 +231,8 @@ def measure_beats(embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scor
     A macro F1 is no mean over subjects: theirs are the jackknife's pseudo-values.
     """
     train, held = test.beats_train, test.beats_test
-    probe = linear_probe(
-        embed(train.centred).numpy(),
-        train.label,
-        embed(held.centred).numpy(),
-        held.label,
-        classes=[*BEATS, "F"],
-    )
+    fitted, unseen = (embed(each.centred).numpy() for each in (train, held))
+    probe = linear_probe(fitted, train.label, unseen, held.label, classes=[*BEATS, "F"])
 
     def macro(kept: NDArray[np.bool_]) -> float:
         each = f1_scores(probe.predicted[kept], held.label[kept], BEATS)

@@ -35,15 +35,9 @@ def measure_matrix(model: Measured, scores: Scores) -> None:
     pace = cadence(test)
     paced = few[np.isfinite(pace[few])]
     subject, inside = test.subject, [block.name for block in schema.invariant("rotation")]
+    sides = (_rows(still, fewer), _rows(moved, fewer))
     known = [
-        Factor(
-            "angle",
-            angle.double().numpy(),
-            subject[fewer],
-            _rows(still, fewer),
-            _rows(moved, fewer),
-            "rotation",
-        ),
+        Factor("angle", angle.double().numpy(), subject[fewer], *sides, "rotation"),
         Factor("activity", test.label, subject, all_still, block=next(iter(inside), "")),
         Factor("identity", subject, subject, all_still, start=_from_middle(test)),
         Factor("cadence", pace[paced], subject[paced], _rows(still, paced)),

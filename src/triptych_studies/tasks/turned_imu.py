@@ -176,7 +176,7 @@ class TurnedImu(Task):
 
     @property
     def as_worn(self) -> list[dict[str, Any]]:
-        """What nobody has to be told of a watch: tilted a little, and begun anywhere."""
+        """Augmentation that suits any watch: tilted a little, and begun anywhere."""
         return [{"name": "rotation", "kind": "tilt", "max_angle": 30.0}, self.any_start]
 
     @staticmethod

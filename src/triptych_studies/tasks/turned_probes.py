@@ -212,21 +212,16 @@ def measure_orientation(model: Measured, scores: Scores) -> None:
     new, _, truth = model.turned_once
 
     def probe(blocks: tuple[str, ...]) -> metrics.DirectionProbe:
-        return metrics.direction_probe(
-            _select(model, blocks, z),
-            directions,
-            fitted.subject,
-            _select(model, blocks, new),
-            truth,
-        )
+        seen, unseen = (_select(model, blocks, each) for each in (z, new))
+        return metrics.direction_probe(seen, directions, fitted.subject, unseen, truth)
 
     outside = probe(model.outside)
     inside = outside if model.inside == model.outside else probe(model.inside)
-    scores.pool(
-        "orientation_r2_invariant",
-        lambda kept: metrics.r2(inside.read[kept], truth[kept]),
-        test.subject,
-    )
+
+    def leaked(kept: NDArray[np.bool_]) -> float:
+        return metrics.r2(inside.read[kept], truth[kept])
+
+    scores.pool("orientation_r2_invariant", leaked, test.subject)
     outer = (_select(model, model.outside, each) for each in (z, new))
     if not scores.sound(" + ".join(model.outside), *outer):
         return
