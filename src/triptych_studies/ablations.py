@@ -13,7 +13,7 @@ from triptych_studies.wording import direction
 
 
 def tables(study: Study, results: Mapping[str, Any]) -> list[Table]:
-    """One row a change, one column a headline metric: changed minus unchanged, with its interval.
+    """Changed minus unchanged, with its interval: changes by headline metrics.
 
     Bold where a difference is shown; nothing where no ablation was computed.
     """

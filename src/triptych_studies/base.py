@@ -83,13 +83,13 @@ class CellResult:
     Attributes
     ----------
     metrics
-        Metric name to figure. A metric the method does not have (``mse`` without a decoder) is
+        Metric to value. A metric the method does not have (``mse`` without a decoder) is
         left out; one that came out NaN is dropped by the runner, with a note.
     subjects
-        Test subject to ``(n, metrics)``: how much stands behind the figures, and the same metrics
-        on this subject alone (those that exist per subject).
+        Test subject to ``(n, metrics)``: the number of its windows, and the same metrics on this
+        subject alone (those that exist per subject).
     parameters, epochs, trials
-        Of the method as it was measured; trials = recipes tried on validation people.
+        Of the method as it was measured; trials = recipes tried on validation subjects.
     artifacts
         Plain JSON, small (curves, map coordinates, gallery signals): kept in the cell's file for
         `Study.draw`, not in results.json.

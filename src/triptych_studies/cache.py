@@ -1,4 +1,4 @@
-"""Finished cells as files: found by what decides their figures, claimed by one process each."""
+"""Finished cells as files: found by what decides their metrics, claimed by one process each."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def row_of(cell: Cell, result: CellResult, seconds: float) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Cache:
-    """The folder `cells`: one JSON file a finished cell.
+    """The folder `cells`: one JSON file per finished cell.
 
     Attributes
     ----------
     folder
         Where the files stand; several processes may share it.
     keys
-        Cell to the plain JSON that decides its figures.
+        Cell to the plain JSON that decides its metrics.
     code
         Hash of the present sources, kept with every cell that is stored.
     """

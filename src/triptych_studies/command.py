@@ -52,14 +52,16 @@ def study(
         str, typer.Option(help="smoke (seconds), quick (minutes) or full (hours).")
     ] = "quick",
     methods: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Rows to compute; default all.")
+        str | None, typer.Option(metavar="A,B", help="Methods to compute; default all.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Runs of each method.")] = None,
-    split: Annotated[str | None, typer.Option(help="subject (by person) or random.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="subject (no subject on two sides) or random.")
+    ] = None,
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(metavar="N", help="Processes that compute at a time.")] = 1,
     tune: Annotated[
-        bool, typer.Option("--tune", help="Only try each method's settings on validation people.")
+        bool, typer.Option("--tune", help="Only try each method's settings on validation subjects.")
     ] = False,
     ablate: Annotated[
         bool,

@@ -42,7 +42,7 @@ def data_for(
     if not refusal:
         return "mitdb"
     say(f"They cannot be had now: {refusal}.")
-    say("So this demo runs on a simulated cohort, and its figures say nothing about real hearts.")
+    say("So this demo runs on a simulated cohort, and its metrics say nothing about real hearts.")
     return "simulated"
 
 

@@ -1,4 +1,4 @@
-"""A study: a grid of methods on a task, its headline, and what a reader takes home.
+"""A study: a grid of methods on a task, its headline, and its conclusion.
 
 A new study is one file with one subclass of `Study`, and one line in this folder's `__init__`.
 """
@@ -21,8 +21,8 @@ from triptych_studies.trials import run_trials
 Direction = Literal["higher", "lower"]
 WAYS: dict[str, Direction] = {"↑": "higher", "↓": "lower"}
 
-# Ablations of gradient isolation and of training in turns. They lost (docs/ablations.md), and the
-# code that trains them is gone; their entries stay for the keys of finished cells.
+# Ablations of gradient isolation and of training in turns. They were worse (docs/ablations.md)
+# and cannot be trained any more; their entries stay for the keys of finished cells.
 RETIRED = (
     "isolation=variation",
     "isolation=all",
@@ -178,7 +178,7 @@ class Study:
             importlib.import_module(f"triptych_studies.{self.figures}").draw(album)
 
     def conclude(self, results: Mapping[str, Any]) -> str:
-        """The sentences a reader takes home; empty: the first headline metric is read out."""
+        """The conclusion, in sentences; empty: the first headline metric is read out."""
         del results
         return ""
 

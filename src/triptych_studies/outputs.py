@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from triptych.audit.canvas import titled
 from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
-from triptych.audit.tables import escaped
+from triptych.audit.tables import Table, escaped
 from triptych.files import write_atomically, write_json
-from triptych_studies import ablations, glass, wording
+from triptych_studies import ablations, probe_matrix, wording
 from triptych_studies.base import Finished, Prepared
 from triptych_studies.figures import Album
 from triptych_studies.grid import Study
@@ -35,40 +35,13 @@ def write_results(
     """Write results.json and table.md; returns the results."""
     results = results_of(study, prepared, finished, command)
     write_json(folder / "results.json", results)
-    title = titled(study.title, note_of(prepared))
-    blocks = [f"# {title}", escaped(wording.headline(study, results))]
-    blocks += [_what_was_run(prepared, results), *([f"`{command}`"] if command else [])]
-    blocks += [table.to_markdown() for table in wording.metric_tables(study, results, True)]
-    blocks += [wording.explanation(study, results)]
-    for table in ablations.tables(study, results):
-        blocks += ["## One thing changed", table.to_markdown()]
-    for heading, points in wording.statements(study, results):
-        blocks += [f"## {heading}", "\n".join(f"- {escaped(point)}" for point in points)]
-    for table in wording.metric_tables(study, results, False):
-        blocks += ["## Further metrics", table.to_markdown()]
-    for table in glass.tables(study, finished):
-        blocks += ["## Probe matrix", table.to_markdown()]
-    for heading, terms in (("Rows", _rows(study, results)), ("Definitions", study.definitions)):
-        listed = [f"- `{name}`: {escaped(text)}" for name, text in terms.items()]
-        blocks += [f"## {heading}", "\n".join(listed)] if listed else []
+    blocks = [f"# {titled(study.title, note_of(prepared))}"]
+    for section in _sections(study, prepared, finished, results):
+        blocks += [f"## {section.title}"] if section.title else []
+        blocks += map(_markdown, section.parts)
     with write_atomically(folder / "table.md") as handle:
         handle.write("\n\n".join(blocks) + "\n")
     return results
-
-
-def _rows(study: Study, results: Mapping[str, Any]) -> dict[str, str]:
-    """What the study says of the methods that were computed."""
-    present = dict.fromkeys(row["method"] for row in results["rows"])
-    return {name: study.descriptions[name] for name in present if name in study.descriptions}
-
-
-def _what_was_run(prepared: Prepared, results: Mapping[str, Any]) -> str:
-    data = titled(prepared.data_name, note_of(prepared))
-    cells = len(results["rows"])
-    return (
-        f"Protocol {results['protocol']} (intervals and verdicts: version {VERDICTS}), "
-        f"budget {results['budget']}, data {data}, {cells} cells."
-    )
 
 
 def write_figures_and_report(
@@ -77,41 +50,75 @@ def write_figures_and_report(
     finished: Sequence[Finished],
     results: Mapping[str, Any],
     folder: Path,
-    command: str,
 ) -> Path:
     """Draw the figures and write report.html; returns its path."""
     note = note_of(prepared)
     figures = folder / FIGURES
     figures.mkdir(parents=True, exist_ok=True)
-    album, within = (Album(figures, note, study, results, finished) for _ in range(2))
-    study.draw(album)
-    glass.draw(within)
-    inside = (*glass.tables(study, finished), *(each.picture(figures) for each in within.figures))
-    head = Text(wording.headline(study, results), lead=True), Text(_what_was_run(prepared, results))
-    sections = [
-        Section("", head),
-        Section("Results", _results(study, results)),
-        *(Section("One thing changed", (t,)) for t in ablations.tables(study, results)),
-        *(Section(f.title, (f.picture(figures),)) for f in album.figures),
-        Section("Further metrics", tuple(wording.metric_tables(study, results, False))),
-        Section("Probe matrix", inside),
-        Section("Rows", (Terms(rows),) if (rows := _rows(study, results)) else ()),
-        Section("Definitions", (Terms(results["definitions"]),)),
-        Section("What was run", _provenance(prepared, results, command)),
+    albums = [Album(figures, note, study, results, finished) for _ in range(2)]
+    study.draw(albums[0])
+    probe_matrix.draw(albums[1])
+    drawn, inside = ([(f.title, f.picture(figures)) for f in each.figures] for each in albums)
+    sections = _sections(study, prepared, finished, results, drawn, [part for _, part in inside])
+    sections.append(Section("What was run", _provenance(prepared, results)))
+    return write_report(folder / "report.html", titled(study.title, note), sections)
+
+
+def _sections(
+    study: Study,
+    prepared: Prepared,
+    finished: Sequence[Finished],
+    results: Mapping[str, Any],
+    figures: Sequence[tuple[str, Part]] = (),
+    inside: Sequence[Part] = (),
+) -> list[Section]:
+    """What table and report have in common; `figures` have a section each, `inside` a probe's."""
+    data = titled(prepared.data_name, note_of(prepared))
+    run = (
+        f"Protocol {results['protocol']} (intervals and verdicts: version {VERDICTS}), "
+        f"budget {results['budget']}, data {data}, {len(results['rows'])} cells."
+    )
+    head: list[Part] = [Text(wording.headline(study, results), lead=True), Text(run)]
+    head += [Code(results["command"])] if results["command"] else []
+    head += [
+        *wording.metric_tables(study, results, True),
+        Text(wording.explanation(study, results)),
     ]
-    filled = [section for section in sections if section.parts]
-    return write_report(folder / "report.html", titled(study.title, note), filled)
+    present = dict.fromkeys(row["method"] for row in results["rows"])
+    rows = {name: study.descriptions[name] for name in present if name in study.descriptions}
+    sections = [
+        Section("", tuple(head)),
+        Section("One thing changed", tuple(ablations.tables(study, results))),
+        *(
+            Section(head, (Points(tuple(said)),))
+            for head, said in wording.statements(study, results)
+        ),
+        *(Section(title, (part,)) for title, part in figures),
+        Section("Further metrics", tuple(wording.metric_tables(study, results, False))),
+        Section("Probe matrix", (*probe_matrix.tables(study, finished), *inside)),
+        Section("Rows", (Terms(rows),) if rows else ()),
+        Section("Definitions", (Terms(study.definitions),)),
+    ]
+    return [section for section in sections if section.parts]
 
 
-def _results(study: Study, results: Mapping[str, Any]) -> tuple[Part, ...]:
-    parts: list[Part] = [*wording.metric_tables(study, results, True)]
-    parts.append(Text(wording.explanation(study, results)))
-    for heading, points in wording.statements(study, results):
-        parts += [Text(f"{heading} (paired over test subjects):"), Points(tuple(points))]
-    return tuple(parts)
+def _markdown(part: Part) -> str:
+    match part:
+        case Table():
+            return part.to_markdown()
+        case Points():
+            return "\n".join(f"- {escaped(point)}" for point in part.points)
+        case Terms():
+            return "\n".join(f"- `{name}`: {escaped(text)}" for name, text in part.terms.items())
+        case Code():
+            return f"`{part.text}`"
+        case Text():
+            return escaped(part.text)
+        case _:
+            return ""
 
 
-def _provenance(prepared: Prepared, results: Mapping[str, Any], command: str) -> tuple[Part, ...]:
+def _provenance(prepared: Prepared, results: Mapping[str, Any]) -> tuple[Part, ...]:
     rows = results["rows"]
     terms = {
         "data": titled(prepared.data_name, note_of(prepared)),
@@ -122,11 +129,8 @@ def _provenance(prepared: Prepared, results: Mapping[str, Any], command: str) ->
         "folds": ", ".join(map(str, sorted({row["fold"] for row in rows}))),
         **{name: _words(value) for name, value in results["environment"].items()},
     }
-    parts: list[Part] = [Code(command)] if command else []
-    parts.append(Terms(terms))
-    if prepared.notes:
-        parts += [Text("Notes on the data:"), Points(prepared.notes)]
-    return (*parts, wording.effort_table(results))
+    notes = (Text("Notes on the data:"), Points(prepared.notes)) if prepared.notes else ()
+    return (Terms(terms), *notes, wording.effort_table(results))
 
 
 def _words(value: Any) -> str:

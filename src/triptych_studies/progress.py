@@ -1,4 +1,4 @@
-"""What a running study says: one line a finished cell, and on a terminal where it is now."""
+"""What a running study says: one line per finished cell, and on a terminal where it is now."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from triptych_studies.base import Cell
 
 
 class Listener(Protocol):
-    """Whoever wants to know how a study goes."""
+    """What is called as a study proceeds."""
 
     def note(self, text: str) -> None:
         """Something a reader should know: a damaged file, cells of other settings."""

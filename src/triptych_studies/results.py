@@ -8,12 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from triptych.metrics import (
-    Difference,
-    bootstrap_interval,
-    holm,
-    paired_difference,
-)
+from triptych.metrics import Difference, bootstrap_interval, holm, paired_difference
 from triptych_studies import collapse
 from triptych_studies.base import Finished, Prepared
 from triptych_studies.grid import Study
@@ -102,7 +97,7 @@ def _interval(rows: Sequence[Row], by_subject: Any, metric: str) -> dict[str, An
     """Mean of the rows; interval over seeds x test subjects, or over seeds alone.
 
     A metric over all subjects (a macro F1) is not the mean of theirs: the interval is that of the
-    subjects' figures, moved to stand around the metric.
+    subjects' metrics, moved to stand around the metric.
     """
     runs = np.array([row["metrics"][metric] for row in rows if metric in row["metrics"]])
     mean = float(runs.mean())
@@ -123,10 +118,10 @@ def _interval(rows: Sequence[Row], by_subject: Any, metric: str) -> dict[str, An
 
 
 def table_by_subject(rows: Iterable[Row]) -> Any:
-    """Data frame of test subjects' figures: (method, seed, run) x (metric, subject), NaN for none.
+    """Data frame of test subjects' metrics: (method, seed, run) x (metric, subject), NaN for none.
 
     A line per seed where its folds tested different subjects. The metric `WINDOWS` says how many
-    windows stand behind a subject's figures.
+    windows a subject's metrics are of.
     """
     import pandas
 
@@ -177,8 +172,8 @@ def standing(difference: Difference, direction: str) -> str:
     return "ahead" if (difference.mean > 0) == (direction == "higher") else "behind"
 
 
-def without_people(rows: Iterable[Row]) -> set[str]:
-    """Metrics of which no row has figures of people, so that methods cannot be paired."""
+def without_subjects(rows: Iterable[Row]) -> set[str]:
+    """Metrics that no row has per subject, so that methods cannot be paired."""
     rows = list(rows)
-    people = [each for row in rows for each in row["subjects"].values()]
-    return {m for row in rows for m in row["metrics"]} - {m for p in people for m in p["metrics"]}
+    subjects = [each for row in rows for each in row["subjects"].values()]
+    return {m for row in rows for m in row["metrics"]} - {m for p in subjects for m in p["metrics"]}

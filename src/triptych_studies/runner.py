@@ -98,7 +98,7 @@ def checked(study: Study, options: Options, jobs: int) -> Options:
 
 
 def keys_of(study: Study, prepared: Prepared, cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
-    """For every cell, the plain JSON that decides its figures."""
+    """For every cell, the plain JSON that decides its metrics."""
     return {
         cell: {
             "study": study.name,
@@ -146,9 +146,7 @@ def _run(
     try:
         work(study, prepared, cells, cache, listener, jobs)
         results = write_results(study, prepared, _finished(cache), folder, command)
-        report = write_figures_and_report(
-            study, prepared, _finished(cache), results, folder, command
-        )
+        report = write_figures_and_report(study, prepared, _finished(cache), results, folder)
     except KeyboardInterrupt as stop:
         done = _finished(cache)
         if done:
@@ -161,7 +159,7 @@ def _run(
 
 
 def _lost(study: Study, cache: Cache) -> list[Cell]:
-    """Cells of retired ablations that nobody can compute any more."""
+    """Unfinished cells of retired ablations."""
     retired = {f"{study.focus}/{name}" for name in study.retired}
     return [cell for cell in cache.keys if cell.method in retired and not cache.path(cell).exists()]
 

@@ -1,4 +1,4 @@
-"""Trials: several recipes a method, scored on validation people, one of them chosen."""
+"""Trials: several recipes per method, scored on validation subjects, one of them chosen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from triptych.files import read_json, write_json
 from triptych_studies.base import Progress
 
-Figures = dict[str, float]  # of one trial, on validation people
+Figures = dict[str, float]  # of one trial, on validation subjects
 
 
 def run_trials(
@@ -29,7 +29,7 @@ def run_trials(
     counts
         Trials of every method that has any.
     score
-        Method and trial → figures on validation people.
+        Method and trial → metrics on validation subjects.
     total
         Scores of one trial, and those of all trials of ``plain`` → what is to be highest.
 

@@ -1,4 +1,4 @@
-"""Results in words and tables: what is best, what is a tie, what the method under study lost."""
+"""Results in words and tables: the best methods, ties, and paired statements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from triptych_studies.results import (
     means,
     standing,
     within,
-    without_people,
+    without_subjects,
 )
 
 _ARROW = {"higher": " ↑", "lower": " ↓"}
@@ -88,14 +88,14 @@ def explanation(study: Study, results: Mapping[str, Any]) -> str:
         f"(runs = seeds × folds: {runs}). ↑ more is better, ↓ less is better. Bold: the best, and "
         "every method that is not shown to differ from it (paired over test subjects; the "
         "comparisons of one table are judged together by Holm's method, at 5 %); nothing where a "
-        "metric has no figures per subject. Intervals take no notice of a metric's bounds."
+        "metric has no values per subject. Intervals take no notice of a metric's bounds."
     )
     if len({row["seed"] for row in results["rows"]}) == 1:
         text += (
             " One seed: intervals and comparisons are about these runs; another seed of the same "
             "method may differ by more."
         )
-    alone = [n for n in study.headline if n in without_people(results["rows"])]
+    alone = [n for n in study.headline if n in without_subjects(results["rows"])]
     if alone:
         text += (
             f" {', '.join(alone)}: no metric per subject, so the interval is over runs alone, "
@@ -117,7 +117,7 @@ def _between(figures: Mapping[str, Any] | None) -> str:
 
 
 def _leader(study: Study, summary: Sequence[Row], metric: str) -> str | None:
-    """Method with the best mean; None if the metric has no better side or nobody has it."""
+    """Method with the best mean; None if the metric has no better side or no method has it."""
     way, found = direction(study, metric), means(summary, metric)
     if way == "none" or not found:
         return None
@@ -127,7 +127,7 @@ def _leader(study: Study, summary: Sequence[Row], metric: str) -> str | None:
 def _best(
     summary: Sequence[Row], metric: str, leader: str | None, judged: Mapping[Pair, Difference]
 ) -> set[str]:
-    """The best method and those that are not shown to differ from it; nobody who collapsed."""
+    """The best method and those that are not shown to differ from it; none that collapsed."""
     # The best of one is nothing, nor is the best of what is not compared.
     if leader is None or not any(metric == compared_by for compared_by, _, _ in judged):
         return set()
@@ -145,7 +145,7 @@ def statements(study: Study, results: Mapping[str, Any]) -> list[tuple[str, list
     """Paired statements about the method under study, under headings, its losses first.
 
     Headline metrics with a better side, against every other method. Losses and draws are worded
-    one by one, what it wins by one line a metric; a study without losses says so.
+    one by one, what it wins in one line per metric; a study without losses says so.
     """
     behind: list[str] = []
     even: list[str] = []
@@ -191,7 +191,7 @@ def _unpaired(study: Study, summary: Sequence[Row], rows: Sequence[Row], where: 
     lines: list[str] = []
     for metric in study.headline:
         way, found = direction(study, metric), means(summary, metric)
-        if way == "none" or study.focus not in found or metric not in without_people(rows):
+        if way == "none" or study.focus not in found or metric not in without_subjects(rows):
             continue
         order = sorted(found, key=found.__getitem__, reverse=way == "higher")
         said = ", ".join(f"{method} {number(found[method])}" for method in order)

@@ -18,7 +18,7 @@ PAUSE = 0.5  # s between looks at cells that another run has claimed
 
 
 def environment() -> dict[str, Any]:
-    """Versions, threads and machine that the figures of this process come from."""
+    """Versions, threads and machine that the metrics of this process come from."""
     import platform
     from importlib.metadata import version
 

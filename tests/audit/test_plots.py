@@ -40,39 +40,15 @@ def wave(record: str, similarity: float = 1.0, channels: int = 1) -> dict[str, A
     }
 
 
-def summary(methods: tuple[str, ...]) -> list[dict[str, Any]]:
-    figures = {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 3}
-    alone = {"mean": 0.5, "low": None, "high": None, "n": 1}
-    return [
-        {"method": m, "metrics": {"a": figures, "b": alone} if i else {"a": figures}}
-        for i, m in enumerate(methods)
-    ]
-
-
-def points(n: int = 40) -> dict[str, Any]:
-    xy = np.random.default_rng(0).normal(size=(n, 2))
-    return {
-        "xy": xy.tolist(),
-        "record": [str(i % 23) for i in range(n)],
-        "class": ["N" if i % 3 else "V" for i in range(n)],
-    }
-
-
 QUERY = {**wave("100"), "shown": "shifted by −120 ms"}
 DRAWN: dict[str, Callable[[Path, str], None]] = {
-    "similarity": lambda path, note: plots.similarity_curves(
-        {f"m{i}": curve(i / 10 - 0.2) for i in range(7)}, path, note=note, **SWEEP
-    ),
-    "one curve": lambda path, note: plots.similarity_curves(
-        {"plain": curve(0.1)}, path, note=note, **SWEEP
-    ),
     "blocks": lambda path, note: plots.block_responses(
         {"morphology (invariant)": curve(0.9), "timing (variant)": curve(0.0)},
         path,
         note=note,
         **SWEEP,
     ),
-    "gallery": lambda path, note: plots.gallery(
+    "gallery": lambda path, note: pictures.gallery(
         QUERY,
         {"plain": [wave("100", 0.9), wave("$2_0$", 0.8)], "scl": [wave("100", 0.95)]},
         path,
@@ -80,26 +56,13 @@ DRAWN: dict[str, Callable[[Path, str], None]] = {
         title="Gallery",
         note=note,
     ),
-    "gallery of three channels": lambda path, note: plots.gallery(
+    "gallery of three channels": lambda path, note: pictures.gallery(
         {**wave("100", channels=3), "shown": "turned by 90°"},
         {"plain": [wave("100", 0.9, channels=3)]},
         path,
         rate=20.0,
         title="Gallery",
         note=note,
-    ),
-    "maps": lambda path, note: plots.embedding_maps(
-        {m: points() for m in ("plain", "exact", "scl")}, path, title="Map", note=note, columns=2
-    ),
-    "intervals": lambda path, note: plots.interval_panels(
-        summary(("plain", "exact", "scl")),
-        ("a", "b"),
-        path,
-        directions={"a": "higher", "b": "lower"},
-        title="Intervals",
-        note=note,
-        exact=("exact",),
-        focus="scl",
     ),
 }
 
@@ -149,7 +112,9 @@ def test_a_large_figure_becomes_coarser_until_it_is_small(
 def test_a_failing_figure_leaves_no_file_and_no_style(tmp_path: Path) -> None:
     before = dict(mpl.rcParams)
     with pytest.raises(KeyError):
-        plots.similarity_curves({"plain": {"theta": [0.0]}}, tmp_path / "a.png", **SWEEP)
+        plots.block_factor_map(
+            [{"block": "a", "factor": "f"}], tmp_path / "a.png", meant={}, title="A"
+        )
     assert list(tmp_path.iterdir()) == []
     assert dict(mpl.rcParams) == before
 

@@ -20,6 +20,7 @@ def test_one_dimension_a_class_is_perfect() -> None:
     assert (found.active, found.coverage, found.sparsity) == (K, 1, 0.75)
     assert found.effective_rank == pytest.approx(K)
     assert found.shares == pytest.approx(np.eye(K))
+    assert (found.opened == np.eye(K, dtype=bool)[LABEL]).all()
 
 
 def test_dimensions_that_are_always_open_are_at_chance() -> None:

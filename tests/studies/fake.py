@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from triptych.audit.plots import interval_panels
 from triptych.errors import InputError
 from triptych_studies.base import (
     Cell,
@@ -95,12 +94,4 @@ class Fake(Study):
 
     def draw(self, album: Album) -> None:
         if self.prepared.figures:
-            album.add(
-                "intervals.png",
-                "Intervals",
-                interval_panels,
-                album.results["summary"],
-                self.headline,
-                directions=self.directions,
-                caption="Means <and> intervals.",
-            )
+            album.add_intervals("seeds")

@@ -24,7 +24,7 @@ from triptych_studies.studies.imu_rotation import ImuRotation
 from triptych_studies.tasks import imu_windows
 from triptych_studies.tasks.base import Sides
 from triptych_studies.tasks.imu_windows import FOLDS, Source
-from triptych_studies.tasks.turned_factors import cadence, measure_glass_box
+from triptych_studies.tasks.turned_factors import cadence, measure_matrix
 from triptych_studies.tasks.turned_imu import TurnedImu
 from triptych_studies.tasks.turned_probes import (
     Measured,
@@ -168,7 +168,7 @@ def subject(data: TurnedImu, test: Windows) -> Measured:
 
 @pytest.fixture
 def ridge_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Probes without MLP and boosting, of which a glass box fits dozens."""
+    """Probes without MLP and boosting, of which a probe matrix fits dozens."""
 
     def quick(pairs: Pairs, y: np.ndarray, groups: object, seed: int) -> Predictor:
         read = ridge(pairs, y, (0.1,))
@@ -195,7 +195,7 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: TurnedImu)
         "consistency@yaw",
         "consistency_balanced@yaw",
     }
-    measure_glass_box(measured, scores)
+    measure_matrix(measured, scores)
     assert figures["purity@gravity"] > 0.9
     assert figures["leakage@gravity"] <= 0.05
     assert figures["activity_share"] > 0.9
@@ -211,11 +211,12 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: TurnedImu)
 
 
 @pytest.mark.usefixtures("ridge_only")
-def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
+def test_a_small_run_is_whole_and_says_simulated(
+    tmp_path: Path, data: TurnedImu, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = Options("smoke", ("plain", "scl", "exact+scl"), dataset="simulated")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(imu_windows.SOURCES, "simulated", SMALL)
-        outcome = run(ImuRotation(), tmp_path, options=options)
+    monkeypatch.setattr(ImuRotation, "prepare", lambda *_: replace(data, options=options))
+    outcome = run(ImuRotation(), tmp_path, options=options)
     rows = {row["method"]: row["metrics"] for row in outcome.results["rows"]}
     exact = rows["exact+scl"]
     assert exact["consistency"] == pytest.approx(1.0, abs=0.01)
@@ -226,7 +227,7 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
     assert "simulated" in outcome.table.read_text().splitlines()[0]
     assert "simulated" in outcome.report.read_text()
     drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    whole = {"angles", "confusion", "directions", "map", "people", "intervals", "glass_box"}
+    whole = {"angles", "confusion", "directions", "map", "subjects", "intervals", "probe_matrix"}
     assert drawn == whole
     assert {"purity@gravity", "leakage@gravity", "activity_share"} <= set(exact)
     assert "| scl: orientation |" in outcome.table.read_text()

@@ -79,9 +79,17 @@ def test_an_arrow_before_a_metric_says_which_way_is_better() -> None:
     assert direction(Fake(), "level") == "none"
 
 
-def test_results_have_the_binding_format(tmp_path: Path) -> None:
-    outcome, ears = go(tmp_path, command="triptych study fake --out here")
-    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, runner.Outcome, Ears]:
+    """One run of everything, for tests that only read what it wrote."""
+    folder = tmp_path_factory.mktemp("fake")
+    study = Fake(data(figures=True))
+    return folder, *go(folder, study, command="triptych study fake --out <here>")
+
+
+def test_results_have_the_binding_format(whole: tuple[Path, runner.Outcome, Ears]) -> None:
+    folder, outcome, ears = whole
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert results == outcome.results
     assert list(results) == [
         "study",
@@ -121,7 +129,8 @@ def test_results_have_the_binding_format(tmp_path: Path) -> None:
     assert ears.left == [5, 4, 3, 2, 1, 0]
     assert "epoch 1/2" in ears.steps
     table = outcome.table.read_text(encoding="utf-8")
-    assert "triptych study fake --out here" in table
+    assert "triptych study fake --out <here>" in table
+    assert "simulated" not in table
     assert outcome.report.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
@@ -131,8 +140,10 @@ def test_one_seed_without_people_has_no_interval(tmp_path: Path) -> None:
     assert level == {"mean": 0.1, "low": None, "high": None, "n": 1}
 
 
-def test_the_table_says_who_lost_and_what_is_a_tie(tmp_path: Path) -> None:
-    text = go(tmp_path)[0].table.read_text(encoding="utf-8")
+def test_the_table_says_who_lost_and_what_is_a_tie(
+    whole: tuple[Path, runner.Outcome, Ears],
+) -> None:
+    text = whole[1].table.read_text(encoding="utf-8")
     assert re.search(
         r"cosine \(.*\): scl 0\.9.*, plain 0\.3.*, exact \(the best exact\) 0\.9", text
     )
@@ -373,16 +384,11 @@ def test_simulated_data_are_named_in_every_title(tmp_path: Path) -> None:
     assert "12 virtual people" in report
 
 
-def test_real_data_are_not_called_simulated(tmp_path: Path) -> None:
-    go(tmp_path)
-    for name in ("table.md", "report.html"):
-        assert "simulated" not in (tmp_path / name).read_text(encoding="utf-8")
-
-
-def test_the_report_holds_table_figures_definitions_and_settings(tmp_path: Path) -> None:
-    study = Fake(data(figures=True))
-    go(tmp_path, study, command="triptych study fake --out <here>", options=Options(seeds=1))
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+def test_the_report_holds_table_figures_definitions_and_settings(
+    whole: tuple[Path, runner.Outcome, Ears],
+) -> None:
+    page = whole[1].report.read_text(encoding="utf-8")
+    assert "simulated" not in page
     seen: list[tuple[str, dict[str, str | None]]] = []
 
     class Reader(HTMLParser):
@@ -443,9 +449,8 @@ def test_methods_keep_the_order_of_the_study(tmp_path: Path) -> None:
     assert [row["method"] for row in outcome.results["rows"]] == ["plain", "scl"]
 
 
-def test_artifacts_are_small_plain_json(tmp_path: Path) -> None:
-    go(tmp_path)
-    path = next((tmp_path / "cells").glob("*.json"))
+def test_artifacts_are_small_plain_json(whole: tuple[Path, runner.Outcome, Ears]) -> None:
+    path = next((whole[0] / "cells").glob("*.json"))
     content = json.loads(path.read_text(encoding="utf-8"))
     assert content["artifacts"] == {"curve": [1.0, 0.33333, None], "names": ["a", "b"]}
     assert content["key"]["budget"] == "quick"

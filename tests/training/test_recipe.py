@@ -12,7 +12,7 @@ from tests.training import toys
 
 from triptych.errors import InputError
 from triptych.objectives import Plain, Separation, SimCLR, StructuredContrastive
-from triptych.training import Recipe
+from triptych.training import Recipe, untrained
 from triptych.transforms import PhaseShift
 
 RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").glob("*.yaml"))
@@ -22,6 +22,16 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     made = toys.recipe(classes=["slow", "fast"])
     made.write(tmp_path / "recipe.yaml")
     assert Recipe.read(tmp_path / "recipe.yaml") == made
+
+
+def test_an_untrained_model_follows_from_the_recipe_and_its_seed() -> None:
+    made = toys.recipe(classes=["slow", "fast"])
+    x = toys.windows(context=0).signals
+    z = untrained(made, ["ECG"]).embed(x).all
+    assert torch.equal(untrained(made, 1).embed(x).all, z)
+    assert not torch.equal(untrained(toys.recipe(training__seed=7), 1).embed(x).all, z)
+    model = untrained(made, ["ECG"])
+    assert (model.preprocessing.channels, dict(model.heads)) == (("ECG",), {})
 
 
 def test_recipes_of_earlier_versions_are_read() -> None:

@@ -1,18 +1,17 @@
-"""Figures that show windows themselves: what a query finds, and latents as a map."""
+"""Figures that show windows themselves: what a query finds, what excites a dimension, swaps."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from triptych.audit.canvas import COLOURS, GREY, INK, canvas, fit_titles, handle, legend, styles
+from triptych.audit.canvas import COLOURS, GREY, INK, canvas, fit_titles, legend
 from triptych.audit.swap import BlockSwap
 
-__all__ = ["embedding_maps", "excited_dimensions", "gallery", "swaps"]
+__all__ = ["excited_dimensions", "gallery", "swaps"]
 
 
 def gallery(
@@ -71,60 +70,6 @@ def gallery(
         ]
         legend(figure, kinds)
         fit_titles(figure, [axis for axis in axes.flat if axis.figure is not None])
-
-
-def embedding_maps(
-    maps: Mapping[str, Mapping[str, Any]],
-    path: Path,
-    *,
-    title: str,
-    note: str = "",
-    colour_by: tuple[str, str] = ("record", "class"),
-    columns: int = 4,
-) -> None:
-    """Latents in two dimensions: for each method one panel by record and below it one by class.
-
-    `maps` gives for every method ``xy`` (n, 2) and a list (n,) for each name in `colour_by`.
-    Every group has a colour and a marker of its own.
-    """
-    columns = min(columns, len(maps))
-    bands = -(-len(maps) // columns)
-    width, height = 2.2 * columns + 1.7, 2.35 * 2 * bands + 0.6
-    with canvas(path, width, height, title, note) as figure:
-        layout = figure.add_gridspec(2 * bands, columns + 1, width_ratios=[*[1] * columns, 0.7])
-        for part, by in enumerate(colour_by):
-            look = styles(_groups(maps, by))
-            for k, (method, points) in enumerate(maps.items()):
-                axis = figure.add_subplot(layout[k // columns * 2 + part, k % columns])
-                xy, names = np.asarray(points["xy"]), np.array([str(v) for v in points[by]])
-                for name, (colour, marker) in look.items():
-                    here = xy[names == name]
-                    axis.scatter(*here.T, s=7, c=colour, marker=marker, lw=0, alpha=0.75)
-                axis.set(xticks=[], yticks=[])
-                axis.spines[:].set_visible(True)
-                axis.set_title(f"{method}, by {by}", fontsize=10)
-            names = figure.add_subplot(layout[part, columns])
-            names.set_axis_off()
-            names.legend(
-                handles=[
-                    handle("", colour, marker, name) for name, (colour, marker) in look.items()
-                ],
-                loc="center left",
-                bbox_to_anchor=(-0.1, 0.5),
-                title=by,
-                ncols=-(-len(look) // 14),
-                fontsize=8,
-                handletextpad=0.1,
-                columnspacing=0.6,
-                labelspacing=0.3,
-            )
-
-
-def _groups(maps: Mapping[str, Mapping[str, Any]], by: str) -> list[str]:
-    """Names of the groups: the few largest first if they are few (classes), else sorted."""
-    count = Counter(str(name) for points in maps.values() for name in points[by])
-    few = len(count) <= len(COLOURS)
-    return [name for name, _ in count.most_common()] if few else sorted(count)
 
 
 def _name(window: Mapping[str, Any]) -> str:

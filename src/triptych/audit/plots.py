@@ -1,4 +1,4 @@
-"""Figures of audits and studies, drawn from plain data (curves, coordinates, signals) into PNGs."""
+"""Figures of what blocks do and know, drawn from plain data (curves, scores) into PNGs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit.canvas import COLOURS, GREY, INK, canvas, fit_titles, grid_of, legend
-from triptych.audit.pictures import embedding_maps, gallery
+from triptych.audit.canvas import COLOURS, INK, canvas, fit_titles, grid_of, legend
 from triptych.metrics.sweeps import equal_distances
 
 __all__ = [
     "block_factor_map",
     "block_responses",
-    "embedding_maps",
-    "gallery",
-    "interval_panels",
-    "similarity_curves",
 ]
 
 Curve = Mapping[str, Any]
@@ -26,50 +21,6 @@ Curve = Mapping[str, Any]
 
 _CHANCE = "#777777"
 _SCALE = {"s": (1000.0, "ms"), "degrees": (1.0, "°")}  # how a transform's unit is printed
-
-
-def similarity_curves(
-    curves: Mapping[str, Curve],
-    path: Path,
-    *,
-    parameter: str,
-    unit: str,
-    title: str,
-    note: str = "",
-    columns: int = 5,
-) -> None:
-    """Cosine of z(x) and z(T_θ x) against θ: one panel a method, the other methods in grey.
-
-    Every panel has the method's 95 % band and, dashed, its own between-sample level.
-    """
-    factor, shown = _SCALE.get(unit, (1.0, unit))
-    columns = min(columns, len(curves))
-    rows = -(-len(curves) // columns)
-    with canvas(path, max(2.15 * columns, 4.5), 2.2 * rows + 0.9, title, note) as figure:
-        axes = grid_of(figure, len(curves), columns, sharex=True, sharey=True)
-        floor = min(0.0, *(float(np.min([*c["low"], c["between"]])) for c in curves.values()))
-        for k, (axis, (method, curve)) in enumerate(zip(axes, curves.items(), strict=True)):
-            for other in curves.values():
-                axis.plot(_x(other, factor), other["mean"], color=GREY, lw=0.7, zorder=1)
-            x = _x(curve, factor)
-            axis.fill_between(x, curve["low"], curve["high"], color=COLOURS[0], alpha=0.3, lw=0)
-            axis.plot(x, curve["mean"], color=COLOURS[0], zorder=3)
-            axis.axhline(curve["between"], color=COLOURS[1], ls=(0, (4, 2)), lw=1.4, zorder=2)
-            axis.set_title(method)
-            axis.set_ylim(floor - 0.04, 1.04)
-            axis.set_yticks(np.arange(np.ceil(floor * 4) / 4, 1.01, 0.25))
-            if k + columns >= len(curves):
-                axis.set_xlabel(f"{parameter}, {shown}")
-                axis.tick_params(labelbottom=True)
-        figure.supylabel("cosine to the same window", fontsize=10)
-        legend(
-            figure,
-            [
-                ("line", COLOURS[0], "this method, 95 % band"),
-                ("dash", COLOURS[1], "its between-sample level"),
-                *([("line", GREY, "the other methods")] * (len(curves) > 1)),
-            ],
-        )
 
 
 def block_responses(
@@ -190,54 +141,6 @@ def _rectangle(*place: Any, **style: Any) -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle(*place, **style)
-
-
-def interval_panels(
-    summary: Sequence[Mapping[str, Any]],
-    metrics: Sequence[str],
-    path: Path,
-    *,
-    directions: Mapping[str, str],
-    title: str,
-    note: str = "",
-    exact: Sequence[str] = (),
-    focus: str = "",
-    columns: int = 3,
-) -> None:
-    """Dot and whisker (mean, 95 % interval) of every method, one panel a metric.
-
-    `summary` is that of results.json. Exact methods are squares, the method `focus` is orange.
-    """
-    methods = list(dict.fromkeys(str(row["method"]) for row in summary))[::-1]
-    columns = min(columns, len(metrics))
-    rows = -(-len(metrics) // columns)
-    height = rows * (0.24 * len(methods) + 0.75) + 0.7
-    with canvas(path, 3.3 * columns + 0.6, height, title, note) as figure:
-        axes = grid_of(figure, len(metrics), columns, sharey=True)
-        for axis, metric in zip(axes, metrics, strict=True):
-            for row in summary:
-                if metric not in row["metrics"]:
-                    continue
-                figures, method = row["metrics"][metric], str(row["method"])
-                y = methods.index(method)
-                colour = COLOURS[1] if method == focus else COLOURS[0]
-                axis.plot([figures["low"], figures["high"]], [y, y], color=colour, lw=2)
-                marker = "s" if method in exact else "o"
-                axis.plot(figures["mean"], y, marker, color=colour, ms=6, mec="white", mew=0.8)
-            better = {"higher": " (more is better)", "lower": " (less is better)"}
-            axis.set_title(metric + better.get(directions.get(metric, ""), ""), fontsize=10)
-            axis.set_yticks(range(len(methods)), methods)
-            axis.set_ylim(-0.6, len(methods) - 0.4)
-            axis.locator_params(axis="x", nbins=5)
-            axis.grid(axis="y", visible=False)
-        kinds = [("dot", COLOURS[0], "mean and 95 % interval")]
-        kinds += [("square", COLOURS[0], "exact by construction")] if exact else []
-        kinds += [("dot", COLOURS[1], f"{focus}, the method under study")] if focus else []
-        legend(figure, kinds)
-
-
-def _x(curve: Curve, factor: float) -> Any:
-    return np.asarray(curve["theta"], dtype=float) * factor
 
 
 def _away(curve: Curve) -> tuple[Any, Any, Any, Any]:

@@ -10,7 +10,7 @@ from triptych.audit import plots, response
 from triptych.audit.canvas import titled
 from triptych.audit.drawings import Drawings, Figure
 from triptych.audit.factors import knowledge
-from triptych.audit.pictures import swaps
+from triptych.audit.pictures import gallery, swaps
 from triptych.audit.report import Code, Part, Points, Section, Terms, Text, write_report
 from triptych.audit.result import EMBEDDING, AuditResult
 from triptych.audit.tables import Table, Value, number
@@ -135,7 +135,7 @@ def draw(result: AuditResult, folder: Path) -> list[Figure]:
         drawings.add(
             "gallery.png",
             "A query and what it finds",
-            plots.gallery,
+            gallery,
             result.example["query"],
             {by: result.example["matches"]},
             rate=result.example["rate"],

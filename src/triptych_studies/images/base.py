@@ -52,7 +52,7 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
 
 
 def generator(seed: int, side: Side, purpose: str) -> np.random.Generator:
-    """One stream a side and purpose, so that none depends on how much another one draws."""
+    """One stream per side and purpose, so that none depends on how much another one draws."""
     return np.random.default_rng([seed, SIDES.index(side), *purpose.encode()])
 
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych_studies.images.base import (
-    Images,
-    Side,
-    fingerprint,
-    generator,
-    handwriting,
-)
+from triptych_studies.images.base import Images, Side, fingerprint, generator, handwriting
 
 VERSION = 2  # of the generator: raise it whenever its output changes
 SIZE = 20

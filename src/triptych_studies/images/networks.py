@@ -55,11 +55,8 @@ class ImageEncoder(WhatAndWhere):
         layers: list[nn.Module] = []
         across = size
         for before, width in pairwise((channels, *widths)):
-            layers += [
-                nn.Conv2d(before, width, 3, stride=2, padding=1, bias=False),
-                nn.GroupNorm(8, width),
-                nn.GELU(),
-            ]
+            convolution = nn.Conv2d(before, width, 3, stride=2, padding=1, bias=False)
+            layers += [convolution, nn.GroupNorm(8, width), nn.GELU()]
             across = -(-across // 2)
         super().__init__(nn.Sequential(*layers), widths[-1], across**2, where, outputs)
         self.settings: dict[str, Any] = {
@@ -155,11 +152,8 @@ class ImageDecoder(nn.Module):
         self.first = nn.Linear(latents, self.width * self.start**2)
         layers: list[nn.Module] = []
         for before, width in pairwise(widths):
-            layers += [
-                nn.ConvTranspose2d(before, width, 4, stride=2, padding=1, bias=False),
-                nn.GroupNorm(8, width),
-                nn.GELU(),
-            ]
+            convolution = nn.ConvTranspose2d(before, width, 4, stride=2, padding=1, bias=False)
+            layers += [convolution, nn.GroupNorm(8, width), nn.GELU()]
         self.stack = nn.Sequential(
             *layers, nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1)
         )

@@ -7,20 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych_studies.images.base import (
-    Images,
-    Side,
-    fingerprint,
-    generator,
-    handwriting,
-)
+from triptych_studies.images.base import Images, Side, fingerprint, generator, handwriting
 
 VERSION = 1  # of the generator: raise it whenever its output changes
 SIZE = 32
 SHAPES = ("square", "ellipse", "heart")
 ATTRIBUTES = ("shape", "scale", "orientation", "x", "y")
 RANGES = {"scale": (5.0, 9.0), "orientation": (-40.0, 40.0), "x": (9.0, 23.0), "y": (9.0, 23.0)}
-_FINE = 3  # samples a pixel and axis
+_FINE = 3  # samples per pixel and axis
 _BACKGROUND = 0.5  # brightness of the digits
 
 

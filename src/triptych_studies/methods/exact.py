@@ -1,6 +1,6 @@
 """Invariance by construction: a front-end that gives the same for every view, then plain training.
 
-``canonical`` and ``aligned`` are the practitioner's ways: turn gravity to one axis, and move the
+``canonical`` and ``aligned`` are what is done in practice: turn gravity to one axis, and move the
 detected R peak to the centre of the window.
 """
 

@@ -13,7 +13,7 @@ from triptych_studies.recipes import merged
 def scl_augment(task: Any) -> Change:
     """Both heads are distilled, three times the epochs.
 
-    NT-Xent leaves the activity block no faint directions for the orientation to hide in
+    NT-Xent removes the orientation from directions of small variance in the activity block
     (docs/lab-notes.md, fifth round); distilling pays with patience (sixth round).
     """
     more: Change = {

@@ -34,7 +34,7 @@ OF_DATA: dict[str, Change] = {
         "null_pairs": True,
         "mix": 0.0,
     },
-    # Records differ by more than beats do (docs/lab-notes.md). A normal beat of somebody new is
+    # Records differ by more than beats do (docs/lab-notes.md). A normal beat of a new subject is
     # often taken for a target's: the null vector outweighs, and is large.
     "mitdb": {
         "mix": 0.0,

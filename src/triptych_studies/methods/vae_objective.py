@@ -1,4 +1,4 @@
-"""The objective of contrastive-analysis autoencoders, the rivals of SepCLR that reconstruct."""
+"""The objective of contrastive-analysis autoencoders, which SepCLR is compared with."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ContrastiveVAE(Objective):
     schema
         Blocks with the roles common and salient, and no others.
     transforms
-        One view a sample is drawn and reconstructed.
+        One view per sample is drawn and reconstructed.
     decoder
         Latents ``(n, schema.size)`` → samples.
     form
@@ -121,7 +121,7 @@ class ContrastiveVAE(Objective):
     def views(
         self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
     ) -> Views:
-        """One view a sample, under a draw of every transform."""
+        """One view per sample, under a draw of every transform."""
         return Augmentation(self.transforms).views(x, generator, labels)
 
     def forward(self, z: Tensor, views: Views) -> LossTerms:

@@ -1,1 +1,1 @@
-"""Studies: a grid of methods and a task, its headline and what a reader takes home."""
+"""Studies: a grid of methods and a task, its headline and its conclusion."""

@@ -15,11 +15,11 @@ from triptych_studies.tasks.population_probes import without_fallen
 from triptych_studies.tasks.two_populations import TwoPopulations
 
 TERMS = {"beta_s": "salient", "beta_r": "background", "lambda": "independence"}
-OWN = ("sepclr-kjem", "sepclr-hsic", "sepclr-crosscov", "sepclr")  # the published one is a rival
+OWN = ("sepclr-kjem", "sepclr-hsic", "sepclr-crosscov", "sepclr")  # our forms of the method
 
 
 class ContrastiveAnalysis(Study):
-    """SepCLR and its rivals on digits over textures, on heartbeats, and on supervised sprites."""
+    """SepCLR and other methods on digits over textures, on heartbeats, and on sprites."""
 
     name: ClassVar[str] = "contrastive-analysis"
     title: ClassVar[str] = "Contrastive analysis: common and salient"

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from triptych.audit.canvas import COLOURS, INK, canvas
-from triptych.audit.plots import block_factor_map, embedding_maps
+from triptych.audit.plots import block_factor_map
 from triptych_studies.figures import Album
+from triptych_studies.maps import embedding_maps
 
 SPACES = ("common", "salient")
 
@@ -35,7 +36,7 @@ def _inside(album: Album, focus: str, artifacts: Mapping[str, Any]) -> None:
         colour_by=(own, shared),
         caption=f"t-SNE of test samples' latents, by {own} (none: background) and by {shared}; "
         "the salient map shows targets alone, since the background lies on one point. A picture, "
-        "not evidence: the figures are in the table.",
+        "not evidence: the metrics are in the table.",
         alt="Two-dimensional maps of the common and the salient latents",
     )
     album.add(

@@ -13,7 +13,7 @@ from triptych_studies.tasks.mitdb_phase import MitdbPhase
 
 
 class EcgPhase(Study):
-    """SCL and its rivals under a phase shift, on MIT-BIH or on a simulated cohort."""
+    """SCL and other methods under a phase shift, on MIT-BIH or on a simulated cohort."""
 
     name: ClassVar[str] = "ecg-phase"
     title: ClassVar[str] = "ECG phase study"
@@ -67,7 +67,7 @@ class EcgPhase(Study):
     }
 
     def conclude(self, results: Mapping[str, Any]) -> str:
-        """Say what became of the similarity at 75 ms."""
+        """State what became of the similarity at 75 ms."""
         found = {row["method"]: row["metrics"] for row in results["summary"]}
         if not {"plain", "scl"} <= set(found):
             return ""

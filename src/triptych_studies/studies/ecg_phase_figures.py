@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from triptych.audit.plots import block_responses, embedding_maps, gallery, similarity_curves
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triptych.audit.canvas import COLOURS, GREY, canvas, grid_of, legend
+from triptych.audit.pictures import gallery
+from triptych.audit.plots import block_responses
 from triptych_studies.figures import Album
+from triptych_studies.maps import embedding_maps
 
 GALLERY = ("plain", "augmentation", "simclr", "exact", "scl")
 MAPPED = ("plain", "augmentation", "exact", "scl")
@@ -13,18 +22,16 @@ RELATIONS = {"morphology": "invariant", "timing": "variant", "detail": "free"}
 
 
 def draw(album: Album) -> None:
-    """Draw what the finished cells allow; one cell a method (its first seed)."""
+    """Draw what the finished cells allow; one cell per method (its first seed)."""
     album.add(
         "similarity.png",
         "Similarity of a window to itself, shifted",
-        similarity_curves,
+        _similarity,
         album.having("curve"),
-        parameter="shift",
-        unit="s",
         caption="Cosine of the latents of a test window and of the same window shifted, mean and "
-        "95 % interval over people; dashed: mean cosine between windows of different people. A "
-        "model that a shift does not disturb stays at 1, far above its dashed line.",
-        alt="Curves of cosine similarity against the shift, one panel a method",
+        "95 % interval over subjects; dashed: mean cosine between windows of different subjects. "
+        "An invariant model stays at 1, far above its dashed line.",
+        alt="Curves of cosine similarity against the shift, one panel per method",
     )
 
     shown = album.having("matches", GALLERY)
@@ -54,7 +61,7 @@ def draw(album: Album) -> None:
             parameter="shift",
             unit="s",
             caption="Distance (1 − cosine) of each block between a window and its shifted self; "
-            "dashed: its distance between windows of different people.",
+            "dashed: its distance between windows of different subjects.",
             alt="Curves of the distance of every block against the size of the shift",
         )
 
@@ -64,8 +71,46 @@ def draw(album: Album) -> None:
         embedding_maps,
         album.having("map", MAPPED),
         caption="t-SNE of the latents of 800 test windows (invariant block where there is one), "
-        "coloured by record and by AAMI class. A picture, not evidence: the figures are in the "
+        "coloured by record and by AAMI class. A picture, not evidence: the metrics are in the "
         "table.",
         alt="Two-dimensional maps of the latents of several methods",
     )
     album.add_intervals("seeds")
+
+
+def _similarity(curves: Mapping[str, Any], path: Path, title: str, note: str) -> None:
+    """Cosine of z(x) and z(T_θ x) against θ: one panel per method, the other methods in grey.
+
+    Every panel has the method's 95 % band and, dashed, its own between-sample level.
+    """
+
+    def ms(curve: Mapping[str, Any]) -> Any:
+        return 1000 * np.asarray(curve["theta"], dtype=float)
+
+    columns = min(5, len(curves))
+    rows = -(-len(curves) // columns)
+    with canvas(path, max(2.15 * columns, 4.5), 2.2 * rows + 0.9, title, note) as figure:
+        axes = grid_of(figure, len(curves), columns, sharex=True, sharey=True)
+        floor = min(0.0, *(float(np.min([*c["low"], c["between"]])) for c in curves.values()))
+        for k, (axis, (method, curve)) in enumerate(zip(axes, curves.items(), strict=True)):
+            for other in curves.values():
+                axis.plot(ms(other), other["mean"], color=GREY, lw=0.7, zorder=1)
+            x = ms(curve)
+            axis.fill_between(x, curve["low"], curve["high"], color=COLOURS[0], alpha=0.3, lw=0)
+            axis.plot(x, curve["mean"], color=COLOURS[0], zorder=3)
+            axis.axhline(curve["between"], color=COLOURS[1], ls=(0, (4, 2)), lw=1.4, zorder=2)
+            axis.set_title(method)
+            axis.set_ylim(floor - 0.04, 1.04)
+            axis.set_yticks(np.arange(np.ceil(floor * 4) / 4, 1.01, 0.25))
+            if k + columns >= len(curves):
+                axis.set_xlabel("shift, ms")
+                axis.tick_params(labelbottom=True)
+        figure.supylabel("cosine to the same window", fontsize=10)
+        legend(
+            figure,
+            [
+                ("line", COLOURS[0], "this method, 95 % band"),
+                ("dash", COLOURS[1], "its between-sample level"),
+                *([("line", GREY, "the other methods")] * (len(curves) > 1)),
+            ],
+        )

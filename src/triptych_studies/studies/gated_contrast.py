@@ -76,7 +76,7 @@ class GatedContrast(Study):
                 f"{said_of('bayesncl-ste', c)} with straight-through gates, "
                 f"{100 * (after - before) / (1 - before):+.0f} % of the distance to 1, with "
                 f"{active:.0f} active dimensions and coverage {coverage:.3f}"
-                f"{'' if enough else ' (too few for the figure to mean much)'}; classes told: "
+                f"{'' if enough else ' (too few for c′ to mean much)'}; classes told: "
                 f"{told[1]:.0f} (NCL: {told[0]:.0f})."
             )
             pairs = (("c′", c, "ncl"), ("Linear probe", "linear_probe", "simclr"))

@@ -29,27 +29,27 @@ def draw(album: Album) -> None:
         caption="Semantic consistency c′ of the positive part of what the contrast compares, above "
         "what shuffled labels give, against balanced accuracy of a linear probe on the trunk's "
         "features; whiskers are 95 % intervals.",
-        alt="One point a method",
+        alt="One point per method",
     )
     album.add(
         "dimensions.png",
-        "Which classes open which dimension",
+        "Which classes activate which dimension",
         _maps,
         album.cells,
-        caption="Columns are the active dimensions, sorted by the class that opens them most; dark "
-        "is the share of a class (row) among what opens a dimension. A dimension that means one "
-        "thing is one dark cell.",
-        alt="Class shares of every active dimension, one panel a method",
+        caption="Columns are the active dimensions, sorted by the class that activates them most; "
+        "dark is the share of a class (row) among what activates a dimension. A dimension that "
+        "means one thing is one dark cell.",
+        alt="Class shares of every active dimension, one panel per method",
     )
     for method, excited in album.having("excited", EXCITED).items():
         album.add(
             f"excited-{method.replace('+', '-')}.png",
-            f"What excites single dimensions most: {method}",
+            f"Maximally activating windows: {method}",
             excited_dimensions,
             excited,
-            caption="The ten most consistent dimensions that at least ten test windows open, and "
-            "the three windows that excite each most, with their true classes; the heading says "
-            "the class, its share and the share of windows that open the dimension.",
+            caption="The ten most consistent dimensions that at least ten test windows "
+            "activate, and the three maximally activating windows of each, with their true "
+            "classes; the heading has the class, its share and the activation rate.",
             alt="Ten columns of three windows each",
         )
     album.add(
@@ -57,10 +57,10 @@ def draw(album: Album) -> None:
         "The optimisation conflict",
         _signs,
         album.having("signs", CONFLICTING),
-        caption="Common dimensions are the tenth that most training samples open. Left: share of "
-        "steps in which the sign of the gradient on such a dimension changes; right: share of "
-        "samples that open it.",
-        alt="Two panels of curves over epochs, one curve a method",
+        caption="Common dimensions are the tenth that most training samples activate. Left: share "
+        "of steps in which the sign of the gradient on such a dimension changes; right: share of "
+        "samples that activate it.",
+        alt="Two panels of curves over epochs, one curve per method",
     )
     album.add_intervals("seeds")
 
@@ -112,7 +112,7 @@ def _maps(cells: Mapping[str, Any], path: Path, title: str, note: str) -> None:
 
 def _signs(signs: Mapping[str, Any], path: Path, title: str, note: str) -> None:
     looks = styles(list(signs))
-    panels = (("flips", "steps with a flipped sign"), ("open", "samples that open it"))
+    panels = (("flips", "steps with a flipped sign"), ("open", "samples that activate it"))
     with canvas(path, 8.4, 3.8, title, note) as figure:
         for axis, (name, words) in zip(figure.subplots(1, 2), panels, strict=True):
             for method, curves in signs.items():

@@ -14,7 +14,7 @@ from triptych_studies.tasks.turned_imu import TurnedImu
 
 
 class ImuRotation(Study):
-    """SCL and its rivals under rotations of the sensor, on WISDM, HAPT or a simulated cohort."""
+    """SCL and other methods under rotations of the sensor, on WISDM, HAPT or a simulated cohort."""
 
     name: ClassVar[str] = "imu-rotation"
     title: ClassVar[str] = "IMU rotation study"
@@ -75,7 +75,7 @@ class ImuRotation(Study):
     }
 
     def conclude(self, results: Mapping[str, Any]) -> str:
-        """Say what became of the accuracy when the sensor is turned."""
+        """State what became of the accuracy when the sensor is turned."""
         found = {row["method"]: row["metrics"] for row in results["summary"]}
         chosen = next((name for name in STRUCTURED if name in found), None)
         if "plain" not in found or chosen is None:
@@ -89,7 +89,7 @@ class ImuRotation(Study):
         return (
             f"Turned at random, a plain classifier falls from {percent(plain, 'accuracy')} to "
             f"{percent(plain, 'accuracy_rotated')}; the invariant head of {chosen} has "
-            f"{percent(scl, 'accuracy_rotated')} and keeps its answer in "
+            f"{percent(scl, 'accuracy_rotated')} and keeps its prediction in "
             f"{percent(scl, 'consistency')} of the rotations, and its full head has "
             f"{percent(scl, 'accuracy_full')} upright."
         )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from triptych.audit.canvas import COLOURS, GREY, canvas, grid_of, legend
-from triptych.audit.plots import embedding_maps
 from triptych_studies.figures import Album
+from triptych_studies.maps import embedding_maps
 
 STRUCTURED = ("scl+augment", "scl")  # the first that was run stands for SCL in a figure or sentence
 
@@ -23,20 +23,20 @@ DRAWN = {artifact: (*others, *STRUCTURED) for artifact, others in BESIDE.items()
 
 
 def draw(album: Album) -> None:
-    """Draw what the finished cells allow; one cell a method (its first fold and seed)."""
+    """Draw what the finished cells allow; one cell per method (its first fold and seed)."""
     album.add(
         "angles.png",
         "Accuracy and consistency against the angle",
         _angles,
         album.cells,
         caption="Invariant head on test windows turned by a given angle about a random axis; mean "
-        "and 95 % interval over people. Consistency is the share of predictions that stay as they "
-        "were upright.",
-        alt="Curves of accuracy and consistency against the angle, one panel a method",
+        "and 95 % interval over subjects. Consistency is the share of predictions that stay as "
+        "they were upright.",
+        alt="Curves of accuracy and consistency against the angle, one panel per method",
     )
     album.add(
         "confusion.png",
-        "Which activity is taken for which, upright and rotated",
+        "Confusion of activities, upright and rotated",
         _confusions,
         _beside_scl(album, "confusion"),
         caption="Share of each activity's test windows (rows) that the invariant head takes for "
@@ -45,7 +45,7 @@ def draw(album: Album) -> None:
     )
     album.add(
         "directions.png",
-        "Where gravity points, and what the latents say",
+        "Direction of gravity, true and read from the latents",
         _directions,
         _beside_scl(album, "directions"),
         caption="Test windows turned at random: dots are the true direction of gravity in the "
@@ -57,21 +57,21 @@ def draw(album: Album) -> None:
         "map.png",
         "Embedding of test windows",
         embedding_maps,
-        _beside_scl(album, "map"),
-        colour_by=("activity", "person"),
+        {name: m | {"subject": m["person"]} for name, m in _beside_scl(album, "map").items()},
+        colour_by=("activity", "subject"),
         caption="t-SNE of the latents of 900 upright test windows (invariant block where there is "
-        "one), coloured by activity and by person. A picture, not evidence: the figures are in "
+        "one), coloured by activity and by subject. A picture, not evidence: the metrics are in "
         "the table.",
         alt="Two-dimensional maps of the latents of several methods",
     )
     album.add(
-        "people.png",
-        "Person by person",
-        _people,
+        "subjects.png",
+        "Subject by subject",
+        _subjects,
         _spread(album),
-        caption="Accuracy of the invariant head under Haar-uniform rotations, a dot a test person; "
-        "the bar is the median.",
-        alt="Strips of dots, one a method",
+        caption="Accuracy of the invariant head under Haar-uniform rotations, one dot per test "
+        "subject; the bar is the median.",
+        alt="Strips of dots, one per method",
     )
     album.add_intervals("folds")
 
@@ -83,7 +83,7 @@ def _beside_scl(album: Album, artifact: str) -> dict[str, Any]:
 
 
 def _spread(album: Album) -> dict[str, list[float]]:
-    """Accuracy under rotations of every test person, by method in the order of the tables."""
+    """Accuracy under rotations of every test subject, by method in the order of the tables."""
     spread: dict[str, list[float]] = {name: [] for name in album.study.rows}
     for row in album.results["rows"]:
         found = (s["metrics"].get("accuracy_rotated") for s in row["subjects"].values())
@@ -155,7 +155,7 @@ def _directions(drawn: Mapping[str, Any], path: Path, title: str, note: str) -> 
         )
 
 
-def _people(spread: Mapping[str, Sequence[float]], path: Path, title: str, note: str) -> None:
+def _subjects(spread: Mapping[str, Sequence[float]], path: Path, title: str, note: str) -> None:
     names = list(spread)
     with canvas(path, 7.0, 0.36 * len(names) + 1.4, title, note) as figure:
         axis = figure.subplots()

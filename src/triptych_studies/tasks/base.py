@@ -91,7 +91,7 @@ class Task(Prepared, ABC):
         return recipe
 
     def terms(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
-        """Plain JSON beside the recipe that decides the figures (numbers of test windows)."""
+        """Plain JSON beside the recipe that decides the metrics (numbers of test windows)."""
         del recipe
         return {}
 

@@ -1,4 +1,4 @@
-"""Classes that single dimensions may mean, and nobody trains on: activities, beats or digits."""
+"""Classes that only measure what single dimensions mean: activities, beats or digits."""
 
 from __future__ import annotations
 

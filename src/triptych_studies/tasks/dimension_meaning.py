@@ -20,37 +20,37 @@ from triptych_studies.scores import Scores
 from triptych_studies.tasks.dimension_probes import CONTRASTED, DRAWS, NEIGHBOURS, Array
 
 EPSILONS = {"": 1e-5, "@eps0.01": 0.01, "@eps0.1": 0.1, "@eps0.3": 0.3}
-SUPPORT = 0.01  # of the windows: what opens a dimension less often is consistent by chance
+SUPPORT = 0.01  # of the windows: what is active less often is consistent by chance
 SHOWN = 10  # dimensions that are drawn
 CONSISTENCY = "semantic_consistency"
 ABOVE_SHUFFLED = f"{CONSISTENCY}@above_shuffled"
 _LAYER = "of what the contrast compares (non-negative rows: after ReLU, top-k and gates)"
 METRICS = {
     ABOVE_SHUFFLED: "↑ (c′ − s)/(1 − s) of max(z, 0), s being the c′ that shuffled labels give "
-    "to dimensions that open as often: 0 by chance also where few windows open a dimension (of "
-    "cells without it: s of one shuffle, @shuffled)",
+    "to dimensions that are active as often: 0 by chance also where few windows activate a "
+    "dimension (of cells without it: s of one shuffle, @shuffled)",
     "semantic_consistency": "↑ c′ = (c − 1/K)/(1 − 1/K): c is the share of the commonest class "
-    "among the test windows that open a dimension, classes of equal weight, mean over active "
-    f"dimensions; open: |z| > {EPSILONS['']:g} after scaling z to norm 1; z is the layer "
-    f"{_LAYER}. Without signs to close them, all dimensions of random, simclr and scl are open",
+    "among the test windows that activate a dimension, classes of equal weight, mean over active "
+    f"dimensions; active: |z| > {EPSILONS['']:g} after scaling z to norm 1; z is the layer "
+    f"{_LAYER}. Signed latents have no zeros: all dimensions of random, simclr and scl are active",
     "classes_told": "↑ classes that are the majority (half or more, classes of equal weight) "
-    "among the windows that open some dimension of max(z, 0): c′ is also high where every "
-    "dimension tells one and the same class",
-    "active": "dimensions that any test window opens",
-    "coverage": "share of test windows that open any dimension",
+    "among the windows that activate some dimension of max(z, 0): c′ is also high where every "
+    "dimension stands for one and the same class",
+    "active": "dimensions that any test window activates",
+    "coverage": "share of test windows that activate any dimension",
     "linear_probe": "↑ balanced accuracy of logistic regression on the trunk's features "
-    "(before the head), fitted on training people",
+    "(before the head), fitted on training subjects",
     "cosine_transformed": "↑ mean cosine of z and z of the window under the data set's "
-    f"transform (rotation, phase_shift, image_crop), {DRAWS} draws a window",
-    "cosine_random": "↓ mean cosine of z between windows of different people and classes; at "
+    f"transform (rotation, phase_shift, image_crop), {DRAWS} draws per window",
+    "cosine_random": "↓ mean cosine of z between windows of different subjects and classes; at "
     "least 0 where z is non-negative",
     "semantic_consistency_raw": "↑ c as the paper prints it: classes weighted as they come, "
     "not corrected for chance",
     "semantic_consistency@positive": "c′ of max(z, 0): the fair comparison for signed rows",
-    "semantic_consistency@shuffled": "c′ of max(z, 0) with the labels shuffled: what is had "
-    "because a dimension is opened by few windows",
+    "semantic_consistency@shuffled": "c′ of max(z, 0) with the labels shuffled: the level of "
+    "dimensions that few windows activate",
     "semantic_consistency@supported": "c′ of max(z, 0) over dimensions that at least "
-    f"{100 * SUPPORT:g} % of the windows open",
+    f"{100 * SUPPORT:g} % of the windows activate",
     "active@supported": "how many these are",
     **{
         f"{name}{suffix}": f"{name} with ε = {epsilon:g}"
@@ -58,23 +58,23 @@ METRICS = {
         for suffix, epsilon in EPSILONS.items()
         if suffix
     },
-    "sparsity": "share of entries of z that are closed",
-    "semantic_entropy": "↓ entropy of the classes that open a dimension, mean, in nats",
+    "sparsity": "share of entries of z that are not active",
+    "semantic_entropy": "↓ entropy of the classes that activate a dimension, mean, in nats",
     "effective_rank": "exp of the entropy of z's normalised singular values",
     "separation": "↑ AUROC of cosine: transformed windows against different subjects",
     "linear_probe@contrasted": "the same probe on z",
     "knn": f"↑ balanced accuracy of the {NEIGHBOURS} nearest training windows by cosine "
     "of centred features",
     "sign_flips": "share of training steps in which the sign of the gradient on a common "
-    "dimension changes (the tenth that most samples open), mean over the last half",
-    "common_open": "share of training samples that open a common dimension, over the last half",
+    "dimension changes (the tenth that most samples activate), mean over the last half",
+    "common_open": "share of training samples that activate a common dimension, over the last half",
 }
 
 
 def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
     """Semantic consistency of z and of its positive part, and what the figures draw of them.
 
-    What is said of dimensions is missing where none is open or z has collapsed.
+    Metrics of dimensions are missing where none is active or z has collapsed.
     """
     scores.sound(CONTRASTED, z)
     found = {
@@ -82,8 +82,8 @@ def measure_dimensions(z: Array, test: Windows, scores: Scores) -> None:
         for end, epsilon in EPSILONS.items()
     }
     for end, each in found.items():
-        people = _by_person(each.opened, test)
-        scores.add(f"{CONSISTENCY}{end}", each.rescaled, people)
+        subjects = _by_subject(each.opened, test)
+        scores.add(f"{CONSISTENCY}{end}", each.rescaled, subjects)
         for name in ("active", "coverage", "sparsity"):
             scores.add(f"{name}{end}", float(getattr(each, name)))
     scores.add(f"{CONSISTENCY}_raw", found[""].raw)
@@ -97,11 +97,11 @@ def _measure_positive(z: Array, test: Windows, scores: Scores) -> None:
     found, opened = semantic_consistency(z, test.label), z > 0
     known = not np.isnan(found.rescaled)
     scores.add(f"{CONSISTENCY}@positive", found.rescaled)
-    people = {
+    subjects = {
         name: (above(value, found.chance), count)
-        for name, (value, count) in _by_person(opened, test).items()
+        for name, (value, count) in _by_subject(opened, test).items()
     }
-    scores.add(ABOVE_SHUFFLED, found.corrected, people)
+    scores.add(ABOVE_SHUFFLED, found.corrected, subjects)
     majorities = found.shares[opened.any(axis=0) & (found.shares.max(axis=1) >= 0.5)]
     told = len(np.unique(majorities.argmax(axis=1)))
     scores.add("classes_told", told if known else np.nan)
@@ -119,8 +119,8 @@ def _measure_positive(z: Array, test: Windows, scores: Scores) -> None:
         scores.artifacts["excited"] = _excited(z, test)
 
 
-def _by_person(opened: NDArray[np.bool_], test: Windows) -> dict[str, tuple[float, int]]:
-    """Each person's part in the consistency of dimensions that are `opened` (n, d)."""
+def _by_subject(opened: NDArray[np.bool_], test: Windows) -> dict[str, tuple[float, int]]:
+    """Each subject's part in the consistency of dimensions that are `opened` (n, d)."""
     entries = opened.astype(np.float64)
     classes, code = np.unique(test.label, return_inverse=True)
 
@@ -136,7 +136,7 @@ def above(consistency: float, level: float) -> float:
 
 
 def _excited(z: Array, test: Windows) -> list[dict[str, Any]]:
-    """The most consistent dimensions, and the windows that excite each most."""
+    """The most consistent dimensions, and the maximally activating windows of each."""
     return [
         {
             "dimension": each.index,
@@ -159,9 +159,9 @@ def _thumbnail(x: Tensor) -> NDArray[np.float64]:
 
 
 def settled(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Add c′ above shuffled labels to cells without it; take c′ away where nothing is open.
+    """Add c′ above shuffled labels to cells without it; take c′ away where nothing is active.
 
-    People have it where z is non-negative, so that z is what c′ of people was computed of.
+    Subjects have it where z is non-negative, so that z is what c′ of subjects was computed of.
     """
     old, c = row["metrics"], CONSISTENCY
     empty = {f"{c}{suffix}" for suffix in EPSILONS if old.get(f"active{suffix}") == 0}

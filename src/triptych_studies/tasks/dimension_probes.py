@@ -13,10 +13,10 @@ from torch import Tensor
 
 from triptych.datasets import Windows
 from triptych.latent import BlockHeads
-from triptych.metrics import collapsed, cosine, linear_probe, per_subject, separation, top_k
+from triptych.metrics import collapsed, cosine, linear_probe, top_k
 from triptych.model import Model
 from triptych.transforms import Transform, context_of
-from triptych_studies.scores import Scores, mean_of
+from triptych_studies.scores import Scores, unlike_pairs
 
 NEIGHBOURS = 20
 DRAWS = 3  # views of a test window
@@ -65,18 +65,8 @@ def measure_invariance(
     if not scores.sound(CONTRASTED, z, *views):
         return
     same = np.stack([cosine(z, view) for view in views])
-    figures = per_subject(same.mean(axis=0), test.subject)
-    scores.add("cosine_transformed", float(same.mean()), figures)
-    a, b = np.random.default_rng(3).integers(0, len(test), (2, 40_000))
-    others = (test.subject[a] != test.subject[b]) & (test.label[a] != test.label[b])
-    a, b = a[others], b[others]
-    between = cosine(z[a], z[b])
-    scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.subject)
-    scores.pool(
-        "separation",
-        lambda kept: separation(same[:, kept].ravel(), between[kept[a] & kept[b]]),
-        test.subject,
-    )
+    scores.mean("cosine_transformed", same.mean(axis=0), test.subject)
+    scores.between(z, unlike_pairs(test, 40_000), test.subject, same)
 
 
 def measure_probes(

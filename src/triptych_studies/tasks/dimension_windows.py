@@ -1,4 +1,4 @@
-"""Windows whose classes dimensions may mean: activities, beats, or images of digits, by person."""
+"""Windows whose classes dimensions may mean: activities, beats, or images of digits, by subject."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST: dict[Budget, dict[str, int]] = {  # windows at most
     "quick": {"train": 4000, "fitted": 4000, "validation": 1000, "test": 4000},
     "full": {"train": 12_000, "fitted": 12_000, "validation": 3000, "test": 8000},
 }
-BEATS = ("N", "S", "V")  # fusion beats are nearly one person's
+BEATS = ("N", "S", "V")  # fusion beats are nearly one subject's
 MAX_SHIFT_S = 0.25
 GROUPS = 20  # of the digits' test images, whose writers are not recorded
 
@@ -36,7 +36,7 @@ GROUPS = 20  # of the digits' test images, whose writers are not recorded
 def load(name: str, data: Path | None, budget: Budget) -> dict[str, Any]:
     """Read one data set and cut its windows: what `ClassDimensions` holds, by name.
 
-    The three sides share nobody. An unknown name raises InputError.
+    The three sides share no subject. An unknown name raises InputError.
     """
     if name not in MODALITY:
         raise InputError(
@@ -88,7 +88,7 @@ def _digits(name: str, data: Path | None, budget: Budget) -> dict[str, Any]:
     sides = {side: _pictures(*images.handwriting(side), side) for side in images.SIDES}
     note = (
         f"The writers of the digits are not recorded: {GROUPS} random groups of test images "
-        "stand for people in the intervals, which may be too narrow."
+        "stand for subjects in the intervals, which may be too narrow."
     )
     fingerprint = images.fingerprint({"name": "scikit-learn's digits"})
     about = {"fingerprint": fingerprint, "channels": ("grey",), "notes": (note,)}

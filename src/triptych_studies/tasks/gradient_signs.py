@@ -17,12 +17,13 @@ COMMON = 0.1
 class GradientSigns(L.Callback):
     """Sign flips of the gradient on common dimensions, epoch by epoch.
 
-    Positive pairs ask for a dimension that both views open, negative pairs against one that many
-    samples open: on *common* dimensions the two are in conflict, and which of them wins changes
-    from batch to batch (Cui et al. 2026, arXiv 2605.28441, "optimization conflict"). Of dimension
-    d, s_d = Σᵢ z_id ∂L/∂z_id over the samples that open it (z > 0) says whether the loss would have
-    it shrink (s > 0) or grow as a whole. A flip is a change of its sign from one step to the next.
-    The common dimensions of an epoch are the tenth that was opened by most samples in it.
+    Positive pairs ask for a dimension that both views activate, negative pairs against one that
+    many samples activate: on *common* dimensions the two are in conflict, and which of them wins
+    changes from batch to batch (Cui et al. 2026, arXiv 2605.28441, "optimization conflict"). Of
+    dimension d, s_d = Σᵢ z_id ∂L/∂z_id over the samples that activate it (z > 0) says whether the
+    loss would have it shrink (s > 0) or grow as a whole. A flip is a change of its sign from one
+    step to the next. The common dimensions of an epoch are the tenth that most samples in it
+    activated.
 
     Measured on what the objective is given: latents without a decoder or heads on them.
 
@@ -35,7 +36,7 @@ class GradientSigns(L.Callback):
     ----------
     flips, open
         For each epoch: share of steps in which a common dimension's sign flipped, mean over them;
-        share of samples that open them.
+        share of samples that activate them.
     """
 
     def __init__(self, size: int) -> None:

@@ -87,9 +87,9 @@ def load(name: str, data: Path | None) -> Cuts:
         source = replace(source, rate=20.0, length_s=CROSS_S, step_s=CROSS_S)
         first, other = _shared(first, other)
     train, test = (_at(each, source.rate) for each in (first, other))
-    people = sorted(set(train.subjects) | set(test.subjects))
+    subjects = sorted(set(train.subjects) | set(test.subjects))
     rng = np.random.default_rng(0)
-    folds = {person: i % FOLDS for i, person in enumerate(rng.permutation(people).tolist())}
+    folds = {subject: i % FOLDS for i, subject in enumerate(rng.permutation(subjects).tolist())}
     return Cuts(
         data_name=name,
         fingerprint=first.fingerprint + (other.fingerprint if there else ""),
@@ -113,7 +113,7 @@ def sides(
     else:
         held = _of(train.subject, folds, fold)
         test = test.take(np.flatnonzero(_of(test.subject, folds, fold)))
-        watched = ~held & np.isin(train.subject, _validation_people(train.subject[~held], fold))
+        watched = ~held & np.isin(train.subject, _validation_subjects(train.subject[~held], fold))
     parts = [np.flatnonzero(~held & ~watched), np.flatnonzero(watched)]
     if split == "random":
         test = test.take(np.flatnonzero(held))
@@ -124,12 +124,12 @@ def sides(
     return train.take(parts[0]), train.take(parts[1]), test
 
 
-def _of(person: NDArray[np.str_], folds: Mapping[str, int], fold: int) -> NDArray[np.bool_]:
-    return np.array([folds[str(each)] == fold for each in person])
+def _of(subject: NDArray[np.str_], folds: Mapping[str, int], fold: int) -> NDArray[np.bool_]:
+    return np.array([folds[str(each)] == fold for each in subject])
 
 
-def _validation_people(people: NDArray[np.str_], fold: int) -> NDArray[np.str_]:
-    names = np.random.default_rng([1, fold]).permutation(np.unique(people))
+def _validation_subjects(subjects: NDArray[np.str_], fold: int) -> NDArray[np.str_]:
+    names = np.random.default_rng([1, fold]).permutation(np.unique(subjects))
     return names[: max(1, round(0.2 * len(names)))]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from triptych import InputError, datasets
 from triptych.datasets import Dataset, mitdb, preprocess, random_windows, simulated
 from triptych.metrics import between_groups, cosine, separation
-from triptych_studies import glass
+from triptych_studies import probe_matrix
 from triptych_studies.base import Cell, Options
 from triptych_studies.scores import Scores
 from triptych_studies.tasks import phase_probes as probes
@@ -43,8 +43,8 @@ class MitdbPhase(Task):
     metrics: ClassVar[Mapping[str, str]] = {
         "cosine_75ms": "↑ mean cos(z(x), z(x shifted by ±75 ms)) over test windows",
         "cosine_mean": "↑ the same, mean over shifts of ±12.5, ±25, … ±250 ms",
-        "cosine_random": "↓ mean cosine between windows of different people",
-        "separation": "↑ AUROC of cosine: (x, shifted x) against pairs from different people; "
+        "cosine_random": "↓ mean cosine between windows of different subjects",
+        "separation": "↑ AUROC of cosine: (x, shifted x) against pairs from different subjects; "
         "shift uniform within ±250 ms",
         "record_p10": "↑ shifted query against the unshifted gallery: share of the same record "
         "among the 10 nearest, windows within 5 s of the query removed",
@@ -60,18 +60,18 @@ class MitdbPhase(Task):
         "phase_abs_r2_invariant": "R² of the size of the shift, read from the same latents",
         "mse": "↓ reconstruction error of unshifted standardised test windows (exact rows: of "
         "their front-end's output)",
-        "beat_f1": "↑ linear probe on frozen latents (all blocks), trained on training people: "
+        "beat_f1": "↑ linear probe on frozen latents (all blocks), trained on training subjects: "
         "macro F1 over N, S, V",
-        "beat_f1:F": "the same probe's F1 on fusion beats (nearly one person)",
+        "beat_f1:F": "the same probe's F1 on fusion beats (nearly one subject)",
         "beat_auroc": "↑ its one-against-rest AUROC, macro over N, S, V",
-        **glass.metrics("phase", "the shift"),
+        **probe_matrix.metrics("phase", "the shift"),
         "probe matrix, phase": "R² of the shift, as in phase_r2_variant, block by block",
         "probe matrix, class": "N, S or V, on the test windows of beat_f1: linear probe fitted on "
-        "half of the test people, scored on the others",
+        "half of the test subjects, scored on the others",
         "probe matrix, identity": "the record, as in record_gap, on the gallery",
-        "probe matrix, heart rate": "R² of beats a minute, from the annotated beats within 5 s of "
-        f"the window's centre, on {TIMED:,} gallery windows",
-        "record_gap": "↑ how well the record is told (balanced accuracy above chance, 0 to 1: "
+        "probe matrix, heart rate": "R² of beats per minute, from the annotated beats within 5 s "
+        f"of the window's centre, on {TIMED:,} gallery windows",
+        "record_gap": "↑ how well the record is read (balanced accuracy above chance, 0 to 1: "
         "linear probe fitted on the first half in time of each test record, scored on the second, "
         "30 s gap) from the invariant block, minus the same from the variant block",
         "cosine_mean@circular": "cosine under circular shifts, where exact rows are exact",
@@ -161,13 +161,14 @@ class MitdbPhase(Task):
         def everything(x: Tensor) -> Tensor:
             return model.embed(x).all
 
-        if scores.sound(" + ".join(inside), *probes.gallery_latents(invariant, test)):
-            probes.measure_invariance(invariant, test, scores)
+        gallery = probes.gallery_latents(invariant, test)
+        if scores.sound(" + ".join(inside), *gallery):
+            probes.measure_invariance(invariant, gallery, test, scores)
             probes.measure_circular(invariant, test, scores)
-            probes.measure_retrieval(invariant, test, scores)
+            probes.measure_retrieval(gallery, test, scores)
         phase = probes.measure_phase(blocks, inside, outside, test, scores)
-        if glass.has_glass_box(cell):
-            probes.measure_glass_box(blocks, schema, phase, test, scores)
+        if cell.first:
+            probes.measure_matrix(blocks, schema, phase, test, scores)
         probes.measure_beats(everything, test, scores)
         if scores.wanted("blocks"):
             probes.measure_blocks(blocks, test, scores)

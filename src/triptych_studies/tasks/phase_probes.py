@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.maps import embedding_map
 from triptych.latent import LatentSchema
 from triptych.metrics import (
     Factor,
@@ -26,12 +25,12 @@ from triptych.metrics import (
     read_parameter,
     retrieval,
     same_group,
-    separation,
     top_k,
 )
 from triptych.transforms import PhaseShift
-from triptych_studies import glass
-from triptych_studies.scores import Scores, curve_points, mean_of
+from triptych_studies import probe_matrix
+from triptych_studies.maps import embedding_map
+from triptych_studies.scores import Scores, curve_points
 from triptych_studies.tasks.phase_windows import BEATS, MeasuredWindows
 
 STEP_S = 0.0125
@@ -39,11 +38,10 @@ TIMED = 2000  # gallery windows of which the heart rate is read
 
 
 Embed = Callable[[Tensor], Mapping[str, Tensor]]
+Sides = tuple[NDArray[Any], NDArray[Any]]  # latents (n, d) of windows as they are, and shifted
 
 
-def gallery_latents(
-    embed: Callable[[Tensor], Tensor], test: MeasuredWindows
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def gallery_latents(embed: Callable[[Tensor], Tensor], test: MeasuredWindows) -> Sides:
     """Latents (n, d) of the gallery as it is, and shifted by one random θ each."""
     gallery = test.gallery
     shifted = test.shift.apply(gallery.signals, test.gallery_shift)
@@ -51,7 +49,7 @@ def gallery_latents(
 
 
 def measure_invariance(
-    embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores
+    embed: Callable[[Tensor], Tensor], gallery: Sides, test: MeasuredWindows, scores: Scores
 ) -> None:
     """``cosine_*`` and ``separation``: the sweep over ±12.5, ±25, … ±250 ms."""
     steps = np.arange(1, round(test.shift.max_shift / STEP_S) + 1) * STEP_S
@@ -67,14 +65,9 @@ def measure_invariance(
     if scores.wanted("curve"):
         scores.artifacts["curve"] = curve_points(curve)
 
-    z, moved = gallery_latents(embed, test)
-    people = test.gallery.subject
-    i, j = different_pairs(people, 20_000, seed=1)
-    same, between = cosine(z, moved), cosine(z[i], z[j])
-    scores.pool("cosine_random", lambda kept: mean_of(between[kept[i] & kept[j]]), people)
-    scores.pool(
-        "separation", lambda kept: separation(same[kept], between[kept[i] & kept[j]]), people
-    )
+    subjects = test.gallery.subject
+    pairs = different_pairs(subjects, 20_000, seed=1)
+    scores.between(gallery[0], pairs, subjects, cosine(*gallery))
 
 
 def measure_circular(
@@ -92,11 +85,10 @@ def measure_circular(
 
 
 def measure_retrieval(
-    embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scores: Scores, suffix: str = ""
+    latents: Sides, test: MeasuredWindows, scores: Scores, suffix: str = ""
 ) -> None:
     """``record_p10``, ``class_p10``, ``sbd_recall10`` and the drawn example."""
-    gallery = test.gallery
-    z, query = gallery_latents(embed, test)
+    gallery, (z, query) = test.gallery, latents
     near = near_in_time(gallery.record, gallery.start, gallery.record, gallery.start)
     found = retrieval(query, z, gallery.record, gallery.record, near)
     scores.add(
@@ -115,7 +107,7 @@ def measure_retrieval(
     )
     nearest, _ = top_k(z[asked], z, 10, barred)
     overlap = neighbour_overlap(nearest, test.shape_neighbours)
-    scores.add("sbd_recall10", float(overlap.mean()), per_subject(overlap, gallery.subject[asked]))
+    scores.mean("sbd_recall10", overlap, gallery.subject[asked])
     if scores.wanted("matches"):
         scores.artifacts["matches"] = _matches(query, z, near, test)
     if scores.wanted("map"):
@@ -132,12 +124,8 @@ def _matches(
 ) -> list[dict[str, Any]]:
     """The five nearest windows of the drawn example."""
     gallery, example = test.gallery, int(test.showcase["query"])
-    rows, similarity = top_k(
-        query[example : example + 1],
-        z,
-        5,
-        near(slice(example, example + 1)),
-    )
+    own = slice(example, example + 1)
+    rows, similarity = top_k(query[own], z, 5, near(own))
     return [
         {
             "signal": np.round(gallery.centred[row, 0, ::2].numpy(), 3).tolist(),
@@ -162,9 +150,10 @@ def measure_projected(
         with torch.no_grad():
             return projector(embed(x))
 
-    if scores.sound("projector", *gallery_latents(projected, test)):
-        measure_invariance(projected, test, after)
-        measure_retrieval(projected, test, scores, suffix="@projector")
+    gallery = gallery_latents(projected, test)
+    if scores.sound("projector", *gallery):
+        measure_invariance(projected, gallery, test, after)
+        measure_retrieval(gallery, test, scores, suffix="@projector")
         for name in ("cosine_75ms", "cosine_random"):
             scores.metrics[f"{name}@projector"] = after.metrics[name]
 
@@ -183,39 +172,38 @@ def measure_phase(
     first = embed(test.probe.centred)
     second = embed(test.shift.apply(test.probe.signals, test.probe_shift))
     theta = test.probe_shift[:, 0].double().numpy()
-    people = test.probe.subject
+    subjects = test.probe.subject
 
-    def sides(names: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
-        both = (torch.cat([side[name] for name in names], dim=1) for side in (first, second))
-        a, b = (each.numpy() for each in both)
-        return a, b
+    def sides(names: tuple[str, ...]) -> Sides:
+        a, b = (torch.cat([side[name] for name in names], dim=1) for side in (first, second))
+        return a.numpy(), b.numpy()
 
-    inside = read_parameter(*sides(invariant), theta, people)
-    by_subject = {name: row["r2"] for name, row in inside.per_record.items()}
-    scores.add("phase_r2_invariant", inside.r2, by_subject)
-    read = {invariant: inside.predicted}
+    def measure(names: tuple[str, ...], **metrics: str) -> None:
+        probe = read_parameter(*sides(names), theta, subjects)
+        for what, metric in metrics.items():
+            by_subject = {name: row[what] for name, row in probe.per_record.items()}
+            scores.add(metric, getattr(probe, what), by_subject)
+        if len(names) == 1:
+            read[names[0]] = probe.predicted
+
+    read: dict[str, NDArray[Any]] = {}
+    measure(invariant, r2="phase_r2_invariant")
     few = np.random.default_rng(0).permutation(len(theta))[:10_000]
     a, b = (side[few] for side in sides(invariant))
-    size = read_parameter(a, b, np.abs(theta[few]), people[few])
+    size = read_parameter(a, b, np.abs(theta[few]), subjects[few])
     scores.add("phase_abs_r2_invariant", size.r2)
     if variant:
-        outside = read_parameter(*sides(variant), theta, people)
-        by_subject = {name: row["r2"] for name, row in outside.per_record.items()}
-        scores.add("phase_r2_variant", outside.r2, by_subject)
-        by_subject = {name: row["within"] for name, row in outside.per_record.items()}
-        scores.add("phase_within_20ms", outside.within, by_subject)
-        read[variant] = outside.predicted
-    single = {names[0]: theta_read for names, theta_read in read.items() if len(names) == 1}
-    return Factor("phase", theta, people, first, second, test.shift.name, read=single)
+        measure(variant, r2="phase_r2_variant", within="phase_within_20ms")
+    return Factor("phase", theta, subjects, first, second, test.shift.name, read=read)
 
 
-def measure_glass_box(
+def measure_matrix(
     embed: Embed, schema: LatentSchema, phase: Factor, test: MeasuredWindows, scores: Scores
 ) -> None:
     """Phase, class, identity and heart rate by block; ``record_gap``, and purity and leakage."""
     gallery, beats = test.gallery, test.beats_test
     beats = beats.take(np.isin(beats.label, BEATS))
-    z, own = (glass.with_all(embed(each.centred)) for each in (gallery, beats))
+    z, own = (probe_matrix.with_all(embed(each.centred)) for each in (gallery, beats))
     timed = np.flatnonzero(np.isfinite(test.heart_rate))
     timed = np.sort(np.random.default_rng(11).permutation(timed)[:TIMED])
     known = {name: block[torch.as_tensor(timed)] for name, block in z.items()}
@@ -228,12 +216,12 @@ def measure_glass_box(
         Factor("identity", record, record, z, block=block, start=gallery.start),
         Factor("heart rate", test.heart_rate[timed], gallery.subject[timed], known),
     ]
-    box = glass.measure(factors, schema, scores)
+    box = probe_matrix.measure(factors, schema, scores)
     if box is not None and inside and outside:
         scores.add("purity@phase", box.purity.get("phase", np.nan))
         scores.add("leakage@phase", box.leakage.get("phase", np.nan))
         sides = (inside, [each.name for each in outside])
-        inner, outer = (glass.score_of(box, "identity", names) for names in sides)
+        inner, outer = (probe_matrix.score_of(box, "identity", names) for names in sides)
         scores.add("record_gap", inner - outer)
 
 
@@ -243,13 +231,8 @@ def measure_beats(embed: Callable[[Tensor], Tensor], test: MeasuredWindows, scor
     A macro F1 is no mean over subjects: theirs are the jackknife's pseudo-values.
     """
     train, held = test.beats_train, test.beats_test
-    probe = linear_probe(
-        embed(train.centred).numpy(),
-        train.label,
-        embed(held.centred).numpy(),
-        held.label,
-        classes=[*BEATS, "F"],
-    )
+    fitted, unseen = (embed(each.centred).numpy() for each in (train, held))
+    probe = linear_probe(fitted, train.label, unseen, held.label, classes=[*BEATS, "F"])
 
     def macro(kept: NDArray[np.bool_]) -> float:
         each = f1_scores(probe.predicted[kept], held.label[kept], BEATS)
@@ -274,7 +257,7 @@ def measure_reconstruction(
         cuts = range(0, len(x), 1024)
         target = torch.cat([front_end(x[start : start + 1024]) for start in cuts])
     error = (reconstruct(x) - target).square().mean(dim=(1, 2)).numpy()
-    scores.add("mse", float(error.mean()), per_subject(error, test.gallery.subject))
+    scores.mean("mse", error, test.gallery.subject)
 
 
 def measure_blocks(embed: Embed, test: MeasuredWindows, scores: Scores) -> None:

@@ -19,7 +19,7 @@ from triptych_studies.base import Budget
 MAX_SHIFT_S = 0.25
 RATE = 400.0
 BEATS = ("N", "S", "V")
-# Windows a test record: (sweep, gallery, pairs of the phase probe), and shape-distance queries.
+# Windows per test record: (sweep, gallery, pairs of the phase probe), and shape-distance queries.
 TEST = {
     "smoke": (10, 40, 60, 100),
     "quick": (50, 200, 2000, 1000),
@@ -29,11 +29,11 @@ TEST = {
 
 @dataclass(frozen=True)
 class MeasuredWindows:
-    """The windows of test people (and beats of training people) that every row is measured on.
+    """The windows of test subjects (and beats of training subjects) that every row is measured on.
 
-    `gallery_shift`, `probe_shift`: one fixed θ a window, in s. `shape_neighbours`: the ten
-    nearest by shape-based distance of each of `shape_queries`. `heart_rate`: beats a minute at each
-    gallery window, NaN where fewer than three beats are annotated around it.
+    `gallery_shift`, `probe_shift`: one fixed θ per window, in s. `shape_neighbours`: the ten
+    nearest by shape-based distance of each of `shape_queries`. `heart_rate`: beats per minute at
+    each gallery window, NaN where fewer than three beats are annotated around it.
     """
 
     sweep: Windows

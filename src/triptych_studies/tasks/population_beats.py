@@ -15,7 +15,7 @@ from triptych.networks import Standardize
 from triptych_studies.base import Budget, Options
 from triptych_studies.tasks.population_samples import Populations, Samples
 
-# A class a record: N, others.
+# Windows per class and record: N, others.
 COUNTS = {"smoke": (10, 10), "quick": (150, 60), "full": (300, 100)}
 # Two seconds, so that a window shows how soon its beat comes after the one before.
 RATE, LENGTH_S, CONTEXT_S, GAP_S = 200.0, 2.0, 0.1, 30.0

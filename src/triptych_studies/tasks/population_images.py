@@ -14,7 +14,7 @@ from triptych_studies.images.base import Images, Side
 from triptych_studies.tasks.population_samples import Kind, Populations, Samples
 
 COUNTS = {"smoke": (300, 300), "quick": (4000, 2000), "full": (6000, 4000)}  # train, test
-GROUPS = 20  # of test images, in place of people
+GROUPS = 20  # of test images, in place of subjects
 SPRITES: dict[str, Kind] = {
     name: "discrete" if name == "shape" else "continuous" for name in sprites.ATTRIBUTES
 }

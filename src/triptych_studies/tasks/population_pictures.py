@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.maps import embedding_map
 from triptych.metrics import cosine, top_k_of
+from triptych_studies.maps import embedding_map
 from triptych_studies.scores import Scores
 from triptych_studies.tasks.population_probes import Space
 from triptych_studies.tasks.population_samples import Samples

@@ -28,7 +28,7 @@ class Samples:
     shared
         Class of what both populations share: texture, digit of the grid, record ``(n,)``.
     group
-        Test person, or group of test images ``(n,)``.
+        Test subject, or group of test images ``(n,)``.
     """
 
     x: Tensor
@@ -58,7 +58,7 @@ class Populations(Prepared):
     Attributes
     ----------
     train, test
-        Of different people, or with different handwriting; the probe of the target's class is
+        Of different subjects, or with different handwriting; the probe of the target's class is
         fitted on targets of the one and scored on targets of the other.
     shared_fit, shared_test
         The same for the probe of what is shared.

@@ -1,4 +1,4 @@
-"""The probe matrix of the IMU rotation study: angle, gravity, activity, person and cadence."""
+"""The probe matrix of the IMU rotation study: angle, gravity, activity, subject and cadence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from triptych.datasets import Windows
 from triptych.metrics import Factor
 from triptych.transforms import Rotation
-from triptych_studies import glass
+from triptych_studies import probe_matrix
 from triptych_studies.scores import Scores
 from triptych_studies.tasks.imu_windows import has_gravity
 from triptych_studies.tasks.turned_probes import Measured
@@ -22,41 +22,37 @@ MOVING_G = 0.05  # standard deviation of the acceleration's norm; a window below
 CADENCE_HZ = (0.5, 5.0)
 
 
-def measure_glass_box(subject: Measured, scores: Scores) -> None:
+def measure_matrix(model: Measured, scores: Scores) -> None:
     """What each block knows of each factor; purity and leakage of gravity, ``activity_share``."""
-    test, schema = subject.sides.test, subject.schema
-    theta, up = subject.turned_once[1:]
-    still, moved = (schema.split(z) for z in (subject.upright, subject.turned_once[0]))
-    all_still = glass.with_all(still)
+    test, schema = model.sides.test, model.schema
+    theta, up = model.turned_once[1:]
+    still, moved = (schema.split(z) for z in (model.upright, model.turned_once[0]))
+    all_still = probe_matrix.with_all(still)
     order = np.random.default_rng(6).permutation(len(test))
     few, fewer = (np.sort(order[:n]) for n in (ROWS, THETA_ROWS))
     turn, drawn = Rotation(), theta[torch.as_tensor(fewer)]
     angle = turn.distance(drawn, turn.identity(len(drawn)))
     pace = cadence(test)
     paced = few[np.isfinite(pace[few])]
-    person, inside = test.subject, [block.name for block in schema.invariant("rotation")]
+    subject, inside = test.subject, [block.name for block in schema.invariant("rotation")]
+    sides = (_rows(still, fewer), _rows(moved, fewer))
     known = [
-        Factor(
-            "angle",
-            angle.double().numpy(),
-            person[fewer],
-            _rows(still, fewer),
-            _rows(moved, fewer),
-            "rotation",
-        ),
-        Factor("activity", test.label, person, all_still, block=next(iter(inside), "")),
-        Factor("identity", person, person, all_still, start=_from_middle(test)),
-        Factor("cadence", pace[paced], person[paced], _rows(still, paced)),
+        Factor("angle", angle.double().numpy(), subject[fewer], *sides, "rotation"),
+        Factor("activity", test.label, subject, all_still, block=next(iter(inside), "")),
+        Factor("identity", subject, subject, all_still, start=_from_middle(test)),
+        Factor("cadence", pace[paced], subject[paced], _rows(still, paced)),
     ]
     if has_gravity(test):
         seen = _rows(moved, few)
-        known.insert(1, Factor("gravity", up[few], person[few], seen, transform="rotation"))
-    box = glass.measure(known, schema, scores)
+        known.insert(1, Factor("gravity", up[few], subject[few], seen, transform="rotation"))
+    box = probe_matrix.measure(known, schema, scores)
     if box is None or not inside:
         return
     for name in ("purity", "leakage"):
         scores.add(f"{name}@gravity", getattr(box, name).get("gravity", np.nan))
-    own, every = (glass.score_of(box, "activity", each) for each in (inside, [glass.ALL]))
+    own, every = (
+        probe_matrix.score_of(box, "activity", each) for each in (inside, [probe_matrix.ALL])
+    )
     scores.add("activity_share", own / every if every > 0 else np.nan)
 
 
@@ -73,7 +69,7 @@ def cadence(windows: Windows) -> NDArray[np.float64]:
 
 
 def _from_middle(windows: Windows) -> NDArray[np.float64]:
-    """Start of each window from the middle of its recording's: halves of recordings, by person."""
+    """Start of each window from the middle of its recording's: halves of recordings, by subject."""
     _, record = np.unique(windows.record, return_inverse=True)
     ends = np.full((2, record.max() + 1), np.inf)
     np.minimum.at(ends[0], record, windows.start)

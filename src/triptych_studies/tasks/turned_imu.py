@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Self
 
 from triptych import InputError
 from triptych.datasets import Windows
-from triptych_studies import glass
+from triptych_studies import probe_matrix
 from triptych_studies.base import Cell, Options
 from triptych_studies.scores import Scores
 from triptych_studies.tasks import imu_windows, turned_probes
 from triptych_studies.tasks.base import Sides, Task, Trained
 from triptych_studies.tasks.imu_windows import FOLDS, SPLITS
-from triptych_studies.tasks.turned_factors import ROWS, THETA_ROWS, measure_glass_box
+from triptych_studies.tasks.turned_factors import ROWS, THETA_ROWS, measure_matrix
 from triptych_studies.tasks.turned_probes import DRAWS, measured
 
 COUNTED = {"smoke": 1, "quick": 1, "full": FOLDS}
@@ -42,8 +42,9 @@ class TurnedImu(Task):
         "accuracy": "↑ upright test windows, invariant head",
         "f1": "↑ macro F1 of the same",
         "accuracy_full": "↑ upright test windows, full head",
-        "accuracy_rotated": f"↑ mean over {DRAWS} Haar-uniform rotations a window, invariant head",
-        "consistency": f"↑ share of {DRAWS} Haar draws a window whose prediction is the upright "
+        "accuracy_rotated": f"↑ mean over {DRAWS} Haar-uniform rotations per window, invariant "
+        "head",
+        "consistency": f"↑ share of {DRAWS} Haar draws per window whose prediction is the upright "
         "one",
         "consistency_balanced": "↑ the same for each upright prediction by itself, mean over these "
         "classes: a constant or an independent prediction has one over their number",
@@ -52,10 +53,10 @@ class TurnedImu(Task):
         "recall_gait@so3": "↑ mean recall of walking, upstairs and downstairs under Haar rotations",
         "cosine_rotated": "↑ mean cosine of a window's latents upright and rotated (invariant "
         "block where there is one)",
-        "cosine_random": "↓ mean cosine of windows of different people and different activities",
+        "cosine_random": "↓ mean cosine of windows of different subjects and different activities",
         "orientation_error": "↓ mean angle between the true direction of gravity in a rotated "
         "window and the one read from the variant or equivariant block (whole latent where a "
-        "method has none) by a probe fitted on training people: a guess has 90 degrees, the "
+        "method has none) by a probe fitted on training subjects: chance is 90 degrees, the "
         "window's own mean 0",
         "orientation_r2_invariant": "↓ R² of that direction read from the invariant block (whole "
         "latent where there is none)",
@@ -68,19 +69,19 @@ class TurnedImu(Task):
                 ("@cube24", "the 24 rotations that map axes to axes"),
             )
         },
-        **glass.metrics("gravity", "its direction in a rotated window"),
+        **probe_matrix.metrics("gravity", "its direction in a rotated window"),
         "probe matrix, angle": f"R² of a Haar draw's angle, read from {THETA_ROWS} test windows "
         "upright and turned",
         "probe matrix, gravity": f"R² of its direction in {ROWS:,} test windows turned by a Haar "
         "draw",
         "probe matrix, activity": "linear probe on upright test windows, fitted on half of the "
-        "test people, scored on the others",
-        "probe matrix, identity": "the person, linear probe on upright test windows, fitted on the "
-        "first half in time of each recording, scored on the second, 30 s gap",
+        "test subjects, scored on the others",
+        "probe matrix, identity": "the subject, linear probe on upright test windows, fitted on "
+        "the first half in time of each recording, scored on the second, 30 s gap",
         "probe matrix, cadence": "R² of the dominant frequency of the acceleration's norm, 0.5 to "
         "5 Hz, in upright test windows where the norm deviates by 0.05 g or more",
-        "activity_share": "↑ how well the activity is told (balanced accuracy above chance, 0 to "
-        "1: linear probe fitted on half of the test people, scored on the others) from the "
+        "activity_share": "↑ how well the activity is read (balanced accuracy above chance, 0 to "
+        "1: linear probe fitted on half of the test subjects, scored on the others) from the "
         "invariant block, over the same from all blocks; probe matrix, first seed and fold",
         "recall:sitting": "share of sitting windows that are recognised upright",
         "recall_rotated:sitting": "the same under Haar rotations",
@@ -175,7 +176,7 @@ class TurnedImu(Task):
 
     @property
     def as_worn(self) -> list[dict[str, Any]]:
-        """What nobody has to be told of a watch: tilted a little, and begun anywhere."""
+        """Augmentation that suits any watch: tilted a little, and begun anywhere."""
         return [{"name": "rotation", "kind": "tilt", "max_angle": 30.0}, self.any_start]
 
     @staticmethod
@@ -190,20 +191,20 @@ class TurnedImu(Task):
 
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
         """Classes upright and turned, latents, gravity's direction, angles, what blocks know."""
-        subject = measured(trained.model, self.sides(cell), self.classes, trained.frozen)
-        turned_probes.measure_classes(subject, scores)
-        turned_probes.measure_latents(subject, scores)
-        turned_probes.measure_orientation(subject, scores)
-        turned_probes.measure_angles(subject, scores)
-        if glass.has_glass_box(cell):
-            measure_glass_box(subject, scores)
+        model = measured(trained.model, self.sides(cell), self.classes, trained.frozen)
+        turned_probes.measure_classes(model, scores)
+        turned_probes.measure_latents(model, scores)
+        turned_probes.measure_orientation(model, scores)
+        turned_probes.measure_angles(model, scores)
+        if cell.first:
+            measure_matrix(model, scores)
 
     def scored(self, trained: Trained) -> dict[str, float]:
         """Accuracies and consistency on the validation subjects of the first fold."""
         sides = self.sides(Cell("", self.data_name))
         watched, found = replace(sides, test=sides.validation), Scores()
-        subject = measured(trained.model, watched, self.classes, trained.frozen)
-        turned_probes.measure_classes(subject, found, families=("",))
+        model = measured(trained.model, watched, self.classes, trained.frozen)
+        turned_probes.measure_classes(model, found, families=("",))
         names = ("accuracy_full", "accuracy_rotated", "consistency")
         return {name: found.metrics[name] for name in names}
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from triptych import metrics
-from triptych.audit.maps import embedding_map
 from triptych.datasets import Windows
 from triptych.latent import LatentSchema
 from triptych.model import Model
 from triptych.transforms import Rotation
-from triptych_studies.scores import Scores, mean_of
+from triptych_studies.maps import embedding_map
+from triptych_studies.scores import Scores, unlike_pairs
 from triptych_studies.tasks.base import Sides
 from triptych_studies.tasks.imu_windows import gravity, has_gravity
 
@@ -31,7 +31,7 @@ FAMILIES = {
 }
 ANGLES = tuple(range(0, 181, 15))
 GAIT = ("walking", "upstairs", "downstairs")
-PROBED = 6000  # rotated windows of training people that a direction probe is fitted on
+PROBED = 6000  # rotated windows of training subjects that a direction probe is fitted on
 DRAWN = 60  # windows whose direction is drawn
 
 Codes = NDArray[np.int64]
@@ -129,41 +129,41 @@ def _logistic(embed: Callable[[Tensor], Tensor], train: Windows, classes: Sequen
 
 
 def measure_classes(
-    subject: Measured, scores: Scores, families: Sequence[str] = tuple(FAMILIES)
+    model: Measured, scores: Scores, families: Sequence[str] = tuple(FAMILIES)
 ) -> None:
     """Accuracy and consistency, upright and under families of rotations; none if collapsed."""
-    test = subject.sides.test
-    truth, people = subject.codes(test), test.subject
-    z = subject.upright
-    guess, full = subject.invariant(z), subject.full(z)
-    scores.count(people)
-    if scores.sound(" + ".join(subject.schema.names), z):
-        _add(scores, "accuracy_full", full == truth, people)
-    if not subject.sound(scores):
+    test = model.sides.test
+    truth, subjects = model.codes(test), test.subject
+    z = model.upright
+    guess, full = model.invariant(z), model.full(z)
+    scores.count(subjects)
+    if scores.sound(" + ".join(model.schema.names), z):
+        scores.mean("accuracy_full", full == truth, subjects)
+    if not model.sound(scores):
         return
-    _add(scores, "accuracy", guess == truth, people)
-    right, size = guess == truth, len(subject.classes)
+    scores.mean("accuracy", guess == truth, subjects)
+    right, size = guess == truth, len(model.classes)
     table = metrics.flows(truth, guess, size).astype(np.float64)
     hits = np.diagonal(table)
     scores.add("f1", float(metrics.macro_f1(hits, table.sum(axis=1), table.sum(axis=0))))
     for suffix in families:
-        views = _turned(subject, FAMILIES[suffix]) if suffix else subject.turned
-        turned = np.stack([subject.invariant(each) for each in views])
+        views = _turned(model, FAMILIES[suffix]) if suffix else model.turned
+        turned = np.stack([model.invariant(each) for each in views])
         same = turned == guess
-        _add(scores, f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), people)
-        _add(scores, f"consistency{suffix}", same.mean(axis=0), people)
+        scores.mean(f"accuracy_rotated{suffix}", (turned == truth).mean(axis=0), subjects)
+        scores.mean(f"consistency{suffix}", same.mean(axis=0), subjects)
 
         def balanced(kept: NDArray[np.bool_], turned: Codes = turned) -> float:
             return metrics.prediction_consistency(guess[kept], turned[:, kept], size).balanced
 
-        scores.pool(f"consistency_balanced{suffix}", balanced, people)
+        scores.pool(f"consistency_balanced{suffix}", balanced, subjects)
         if suffix:
             continue
         pairs = (turned == np.roll(turned, 1, axis=0)).mean(axis=0)
-        _add(scores, "consistency_pair", pairs, people)
+        scores.mean("consistency_pair", pairs, subjects)
         if right.any():
-            _add(scores, "consistency_correct", same.mean(axis=0)[right], people[right])
-        for k, name in enumerate(subject.classes):
+            scores.mean("consistency_correct", same.mean(axis=0)[right], subjects[right])
+        for k, name in enumerate(model.classes):
             own = truth == k
             if own.any():
                 scores.metrics[f"recall:{name}"] = float(right[own].mean())
@@ -173,29 +173,25 @@ def measure_classes(
             scores.metrics["recall_gait@so3"] = float(np.mean([scores.metrics[n] for n in gait]))
         if scores.wanted("confusion"):
             scores.artifacts["confusion"] = {
-                "classes": list(subject.classes),
+                "classes": list(model.classes),
                 "upright": metrics.flows(truth, guess, size).tolist(),
                 "rotated": metrics.flows(np.tile(truth, DRAWS), turned.ravel(), size).tolist(),
             }
 
 
-def measure_latents(subject: Measured, scores: Scores) -> None:
+def measure_latents(model: Measured, scores: Scores) -> None:
     """``cosine_rotated`` beside ``cosine_random``, on the invariant block; the map."""
-    if not subject.sound(scores):
+    if not model.sound(scores):
         return
-    test, truth = subject.sides.test, subject.codes(subject.sides.test)
-    inside = _select(subject, subject.inside, subject.upright)
+    test = model.sides.test
+    inside = _select(model, model.inside, model.upright)
     turned = np.stack(
-        [metrics.cosine(inside, _select(subject, subject.inside, each)) for each in subject.turned]
+        [metrics.cosine(inside, _select(model, model.inside, each)) for each in model.turned]
     )
-    _add(scores, "cosine_rotated", turned.mean(axis=0), test.subject)
-    rng = np.random.default_rng(3)
-    a, b = rng.integers(0, len(test), (2, 60_000))
-    others = (test.subject[a] != test.subject[b]) & (truth[a] != truth[b])
-    if others.any():
-        a, b = a[others], b[others]
-        between = metrics.cosine(inside[a], inside[b])
-        scores.pool("cosine_random", lambda kept: mean_of(between[kept[a] & kept[b]]), test.subject)
+    scores.mean("cosine_rotated", turned.mean(axis=0), test.subject)
+    pairs = unlike_pairs(test, 60_000)
+    if len(pairs[0]):
+        scores.between(inside, pairs, test.subject)
     if scores.wanted("map"):
         few, place = embedding_map(inside, n=900)
         scores.artifacts["map"] = {
@@ -205,61 +201,56 @@ def measure_latents(subject: Measured, scores: Scores) -> None:
         }
 
 
-def measure_orientation(subject: Measured, scores: Scores) -> None:
+def measure_orientation(model: Measured, scores: Scores) -> None:
     """``orientation_error`` from the variant or equivariant block, and what the others leak."""
-    train, test = subject.sides.train, subject.sides.test
+    train, test = model.sides.train, model.sides.test
     rows = np.sort(np.random.default_rng(4).permutation(len(train))[:PROBED])
     fitted = train.take(rows)
     if not (has_gravity(fitted) and has_gravity(test)):
         return  # no direction to read
-    z, _, directions = _turned_once(subject, fitted, 12)
-    new, _, truth = subject.turned_once
+    z, _, directions = _turned_once(model, fitted, 12)
+    new, _, truth = model.turned_once
 
     def probe(blocks: tuple[str, ...]) -> metrics.DirectionProbe:
-        return metrics.direction_probe(
-            _select(subject, blocks, z),
-            directions,
-            fitted.subject,
-            _select(subject, blocks, new),
-            truth,
-        )
+        seen, unseen = (_select(model, blocks, each) for each in (z, new))
+        return metrics.direction_probe(seen, directions, fitted.subject, unseen, truth)
 
-    outside = probe(subject.outside)
-    inside = outside if subject.inside == subject.outside else probe(subject.inside)
-    scores.pool(
-        "orientation_r2_invariant",
-        lambda kept: metrics.r2(inside.read[kept], truth[kept]),
-        test.subject,
-    )
-    outer = (_select(subject, subject.outside, each) for each in (z, new))
-    if not scores.sound(" + ".join(subject.outside), *outer):
+    outside = probe(model.outside)
+    inside = outside if model.inside == model.outside else probe(model.inside)
+
+    def leaked(kept: NDArray[np.bool_]) -> float:
+        return metrics.r2(inside.read[kept], truth[kept])
+
+    scores.pool("orientation_r2_invariant", leaked, test.subject)
+    outer = (_select(model, model.outside, each) for each in (z, new))
+    if not scores.sound(" + ".join(model.outside), *outer):
         return
-    _add(scores, "orientation_error", outside.per_row, test.subject)
+    scores.mean("orientation_error", outside.per_row, test.subject)
     if not scores.wanted("directions"):
         return
     few = np.sort(np.random.default_rng(5).permutation(len(test))[:DRAWN])
     scores.artifacts["directions"] = {
         "true": np.round(truth[few], 3).tolist(),
         "read": np.round(outside.predicted[few], 3).tolist(),
-        "block": " + ".join(subject.outside),
+        "block": " + ".join(model.outside),
     }
 
 
-def measure_angles(subject: Measured, scores: Scores) -> None:
+def measure_angles(model: Measured, scores: Scores) -> None:
     """Accuracy and consistency against the angle of a rotation about a random axis."""
-    if not (scores.wanted("angles") and subject.sound(scores)):
+    if not (scores.wanted("angles") and model.sound(scores)):
         return
-    test = subject.sides.test
+    test = model.sides.test
     part = slice(None, None, max(1, len(test) // 1500))
-    guess, test = subject.invariant(subject.upright[part]), test.take(part)
-    truth, turn = subject.codes(test), Rotation()
+    guess, test = model.invariant(model.upright[part]), test.take(part)
+    truth, turn = model.codes(test), Rotation()
     axis = torch.randn(len(test), 3, generator=torch.Generator().manual_seed(14))
     axis = nn.functional.normalize(axis, dim=1)
     curves: dict[str, list[list[float]]] = {"accuracy": [], "consistency": []}
     for degrees in ANGLES:
         half = torch.deg2rad(torch.tensor(degrees / 2))
         theta = torch.cat([axis * half.sin(), half.cos().expand(len(test), 1)], dim=1)
-        turned = subject.invariant(subject.embed(turn.apply(test.signals, theta)))
+        turned = model.invariant(model.embed(turn.apply(test.signals, theta)))
         for name, hits in (("accuracy", turned == truth), ("consistency", turned == guess)):
             figures = metrics.per_subject(hits.astype(float), test.subject)
             means, sizes = zip(*figures.values(), strict=True)
@@ -268,26 +259,21 @@ def measure_angles(subject: Measured, scores: Scores) -> None:
     scores.artifacts["angles"] = {"degrees": list(ANGLES)} | curves
 
 
-def _turned(subject: Measured, family: Rotation) -> list[Tensor]:
+def _turned(model: Measured, family: Rotation) -> list[Tensor]:
     """Latents of the test windows under `DRAWS` draws, the same for every method."""
-    x, generator = subject.sides.test.signals, torch.Generator().manual_seed(10)
-    return [subject.embed(family.apply(x, family.sample(len(x), generator))) for _ in range(DRAWS)]
+    x, generator = model.sides.test.signals, torch.Generator().manual_seed(10)
+    return [model.embed(family.apply(x, family.sample(len(x), generator))) for _ in range(DRAWS)]
 
 
 def _turned_once(
-    subject: Measured, windows: Windows, seed: int
+    model: Measured, windows: Windows, seed: int
 ) -> tuple[Tensor, Tensor, NDArray[Any]]:
     turn = Rotation()
     theta = turn.sample(len(windows), torch.Generator().manual_seed(seed))
     up = nn.functional.normalize(gravity(windows.signals), dim=1)[..., None]
-    z = subject.embed(turn.apply(windows.signals, theta))
+    z = model.embed(turn.apply(windows.signals, theta))
     return z, theta, (turn.matrices(theta) @ up)[..., 0].numpy()
 
 
-def _select(subject: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
-    return subject.schema.select(z, blocks).numpy()
-
-
-def _add(scores: Scores, name: str, values: NDArray[Any], people: NDArray[np.str_]) -> None:
-    numbers = values.astype(float)
-    scores.add(name, float(numbers.mean()), metrics.per_subject(numbers, people))
+def _select(model: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
+    return model.schema.select(z, blocks).numpy()

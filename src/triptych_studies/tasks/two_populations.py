@@ -23,7 +23,7 @@ from triptych_studies.tasks.population_samples import Populations
 
 DATASETS = ("digits", "mitdb", "sprites")
 EPOCHS = {"smoke": 1, "quick": 25, "full": 100}
-MOST_EPOCHS = {"mitdb": 25}  # longer learns the training people by heart (docs/lab-notes.md)
+MOST_EPOCHS = {"mitdb": 25}  # longer overfits the training subjects (docs/lab-notes.md)
 DRAWN = "sepclr"  # whose maps and neighbours the figures show
 OPTIONAL = ("grouped", "null_radius", "sharing")  # in a recipe only where they are taken
 

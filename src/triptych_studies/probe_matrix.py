@@ -12,7 +12,7 @@ from triptych.audit.plots import block_factor_map
 from triptych.audit.tables import Table, Value
 from triptych.latent import LatentSchema
 from triptych.metrics import Factor, FactorMatrix, Known
-from triptych_studies.base import Cell, Finished
+from triptych_studies.base import Finished
 from triptych_studies.figures import Album, first_cells
 from triptych_studies.grid import Study
 from triptych_studies.scores import Scores
@@ -23,17 +23,12 @@ ALL = "all blocks"  # beside the blocks of a latent that has several
 def metrics(factor: str, words: str) -> dict[str, str]:
     """Lines for ``purity@…`` and ``leakage@…`` of a study's `metrics`."""
     return {
-        f"purity@{factor}": f"↑ score of {words} (R², other people than the probe was fitted on; "
+        f"purity@{factor}": f"↑ score of {words} (R², other subjects than the probe was fitted on; "
         "below 0 counts as 0) in the block that is meant for it, minus the best score in another "
         "block that declares a relation; probe matrix, first seed and fold",
         f"leakage@{factor}": f"↓ score of {words} in the blocks that declare to be invariant to "
         "the transform (the best of them); probe matrix, first seed and fold",
     }
-
-
-def has_glass_box(cell: Cell) -> bool:
-    """Whether this cell is the one of its method in which the probe matrix is measured."""
-    return cell.seed == cell.fold == 0
 
 
 def with_all(z: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -86,12 +81,12 @@ def draw(album: Album) -> None:
     if kept is None:
         return
     album.add(
-        "glass_box.png",
-        f"What each block of {focus} knows",
+        "probe_matrix.png",
+        f"What each block of {focus} encodes",
         block_factor_map,
         kept["cells"],
         meant=kept["meant"],
-        caption="Score of held-out probes that read a factor from a block, on test people: 0 is "
+        caption="Score of held-out probes that read a factor from a block, on test subjects: 0 is "
         "chance, 1 all known. Framed: the block meant for the factor; dashed: a block that "
         "declares to be invariant to it.",
         alt="Heat map of blocks and factors",
