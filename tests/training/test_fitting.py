@@ -342,7 +342,6 @@ def test_two_populations_are_separated_saved_and_loaded(tmp_path: Path, two: boo
             "name": "separation",
             "background": ["slow"],
             "weights": {"background": 30.0, "salient": 3.0},
-            "grouped": two,
         },
         encoder={"widths": [8, 8], "kernels": [7, 5], "strides": [4, 2], "two": two},
         decoder=False,

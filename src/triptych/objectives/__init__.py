@@ -5,7 +5,7 @@ from triptych.objectives.gating import NonNegative
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
-from triptych.objectives.views import Views, make_views
+from triptych.objectives.views import Views, make_views, single_view
 
 __all__ = [
     "Augmentation",
@@ -19,4 +19,5 @@ __all__ = [
     "SupCon",
     "Views",
     "make_views",
+    "single_view",
 ]
