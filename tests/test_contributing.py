@@ -22,6 +22,7 @@ import triptych_studies
 from triptych import transforms
 from triptych.datasets.readers import folder, load
 from triptych.errors import InputError
+from triptych.registry import Registry
 from triptych.training import Recipe
 from triptych_studies import methods
 from triptych_studies.base import Options
@@ -136,7 +137,8 @@ def test_the_transform_keeps_the_laws_and_is_known_by_name(
             typed = "dtype" in inspect.signature(each).parameters
             each(case=hum, **({"dtype": torch.float64} if typed else {}))
     assert "mains_hum" not in transforms.names()
-    monkeypatch.setattr(transforms, "_TRANSFORMS", dict(vars(transforms)["_TRANSFORMS"]))
+    there = vars(transforms)["_TRANSFORMS"]
+    monkeypatch.setattr(transforms, "_TRANSFORMS", Registry("transform", {}, there))
     transforms.register("mains_hum", made.MainsHum)
     again = transforms.from_dict(json.loads(json.dumps(transforms.to_dict(hum))))
     assert again == hum

@@ -2,6 +2,7 @@
 
 from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
 from triptych.objectives.gating import NonNegative
+from triptych.objectives.registry import register
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
@@ -19,5 +20,6 @@ __all__ = [
     "SupCon",
     "Views",
     "make_views",
+    "register",
     "single_view",
 ]

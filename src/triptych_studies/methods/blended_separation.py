@@ -11,7 +11,7 @@ from torch import Generator, Tensor, distributed
 
 from triptych import InputError
 from triptych.latent import LatentSchema
-from triptych.objectives import Separation, Views, single_view
+from triptych.objectives import Separation, Views, register, single_view
 from triptych.objectives.populations import Known
 from triptych.precision import precise
 from triptych.transforms import Transform
@@ -123,6 +123,9 @@ class BlendedSeparation(Separation):
             spread = [spread_within(z[target], within[target], self.bandwidth) for z in sides]
             even = (spread[0] + spread[1]) / 2
         return alignment, even
+
+
+register("blended_separation", BlendedSeparation)  # for recipes, once this file is imported
 
 
 def blended(
