@@ -9,11 +9,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.training import toys
 from torch import Tensor
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.objectives import separation_terms as sep
+from triptych.training import fit
 from triptych.transforms import PhaseShift
 from triptych_studies.methods.blended_separation import (
     BlendedSeparation,
@@ -185,3 +187,23 @@ def test_groups_are_the_labels_last_column() -> None:
         assert found.terms[name].item() == pytest.approx(alone.terms[name].item())
     with pytest.raises(InputError, match="one column each for population, group"):
         objective(z, replace(views, labels=TARGET))
+
+
+def test_a_recipe_takes_the_subjects_as_groups() -> None:
+    recipe = toys.recipe(
+        latent=toys.POPULATIONS,
+        objective={
+            "name": "blended_separation",
+            "background": ["slow"],
+            "mix": 0.5,
+            "grouped": True,
+            "independence": "hsic",
+        },
+        decoder=False,
+        training__epochs=1,
+    )
+    assert recipe.make_objective().grouped
+    row = fit(recipe, toys.windows(), None, device="cpu", progress=False).history[0]
+    assert {"train/salient/alignment", "train/independence"} <= set(row)
+    with pytest.raises(InputError, match="cannot be made"):
+        recipe.replace({"objective.mixx": 0.5})
