@@ -19,9 +19,10 @@ import pytest
 import torch
 
 import triptych_studies
-from triptych import transforms
+from triptych import metrics, transforms
 from triptych.datasets.readers import folder, load
 from triptych.errors import InputError
+from triptych.lazy import attach
 from triptych.registry import Registry
 from triptych.training import Recipe
 from triptych_studies import methods
@@ -147,9 +148,14 @@ def test_the_transform_keeps_the_laws_and_is_known_by_name(
 
 def test_the_metric_shows_itself_in_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
     made = file("triptych/metrics/rank.py", monkeypatch)
-    known = line("triptych/metrics/__init__.py", "_NAMES", monkeypatch)
-    ((_, name),) = known.items()
-    metric = getattr(made, name)
+    place = REPOSITORY / "src" / "triptych" / "metrics" / "__init__.py"
+    (entry,) = BLOCKS["in src/triptych/metrics/__init__.py, TYPE_CHECKING"].splitlines()
+    source, under = place.read_text(encoding="utf-8"), "if TYPE_CHECKING:\n"
+    load, _, names = attach("triptych.metrics", source.replace(under, f"{under}    {entry}\n"))
+    (name,) = set(names) - set(metrics.__all__)
+    metric = load(name)
+    monkeypatch.delattr(metrics, name)  # which it was added to
+    assert metric is getattr(made, name)
     (example,) = doctest.DocTestFinder(recurse=False).find(metric, name, globs=vars(made))
     assert example.examples
     assert not doctest.DocTestRunner().run(example).failed
