@@ -743,7 +743,7 @@ def test_embeddings_of_others_are_audited(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--transform", "speed"], "There is no transform 'speed'"),
+        (["--transform", "speed"], "there is no transform 'speed'"),
         (["--transform", "rotation"], "rotation"),
         (["--set", "speed=3"], "no setting 'speed'"),
         (["--set", "speed"], "expected NAME=VALUE"),

@@ -19,9 +19,11 @@ import pytest
 import torch
 
 import triptych_studies
-from triptych import transforms
+from triptych import metrics, transforms
 from triptych.datasets.readers import folder, load
 from triptych.errors import InputError
+from triptych.lazy import attach
+from triptych.registry import Registry
 from triptych.training import Recipe
 from triptych_studies import methods
 from triptych_studies.base import Options
@@ -136,7 +138,8 @@ def test_the_transform_keeps_the_laws_and_is_known_by_name(
             typed = "dtype" in inspect.signature(each).parameters
             each(case=hum, **({"dtype": torch.float64} if typed else {}))
     assert "mains_hum" not in transforms.names()
-    monkeypatch.setattr(transforms, "_TRANSFORMS", dict(vars(transforms)["_TRANSFORMS"]))
+    there = vars(transforms)["_TRANSFORMS"]
+    monkeypatch.setattr(transforms, "_TRANSFORMS", Registry("transform", {}, there))
     transforms.register("mains_hum", made.MainsHum)
     again = transforms.from_dict(json.loads(json.dumps(transforms.to_dict(hum))))
     assert again == hum
@@ -145,9 +148,14 @@ def test_the_transform_keeps_the_laws_and_is_known_by_name(
 
 def test_the_metric_shows_itself_in_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
     made = file("triptych/metrics/rank.py", monkeypatch)
-    known = line("triptych/metrics/__init__.py", "_NAMES", monkeypatch)
-    ((_, name),) = known.items()
-    metric = getattr(made, name)
+    place = REPOSITORY / "src" / "triptych" / "metrics" / "__init__.py"
+    (entry,) = BLOCKS["in src/triptych/metrics/__init__.py, TYPE_CHECKING"].splitlines()
+    source, under = place.read_text(encoding="utf-8"), "if TYPE_CHECKING:\n"
+    load, _, names = attach("triptych.metrics", source.replace(under, f"{under}    {entry}\n"))
+    (name,) = set(names) - set(metrics.__all__)
+    metric = load(name)
+    monkeypatch.delattr(metrics, name)  # which it was added to
+    assert metric is getattr(made, name)
     (example,) = doctest.DocTestFinder(recurse=False).find(metric, name, globs=vars(made))
     assert example.examples
     assert not doctest.DocTestRunner().run(example).failed

@@ -42,7 +42,7 @@ SIZE = 6
 SETTINGS: dict[str, Any] = {
     "temperature": 0.1, "sharpness": 0.05, "bandwidth": 0.5, "attribute_bandwidth": 0.5,
     "ridge": 0.01, "floor": 1.0, "prior": 0.8, "radius": 0.5, "k": 3, "kind": "rep_relu",
-    "columns": slice(None), "spreading": slice(None), "partner": None, "null_pairs": True,
+    "columns": slice(None), "spreading": slice(None), "null_pairs": True,
     "discrete": False,
 }  # fmt: skip
 LATENTS = {

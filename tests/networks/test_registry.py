@@ -11,7 +11,8 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.networks import ENCODERS, FRONT_ENDS, ConvEncoder, encoder, front_end
-from triptych.networks.registry import ALL, make, name_of, register
+from triptych.networks.registry import ALL, name_of, register
+from triptych.registry import Registry
 from triptych_studies.images.networks import ImageEncoder
 
 
@@ -39,14 +40,12 @@ def test_another_package_adds_an_encoder_under_a_name_of_its_own() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delitem(ENCODERS, "linear", raising=False)
-        patch.delitem(ALL, "linear", raising=False)
         register("linear", Linear)
         register("linear", Linear)  # a second import
         assert name_of(encoder("linear", channels=2, length=3)) == "linear"
         with pytest.raises(InputError, match="a network 'conv' already; give Linear another"):
             register("conv", Linear)
         ENCODERS.pop("linear")
-        ALL.pop("linear")
 
 
 def test_lists_stand_for_tuples() -> None:
@@ -58,6 +57,7 @@ def test_lists_stand_for_tuples() -> None:
     ("name", "settings", "message"),
     [
         ("lstm", {}, "there is no encoder 'lstm'; choose one of conv, resnet"),
+        ("covn", {}, r"choose one of .*\(did you mean 'conv'\?\)"),
         (["conv"], {}, "there is no encoder"),
         ("conv", {"channel": 1}, "no setting 'channel'; it has channels, length"),
         ("conv", {"channels": 1}, "encoder 'conv' needs a value for length; got {'channels': 1}"),
@@ -71,7 +71,7 @@ def test_what_cannot_be_made_is_one_sentence(name: str, settings: dict, message:
 def test_an_encoder_is_no_front_end() -> None:
     with pytest.raises(InputError, match="there is no front-end 'conv'"):
         front_end("conv")
-    assert isinstance(make("conv", {"channels": 1, "length": 64}), ConvEncoder)
+    assert isinstance(ALL.make("conv", {"channels": 1, "length": 64}), ConvEncoder)
 
 
 # What each network is built with, and for each of its settings what it cannot be. A new network, or
@@ -132,23 +132,23 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
 }  # fmt: skip
 
 
-KINDS = {**ALL, "image": ImageEncoder}
+KINDS = Registry("network", {"image": ImageEncoder}, ALL)
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_setting_that_does_not_fit_is_named(name: str) -> None:
     fits, wrong = WRONG[name]
-    make(name, fits, KINDS)
+    KINDS.make(name, fits)
     assert set(wrong) == set(inspect.signature(KINDS[name]).parameters)
     for setting, values in wrong.items():
         for value in values:
             for written in (value, list(value) if isinstance(value, tuple) else value):
                 with pytest.raises(InputError) as refused:
-                    make(name, {**fits, setting: written}, KINDS)
+                    KINDS.make(name, {**fits, setting: written})
                 message = str(refused.value)
                 assert f"{setting}=" in message, message
                 assert "expected" in message, message
-                assert "cannot be built" not in message, message
+                assert "cannot be made" not in message, message
 
 
 @pytest.mark.parametrize("name", ["conv", "guaranteed"])
@@ -156,7 +156,7 @@ def test_every_setting_that_does_not_fit_is_named(name: str) -> None:
 def test_layers_are_as_many_in_every_list(name: str, setting: str) -> None:
     fits = WRONG[name][0]
     with pytest.raises(InputError, match=rf"{name} got .*{setting}=\[.*one for each layer"):
-        make(name, {**fits, setting: [*fits[setting], 9 if setting == "kernels" else 8]})
+        ALL.make(name, {**fits, setting: [*fits[setting], 9 if setting == "kernels" else 8]})
 
 
 @given(
@@ -175,7 +175,7 @@ def test_an_encoder_is_made_and_works_or_says_why_not(widths, kernels, strides, 
         message = ""
         assert made(torch.randn(2, 2, length)).shape == (2, made.features)
     assert not message or any(f"{name}=" in message for name in (*settings, "length"))
-    assert "cannot be built" not in message
+    assert "cannot be made" not in message
 
 
 @pytest.mark.parametrize(

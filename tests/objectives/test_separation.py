@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
 from triptych.objectives import StructuredContrastive
 from triptych.objectives import separation_terms as sep
-from triptych.objectives.populations import clusters_of
 from triptych.objectives.separation import Separation
 from triptych.objectives.views import Views
 from triptych.transforms import PhaseShift
@@ -199,10 +195,9 @@ def explained(z: Tensor, y: Tensor) -> float:
     return 1 - float(rest.square().sum() / (y - y.mean(dim=0)).square().sum())
 
 
-@pytest.mark.parametrize("options", [{}, {"mix": 0.5, "sharing": 3}])
-def test_every_row_is_gathered(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:
+def test_every_row_is_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes with half a batch each compute the single process's loss."""
-    objective = Separation(SCHEMA, [SHIFT], **options)
+    objective = Separation(SCHEMA, [SHIFT])
     _, z = batch()
     target = torch.tensor([True, True, True, False, False, True, False, False])
     expected = objective(z, flat_views(target))
@@ -246,116 +241,3 @@ def test_labels_say_the_population() -> None:
     assert torch.equal(totals[0], totals[2])
     with pytest.raises(InputError, match="targets from the background"):
         objective(z, views)
-
-
-def test_salient_latents_are_aligned_with_targets_blended_with_background() -> None:
-    still = PhaseShift(rate=100.0, max_shift=0.0, mode="circular")
-    objective = Separation(SCHEMA, [still], mix=0.5)
-    x = torch.zeros(8, 2, 50)
-    x[~TARGET] = 1.0
-    views = objective.views(x, torch.Generator().manual_seed(0), TARGET.long())
-    first, second, blended = views.signals.chunk(3)
-    for each in (first, second):
-        assert torch.allclose(each, x, atol=1e-5)
-    assert torch.allclose(blended[~TARGET], x[~TARGET], atol=1e-5)
-    share = blended[TARGET].mean(dim=(1, 2))
-    assert (share > 0.25).all()
-    assert (share < 0.5).all()
-    z = torch.randn(24, 14)
-    found = objective(z, views).terms
-    alignment, _ = sep.salient_term(z[:8, 4:7], z[16:, 4:7], TARGET, 0.5)
-    assert float(found["salient/alignment"]) == pytest.approx(float(alignment))
-    whole = torch.cat([z[:, :4], z[:, 7:9]], dim=1)
-    common, _ = sep.common_term(whole[:8], whole[8:16], 0.5, slice(0, 4))
-    assert float(found["common/alignment"]) == pytest.approx(float(common))
-    alone = objective.views(x[TARGET], labels=torch.ones(4))
-    assert torch.allclose(alone.signals, torch.zeros(12, 2, 50), atol=1e-5)
-    with pytest.raises(InputError, match="blends targets"):
-        objective.views(x)
-    with pytest.raises(InputError, match="mix is 1"):
-        Separation(SCHEMA, [still], mix=1.0)
-
-
-def test_targets_that_share_a_background_are_spread_among_themselves() -> None:
-    still = PhaseShift(rate=100.0, max_shift=0.0, mode="circular")
-    objective = Separation(SCHEMA, [still], mix=0.5, sharing=3, null_pairs=False)
-    n, target = 16, torch.arange(16) % 2 == 0
-    x = torch.where(target, 0.0, torch.arange(n))[:, None, None].expand(n, 2, 50)
-    views = objective.views(x, torch.Generator().manual_seed(0), target.long())
-    first, second, *blends = views.signals.chunk(4)
-    clusters = clusters_of(target, 3)
-    assert [len(set(clusters[target][k : k + 3].tolist())) for k in (0, 3, 6)] == [1, 1, 1]
-    assert len(set(clusters[target].tolist())) == 3
-    for each in (first, second, *blends):
-        assert torch.allclose(each[~target], x[~target], atol=1e-4)
-    shares = [each[target].mean(dim=(1, 2)) for each in blends]
-    for each in shares:
-        assert torch.allclose(each[:3], each[0].expand(3), atol=1e-4)
-        assert not torch.isclose(each[2], each[3])
-    assert not torch.isclose(shares[0][0], shares[1][0])
-    z = torch.randn(4 * n, 14)
-    found = objective(z, views).terms
-    own = z[:, 4:7].chunk(4)
-    alignment, even = sep.salient_term(*own[2:], target, 0.5, groups=clusters)
-    assert float(found["salient/alignment"]) == pytest.approx(float(alignment))
-    assert float(found["salient/uniformity"]) == pytest.approx(float(even))
-    background = sep.background_term(own[0], own[3], target, 0.5)
-    assert float(found["background"]) == pytest.approx(float(background))
-    for options in ({"sharing": 3}, {"mix": 0.5, "sharing": -1}, {"mix": 0.5, "sharing": 2.5}):
-        with pytest.raises(InputError, match="sharing is"):
-            Separation(SCHEMA, [still], **options)
-
-
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=40),
-    st.integers(1, 9),
-)
-def test_clusters_are_of_one_group_and_no_larger_than_asked(
-    rows: list[tuple[bool, int]], size: int
-) -> None:
-    target = torch.tensor([row[0] for row in rows])
-    groups = torch.tensor([row[1] for row in rows])
-    clusters = clusters_of(target, size, groups)
-    assert (clusters >= 0).all()
-    assert (clusters < len(rows)).all()
-    for group in range(4):
-        own = clusters[target & (groups == group)]
-        counts = own.unique_consecutive(return_counts=True)[1]
-        assert len(counts) == len(own.unique())  # consecutive
-        assert (counts[:-1] == size).all()
-        assert (counts[-1:] <= size).all()
-        assert not set(own.tolist()) & set(clusters[target & (groups != group)].tolist())
-
-
-def test_targets_of_a_group_share_a_background() -> None:
-    still = PhaseShift(rate=100.0, max_shift=0.0, mode="circular")
-    objective = Separation(SCHEMA, [still], mix=0.5, sharing=8, grouped=True)
-    n, target = 16, torch.arange(16) % 2 == 0
-    groups = torch.arange(n) // 2 % 2
-    x = torch.where(target, 0.0, torch.arange(n))[:, None, None].expand(n, 2, 50)
-    views = objective.views(x, labels=torch.stack([target, groups], dim=1).float())
-    blend = views.signals.chunk(4)[-1][target].mean(dim=(1, 2))
-    for group in (0, 1):
-        own = blend[groups[target] == group]
-        assert torch.allclose(own, own[0].expand(4), atol=1e-4)
-    z = torch.randn(64, 14)
-    found = objective(z, views).terms
-    clusters = clusters_of(target, 8, groups)  # one a group
-    _, even = sep.salient_term(*z[:, 4:7].chunk(4)[2:], target, 0.5, groups=clusters)
-    assert found["salient/uniformity"].item() == pytest.approx(even.item())
-
-
-def test_groups_are_the_labels_last_column() -> None:
-    objective = Separation(SCHEMA, [SHIFT], grouped=True, null_pairs=False)
-    (x, z), groups = batch(), torch.arange(8) // 4
-    labels = torch.stack([TARGET.float(), groups.float()], dim=1)
-    views = objective.views(x, labels=labels)
-    found = objective(z, views)
-    ungrouped = Separation(SCHEMA, [SHIFT], null_pairs=False)
-    alone = ungrouped(z, replace(views, labels=TARGET))
-    for name in ("common/alignment", "salient/uniformity"):
-        assert found.terms[name].item() != pytest.approx(alone.terms[name].item())
-    for name in ("common/uniformity", "salient/alignment", "independence"):
-        assert found.terms[name].item() == pytest.approx(alone.terms[name].item())
-    with pytest.raises(InputError, match="one column each for population, group"):
-        objective(z, replace(views, labels=TARGET))

@@ -52,49 +52,6 @@ def test_common_term_equals_the_definition() -> None:
     assert float(even) == pytest.approx(some)
 
 
-def test_terms_given_the_groups_equal_their_definitions() -> None:
-    a, b, target = views()
-    groups = torch.tensor([5, 5, 5, 2, 2, 2, 5, 2, 5])
-    alignment, even = sep.salient_term(a, b, target, TAU, null_pairs=False, groups=groups)
-    assert float(alignment) == pytest.approx(align(a[target], b[target]))
-
-    def within(z: Tensor) -> float:
-        found: list[float] = []
-        for i in range(len(z)):
-            own = [j for j in range(len(z)) if seen[j] == seen[i]]
-            kernels = [math.exp(-squared(z[i], z[j]) / (2 * TAU)) for j in own]
-            found.append(math.log(sum(kernels) / len(own)))
-        return sum(found) / len(found)
-
-    seen = groups[target]
-    assert float(even) == pytest.approx((within(a[target]) + within(b[target])) / 2)
-    # telling the groups apart gains nothing
-    moved = a[target] + 100.0 * seen[:, None]
-    first, second = (sep.spread_within(each, seen, TAU) for each in (a[target], moved))
-    assert float(second) == pytest.approx(float(first))
-    partner = sep.partners(target, groups)
-    assert (groups[partner] == groups).all()
-    assert not target[partner].any()
-    alignment, _ = sep.common_term(a, b, TAU, partner=partner)
-    assert float(alignment) == pytest.approx(align(unit(a), unit(b)[partner]))
-
-
-def test_partners_are_background_of_the_same_group() -> None:
-    target = torch.tensor([True, False, True, False, True, False, True])
-    groups = torch.tensor([7, 7, 7, 7, 7, 1, 3])
-    # rows of group 7 take its background rows 1 and 3 in turn, these each other;
-    # a single background row is its own, and a target without background keeps its own
-    assert sep.partners(target, groups).tolist() == [1, 3, 3, 1, 1, 5, 6]
-
-
-def test_many_rows_within_groups_equal_few_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    z = torch.randn(70, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    groups = torch.arange(70) % 4
-    whole = sep.spread_within(z, groups, TAU)
-    monkeypatch.setattr(sep, "CHUNK", 16)
-    assert float(sep.spread_within(z, groups, TAU)) == pytest.approx(float(whole))
-
-
 def test_salient_term_equals_the_definition() -> None:
     a, b, target = views()
     alignment, even = sep.salient_term(a, b, target, TAU)

@@ -16,6 +16,8 @@ import lightning.pytorch as L
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from tests.training import toys
 from torch import Tensor
 
@@ -189,11 +191,18 @@ def test_the_best_epoch_is_kept() -> None:
     assert fitted.best_validation == pytest.approx(min(losses), rel=1e-6)
 
 
-def test_patience_stops() -> None:
+def test_patience_stops_and_is_resumed(tmp_path: Path) -> None:
+    def interrupt(module: StructuredModule) -> None:
+        raise KeyboardInterrupt
+
     recipe = toys.recipe(training__epochs=9, training__patience=2, training__learning_rate=1e-20)
-    fitted = run(recipe.replace({"training.weight_decay": 0}))
+    recipe = recipe.replace({"training.weight_decay": 0})
+    fitted = run(recipe)
     assert fitted.epochs - fitted.best_epoch == 2
     assert fitted.epochs < 9
+    with pytest.raises(KeyboardInterrupt):  # after one epoch of waiting
+        run(recipe, out=tmp_path, callbacks=[Stop(fitted.epochs - 1, 0, interrupt)])
+    assert run(recipe, out=tmp_path, resume=True).epochs == fitted.epochs
 
 
 def test_double_precision_is_resumed_to_the_same_model(tmp_path: Path) -> None:
@@ -205,6 +214,39 @@ def test_double_precision_is_resumed_to_the_same_model(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(recipe, out=tmp_path, callbacks=[Stop(2, 0, interrupt)])
     assert equal(run(recipe, out=tmp_path, resume=True).model, whole.model)
+
+
+class Recorder(Logger):
+    """Keeps what it gets."""
+
+    name, version = "recorder", "0"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings: dict[str, Any] = {}
+        self.rows: list[dict[str, float]] = []
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        self.settings |= params
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.rows.append(metrics)
+
+
+def test_any_logger_gets_the_recipe_and_every_epoch() -> None:
+    recorder = Recorder()
+    fitted = run(logger=recorder)
+    assert recorder.settings["training.epochs"] == 3
+    for side in ("train", "validation"):
+        told = [row[f"{side}/total"] for row in recorder.rows if f"{side}/total" in row]
+        kept = [row[f"{side}/total"] for row in fitted.history]
+        assert told == pytest.approx(kept, rel=1e-6)
+
+
+def test_a_strategy_is_passed_on_and_an_unknown_one_refused() -> None:
+    assert equal(run(strategy=SingleDeviceStrategy(device="cpu")).model, run().model)
+    with pytest.raises(InputError, match="strategy=magic"):
+        run(strategy="magic")
 
 
 def test_minutes_end_a_training() -> None:
@@ -342,7 +384,6 @@ def test_two_populations_are_separated_saved_and_loaded(tmp_path: Path, two: boo
             "name": "separation",
             "background": ["slow"],
             "weights": {"background": 30.0, "salient": 3.0},
-            "grouped": two,
         },
         encoder={"widths": [8, 8], "kernels": [7, 5], "strides": [4, 2], "two": two},
         decoder=False,

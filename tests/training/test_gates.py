@@ -109,7 +109,7 @@ def test_ncl_is_made_by_name() -> None:
         ({"objective": {"name": "ncl", "gate": {}}}, "retired: give a block of latent a gate"),
         ({"latent": [{**LATENT[0], "gate": {"temperature": 0}}]}, "temperature is 0; it"),
         ({"latent": [{**LATENT[0], "gate": True}]}, "a gate is True, expected settings"),
-        ({"objective": {"name": "ncl", "top_k": "all"}}, "setting of the wrong type"),
+        ({"objective": {"name": "ncl", "top_k": "all"}}, "cannot be made with"),
         ({"latent": [{**LATENT[0], "gate": {"prior": 2}}]}, "a gate's prior is 2; it must be"),
         ({"weights": {"gate": -1}}, "weights.gate' is -1"),
     ],

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from triptych import networks
 from triptych.datasets import Windows
 from triptych.errors import InputError
-from triptych.networks.registry import ALL
 from triptych.training import Recipe, fit
 
 
@@ -32,8 +31,7 @@ class Pixels(nn.Module):
 
 @pytest.fixture
 def of_images(monkeypatch: pytest.MonkeyPatch) -> Recipe:
-    for table in (networks.ENCODERS, ALL):
-        monkeypatch.setitem(table, "pixels", Pixels)
+    monkeypatch.setitem(networks.ENCODERS, "pixels", Pixels)
     return Recipe.of(
         {
             "name": "digits",

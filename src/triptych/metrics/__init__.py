@@ -20,112 +20,53 @@ intervals and comparisons   `bootstrap_interval`, `paired_difference`, `holm`, `
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from triptych.lazy import attach
+
+# One line for each public name: type checkers read them, and so does `attach`.
 if TYPE_CHECKING:
-    from triptych.metrics.active import active_dimensions
-    from triptych.metrics.collapse import collapsed
-    from triptych.metrics.dci import disentanglement
-    from triptych.metrics.differences import Difference, holm, paired_difference
-    from triptych.metrics.direction import DirectionProbe, direction_probe
-    from triptych.metrics.inputs import Floats, Labels
-    from triptych.metrics.matrix import Factor, FactorMatrix, Known, factor_matrix
-    from triptych.metrics.predictions import flows, macro_f1, prediction_consistency
-    from triptych.metrics.probes import f1_scores, linear_probe, read_parameter
-    from triptych.metrics.ranking import (
-        near_in_time,
-        neighbour_overlap,
-        retrieval,
-        same_group,
-        shape_based_distance,
-        top_k,
-        top_k_of,
-    )
-    from triptych.metrics.regressors import r2
-    from triptych.metrics.semantic import rescaled_consistency, semantic_consistency
-    from triptych.metrics.similarity import between_groups, cosine, different_pairs, separation
-    from triptych.metrics.statistics import (
-        bootstrap_interval,
-        jackknife_per_subject,
-        per_subject,
-        stack_subjects,
-    )
-    from triptych.metrics.sweeps import half_life, invariance
-
-__all__ = [
-    "Difference",
-    "DirectionProbe",
-    "Factor",
-    "FactorMatrix",
-    "Floats",
-    "Known",
-    "Labels",
-    "active_dimensions",
-    "between_groups",
-    "bootstrap_interval",
-    "collapsed",
-    "cosine",
-    "different_pairs",
-    "direction_probe",
-    "disentanglement",
-    "f1_scores",
-    "factor_matrix",
-    "flows",
-    "half_life",
-    "holm",
-    "invariance",
-    "jackknife_per_subject",
-    "linear_probe",
-    "macro_f1",
-    "near_in_time",
-    "neighbour_overlap",
-    "paired_difference",
-    "per_subject",
-    "prediction_consistency",
-    "r2",
-    "read_parameter",
-    "rescaled_consistency",
-    "retrieval",
-    "same_group",
-    "semantic_consistency",
-    "separation",
-    "shape_based_distance",
-    "stack_subjects",
-    "top_k",
-    "top_k_of",
-]
-
-# Public names of each module, as type checkers read them above.
-_NAMES = {
-    "active": "active_dimensions",
-    "collapse": "collapsed",
-    "dci": "disentanglement",
-    "differences": "Difference holm paired_difference",
-    "direction": "DirectionProbe direction_probe",
-    "inputs": "Floats Labels",
-    "matrix": "Factor FactorMatrix Known factor_matrix",
-    "predictions": "flows macro_f1 prediction_consistency",
-    "probes": "f1_scores linear_probe read_parameter",
-    "ranking": "near_in_time neighbour_overlap retrieval same_group shape_based_distance top_k "
-    "top_k_of",
-    "regressors": "r2",
-    "semantic": "rescaled_consistency semantic_consistency",
-    "similarity": "between_groups cosine different_pairs separation",
-    "statistics": "bootstrap_interval jackknife_per_subject per_subject stack_subjects",
-    "sweeps": "half_life invariance",
-}
-_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+    from triptych.metrics.active import active_dimensions as active_dimensions
+    from triptych.metrics.collapse import collapsed as collapsed
+    from triptych.metrics.dci import disentanglement as disentanglement
+    from triptych.metrics.differences import Difference as Difference
+    from triptych.metrics.differences import holm as holm
+    from triptych.metrics.differences import paired_difference as paired_difference
+    from triptych.metrics.direction import DirectionProbe as DirectionProbe
+    from triptych.metrics.direction import direction_probe as direction_probe
+    from triptych.metrics.inputs import Floats as Floats
+    from triptych.metrics.inputs import Labels as Labels
+    from triptych.metrics.matrix import Factor as Factor
+    from triptych.metrics.matrix import FactorMatrix as FactorMatrix
+    from triptych.metrics.matrix import Known as Known
+    from triptych.metrics.matrix import factor_matrix as factor_matrix
+    from triptych.metrics.predictions import flows as flows
+    from triptych.metrics.predictions import macro_f1 as macro_f1
+    from triptych.metrics.predictions import prediction_consistency as prediction_consistency
+    from triptych.metrics.probes import f1_scores as f1_scores
+    from triptych.metrics.probes import linear_probe as linear_probe
+    from triptych.metrics.probes import read_parameter as read_parameter
+    from triptych.metrics.ranking import near_in_time as near_in_time
+    from triptych.metrics.ranking import neighbour_overlap as neighbour_overlap
+    from triptych.metrics.ranking import retrieval as retrieval
+    from triptych.metrics.ranking import same_group as same_group
+    from triptych.metrics.ranking import shape_based_distance as shape_based_distance
+    from triptych.metrics.ranking import top_k as top_k
+    from triptych.metrics.ranking import top_k_of as top_k_of
+    from triptych.metrics.regressors import r2 as r2
+    from triptych.metrics.semantic import rescaled_consistency as rescaled_consistency
+    from triptych.metrics.semantic import semantic_consistency as semantic_consistency
+    from triptych.metrics.similarity import between_groups as between_groups
+    from triptych.metrics.similarity import cosine as cosine
+    from triptych.metrics.similarity import different_pairs as different_pairs
+    from triptych.metrics.similarity import separation as separation
+    from triptych.metrics.statistics import bootstrap_interval as bootstrap_interval
+    from triptych.metrics.statistics import jackknife_per_subject as jackknife_per_subject
+    from triptych.metrics.statistics import per_subject as per_subject
+    from triptych.metrics.statistics import stack_subjects as stack_subjects
+    from triptych.metrics.sweeps import half_life as half_life
+    from triptych.metrics.sweeps import invariance as invariance
 
 # Hidden from type checkers, which would otherwise believe every misspelt name.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-        globals()[name] = value
-        return value
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__, __all__ = attach(__name__)

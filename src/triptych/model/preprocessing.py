@@ -13,7 +13,7 @@ from torch import Tensor
 
 from triptych import signals as arrays
 from triptych.errors import InputError
-from triptych.networks.require import require_above_zero, require_whole
+from triptych.networks.require import ABOVE_ZERO, WHOLE, require
 
 Signals = Tensor | NDArray[np.floating[Any]]
 
@@ -49,8 +49,8 @@ class Preprocessing:
         object.__setattr__(self, "channels", tuple(self.channels))
         band = {"low": self.low, "high": self.high}
         known = {name: edge for name, edge in band.items() if edge is not None}
-        require_above_zero("preprocessing", rate=self.rate, **known)
-        require_whole("preprocessing", length=self.length)
+        require("preprocessing", ABOVE_ZERO, rate=self.rate, **known)
+        require("preprocessing", WHOLE, length=self.length)
         if not self.channels or not all(isinstance(name, str) for name in self.channels):
             raise InputError(f"preprocessing got channels={self.channels!r}, expected their names")
 

@@ -18,7 +18,7 @@ from triptych.files import read_json, write_atomically, write_json
 from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.networks import FRONT_ENDS, FrontEnd
 from triptych.networks.encoder import GuaranteedEncoder
-from triptych.networks.registry import make, name_of
+from triptych.networks.registry import ALL, name_of
 
 FORMAT, VERSION = "triptych-model", 2
 WITHOUT_FRONT_END = 1  # the version whose encoder begins with the front-end
@@ -60,7 +60,7 @@ def build(content: object, schema: LatentSchema, role: str) -> nn.Module:
     entry = dict(cast(Mapping[str, Any], content)) if isinstance(content, Mapping) else {}
     match sorted(entry):
         case ["network", "settings"] if isinstance(entry["settings"], dict):
-            return make(entry["network"], cast(dict[str, Any], entry["settings"]))
+            return ALL.make(entry["network"], cast(dict[str, Any], entry["settings"]))
         case ["sequential"] if isinstance(entry["sequential"], list):
             parts = cast(list[Any], entry["sequential"])
             return nn.Sequential(*(build(part, schema, role) for part in parts))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from triptych.networks.require import require_layers, require_whole
+from triptych.networks.require import FREE_WIDTHS, WHOLE, require
 from triptych.precision import precise
 
 
@@ -45,8 +45,8 @@ class ConvDecoder(nn.Module):
     ) -> None:
         super().__init__()
         sizes = {"size": size, "channels": channels, "length": length, "samples": samples}
-        require_whole("conv_decoder", **sizes)
-        require_layers("conv_decoder", multiple=8, free=1, widths=widths)
+        require("conv_decoder", WHOLE, **sizes)
+        require("conv_decoder", FREE_WIDTHS, widths=widths)
         self.settings: dict[str, Any] = {
             "size": size, "channels": channels, "length": length, "widths": list(widths),
             "samples": samples,

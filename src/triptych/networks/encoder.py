@@ -10,10 +10,14 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.networks.require import (
+    COUNT,
+    KERNELS,
+    LAYERS,
+    SHARE,
+    WHOLE,
+    WIDTHS,
+    require,
     require_as_many,
-    require_layers,
-    require_share,
-    require_whole,
 )
 from triptych.precision import exact
 
@@ -141,12 +145,12 @@ def require_stack(
     dropout: float,
 ) -> None:
     """Refuse settings of a convolutional stack that do not fit, with InputError."""
-    require_layers(network, multiple=8, widths=widths)
-    require_layers(network, odd=True, kernels=kernels)
-    require_layers(network, strides=strides)
+    require(network, WIDTHS, widths=widths)
+    require(network, KERNELS, kernels=kernels)
+    require(network, LAYERS, strides=strides)
     require_as_many(network, {"widths": widths, "kernels": kernels, "strides": strides})
-    require_whole(network, where=where)
-    require_share(network, dropout=dropout)
+    require(network, WHOLE, where=where)
+    require(network, SHARE, dropout=dropout)
 
 
 class ConvEncoder(WhatAndWhere):
@@ -189,8 +193,8 @@ class ConvEncoder(WhatAndWhere):
         where: int = 8,
         dropout: float = 0.0,
     ) -> None:
-        require_whole("conv", channels=channels, length=length)
-        require_whole("conv", 0, outputs=outputs)
+        require("conv", WHOLE, channels=channels, length=length)
+        require("conv", COUNT, outputs=outputs)
         require_stack("conv", widths, kernels, strides, where, dropout)
         layers: list[nn.Module] = []
         before, steps = channels, length
@@ -251,14 +255,14 @@ class GuaranteedEncoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        require_whole("guaranteed", channels=channels, length=length)
+        require("guaranteed", WHOLE, channels=channels, length=length)
         require_stack("guaranteed", widths, kernels, strides, where, dropout)
         if raw not in range(1, channels):
             raise InputError(
                 f"guaranteed got raw={raw!r} for {channels} channels, expected 1 to "
                 f"{channels - 1}: it needs channels that are invariant, and others beside them"
             )
-        require_whole("guaranteed", raw=raw)
+        require("guaranteed", WHOLE, raw=raw)
         shared: dict[str, Any] = {
             "widths": widths, "kernels": kernels, "strides": strides, "where": where,
             "dropout": dropout,

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from triptych.errors import InputError
 from triptych.networks.encoder import FrontEnd
-from triptych.networks.require import require_above_zero, require_whole
+from triptych.networks.require import ABOVE_ZERO, COUNT, WHOLE, require
 from triptych.precision import exact
 
 NEGLIGIBLE = 1e-4
@@ -50,9 +50,9 @@ class CanonicalPhase(FrontEnd):
 
     def __init__(self, *, harmonics: int = 8, lead: int | None = 0) -> None:
         super().__init__(harmonics=harmonics, lead=lead)
-        require_whole("canonical_phase", harmonics=harmonics)
+        require("canonical_phase", WHOLE, harmonics=harmonics)
         if lead is not None:
-            require_whole("canonical_phase", 0, lead=lead)
+            require("canonical_phase", COUNT, lead=lead)
         self.harmonics, self.lead = harmonics, lead
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:
@@ -125,7 +125,7 @@ class PowerSpectrum(FrontEnd):
 
     def __init__(self, rate: float, *, cutoff: float = 40.0, scale: float = 10.0) -> None:
         super().__init__(rate=rate, cutoff=cutoff, scale=scale)
-        require_above_zero("power_spectrum", rate=rate, cutoff=cutoff, scale=scale)
+        require("power_spectrum", ABOVE_ZERO, rate=rate, cutoff=cutoff, scale=scale)
         self.rate, self.cutoff, self.scale = rate, cutoff, scale
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:
@@ -178,8 +178,8 @@ class AlignedPeak(FrontEnd):
 
     def __init__(self, rate: float, *, lead: int = 0) -> None:
         super().__init__(rate=rate, lead=lead)
-        require_above_zero("aligned_peak", rate=rate)
-        require_whole("aligned_peak", 0, lead=lead)
+        require("aligned_peak", ABOVE_ZERO, rate=rate)
+        require("aligned_peak", COUNT, lead=lead)
         if not rate > 80:
             raise InputError(f"aligned_peak got rate={rate!r} Hz, expected more than 80 Hz")
         self.lead = lead

@@ -1,72 +1,34 @@
-"""What the settings of a network have to be: refused in one sentence that names the setting."""
+"""What the settings of a network have to be: refused in one sentence that names the setting.
+
+`require("conv", WIDTHS, widths=widths)`; for encoders from outside, too.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 from triptych.errors import InputError
 
+__all__ = ["COUNT", "WHOLE", "WIDTHS", "Kind", "require"]
 
-def require_whole(network: str, least: int = 1, **settings: object) -> None:
-    """Refuse, with InputError, settings that are not whole numbers of at least `least`."""
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of setting: what is expected, in words, and whether a value is that."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+
+def require(network: str, kind: Kind, **settings: object) -> None:
+    """Refuse, with InputError, settings of a network that are not of that kind."""
     for name, value in settings.items():
-        if not _whole(value, least):
-            raise _refused(network, name, value, f"a whole number of at least {least}")
-
-
-def require_odd(network: str, **settings: object) -> None:
-    """Refuse, with InputError, kernels that are not odd whole numbers above 0."""
-    for name, value in settings.items():
-        if not _whole(value, 1) or not value % 2:
-            raise _refused(network, name, value, "an odd whole number (to keep the time axis)")
-
-
-def require_above_zero(network: str, **settings: object) -> None:
-    """Refuse, with InputError, settings that are not finite numbers above 0."""
-    for name, value in settings.items():
-        if not _above_zero(value):
-            raise _refused(network, name, value, "a number above 0")
-
-
-def require_numbers(network: str, **settings: object) -> None:
-    """Refuse, with InputError, settings that are not one or more numbers above 0, in a list."""
-    for name, value in settings.items():
-        if not _listed(value) or not all(_above_zero(each) for each in value):
-            raise _refused(network, name, value, "a list of one or more numbers above 0")
-
-
-def require_share(network: str, **settings: object) -> None:
-    """Refuse, with InputError, settings that are not numbers from 0 to below 1."""
-    for name, value in settings.items():
-        if not _number(value) or not 0 <= value < 1:
-            raise _refused(network, name, value, "a number of at least 0 and below 1")
-
-
-def require_layers(
-    network: str, *, odd: bool = False, multiple: int = 1, free: int = 0, **settings: object
-) -> None:
-    """Refuse, with InputError, settings that are not one or more whole numbers above 0, in a list.
-
-    Parameters
-    ----------
-    odd
-        Whether all have to be odd.
-    multiple
-        Of what all but the first `free` have to be multiples.
-    """
-    expected = "a list of one or more whole numbers above 0"
-    expected += ", all odd (to keep the time axis)" if odd else ""
-    if multiple > 1:
-        expected += f", {'all' if not free else 'all but the first'} multiples of {multiple}"
-    for name, value in settings.items():
-        if not _listed(value) or not all(
-            _whole(each, 1) and (not odd or each % 2) and (place < free or not each % multiple)
-            for place, each in enumerate(value)
-        ):
-            raise _refused(network, name, value, expected)
+        if not kind.fits(value):
+            raise InputError(f"{network} got {name}={_shown(value)}, expected {kind.words}")
 
 
 def require_as_many(network: str, layers: Mapping[str, Sequence[int]]) -> None:
@@ -80,26 +42,34 @@ def require_as_many(network: str, layers: Mapping[str, Sequence[int]]) -> None:
         )
 
 
-def _listed(value: object) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, list | tuple) and len(cast(Sequence[Any], value)) > 0
+def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def _above_zero(value: object) -> bool:
-    return _number(value) and 0 < value < math.inf
+def _listed(one: Kind, words: str) -> Kind:
+    def fits(value: Any) -> bool:
+        return _is(value, (list, tuple)) and len(value) > 0 and all(map(one.fits, value))
+
+    return Kind(f"a list of one or more {words}", fits)
 
 
-def _whole(value: object, least: int) -> TypeGuard[int]:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
-
-
-def _number(value: object) -> TypeGuard[float]:
-    return isinstance(value, Real) and not isinstance(value, bool)
+WHOLE = Kind("a whole number of at least 1", lambda x: _is(x, Integral) and x >= 1)
+COUNT = Kind("a whole number of at least 0", lambda x: _is(x, Integral) and x >= 0)
+ODD = Kind("an odd whole number (to keep the time axis)", lambda x: WHOLE.fits(x) and x % 2 == 1)
+ABOVE_ZERO = Kind("a number above 0", lambda x: _is(x, Real) and 0 < x < math.inf)
+SHARE = Kind("a number of at least 0 and below 1", lambda x: _is(x, Real) and 0 <= x < 1)
+NUMBERS = _listed(ABOVE_ZERO, "numbers above 0")
+LAYERS = _listed(WHOLE, "whole numbers above 0")
+KERNELS = _listed(ODD, "whole numbers above 0, all odd (to keep the time axis)")
+WIDTHS = _listed(
+    Kind("", lambda x: WHOLE.fits(x) and x % 8 == 0), "whole numbers above 0, all multiples of 8"
+)
+FREE_WIDTHS = Kind(  # the first one's maps are not normalised in groups
+    f"{LAYERS.words}, all but the first multiples of 8",
+    lambda x: LAYERS.fits(x) and WIDTHS.fits((8, *x[1:])),
+)
 
 
 def _shown(value: object) -> str:
     """As it was written in a recipe: lists, not tuples."""
     return repr(list(cast(tuple[Any, ...], value))) if isinstance(value, tuple) else repr(value)
-
-
-def _refused(network: str, name: str, value: object, expected: str) -> InputError:
-    return InputError(f"{network} got {name}={_shown(value)}, expected {expected}")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from triptych.networks.encoder import WhatAndWhere, as_map, convolution, require_windows
-from triptych.networks.require import require_layers, require_odd, require_whole
+from triptych.networks.require import COUNT, ODD, WHOLE, WIDTHS, require
 
 
 class ResidualBlock(nn.Module):
@@ -71,10 +71,10 @@ class ResNetEncoder(WhatAndWhere):
         kernel: int = 7,
         where: int = 8,
     ) -> None:
-        require_whole("resnet", channels=channels, length=length, blocks=blocks, where=where)
-        require_whole("resnet", 0, outputs=outputs)
-        require_layers("resnet", multiple=8, widths=widths)
-        require_odd("resnet", kernel=kernel)
+        require("resnet", WHOLE, channels=channels, length=length, blocks=blocks, where=where)
+        require("resnet", COUNT, outputs=outputs)
+        require("resnet", WIDTHS, widths=widths)
+        require("resnet", ODD, kernel=kernel)
         before, steps = widths[0], -(-length // 4)
         layers: list[nn.Module] = [
             convolution(channels, before, 15, 4), nn.GroupNorm(8, before), nn.GELU()

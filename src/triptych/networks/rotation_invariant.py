@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from triptych.errors import InputError
 from triptych.networks.encoder import FrontEnd
-from triptych.networks.require import require_numbers
+from triptych.networks.require import NUMBERS, require
 from triptych.precision import exact, full_precision
 
 TINY = 1e-20  # below what matters of squares, and of squared cubes; gives roots a gradient at 0
@@ -36,7 +36,7 @@ class Scaled(FrontEnd):
     raw = True
 
     def __init__(self, *, scales: tuple[float, ...] = (1.0,)) -> None:
-        require_numbers("a front-end", scales=scales)
+        require("a front-end", NUMBERS, scales=scales)
         super().__init__(scales=list(scales))
         self.scales = tuple(scales)
 

@@ -3,11 +3,12 @@
 from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
 from triptych.objectives.gating import NonNegative
 from triptych.objectives.moco import MoCo
+from triptych.objectives.registry import register
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
 from triptych.objectives.vicreg import BarlowTwins, VICReg
-from triptych.objectives.views import Views, make_views
+from triptych.objectives.views import Views, make_views, single_view
 
 __all__ = [
     "Augmentation",
@@ -24,4 +25,6 @@ __all__ = [
     "VICReg",
     "Views",
     "make_views",
+    "register",
+    "single_view",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,20 +14,38 @@ from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
 from triptych.objectives.vicreg import BarlowTwins, VICReg
+from triptych.registry import Registry
 from triptych.transforms import Transform
 
-OBJECTIVES: dict[str, type[Objective]] = {
-    "plain": Plain,
-    "augmentation": Augmentation,
-    "simclr": SimCLR,
-    "vicreg": VICReg,
-    "barlow": BarlowTwins,
-    "moco": MoCo,
-    "ncl": NonNegative,
-    "supcon": SupCon,
-    "scl": StructuredContrastive,
-    "separation": Separation,
-}
+OBJECTIVES = Registry[type[Objective]](
+    "objective",
+    {
+        "plain": Plain,
+        "augmentation": Augmentation,
+        "simclr": SimCLR,
+        "vicreg": VICReg,
+        "barlow": BarlowTwins,
+        "moco": MoCo,
+        "ncl": NonNegative,
+        "supcon": SupCon,
+        "scl": StructuredContrastive,
+        "separation": Separation,
+    },
+    given=("schema", "size", "transforms"),
+)
+
+
+def register(name: str, kind: type[Objective]) -> None:
+    """Add an objective under a name of its own, so that recipes find it.
+
+    Its settings are the parameters beside `schema`, `size` and `transforms`.
+
+    Raises
+    ------
+    InputError
+        If another objective has that name.
+    """
+    OBJECTIVES.register(name, kind)
 
 
 def make(
@@ -39,25 +56,15 @@ def make(
     Raises
     ------
     InputError
-        If there is no such objective, or it has no such setting or one of another type.
+        If there is no such objective, or it has no such setting or cannot be made with it.
     """
     if name == "bayesncl" or "gate" in settings:  # earlier recipes
         raise InputError(
             f"objective {name} with a gate of its own is retired: give a block of latent a gate "
             "(gate: {}), with objective: {name: simclr, projection: 0}"
         )
-    if name not in OBJECTIVES:
-        raise InputError(f"there is no objective {name!r}; choose one of {', '.join(OBJECTIVES)}")
-    parameters = inspect.signature(OBJECTIVES[name]).parameters.values()
-    known = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
-    for setting in settings:
-        if setting not in known:
-            raise InputError(
-                f"objective {name} has no setting {setting!r}; it has {', '.join(known) or 'none'}"
-            )
-    try:
-        return OBJECTIVES[name].of(schema, transforms, **settings)
-    except (TypeError, AttributeError) as error:
-        raise InputError(
-            f"objective {name} got a setting of the wrong type in {dict(settings)}: {error}"
-        ) from error
+
+    def made(kind: type[Objective], **own: Any) -> Objective:
+        return kind.of(schema, transforms, **own)
+
+    return OBJECTIVES.make(name, settings, made)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, Self, get_args
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
@@ -21,8 +20,8 @@ from triptych.objectives.base import (
     require_sizes,
 )
 from triptych.objectives.gather import gather
-from triptych.objectives.populations import Known, blended, clusters_of, known_of
-from triptych.objectives.views import Views, two_views
+from triptych.objectives.populations import Known, known_of
+from triptych.objectives.views import Views
 from triptych.transforms import Transform
 
 Independence = Literal["joint_entropy", "cross_covariance", "canonical_correlation", "hsic"]
@@ -63,26 +62,10 @@ class Separation(Objective):
         τ of all kernels.
     null_pairs
         Whether the salient uniformity is the paper's, with pairs of two background rows; without
-        them the targets spread sooner (see `separation_terms.salient_term`). With `sharing` or
-        `grouped` targets spread among themselves, without any background.
+        them the targets spread sooner (see `separation_terms.salient_term`).
     spread_targets
         Whether the common uniformity is over all samples, as in the paper, or over the background
         alone (see `separation_terms.common_term`).
-    mix
-        Above 0: the salient latents are aligned with those of a third view, in which every target
-        is blended with a background sample of the batch, whose share is uniform from half of
-        `mix` to `mix` (below 1). They then agree in nothing of the background. Not in the paper.
-    sharing
-        Above 0, with `mix`: that many targets (of one group) are blended with the same background
-        sample, there are two blended views, each with other ones, and the salient latents are
-        aligned between these and spread among the targets that share one. The background then
-        neither helps to find a target nor to tell it from others. Not in the paper.
-    grouped
-        Whether samples come in groups (subjects, records) that differ by more than what is salient:
-        the last column of the labels is then the group's number. Salient latents spread within
-        each group, so that they gain nothing by telling groups apart; common latents are aligned
-        with those of a background sample of the same group, so that they agree in nothing
-        salient. Not in the paper.
 
     Raises
     ------
@@ -91,6 +74,7 @@ class Separation(Objective):
     """
 
     learns_from = "populations"
+    null_bandwidth = staticmethod(separation_terms.null_bandwidth)
 
     def __init__(
         self,
@@ -104,9 +88,6 @@ class Separation(Objective):
         bandwidth: float = 0.5,
         null_pairs: bool = True,
         spread_targets: bool = True,
-        mix: float = 0.0,
-        sharing: int = 0,
-        grouped: bool = False,
     ) -> None:
         super().__init__(transforms, acts_on=schema)
         self.schema = schema
@@ -115,7 +96,6 @@ class Separation(Objective):
         self.uniformity = uniformity
         self.independence: Independence | None = independence
         self.bandwidth = bandwidth
-        self.mix, self.sharing, self.grouped = mix, sharing, grouped
         self.null_pairs, self.spread_targets = null_pairs, spread_targets
         self._check()
 
@@ -123,30 +103,6 @@ class Separation(Objective):
     def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
         """Make one for the blocks of `schema`."""
         return cls(schema, transforms, **settings)
-
-    def views(
-        self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
-    ) -> Views:
-        """Two views a sample of ``x (n, channels, ...)``, each under its own draw of everything.
-
-        With `mix` there is a third one, with `sharing` a fourth, and the `labels` are needed here.
-        """
-        blends: list[Tensor] = []
-        if self.mix:
-            if labels is None:
-                raise InputError(
-                    f"mix {self.mix:g} blends targets: pass labels, above 0 for targets"
-                )
-            columns = labels.reshape(len(x), -1)
-            target, clusters = columns[:, 0] > 0, None
-            if self.sharing:
-                groups = columns[:, -1] if self.grouped else None
-                clusters = clusters_of(target, self.sharing, groups)
-            blends = [
-                blended(x, target, self.mix, generator, clusters)
-                for _ in range(2 if self.sharing else 1)
-            ]
-        return replace(two_views(x, self.transforms, generator, *blends), labels=labels)
 
     def forward(self, z: Tensor, views: Views) -> LossTerms:
         """Loss terms of latents ``z (v·n, size)`` of `views`, row by row.
@@ -160,7 +116,7 @@ class Separation(Objective):
             batch: each transform's pair then counts alike. Their labels are ``(n,)``, above 0 for
             targets, or ``(n, 1 + a)``: then a float column for each of `attributes` in their
             order (class indices, or values scaled to about 0 to 1; NaN: not known; background
-            rows are not read), and if `grouped` the group's number behind them.
+            rows are not read).
 
         Raises
         ------
@@ -170,7 +126,6 @@ class Separation(Objective):
         self.schema.check(z, source="the encoder's latents")
         require_rows(z, views)
         known = known_of(views, self.attributes, self.grouped)
-        known = known.everywhere(self.sharing if not views.pairs else 0)
         pairs = {(name,): views.sides(z, name) for name in views.pairs}
         if not pairs:
             pairs = {tuple(t.name for t in self.transforms): z.chunk(len(z) // views.n)}
@@ -187,57 +142,64 @@ class Separation(Objective):
         return LossTerms(total, found)
 
     def _terms(
-        self,
-        views: Sequence[Tensor],
-        known: Known,
-        moved: tuple[str, ...],
+        self, views: Sequence[Tensor], known: Known, moved: tuple[str, ...]
     ) -> dict[str, Tensor]:
-        target, attributes, groups = known.target > 0, known.attributes, known.groups
-        # spread and aligned between the blended views, if there are two
-        within, learners = (
-            (groups, (0, -1)) if known.clusters is None else (known.clusters, (-2, -1))
-        )
+        """Terms of the first and the last view, which differ in the transforms `moved`."""
 
-        def sides(blocks: Sequence[Block], of: tuple[int, int] = (0, -1)) -> tuple[Tensor, Tensor]:
+        def of(blocks: Sequence[Block]) -> list[Tensor]:
             names = tuple(block.name for block in blocks)
-            first, second = (self.schema.select(views[at], names) for at in of)
-            return first, second
+            return [self.schema.select(view, names) for view in views]
 
+        target, schema = known.target, self.schema
+        common, salient = of(schema.common), of(schema.salient)
         found: dict[str, Tensor] = {}
-        common, salient = sides(self.schema.common, (0, 1)), sides(self.schema.salient)
-        still = _still(self.schema.common, moved, target)
-        spreading = slice(None) if self.spread_targets else ~target
-        partner = None if groups is None else separation_terms.partners(target, groups)
-        found["common/alignment"], found["common/uniformity"] = separation_terms.common_term(
-            *common, self.bandwidth, still, spreading, partner
-        )
-        learned = [b for b in self.schema.salient if b.name not in self.attributes]
+        still = _still(schema.common, moved, target)
+        found["common/alignment"], found["common/uniformity"] = self._common(common, still, known)
+        learned = [b for b in schema.salient if b.name not in self.attributes]
         if learned:
-            pair, still = sides(learned, learners), _still(learned, moved, target)
-            found["salient/alignment"], found["salient/uniformity"] = separation_terms.salient_term(
-                *pair, target, self.bandwidth, still, self.null_pairs, within
+            own, still = of(learned), _still(learned, moved, target)
+            found["salient/alignment"], found["salient/uniformity"] = self._salient(
+                own, still, known
             )
             found["background"] = separation_terms.background_term(
-                *sides(learned), target, self.bandwidth
+                own[0], own[-1], target, self.bandwidth
             )
         for column, (name, kind) in enumerate(self.attributes.items()):
-            assert attributes is not None  # known_of
+            assert known.attributes is not None  # known_of
+            own = of([schema[name]])
             term = separation_terms.supervised_term(
-                *sides([self.schema[name]]),
+                own[0],
+                own[-1],
                 target,
-                attributes[:, column],
+                known.attributes[:, column],
                 discrete=kind == "discrete",
                 bandwidth=self.bandwidth,
             )
             found[f"salient/{name}"] = term / len(self.attributes)
         if self.independence is not None:
-            both = [self._dependence(c, s, target) for c, s in zip(common, salient, strict=True)]
+            sides = ((common[0], salient[0]), (common[1], salient[-1]))
+            both = [self._dependence(c, s, target) for c, s in sides]
             found["independence"] = (both[0] + both[1]) / 2
         return found
 
+    def _common(
+        self, common: Sequence[Tensor], still: Tensor, known: Known
+    ) -> tuple[Tensor, Tensor]:
+        """Alignment and uniformity of every view's common latents; `still` columns are aligned."""
+        spreading = slice(None) if self.spread_targets else ~known.target
+        return separation_terms.common_term(common[0], common[1], self.bandwidth, still, spreading)
+
+    def _salient(
+        self, salient: Sequence[Tensor], still: Tensor, known: Known
+    ) -> tuple[Tensor, Tensor]:
+        """The same of the salient latents that no attribute supervises."""
+        return separation_terms.salient_term(
+            salient[0], salient[-1], known.target, self.bandwidth, still, self.null_pairs
+        )
+
     def _dependence(self, common: Tensor, salient: Tensor, target: Tensor) -> Tensor:
         common = separation_terms.on_sphere(common)
-        salient = separation_terms.without_background(salient, target).to(common.dtype)
+        salient = salient.masked_fill(~target[:, None], 0).to(common.dtype)
         if self.independence == "canonical_correlation":
             # Of few rows it is above 0 even between independent latents, the more so the more
             # dimensions are used: what the same latents give in another order is taken off, or
@@ -262,13 +224,6 @@ class Separation(Objective):
         require_known("weights", self.weights, WEIGHTS)
         require_known("independence", (self.independence,), (None, *get_args(Independence)))
         require_sizes("weights", self.weights)
-        if not 0 <= self.mix < 1:
-            raise InputError(f"mix is {self.mix}; expected at least 0 and below 1")
-        if self.sharing < 0 or self.sharing % 1 or (self.sharing and not self.mix):
-            raise InputError(
-                f"sharing is {self.sharing} with mix {self.mix:g}; expected 0, or with mix above 0 "
-                "the whole number of targets that are blended with the same background sample"
-            )
         if not self.bandwidth > 0:
             raise InputError(f"bandwidth is {self.bandwidth}; it must be above 0")
 

@@ -52,37 +52,6 @@ def spread(z: Tensor, bandwidth: float, of: Tensor) -> Tensor:
 
 
 @precise
-def spread_within(z: Tensor, groups: Tensor, bandwidth: float) -> Tensor:
-    """meanᵢ log meanⱼ k(zᵢ, zⱼ) over the rows j of i's own group, i included.
-
-    `spread` given the group: nothing is gained by telling one group from another. ``z (n, d)``,
-    ``groups (n,)``; at most 0.
-    """
-    if not len(z):
-        return (z * 0).sum()
-    return _over_chunks(_log_kernel_means_within, z, groups, bandwidth).mean()
-
-
-def partners(target: Tensor, groups: Tensor) -> Tensor:
-    """For every row a background row of its own group, ``(n,)`` indices; itself without one.
-
-    The targets of a group take its background rows in turn, background rows the one behind them:
-    in batches of random order random ones, and the same on every process.
-    """
-    found = torch.arange(len(target), device=target.device)
-    each: Tensor = cast(Any, groups).unique()  # torch has no types for it
-    for group in each:
-        own = groups == group
-        background = (own & ~target).nonzero()[:, 0]
-        if len(background):
-            for population, offset in ((own & ~target, 1), (own & target, 0)):
-                rows = population.nonzero()[:, 0]
-                turn = torch.arange(len(rows), device=target.device) + offset
-                found[rows] = background[turn % len(background)]
-    return found
-
-
-@precise
 def joint_entropy(common: Tensor, salient: Tensor, bandwidth: float = 0.5) -> Tensor:
     """k-JEM: minus the kernel estimate of the joint entropy H(c, s); at most 0, to be minimised.
 
@@ -93,11 +62,6 @@ def joint_entropy(common: Tensor, salient: Tensor, bandwidth: float = 0.5) -> Te
     if not len(z):
         return (z * 0).sum()
     return _over_chunks(_log_kernel_sums, z, bandwidth, True).mean() - math.log(len(z))
-
-
-def without_background(salient: Tensor, target: Tensor) -> Tensor:
-    """``salient (n, d)`` with the rows that are no target set to the null vector s' = 0."""
-    return salient.masked_fill(~target[:, None], 0)
 
 
 @precise
@@ -113,7 +77,6 @@ def common_term(
     bandwidth: float,
     columns: slice | Tensor = slice(None),
     spreading: slice | Tensor = slice(None),
-    partner: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Alignment and uniformity of both views' common latents, on the sphere, all samples.
 
@@ -128,8 +91,6 @@ def common_term(
     spreading
         Rows that the uniformity is over: all in the paper. With the background alone the latents
         gain nothing by telling targets apart by what is salient in them.
-    partner
-        Which row of `second` each row of `first` is aligned with, ``(n,)``; its own in the paper.
 
     Returns
     -------
@@ -138,8 +99,6 @@ def common_term(
     """
     first, second = on_sphere(first), on_sphere(second)
     even = (uniform(first[spreading], bandwidth) + uniform(second[spreading], bandwidth)) / 2
-    if partner is not None:
-        second = second[partner]
     return align(first[:, columns], second[:, columns], bandwidth), even
 
 
@@ -151,26 +110,19 @@ def salient_term(
     bandwidth: float,
     columns: slice | Tensor = slice(None),
     null_pairs: bool = True,
-    groups: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Alignment of the targets and s'-uniformity of all samples, as in `common_term`.
 
     Not on the sphere: the null vector has its place in this space. ``target (n,)`` is True for
     targets. Without `null_pairs` the uniformity is `spread` of the targets: pairs of two
     background rows, both at s', are a constant 1 in the paper's logarithm, beside which the
-    targets' own kernels, once small, have hardly a gradient. With `groups` ``(n,)`` it is
-    `spread_within` of the targets.
+    targets' own kernels, once small, have hardly a gradient.
     """
     alignment = align(first[target][:, columns], second[target][:, columns], bandwidth)
     even = first.new_zeros(())
     for each in (first, second):
-        side = without_background(each, target)
-        if groups is not None:
-            even = even + spread_within(each[target], groups[target], bandwidth)
-        elif null_pairs:
-            even = even + uniform(side, bandwidth)
-        else:
-            even = even + spread(side, bandwidth, target)
+        side = each.masked_fill(~target[:, None], 0)
+        even = even + (uniform(side, bandwidth) if null_pairs else spread(side, bandwidth, target))
     return alignment, even / 2
 
 
@@ -273,9 +225,3 @@ def _weighted_sums(z: Tensor, start: int, y: Tensor, bandwidth: float) -> Tensor
     gaps = y[start : start + CHUNK, None] - y
     weights = torch.exp(gaps.square() / (-2 * bandwidth)) if bandwidth else gaps == 0
     return (weights * _squared_distances(z, start)).sum(dim=1)
-
-
-def _log_kernel_means_within(z: Tensor, start: int, groups: Tensor, bandwidth: float) -> Tensor:
-    same = groups[start : start + CHUNK, None] == groups
-    logs = (_squared_distances(z, start) / (-2 * bandwidth)).masked_fill(~same, -torch.inf)
-    return torch.logsumexp(logs, dim=1) - same.sum(dim=1).log()

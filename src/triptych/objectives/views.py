@@ -222,21 +222,14 @@ def single_view(
 
 
 def two_views(
-    x: Tensor,
-    transforms: Sequence[Transform],
-    generator: Generator | None = None,
-    *others: Tensor,
+    x: Tensor, transforms: Sequence[Transform], generator: Generator | None = None
 ) -> Views:
-    """Two views of every sample, each under its own draw of every transform; no pairs.
-
-    Further views are of the samples `others`, one each.
-    """
-    views = [
-        single_view(each, transforms, identity=False, generator=generator)
-        for each in (x, x, *others)
-    ]
-    params = {name: torch.cat([view.params[name] for view in views]) for name in views[0].params}
-    return Views(torch.cat([view.signals for view in views]), params, {})
+    """Two views of every sample, each under its own draw of every transform; no pairs."""
+    first, second = (
+        single_view(x, transforms, identity=False, generator=generator) for _ in range(2)
+    )
+    params = {name: torch.cat([theta, second.params[name]]) for name, theta in first.params.items()}
+    return Views(torch.cat([first.signals, second.signals]), params, {})
 
 
 def _draw(

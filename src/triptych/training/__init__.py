@@ -5,63 +5,28 @@ Names are loaded when first used: a recipe can be read without loading lightning
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from triptych.lazy import attach
+
+# One line for each public name: type checkers read them, and so does `attach`.
 if TYPE_CHECKING:
-    from triptych.training.audit_callback import AuditCallback
-    from triptych.training.batches import Batches
-    from triptych.training.build import untrained
-    from triptych.training.fitting import Fitted, fit, fit_module
-    from triptych.training.heads import TaskHeads
-    from triptych.training.labels import with_groups
-    from triptych.training.losses import CombinedLoss
-    from triptych.training.module import NonFiniteLossError, StructuredModule
-    from triptych.training.preparation import Prepared, prepare
-    from triptych.training.recipe import Recipe
-    from triptych.training.settings import Training
+    from triptych.training.audit_callback import AuditCallback as AuditCallback
+    from triptych.training.batches import Batches as Batches
+    from triptych.training.build import untrained as untrained
+    from triptych.training.fitting import Fitted as Fitted
+    from triptych.training.fitting import fit as fit
+    from triptych.training.fitting import fit_module as fit_module
+    from triptych.training.heads import TaskHeads as TaskHeads
+    from triptych.training.labels import with_groups as with_groups
+    from triptych.training.losses import CombinedLoss as CombinedLoss
+    from triptych.training.module import NonFiniteLossError as NonFiniteLossError
+    from triptych.training.module import StructuredModule as StructuredModule
+    from triptych.training.preparation import Prepared as Prepared
+    from triptych.training.preparation import prepare as prepare
+    from triptych.training.recipe import Recipe as Recipe
+    from triptych.training.settings import Training as Training
 
-__all__ = [
-    "AuditCallback",
-    "Batches",
-    "CombinedLoss",
-    "Fitted",
-    "NonFiniteLossError",
-    "Prepared",
-    "Recipe",
-    "StructuredModule",
-    "TaskHeads",
-    "Training",
-    "fit",
-    "fit_module",
-    "prepare",
-    "untrained",
-    "with_groups",
-]
-
-_HOME = {
-    "AuditCallback": "audit_callback",
-    "Batches": "batches",
-    "CombinedLoss": "losses",
-    "Fitted": "fitting",
-    "NonFiniteLossError": "module",
-    "Prepared": "preparation",
-    "Recipe": "recipe",
-    "StructuredModule": "module",
-    "TaskHeads": "heads",
-    "Training": "settings",
-    "fit": "fitting",
-    "fit_module": "fitting",
-    "prepare": "preparation",
-    "untrained": "build",
-    "with_groups": "labels",
-}
-
+# Hidden from type checkers, which would otherwise believe every misspelt name.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOME:
-            raise AttributeError(f"module 'triptych.training' has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"triptych.training.{_HOME[name]}"), name)
-        globals()[name] = value
-        return value
+    __getattr__, __dir__, __all__ = attach(__name__)

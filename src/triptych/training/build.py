@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -56,9 +55,7 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     name, settings = recipe.encoder.name, recipe.encoder.settings
     if name == "guaranteed":
         settings = settings | {"raw": _raw(front_end, channels, settings.get("raw"))}
-    kind = networks.ENCODERS.get(name)
-    shape = inspect.signature(kind).parameters if kind else ()
-    given = dict(zip(shape, seen, strict=False)) | settings
+    given = dict(zip(networks.ENCODERS.parameters(name), seen, strict=False)) | settings
     trunks = [networks.encoder(name, **given) for _ in range(1 + recipe.encoder.two)]
     trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
     return Parts(
@@ -74,8 +71,8 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
 
 def _front_end(recipe: Recipe) -> networks.FrontEnd:
     chosen = recipe.encoder.before
-    settings, kind = chosen.settings, networks.FRONT_ENDS.get(chosen.name)
-    if kind is not None and "rate" in inspect.signature(kind).parameters:
+    settings = chosen.settings
+    if "rate" in networks.FRONT_ENDS.parameters(chosen.name):
         settings = {"rate": recipe.data.rate, **settings}
     return networks.front_end(chosen.name, **settings)
 

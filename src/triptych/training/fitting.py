@@ -11,6 +11,8 @@ from typing import Any, cast
 
 import lightning.pytorch as L
 import torch
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import Strategy
 from torch import Tensor, nn
 
 from triptych.datasets.windows import Windows
@@ -72,6 +74,8 @@ def fit(
     resume: bool = False,
     device: str = "auto",
     callbacks: Sequence[L.Callback] = (),
+    logger: Logger | Sequence[Logger] = (),
+    strategy: str | Strategy = "auto",
     progress: bool = True,
     channels: Sequence[str] | None = None,
     info: dict[str, Any] | None = None,
@@ -96,6 +100,12 @@ def fit(
         See `make_trainer`; torchrun and SLURM give more processes.
     callbacks
         More lightning callbacks, e.g. `AuditCallback`.
+    logger
+        Any of lightning's (TensorBoard, Weights & Biases, ...): it gets the recipe, and every epoch
+        its means and the audits. Not those of teachers.
+    strategy
+        Any of lightning's whose processes hold all weights, e.g. a `DDPStrategy` with settings of
+        its own.
     progress
         Show one line with the time left (on a terminal).
     channels
@@ -133,6 +143,7 @@ def fit(
             out=folder / name if folder is not None else None,
             resume=resume,
             device=device,
+            strategy=strategy,
             progress=progress,
             channels=channels,
             shared_people=shared_people,
@@ -147,11 +158,15 @@ def fit(
         trainer = make_trainer(
             settings,
             device,
-            [*callbacks, *lines, keeper],
+            [*callbacks, *lines, *keeper.helpers, keeper],
             unused=not recipe.decoder,
+            strategy=strategy,
+            logger=logger or False,
             default_root_dir=folder,
             limit_val_batches=None if validation is not None else 0,
         )
+        for each in trainer.loggers:
+            each.log_hyperparams(flat(recipe.to_dict()))
         fault: NonFiniteLossError | None = None
         if not keeper.finished:
             try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, cast
 
 import lightning.pytorch as L
 import torch
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, Timer
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
@@ -28,7 +27,11 @@ CHECKPOINT = "checkpoint.ckpt"
 
 
 class Keeper(Checkpoint):
-    """Keep the best weights and the history; stop early; write checkpoint and log.csv.
+    """Keep the best weights and the history; write checkpoint and log.csv.
+
+    Lightning's `ModelCheckpoint` has the best weights in a second file, which a process killed
+    between the two leaves behind the first, and needs a folder; here one file holds all that a
+    training goes on from, and without a folder the weights are kept in memory.
 
     Parameters
     ----------
@@ -40,18 +43,33 @@ class Keeper(Checkpoint):
         Epochs without a better validation loss after which training stops.
     minutes
         Training stops where one more epoch would exceed them.
+
+    Attributes
+    ----------
+    helpers
+        Lightning's callbacks that it needs beside it: the clock, which counts earlier parts of a
+        resumed training too, and with patience the one that stops early.
     """
 
     def __init__(
         self, out: Path | None, origin: dict[str, Any], patience: int | None, minutes: float | None
     ) -> None:
         super().__init__()
-        self.out, self.origin, self.patience, self.minutes = out, origin, patience, minutes
+        self.out, self.origin, self.minutes = out, origin, minutes
+        self.clock = Timer()
+        self.helpers: list[L.Callback] = [self.clock]
+        if patience is not None:
+            stop = EarlyStopping(MONITOR, patience=patience, strict=False)  # strict: validation
+            self.helpers.append(stop)
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
         self.best_value, self.best_epoch = float("inf"), 0
-        self.seconds, self.finished = 0.0, False
-        self._started = self._rate = 0.0
+        self.finished, self._rate = False, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of training and validation, up to the last whole epoch."""
+        return self.history[-1]["seconds"] if self.history else 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Plain data and tensors only, so that it loads with ``weights_only=True``."""
@@ -61,18 +79,13 @@ class Keeper(Checkpoint):
             "best": self.best,
             "best_value": self.best_value,
             "best_epoch": self.best_epoch,
-            "seconds": self.seconds,
             "finished": self.finished,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue where the checkpoint was written."""
-        for name in state_dict.keys() - {"origin"}:
+        for name in state_dict.keys() - {"origin", "seconds"}:  # seconds: of earlier versions
             setattr(self, name, state_dict[name])
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock, which counts earlier parts of a resumed training too."""
-        self._started = time.monotonic() - self.seconds
 
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
@@ -83,7 +96,7 @@ class Keeper(Checkpoint):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Judge the epoch and write it down; runs after all other callbacks."""
         epoch = trainer.current_epoch + 1
-        self.seconds = time.monotonic() - self._started
+        seconds = self.clock.time_elapsed()
         measured = cast(StructuredModule, pl_module).measured
         metrics = {
             name: float(value)
@@ -96,15 +109,15 @@ class Keeper(Checkpoint):
             if isinstance(callback, AuditCallback)
             for name, value in callback.figures(epoch).items()
         }
-        row = {"seconds": self.seconds, "learning_rate": self._rate, **metrics, **audits}
+        row = {"seconds": seconds, "learning_rate": self._rate, **metrics, **audits}
         self.history.append(
             {"epoch": epoch, **{name: float(f"{value:.7g}") for name, value in row.items()}}
         )
         self._judge(epoch, metrics, cast(StructuredModule, pl_module))
-        waited = self.patience is not None and epoch - self.best_epoch >= self.patience
-        late = self.minutes is not None and self.seconds * (epoch + 1) / epoch > 60 * self.minutes
+        # before the time is up; lightning's Timer stops after it
+        late = self.minutes is not None and seconds * (epoch + 1) / epoch > 60 * self.minutes
         # one decision for all processes, whose clocks differ
-        stop = trainer.strategy.reduce_boolean_decision(waited or late, all=False)
+        stop = trainer.strategy.reduce_boolean_decision(late, all=False)
         trainer.should_stop = trainer.should_stop or stop
         self.finished = trainer.should_stop or epoch == trainer.max_epochs
         if self.out is not None:
@@ -124,7 +137,10 @@ class Keeper(Checkpoint):
 
 
 def write_log(path: Path, history: list[dict[str, float]]) -> None:
-    """Write the history as CSV: one row an epoch, one column a term (empty: not measured)."""
+    """Write the history as CSV: one row per epoch, one column per term (empty: not measured).
+
+    Lightning's `CSVLogger` starts a new file when a training is resumed, and is not atomic.
+    """
     columns = list(dict.fromkeys(name for row in history for name in row))
     with write_atomically(path) as handle:
         writer = csv.DictWriter(handle, columns, lineterminator="\n")

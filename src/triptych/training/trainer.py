@@ -13,6 +13,8 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -40,6 +42,7 @@ def make_trainer(
     callbacks: Sequence[L.Callback],
     *,
     unused: bool = False,
+    strategy: str | Strategy = "auto",
     **options: Any,
 ) -> L.Trainer:
     """Make the Trainer.
@@ -51,11 +54,15 @@ def make_trainer(
         or ``mps``; under torchrun or SLURM without a number.
     unused
         Whether steps may leave parameters without a gradient (several processes have to know).
+    strategy
+        Lightning's; ``auto``: DDP where there are several processes.
+    **options
+        Others of the Trainer.
 
     Raises
     ------
     InputError
-        If there is no such device.
+        If there is no such device or strategy.
     """
     kind, _, index = device.partition(":")
     if kind == "auto":
@@ -70,32 +77,36 @@ def make_trainer(
         raise InputError(f"device {device!r} is not there; this machine has {there} (or 'auto')")
     world, local = world_size()
     devices: Any = [int(index)] if index and kind == "cuda" else 1
-    strategy: Any = "auto"
     if world > 1:
-        from lightning.pytorch.strategies import DDPStrategy
-
         devices = local
-        strategy = DDPStrategy(
-            process_group_backend="nccl" if kind == "cuda" else "gloo",
-            find_unused_parameters=unused,
+        if strategy == "auto":
+            strategy = DDPStrategy(
+                process_group_backend="nccl" if kind == "cuda" else "gloo",
+                find_unused_parameters=unused,
+            )
+    fixed: dict[str, Any] = {
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 1,  # every epoch, however few steps it has: single steps log nothing
+        "use_distributed_sampler": False,
+    }
+    try:
+        return L.Trainer(
+            accelerator="gpu" if kind == "cuda" else kind,
+            devices=devices,
+            num_nodes=world // local,
+            strategy=strategy,
+            precision=settings.precision,
+            max_epochs=settings.epochs,
+            gradient_clip_val=settings.clip,
+            callbacks=list(callbacks),
+            plugins=[AtomicCheckpoints()],
+            **fixed | options,
         )
-    return L.Trainer(
-        accelerator="gpu" if kind == "cuda" else kind,
-        devices=devices,
-        num_nodes=world // local,
-        strategy=strategy,
-        precision=settings.precision,
-        max_epochs=settings.epochs,
-        gradient_clip_val=settings.clip,
-        callbacks=list(callbacks),
-        plugins=[AtomicCheckpoints()],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        **options,
-    )
+    except (ValueError, MisconfigurationException) as error:
+        raise InputError(f"lightning has no trainer with {strategy=!s}: {error}") from error
 
 
 @contextmanager

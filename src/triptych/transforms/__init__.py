@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from triptych.errors import InputError
+from triptych.registry import Registry
 from triptych.transforms.amplitude import BaselineWander, Gain, NoiseSNR
 from triptych.transforms.base import Group, Transform, context_of, target_of, to_dict
 from triptych.transforms.chain import Chain
@@ -48,18 +48,21 @@ __all__ = [
     "transform",
 ]
 
-_TRANSFORMS: dict[str, Callable[..., Transform]] = {
-    "phase_shift": PhaseShift,
-    "time_scale": TimeScale,
-    "gain": Gain,
-    "noise_snr": NoiseSNR,
-    "baseline_wander": BaselineWander,
-    "channel_dropout": ChannelDropout,
-    "channel_shift": ChannelShift,
-    "lead_swap": LeadSwap,
-    "rotation": Rotation,
-    "axis_mirror": AxisMirror,
-}
+_TRANSFORMS = Registry[Callable[..., Transform]](
+    "transform",
+    {
+        "phase_shift": PhaseShift,
+        "time_scale": TimeScale,
+        "gain": Gain,
+        "noise_snr": NoiseSNR,
+        "baseline_wander": BaselineWander,
+        "channel_dropout": ChannelDropout,
+        "channel_shift": ChannelShift,
+        "lead_swap": LeadSwap,
+        "rotation": Rotation,
+        "axis_mirror": AxisMirror,
+    },
+)
 
 
 def names() -> tuple[str, ...]:
@@ -75,9 +78,7 @@ def register(name: str, maker: Callable[..., Transform]) -> None:
     InputError
         If another transform has that name.
     """
-    if _TRANSFORMS.get(name, maker) is not maker:
-        raise InputError(f"There is a transform {name!r} already: choose another name.")
-    _TRANSFORMS[name] = maker
+    _TRANSFORMS.register(name, maker)
 
 
 def transform(name: str, **settings: Any) -> Transform:
@@ -95,27 +96,12 @@ def transform(name: str, **settings: Any) -> Transform:
     InputError
         If there is no such transform, or it has no such setting.
     """
-    if name not in _TRANSFORMS:
-        raise InputError(f"There is no transform {name!r}: choose one of {', '.join(names())}.")
-    maker = _TRANSFORMS[name]
-    known = list(inspect.signature(maker).parameters)
-    unknown = [setting for setting in settings if setting not in known]
-    if unknown:
-        raise InputError(
-            f"{name} has no setting {', '.join(map(repr, unknown))}: it has {', '.join(known)}."
-        )
-    try:
-        return maker(**{setting: _tuples(value) for setting, value in settings.items()})
-    except TypeError as error:
-        raise InputError(
-            f"{name} got a setting of the wrong type in {settings}: {error}."
-        ) from error
+    return _TRANSFORMS.make(name, settings)
 
 
 def at_rate(name: str, rate: float | None, settings: Mapping[str, Any]) -> Transform:
     """Make a transform as `transform` does, at a rate in Hz if it has one that is not set."""
-    maker = _TRANSFORMS.get(name)
-    if rate is not None and maker is not None and "rate" in inspect.signature(maker).parameters:
+    if rate is not None and "rate" in _TRANSFORMS.parameters(name):
         settings = {"rate": rate, **settings}
     return transform(name, **settings)
 
@@ -140,15 +126,7 @@ def from_dict(data: Mapping[str, Any]) -> Transform:
     settings = dict(data)
     name = settings.pop("name", None)
     if not isinstance(name, str):
-        raise InputError(
-            f"A transform needs a 'name', one of {', '.join(names())}; got {settings}."
-        )
+        raise InputError(f"a transform needs a 'name', one of {', '.join(names())}; got {settings}")
     if name == Chain.name:
         return Chain(*(from_dict(part) for part in settings.get("parts", ())))
     return transform(name, **settings)
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return tuple(_tuples(item) for item in cast("list[Any]", value))
-    return value

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from triptych import InputError
 from triptych.networks import WhatAndWhere
-from triptych.networks.require import require_layers, require_whole
+from triptych.networks.require import COUNT, WHOLE, WIDTHS, require
 
 
 class ImageEncoder(WhatAndWhere):
@@ -49,9 +49,9 @@ class ImageEncoder(WhatAndWhere):
         widths: tuple[int, ...] = (32, 64, 96),
         where: int = 16,
     ) -> None:
-        require_whole("image", channels=channels, size=size, where=where)
-        require_whole("image", 0, outputs=outputs)
-        require_layers("image", multiple=8, widths=widths)
+        require("image", WHOLE, channels=channels, size=size, where=where)
+        require("image", COUNT, outputs=outputs)
+        require("image", WIDTHS, widths=widths)
         layers: list[nn.Module] = []
         across = size
         for before, width in pairwise((channels, *widths)):

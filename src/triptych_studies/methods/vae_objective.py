@@ -13,8 +13,7 @@ from torch.nn import functional
 
 from triptych import InputError
 from triptych.latent import LatentSchema
-from triptych.objectives import Augmentation, LossTerms, Objective, Views
-from triptych.objectives.separation_terms import without_background
+from triptych.objectives import LossTerms, Objective, Views, single_view
 from triptych.precision import exact, precise
 from triptych.transforms import Transform
 
@@ -139,7 +138,8 @@ class ContrastiveVAE(Objective):
         log_variance = self._log_variance(z, target)
         drawn = z + torch.randn_like(z) * (0.5 * log_variance).exp()
         common, salient = self._divided(drawn)
-        decoded = self.decoder(torch.cat([common, without_background(salient, target)], dim=1))
+        present = salient.masked_fill(~target[:, None], 0)  # the background has nothing salient
+        decoded = self.decoder(torch.cat([common, present], dim=1))
         found = {"reconstruction": (exact(decoded) - views.signals).square().sum() / len(z)}
         mean_c, mean_s = self._divided(z)
         log_c, log_s = self._divided(log_variance)

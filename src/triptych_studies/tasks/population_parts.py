@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from triptych.latent import Block, BlockHeads, LatentSchema, TwoEncoders
 from triptych.networks import ConvDecoder, ConvEncoder
-from triptych.objectives import Objective, Plain, Separation, SimCLR, SupCon
+from triptych.objectives import Objective, Plain, SimCLR, SupCon
 from triptych.transforms import Gain, NoiseSNR, PhaseShift, Transform, context_of
 from triptych_studies.images.networks import ImageDecoder, PatchEncoder
 from triptych_studies.images.transforms import ImageCrop, ImageTone
+from triptych_studies.methods.blended_separation import BlendedSeparation
 from triptych_studies.methods.contrastive_vae import FORMS
 from triptych_studies.methods.vae_objective import ContrastiveVAE
 from triptych_studies.tasks.population_beats import CONTEXT_S
@@ -71,7 +72,7 @@ def parts_of(
         decoder = kind(schema.size, channels, length, widths=(48, 32, 16))
         return model, ContrastiveVAE(schema, transforms, decoder, FORMS[name])
     own = {key: value for key, value in recipe.items() if key not in ELSEWHERE}
-    return model, Separation(schema, transforms, attributes=data.attributes, **own)
+    return model, BlendedSeparation(schema, transforms, attributes=data.attributes, **own)
 
 
 def schema_of(recipe: Mapping[str, Any], attributes: Mapping[str, str]) -> LatentSchema:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from triptych import InputError
-from triptych.objectives.separation_terms import null_bandwidth
+from triptych.objectives import Separation
 from triptych_studies.base import Cell, Options, Progress
 from triptych_studies.methods import Method
 from triptych_studies.scores import Scores
@@ -99,7 +99,7 @@ class TwoPopulations(Populations, Task):
             found["length"] = self.train.x.shape[-1]
         if self.attributes and recipe["objective"] == "separation":
             found["null_bandwidths"] = {
-                name: null_bandwidth(kind == "discrete", recipe["bandwidth"])
+                name: Separation.null_bandwidth(kind == "discrete", recipe["bandwidth"])
                 for name, kind in self.attributes.items()
             }
         return found
