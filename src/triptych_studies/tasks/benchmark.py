@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from torch import Tensor
 
 from triptych.datasets import Dataset, Windows
 from triptych.transforms import Chain, at_rate
@@ -170,6 +171,14 @@ class BenchmarkTask(Task):
         made = [dict(each) for each in chosen]
         return Chain(*(at_rate(each.pop("name"), self.windows.rate, each) for each in made))
 
+    def carried(self, windows: Windows, part: Any, theta: Tensor) -> tuple[Tensor, bool]:
+        """What a block that carries `main` has to know of windows under θ, `(n, k)`.
+
+        And whether it is read from both sides of a pair, or from the moved one.
+        """
+        del windows
+        return part.factor(theta), True
+
     def recipe(self, seed: int) -> dict[str, Any]:
         """Plain training: a classifier where there are classes, else an autoencoder."""
         windows, classes = self.windows, self.classes
@@ -231,5 +240,3 @@ class BenchmarkTask(Task):
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
         """Every column of the benchmark."""
         columns.measure(self, trained, self.sides(cell), scores)
-
-

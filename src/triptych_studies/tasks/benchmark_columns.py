@@ -54,9 +54,9 @@ METRICS: Mapping[str, str] = {
     "cosine_moved": "mean cosine of a test window and itself under the nuisance",
     "cosine_random": "mean cosine between windows of different subjects (of one test subject: and "
     "of validation subjects)",
-    "purity": "↑ R² of the main nuisance's θ (read by other subjects' probes; below 0 counts as "
-    "0) in the block that is meant for it, minus the best in another block that declares a "
-    "relation; methods without blocks have none",
+    "purity": "↑ R² of the main nuisance's θ (of a rotation: of where gravity points), read by "
+    "other subjects' probes (below 0 counts as 0), in the block that is meant for it, minus the "
+    "best in another block that declares a relation; methods without blocks have none",
     "leakage": "↓ R² of that θ in blocks that declare to be invariant to it (whole latent where a "
     "method has no blocks)",
     "accuracy": "↑ share of test windows as they are whose class is read right",
@@ -159,13 +159,12 @@ def _measure_blocks(reading: Reading, scores: Scores) -> None:
     few = test.take(np.sort(order))
     theta = part.sample(len(few), torch.Generator().manual_seed(2))
     still, moved = (schema.split(z) for z in reading.moved(few, part, theta))
-    values = part.factor(theta)
-    if values.shape[1] > 2:  # of a rotation its angle
-        values = part.distance(theta, part.identity(1).expand(len(few), -1))[:, None]
+    values, paired = task.carried(few, part, theta)
     groups = few.subject if len(np.unique(few.subject)) > 3 else few.record
     if len(np.unique(groups)) < 4:
         return
-    factor = Factor("θ", values.double().numpy(), groups, still, moved, part.name)
+    z = (still, moved) if paired else (moved, None)
+    factor = Factor("θ", values.double().numpy(), groups, *z, part.name)
     matrix = factor_matrix([factor], schema, permutations=PERMUTATIONS)
     if "θ" in matrix.purity:
         scores.add("purity", matrix.purity["θ"])

@@ -144,9 +144,7 @@ def _measure_recordings(reading: Reading, scores: Scores) -> None:
     labels: list[Array] = []
     for pair, windows in ((reading.train, reading.sides.train), (reading.test, reading.sides.test)):
         own = np.flatnonzero(windows.label != "")
-        names, first, code = np.unique(
-            windows.record[own], return_index=True, return_inverse=True
-        )
+        names, first, code = np.unique(windows.record[own], return_index=True, return_inverse=True)
         z = reading.chosen(pair[0])[torch.as_tensor(own)].numpy()
         total = np.zeros((len(names), z.shape[1]))
         np.add.at(total, code, z)
