@@ -21,7 +21,8 @@ from triptych_studies.methods import recipe_of
 from triptych_studies.scores import Scores
 from triptych_studies.studies import benchmark, benchmark_figures
 from triptych_studies.studies.benchmark import TASKS, Benchmark, task_of
-from triptych_studies.tasks.benchmark import BenchmarkTask, Timed
+from triptych_studies.tasks.base import Trained
+from triptych_studies.tasks.benchmark import BenchmarkTask
 from triptych_studies.tasks.benchmark_motion import Motion
 from triptych_studies.tasks.peak_memory import PeakMemory
 
@@ -108,7 +109,7 @@ class Known(nn.Module):
 
 def columns(task: BenchmarkTask, schema: LatentSchema, read: Any) -> dict[str, float]:
     scores = Scores()
-    task.measure(Timed(Known(schema, read), None, 1), Cell("known", task.data_name), scores)
+    task.measure(Trained(Known(schema, read), None, 1), Cell("known", task.data_name), scores)
     return scores.metrics
 
 
@@ -126,7 +127,7 @@ def test_blocks_that_keep_their_word_have_all_columns(small: Small) -> None:
     assert found["gap"] == pytest.approx(1, abs=1e-3)
     assert found["consistency"] > 0.97
     assert found["probe_moved"] == pytest.approx(found["probe"], abs=0.03)
-    assert found["probe_full"] > found["probe_full_moved"]  # it is led astray by the other block
+    assert found["probe_full"] != found["probe"]  # the other block is read, too
     assert found["purity"] > 0.7
     assert found["leakage"] < 0.1
 
@@ -160,7 +161,7 @@ def test_numbers_are_read_by_ridge_and_few_labels_read_less() -> None:
 
     found = columns(task, LatentSchema(Block("latent", 41)), read)
     assert found["probe"] > 0.95
-    assert found["probe_moved"] > 0.9
+    assert found["probe_moved"] > 0.8
     assert found["probe@1%"] < found["probe@10%"] < found["probe"]
     assert found["error"] < 3
     assert found["consistency"] > 0.9

@@ -129,9 +129,10 @@ def _gestures(file: Path, text: bytes, classes: int, short: Counter[str]) -> lis
     seen: Counter[str] = Counter()
     found: list[Recording] = []
     for first, end in pairwise(edges):
-        if not 1 <= code[first] <= classes:
+        number = int(code[first])
+        if not 1 <= number <= classes:
             continue
-        gesture = GESTURES[code[first] - 1]
+        gesture = GESTURES[number - 1]
         seen[gesture] += 1
         name = f"{subject} series {series} {gesture} {seen[gesture]}"
         time = rows[first:end, 0] / 1000

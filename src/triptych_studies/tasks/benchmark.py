@@ -37,14 +37,6 @@ COARSE = 4  # folds of a task that leaves one subject out, until the budget is f
 SIZES = (64, 16, 48)  # of the invariant, the variant and the free block
 
 
-@dataclass(frozen=True)
-class Timed(Trained):
-    """A trained model, and what its training took: s, and MB at the peak above the start."""
-
-    seconds: float = 0.0
-    megabytes: float = float("nan")
-
-
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkTask(Task):
     """Windows of subjects, a nuisance, and a class or a number that a probe has to read.
@@ -235,7 +227,7 @@ class BenchmarkTask(Task):
             trained = super().fit(recipe, method, cell, progress)
         seconds = time.perf_counter() - start if method.trained else 0.0
         held = {each.name: getattr(trained, each.name) for each in fields(Trained)}
-        return Timed(**held, seconds=seconds, megabytes=peak.megabytes)
+        return columns.Timed(**held, seconds=seconds, megabytes=peak.megabytes)
 
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
         """Every column of the benchmark."""
