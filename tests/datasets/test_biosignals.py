@@ -13,6 +13,8 @@ import pytest
 
 from triptych import datasets
 from triptych.datasets import eeg_bonn, emg_gestures, mitdb, ppg_spc2015
+from triptych.datasets.recordings import Recording
+from triptych.datasets.rhythms import by_rhythm
 from triptych.errors import InputError
 
 savemat: Any = pytest.importorskip("scipy.io").savemat
@@ -158,6 +160,16 @@ def test_what_has_no_download_says_where_to_get_it(name: str, tmp_path: Path) ->
         datasets.fetch(name, tmp_path)
     with pytest.raises(InputError, match="looked for"):
         datasets.load(name, tmp_path)
+
+
+def test_a_rhythm_lasts_until_another_begins() -> None:
+    signal = np.arange(20, dtype=np.float32)[None]
+    whole = Recording("7", "7", signal, 10.0, ("ECG",), start=1.0)
+    first, second = by_rhythm(whole, [2, 5, 9], ["(N\0", "", "(AFIB\0"])
+    assert [first.name, second.name] == ["7 N 1", "7 AFIB 2"]
+    assert (first.signal[0].tolist(), first.start) == (list(range(2, 9)), 1.2)
+    assert (second.signal.shape[1], second.label) == (11, "AFIB")
+    assert by_rhythm(whole, [3], ["note"]) == []
 
 
 @pytest.mark.data
