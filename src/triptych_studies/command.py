@@ -28,8 +28,8 @@ def study(
         str,
         typer.Argument(
             metavar="NAME",
-            help="ecg-phase, imu-rotation, contrastive-analysis, gated-contrast, benchmark, or one of the "
-            "last two's contrastive-ablation and gated-ablation.",
+            help="ecg-phase, imu-rotation, benchmark, contrastive-analysis, gated-contrast, or one "
+            "of the last two's contrastive-ablation and gated-ablation.",
         ),
     ],
     out: Annotated[

@@ -231,6 +231,7 @@ def test_a_grid_goes_to_the_limit(case: Transform) -> None:
 
 LEVELS = {
     "channel_dropout": (1, 2),
+    "channel_shift": (1, 2),
     "lead_swap": (3, 4),
     "axis_mirror": (1,),
     "rotation": (0.5, 30, 60),
@@ -396,6 +397,7 @@ def test_every_transform_is_made_by_its_name() -> None:
         "noise_snr",
         "baseline_wander",
         "channel_dropout",
+        "channel_shift",
         "lead_swap",
         "rotation",
         "axis_mirror",

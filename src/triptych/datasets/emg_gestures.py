@@ -11,6 +11,7 @@ import importlib
 import io
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +128,11 @@ def _gestures(file: Path, text: bytes, classes: int, short: Counter[str]) -> lis
     subject, series = file.parent.name, file.name[0]
     seen: Counter[str] = Counter()
     found: list[Recording] = []
-    for first, end in zip(edges[:-1], edges[1:], strict=True):
-        if not 1 <= code[first] <= classes:
+    for first, end in pairwise(edges):
+        number = int(code[first])
+        if not 1 <= number <= classes:
             continue
-        gesture = GESTURES[code[first] - 1]
+        gesture = GESTURES[number - 1]
         seen[gesture] += 1
         name = f"{subject} series {series} {gesture} {seen[gesture]}"
         time = rows[first:end, 0] / 1000

@@ -21,6 +21,7 @@ import numpy as np
 from triptych import signals
 from triptych.datasets import download
 from triptych.datasets.recordings import Dataset, Events, Ints, Recording
+from triptych.datasets.rhythms import by_rhythm
 from triptych.errors import InputError
 
 ADDRESS = "https://physionet.org/files/mitdb/1.0.0/"
@@ -129,23 +130,7 @@ def _wfdb() -> Generator[Any]:
 def _rhythms(folder: Path, recording: Recording) -> list[Recording]:
     with _wfdb() as wfdb:
         annotation = wfdb.rdann(str(folder / recording.name), "atr")
-    marks = [
-        (int(sample), str(note).rstrip("\0").removeprefix("("))
-        for sample, note in zip(annotation.sample, annotation.aux_note, strict=True)
-        if str(note).startswith("(")
-    ]
-    ends = [*(sample for sample, _ in marks[1:]), recording.signal.shape[1]]
-    return [
-        replace(
-            recording,
-            name=f"{recording.name} {rhythm} {k}",
-            signal=recording.signal[:, first:end],
-            events=None,
-            label=rhythm,
-            start=first / recording.rate,
-        )
-        for k, ((first, rhythm), end) in enumerate(zip(marks, ends, strict=True), 1)
-    ]
+    return by_rhythm(recording, annotation.sample, annotation.aux_note)
 
 
 def _read(folder: Path, name: str, lead: str | int) -> Recording:

@@ -11,7 +11,7 @@ from torch import Tensor
 from triptych.errors import InputError
 from triptych.transforms.base import Transform
 from triptych.transforms.checks import device_of, fit_params, within
-from triptych.transforms.units import rows
+from triptych.transforms.units import rows, signed
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,38 @@ class ChannelShift(Transform):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Whole numbers of electrodes, float32 `(n, 1)`."""
         top = self.channels if self.most is None else self.most + 1
-        return torch.randint(
-            top, (n, 1), generator=generator, device=device_of(generator)
-        ).float()
+        return torch.randint(top, (n, 1), generator=generator, device=device_of(generator)).float()
 
     def identity(self, n: int) -> Tensor:
         """Return zeros, `(n, 1)`."""
         return torch.zeros(n, 1)
 
     def at(self, value: float) -> Tensor:
-        """Return the whole number of electrodes nearest `value`, `(1, 1)`."""
-        return torch.tensor([[float(round(value))]]).remainder(self.channels)
+        """Return the positions so many electrodes away, either way around, `(1 or 2, 1)`.
+
+        Raises
+        ------
+        InputError
+            Unless it is a whole number of at most half a turn.
+        """
+        if not (float(value).is_integer() and abs(value) <= self.limit):
+            raise InputError(
+                f"channel_shift has no position at a distance of {value:g} electrodes: expected a "
+                f"whole number of at most {self.limit:g}."
+            )
+        found = dict.fromkeys((value % self.channels, -value % self.channels))
+        return torch.tensor([[float(each)] for each in found])
 
     def grid(self, n: int) -> Tensor:
-        """Return every position, the identity first, `(channels, 1)`, whatever `n` is."""
-        return torch.arange(self.channels, dtype=torch.float32)[:, None]
+        """Return the identity, then every position by its distance; of n = 0 the identity."""
+        around = range(1, int(self.limit) + 1) if n else ()
+        return torch.cat([self.identity(1), *(self.at(each) for each in around)])
 
     def label(self, params: Tensor) -> list[str]:
-        """Return "3 electrodes" for a shift by 3."""
-        return [f"{each:g} electrode{'s' * (each != 1)}" for (each,) in rows(params)]
+        """Return "3 electrodes" for a turn by 3, "−2 electrodes" for one by 6 of 8."""
+        half = self.channels / 2
+        turns = [each - self.channels * (each > half) for (each,) in rows(params)]
+        return [signed(each, self.unit) for each in turns]
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
         """Return a + b, counted around."""

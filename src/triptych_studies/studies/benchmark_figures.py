@@ -1,9 +1,132 @@
-"""Figures of the benchmark."""
+"""Figures of the benchmark: heat table, cost against quality, label efficiency."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triptych.audit.canvas import INK, canvas, grid_of, legend, styles
 from triptych_studies.figures import Album
+
+HEAT = ("probe", "probe_moved", "consistency", "gap", "probe_moved@1%")  # a heat table each
+SHARES = {1: "probe_moved@1%", 10: "probe_moved@10%", 100: "probe_moved"}
+MARK = "†"  # behind a method that was trained with labels
+
+Table = dict[str, dict[str, float]]  # method → task → figure
 
 
 def draw(album: Album) -> None:
-    """None yet."""
+    """Add what the finished cells allow."""
+    summary = album.results["summary"]
+    names = _names(summary)
+    for metric in HEAT:
+        album.add(
+            f"heat_{metric.replace('@', '_').rstrip('%')}.png",
+            f"{metric}: methods by tasks",
+            heat_table,
+            _table(summary, metric, names),
+            caption=f"{album.study.definitions[metric]}. Colours: each task's own range, dark is "
+            f"better; {MARK}: trained with labels. A dash: the task has no such row. Tasks in "
+            "which training and test share subjects say so under their names.",
+            alt="Heat table of methods by tasks",
+        )
+    album.add(
+        "cost.png",
+        "Cost of training against quality",
+        scatter,
+        _table(summary, "train_seconds", names),
+        _table(summary, "probe_moved", names),
+        caption="Seconds of training against the probe under the nuisance, a panel per task.",
+        alt="Scatter of training time against the probe's score",
+    )
+    album.add(
+        "labels.png",
+        "What a probe reads with few labels",
+        curves,
+        {share: _table(summary, metric, names) for share, metric in SHARES.items()},
+        caption="Probe under the nuisance, fitted on 1, 10 and 100 % of the training subjects' "
+        "labels; encoders are frozen.",
+        alt="Curves of the probe's score against the share of labels",
+    )
+
+
+def _names(summary: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Method → its name, marked where any of its rows was trained with labels."""
+    marked = {
+        row["method"] for row in summary if row["metrics"].get("labels", {"mean": 0.0})["mean"]
+    }
+    found = dict.fromkeys(row["method"] for row in summary)
+    return {name: f"{name} {MARK}" if name in marked else name for name in found}
+
+
+def _table(summary: Sequence[Mapping[str, Any]], metric: str, names: Mapping[str, str]) -> Table:
+    found: Table = {}
+    for row in summary:
+        if metric in row["metrics"]:
+            task = row["dataset"]
+            if row["split"] != "subject":
+                task += f"\n({row['split']})"
+            found.setdefault(names[row["method"]], {})[task] = row["metrics"][metric]["mean"]
+    return found
+
+
+def _tasks(table: Table) -> list[str]:
+    return list(dict.fromkeys(task for row in table.values() for task in row))
+
+
+def heat_table(table: Table, path: Path, *, title: str, note: str = "") -> None:
+    """Methods by tasks, colours by the range of each task."""
+    methods, tasks = list(table), _tasks(table)
+    values = np.array([[table[m].get(t, np.nan) for t in tasks] for m in methods])
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    shade = (values - low) / np.maximum(high - low, 1e-12)
+    width, height = 1.15 * len(tasks) + 2.2, 0.42 * len(methods) + 1.7
+    with canvas(path, max(width, 6.0), height, title, note) as figure:
+        axis = figure.subplots()
+        axis.imshow(0.75 * shade, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for (y, x), value in np.ndenumerate(values):
+            known = math.isfinite(value)
+            ink = "white" if known and shade[y, x] > 0.8 else INK
+            words = f"{value:.2f}".replace("-", "−") if known else "–"
+            axis.text(x, y, words, color=ink, ha="center", va="center")
+        axis.set_xticks(range(len(tasks)), tasks, rotation=30, ha="right", fontsize=8)
+        axis.set_yticks(range(len(methods)), methods)
+        axis.grid(visible=False)
+
+
+def scatter(cost: Table, quality: Table, path: Path, *, title: str, note: str = "") -> None:
+    """Cost against quality, a panel per task."""
+    tasks, style = _tasks(cost), styles(list(quality))
+    with canvas(path, 10.0, 2.4 * -(-len(tasks) // 4) + 0.9, title, note) as figure:
+        for axis, task in zip(grid_of(figure, len(tasks), 4), tasks, strict=True):
+            for method, (colour, marker) in style.items():
+                x, y = cost.get(method, {}).get(task), quality[method].get(task)
+                if x is not None and y is not None:
+                    axis.plot(x, y, marker, color=colour, ms=6, mec="white", mew=0.6)
+            axis.set_title(task, fontsize=9)
+            axis.set_xlim(left=0)
+            axis.set_xlabel("training, s", fontsize=8)
+        drawn = [name for name in style if name in cost]
+        legend(figure, [(style[name][1], style[name][0], name) for name in drawn])
+
+
+def curves(tables: Mapping[int, Table], path: Path, *, title: str, note: str = "") -> None:
+    """Score against the share of labels, a panel per task."""
+    most = tables[100]
+    tasks, style = _tasks(most), styles(list(most))
+    with canvas(path, 10.0, 2.4 * -(-len(tasks) // 4) + 0.9, title, note) as figure:
+        for axis, task in zip(grid_of(figure, len(tasks), 4), tasks, strict=True):
+            for method, (colour, marker) in style.items():
+                held = {s: t[method][task] for s, t in tables.items() if task in t.get(method, {})}
+                axis.plot(
+                    list(held), list(held.values()), marker=marker, color=colour, lw=1.2, ms=5
+                )
+            axis.set(xscale="log", xticks=list(tables))
+            axis.set_xticklabels([f"{share} %" for share in tables])
+            axis.minorticks_off()
+            axis.set_title(task, fontsize=9)
+        legend(figure, [(marker, colour, name) for name, (colour, marker) in style.items()])

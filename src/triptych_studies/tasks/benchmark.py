@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from torch import Tensor
 
 from triptych.datasets import Dataset, Windows
 from triptych.transforms import Chain, at_rate
@@ -34,14 +35,6 @@ MOST = {
 EPOCHS = {"smoke": 1, "quick": 6, "full": 30}
 COARSE = 4  # folds of a task that leaves one subject out, until the budget is full
 SIZES = (64, 16, 48)  # of the invariant, the variant and the free block
-
-
-@dataclass(frozen=True)
-class Timed(Trained):
-    """A trained model, and what its training took: s, and MB at the peak above the start."""
-
-    seconds: float = 0.0
-    megabytes: float = float("nan")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +163,14 @@ class BenchmarkTask(Task):
         made = [dict(each) for each in chosen]
         return Chain(*(at_rate(each.pop("name"), self.windows.rate, each) for each in made))
 
+    def carried(self, windows: Windows, part: Any, theta: Tensor) -> tuple[Tensor, bool]:
+        """What a block that carries `main` has to know of windows under θ, `(n, k)`.
+
+        And whether it is read from both sides of a pair, or from the moved one.
+        """
+        del windows
+        return part.factor(theta), True
+
     def recipe(self, seed: int) -> dict[str, Any]:
         """Plain training: a classifier where there are classes, else an autoencoder."""
         windows, classes = self.windows, self.classes
@@ -226,10 +227,8 @@ class BenchmarkTask(Task):
             trained = super().fit(recipe, method, cell, progress)
         seconds = time.perf_counter() - start if method.trained else 0.0
         held = {each.name: getattr(trained, each.name) for each in fields(Trained)}
-        return Timed(**held, seconds=seconds, megabytes=peak.megabytes)
+        return columns.Timed(**held, seconds=seconds, megabytes=peak.megabytes)
 
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
         """Every column of the benchmark."""
         columns.measure(self, trained, self.sides(cell), scores)
-
-

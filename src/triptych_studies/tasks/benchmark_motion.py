@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from torch import Tensor
+from torch.nn import functional
+
 from triptych import datasets
 from triptych.datasets import Dataset, Windows, cut, preprocess, wisdm
 from triptych_studies.tasks.benchmark import BenchmarkTask
@@ -40,6 +43,11 @@ class Motion(BenchmarkTask):
         whole = cls.length_s + 2 * cls.context_s + 2 / cls.rate
         long = [each for each in dataset.recordings if each.duration_s >= whole]
         return dataset, cut(long, cls.length_s, cls.context_s, starts=cls.length_s / 2)
+
+    def carried(self, windows: Windows, part: Any, theta: Tensor) -> tuple[Tensor, bool]:
+        """The direction of gravity in the turned window, read from that alone."""
+        mean = windows.centred[:, :3].mean(dim=2, keepdim=True)
+        return functional.normalize(part.apply(mean, theta)[:, :, 0], dim=1), False
 
 
 class Watch18(Motion):

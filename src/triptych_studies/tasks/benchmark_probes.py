@@ -25,7 +25,7 @@ Array = NDArray[Any]
 
 def measure_probes(reading: Reading, scores: Scores) -> None:
     """Read the classes, or the numbers, from the latents that count and from all of them."""
-    task, train, test = reading.task, reading.sides.train, reading.sides.test
+    task, train, test = reading.task, reading.fitted, reading.sides.test
     known = np.flatnonzero(train.label != "")
     known = np.random.default_rng(3).permutation(known)[: FITTED[task.budget]]
     scored = np.flatnonzero(test.label != "")
@@ -91,11 +91,11 @@ def _read(fitted: Array, labels: Array, unseen: Sequence[Array]) -> list[Array]:
         read = linear_probe(fitted, labels, together, nobody).predicted
     else:
         from sklearn.linear_model import RidgeCV
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
 
-        model: Any = make_pipeline(StandardScaler(), RidgeCV(alphas=ALPHAS))
-        read = model.fit(fitted.astype(np.float64), labels).predict(together.astype(np.float64))
+        ridge: Any = RidgeCV(alphas=ALPHAS)
+        centre, spread = fitted.mean(axis=0), fitted.std(axis=0)
+        rows = [(z - centre) / np.where(spread > 0, spread, 1) for z in (fitted, together)]
+        read = ridge.fit(rows[0], labels).predict(rows[1])
     return np.split(np.asarray(read), len(unseen))
 
 
@@ -142,11 +142,9 @@ def _measure_recordings(reading: Reading, scores: Scores) -> None:
     """AUROC of recordings by the means of their latents."""
     means: list[Array] = []
     labels: list[Array] = []
-    for pair, windows in ((reading.train, reading.sides.train), (reading.test, reading.sides.test)):
+    for pair, windows in ((reading.train, reading.fitted), (reading.test, reading.sides.test)):
         own = np.flatnonzero(windows.label != "")
-        names, first, code = np.unique(
-            windows.record[own], return_index=True, return_inverse=True
-        )
+        names, first, code = np.unique(windows.record[own], return_index=True, return_inverse=True)
         z = reading.chosen(pair[0])[torch.as_tensor(own)].numpy()
         total = np.zeros((len(names), z.shape[1]))
         np.add.at(total, code, z)

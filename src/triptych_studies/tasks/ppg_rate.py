@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -51,8 +52,9 @@ def _prepared(recording: Recording) -> Recording:
 
 
 def _starts(recording: Recording) -> NDArray[np.int64]:
-    assert recording.events is not None
-    length, context = (round(s * recording.rate) for s in (LENGTH_S, CONTEXT_S + 1 / recording.rate))
+    if recording.events is None:
+        return np.empty(0, np.int64)
+    length, context = round(LENGTH_S * recording.rate), math.ceil(CONTEXT_S * recording.rate)
     first = recording.events.sample - length // 2
-    end = first + length + context
-    return first[(first >= context) & (end <= recording.signal.shape[1])]
+    inside = first + length + context <= recording.signal.shape[1]
+    return first[inside & (first >= context)]
