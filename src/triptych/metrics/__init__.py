@@ -14,6 +14,7 @@ reading from frozen latents `linear_probe`, `read_parameter`, `direction_probe`
 what each block knows       `factor_matrix`, `disentanglement`
 single dimensions           `semantic_consistency`, `active_dimensions`
 answers of a classifier     `prediction_consistency`
+predictions and truth       `class_scores`, `set_scores`, `value_scores`, `macro_auroc`
 intervals and comparisons   `bootstrap_interval`, `paired_difference`, `holm`, `per_subject`
 ==========================  ======================================================================
 """
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.metrics.active import active_dimensions
+    from triptych.metrics.answers import class_scores, macro_auroc, set_scores, value_scores
     from triptych.metrics.collapse import collapsed
     from triptych.metrics.dci import disentanglement
     from triptych.metrics.differences import Difference, holm, paired_difference
@@ -64,6 +66,7 @@ __all__ = [
     "active_dimensions",
     "between_groups",
     "bootstrap_interval",
+    "class_scores",
     "collapsed",
     "cosine",
     "different_pairs",
@@ -77,6 +80,7 @@ __all__ = [
     "invariance",
     "jackknife_per_subject",
     "linear_probe",
+    "macro_auroc",
     "macro_f1",
     "near_in_time",
     "neighbour_overlap",
@@ -90,15 +94,18 @@ __all__ = [
     "same_group",
     "semantic_consistency",
     "separation",
+    "set_scores",
     "shape_based_distance",
     "stack_subjects",
     "top_k",
     "top_k_of",
+    "value_scores",
 ]
 
 # Public names of each module, as type checkers read them above.
 _NAMES = {
     "active": "active_dimensions",
+    "answers": "class_scores macro_auroc set_scores value_scores",
     "collapse": "collapsed",
     "dci": "disentanglement",
     "differences": "Difference holm paired_difference",

@@ -22,6 +22,7 @@ from triptych.files import held, write_atomically
 from triptych.training.audit_callback import AuditCallback
 from triptych.training.module import StructuredModule
 from triptych.training.recipe import TEACHERS
+from triptych.training.task import LOWER
 
 MONITOR = "validation/total"
 CHECKPOINT = "checkpoint.ckpt"
@@ -37,19 +38,28 @@ class Keeper(Checkpoint):
     origin
         Plain data that a checkpoint must share to be continued: recipe and data.
     patience
-        Epochs without a better validation loss after which training stops.
+        Epochs without a better validation after which training stops.
     minutes
         Training stops where one more epoch would exceed them.
+    monitor
+        Validation metric that chooses the best epoch; None: the loss.
     """
 
     def __init__(
-        self, out: Path | None, origin: dict[str, Any], patience: int | None, minutes: float | None
+        self,
+        out: Path | None,
+        origin: dict[str, Any],
+        patience: int | None,
+        minutes: float | None,
+        monitor: str | None = None,
     ) -> None:
         super().__init__()
         self.out, self.origin, self.patience, self.minutes = out, origin, patience, minutes
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
-        self.best_value, self.best_epoch = float("inf"), 0
+        self.monitor = f"validation/{monitor}" if monitor else MONITOR
+        self._sign = 1 if monitor is None or monitor in LOWER else -1
+        self.best_value, self.best_epoch = self._sign * float("inf"), 0
         self.seconds, self.finished = 0.0, False
         self._started = self._rate = 0.0
 
@@ -113,8 +123,9 @@ class Keeper(Checkpoint):
                 write_log(self.out / "log.csv", self.history)
 
     def _judge(self, epoch: int, metrics: dict[str, float], module: StructuredModule) -> None:
-        value = metrics.get(MONITOR)
-        if value is None or value < self.best_value:
+        value = metrics.get(self.monitor)
+        better = value is None or self._sign * value < self._sign * self.best_value
+        if better or not self.best:  # a metric is NaN where nothing can be told
             self.best_value = float("nan") if value is None else value
             self.best_epoch = epoch
             self.best = {
