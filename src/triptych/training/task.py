@@ -25,18 +25,23 @@ UNNAMED = "value"
 
 def kind_of(data: Data, labels: str | None) -> str:
     """What a window's label is: ``single``, ``multi`` or ``regression``."""
-    if data.target or labels == "regression":
+    if target_column(data) or labels == "regression":
         return "regression"
     columns: Any = data.options.get("label_column")
     several = isinstance(columns, list | tuple) and len(columns) > 1  # pyright: ignore[reportUnknownArgumentType]
     return "multi" if several or data.label_separator or labels == "multi" else "single"
 
 
+def target_column(data: Data) -> str | None:
+    """Column of the number to be learned, if the recipe names one."""
+    return data.target or data.options.get("target_column")
+
+
 def target_of(data: Data, labels: str | None, classes: Sequence[str] | None) -> Target | None:
     """What heads learn to say, if there are heads; of a number not yet standardised."""
     kind = kind_of(data, labels)
     if kind == "regression":
-        name = data.target or UNNAMED
+        name = target_column(data) or UNNAMED
         return Quantity(name, title(name)[1])
     if not classes:
         return None
