@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from triptych.training.audit_callback import AuditCallback
     from triptych.training.batches import Batches
     from triptych.training.fitting import Fitted, fit, fit_module
+    from triptych.training.head_fit import fit_heads
     from triptych.training.heads import TaskHeads
     from triptych.training.losses import CombinedLoss
     from triptych.training.module import NonFiniteLossError, StructuredModule
@@ -29,6 +30,7 @@ __all__ = [
     "StructuredModule",
     "TaskHeads",
     "fit",
+    "fit_heads",
     "fit_module",
     "prepare",
 ]
@@ -44,6 +46,7 @@ _HOME = {
     "StructuredModule": "module",
     "TaskHeads": "heads",
     "fit": "fitting",
+    "fit_heads": "head_fit",
     "fit_module": "fitting",
     "prepare": "preparation",
 }
