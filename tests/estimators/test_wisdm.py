@@ -56,10 +56,10 @@ def test_a_grid_search_over_recipes_keeps_subjects_apart(data_root: Path, tmp_pa
                  "kernels": [7, 5], "strides": [2, 2]},
         epochs=3,
         validation_fraction=0.3,
-        changes={"training.monitor": "macro_f1", "training.class_weights": "balanced"},
         device="cpu",
         random_state=0,
     ).set_fit_request(groups=True)  # fmt: skip
+    fixed = {"training.monitor": "macro_f1", "training.class_weights": "balanced"}
     grid = {
         "blockencoder__learning_rate": [1e-5, 1e-2],
         "blockencoder__changes": [

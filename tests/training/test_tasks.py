@@ -30,10 +30,7 @@ def windows(n: int = 64, seed: int = 0) -> Windows:
     size = np.random.default_rng(seed).uniform(0.5, 3, n)
     made.signals.mul_(torch.as_tensor(size, dtype=torch.float32)[:, None, None])
     slow, loud = made.label == "slow", size > 1.75
-    sets = [
-        ";".join(["slow"] * int(s) + ["loud"] * int(v)) or ";"
-        for s, v in zip(slow, loud, strict=True)
-    ]
+    sets = np.where(slow, np.where(loud, "slow;loud", "slow"), np.where(loud, "loud", ";"))
     size_text = np.array([f"{each:.4f}" for each in size])
     return replace(made, label=sets, attributes={"size (mV)": size_text})
 
