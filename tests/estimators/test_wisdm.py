@@ -62,9 +62,7 @@ def test_a_grid_search_over_recipes_keeps_subjects_apart(data_root: Path, tmp_pa
     fixed = {"training.monitor": "macro_f1", "training.class_weights": "balanced"}
     grid = {
         "blockencoder__learning_rate": [1e-5, 1e-2],
-        "blockencoder__changes": [
-            {**encoder.changes, "objective.temperature": t} for t in (0.1, 0.5)
-        ],
+        "blockencoder__changes": [{**fixed, "objective.temperature": t} for t in (0.1, 0.5)],
     }
     search = GridSearchCV(
         make_pipeline(encoder, LogisticRegression(max_iter=200)),
