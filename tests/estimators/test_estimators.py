@@ -93,11 +93,28 @@ def test_labels_train_heads_if_they_are_classes() -> None:
     assert encoder.classes_.tolist() == ["fast", "middle", "slow"]
     assert set(encoder.model_.heads) == {"invariant", "full"}
     assert not hasattr(encoder.fit(X), "classes_")
-    for target in (None, y + 0.5):
-        assert not BlockEncoder(BLOCKS, **TINY).fit(X, target).model_.heads
+    assert not BlockEncoder(BLOCKS, **TINY).fit(X).model_.heads
     assert not BlockEncoder(BLOCKS, supervised=False, **TINY).fit(X, y).model_.heads
     with pytest.raises(InputError, match="supervised=True needs y with two classes or more"):
         BlockEncoder(BLOCKS, supervised=True, **TINY).fit(X)
+
+
+def test_columns_of_0_and_1_are_labels_of_their_own() -> None:
+    both = pd.DataFrame({"slow": y < 2, "odd": y == 1}).astype(int)
+    encoder = BlockEncoder(BLOCKS, validation_fraction=0.3, **TINY).fit(X, both)
+    assert encoder.classes_.tolist() == ["slow", "odd"]
+    found = encoder.model_.predict(X[:, None])["full"]
+    assert found.probabilities.shape == (60, 2)
+    assert set(found.labels) <= {";", "slow", "odd", "slow;odd"}
+    assert BlockEncoder(BLOCKS, **TINY).fit(X, both.to_numpy()).classes_.tolist() == ["0", "1"]
+
+
+def test_numbers_are_a_regression() -> None:
+    encoder = BlockEncoder(BLOCKS, validation_fraction=0.3, **TINY).fit(X, 60 + 2.5 * y)
+    assert not hasattr(encoder, "classes_")
+    values = encoder.model_.predict(X[:, None])["full"].values
+    assert values.shape == (60,)
+    assert 50 < values.mean() < 75  # in the unit of y
 
 
 def test_a_free_block_is_trained_by_labels_or_by_a_decoder() -> None:

@@ -11,6 +11,7 @@ from tests.training import toys
 
 from triptych.datasets import Windows
 from triptych.errors import InputError
+from triptych.latent import OneLabel
 from triptych.objectives.base import Kind
 from triptych.training.heads import IGNORED
 from triptych.training.labels import labels_with_attributes, targets_of, with_groups
@@ -18,11 +19,12 @@ from triptych.training.labels import labels_with_attributes, targets_of, with_gr
 
 def test_targets_are_class_indices() -> None:
     windows = toys.windows()
-    targets = targets_of(windows, ["fast"])
-    assert ((targets == 0).numpy() == (windows.label == "fast")).all()
-    assert set(targets.tolist()) == {0, IGNORED}
+    windows.label[3] = "unknown"
+    targets = targets_of(windows, OneLabel(("slow", "fast")))
+    assert ((targets == 1).numpy() == (windows.label == "fast")).all()
+    assert set(targets.tolist()) == {0, 1, IGNORED}
     with pytest.raises(InputError, match="no window is labelled 'fsat'; the labels there are"):
-        targets_of(windows, ["fsat"])
+        targets_of(windows, OneLabel(("slow", "fsat")))
 
 
 def test_labels_with_attributes_are_indices_and_shares_of_the_training_range() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -12,43 +11,27 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.audit.evaluation import Evaluation, Scored
-from triptych.audit.scoring import (
-    Mask,
-    balanced_accuracy,
-    balanced_consistency,
-    f1_of_classes,
-    f1_of_one,
-    interval_of,
-    mean_of,
-)
+from triptych.audit.judge import Answered, Answers, Judge
+from triptych.audit.judge_classes import ClassJudge
+from triptych.audit.judge_sets import SetJudge
+from triptych.audit.judge_values import ValueJudge
+from triptych.audit.scoring import Mask
 from triptych.audit.sources import Progress
 from triptych.audit.sweep import transform_for
 from triptych.datasets import Windows
 from triptych.errors import InputError
-from triptych.latent import LinearHead
-from triptych.metrics.predictions import Codes, flows, prediction_consistency
+from triptych.latent import LinearHead, Quantity, Target
 from triptych.model import Model
 from triptych.transforms import Transform, context_of
 
 FEW = 6  # subjects, under which an interval over them is rough
 
 
-@dataclass(frozen=True, eq=False)
-class _Answers:
-    """Windows with a known label, and what is said of them.
-
-    Attributes
-    ----------
-    truth, said
-        (n,) class by the label, and by the head.
-    after
-        (draws, n) class under random θ; empty of windows as they are.
-    """
-
-    windows: Windows
-    truth: Codes
-    said: Codes
-    after: Codes
+JUDGES: dict[str, type[Judge]] = {
+    "single": ClassJudge,
+    "multi": SetJudge,
+    "regression": ValueJudge,
+}
 
 
 def head_of(model: Model, name: str | None = None) -> str:
@@ -90,7 +73,8 @@ def evaluate(
     Parameters
     ----------
     windows
-        Prepared for the model, with labels; those whose label is no class are counted and left out.
+        Prepared for the model, with labels; those whose label the head cannot say are counted and
+        left out.
     around
         Windows with the context of every transform, for the consistency; left out, `windows`.
     head
@@ -111,15 +95,15 @@ def evaluate(
         such attribute, or `around` lacks context.
     """
     chosen = head_of(model, head)
-    classes = cast(LinearHead, model.heads[chosen]).classes
-
+    target = cast(LinearHead, model.heads[chosen]).target
+    judge = JUDGES[target.kind](target)
     if transforms is None:
         transforms = [transform_for(model, name) for name in model.schema.transforms]
     done, whole = 0, 1 + len(transforms) * (1 + draws)
 
-    def codes(signals: torch.Tensor) -> Codes:
+    def answered(signals: torch.Tensor) -> Answered:
         nonlocal done
-        found = model.predict(signals)[chosen].probabilities.argmax(dim=1).numpy()
+        found = judge.answer(model.predict(signals)[chosen].decoded)
         done += 1
         if progress is not None:
             progress(done, whole)
@@ -128,28 +112,32 @@ def evaluate(
     if by is not None and by not in windows.attributes:
         known = ", ".join(sorted(windows.attributes)) or "none"
         raise InputError(f"the windows have no attribute {by!r}; they have {known}")
-    held, truth, left_out = _known(windows, classes)
+    held, targets, left_out = _known(windows, target)
     if not len(held):
         labels = ", ".join(f"{name!r}" for name in left_out if name) or "none"
         raise InputError(
-            f"no window has a label that the model knows ({', '.join(classes)}); the labels there "
-            f"are {labels}"
+            f"no window has a label that the model knows ({target.said}); the labels there are "
+            f"{labels}"
         )
-    said = codes(held.centred)
-    plain = _Answers(held, truth, said, np.empty((0, len(said)), np.int64))
-    moved: dict[str, _Answers] = {}
-    near, own, _ = _known(windows if around is None else around, classes)
+    said = answered(held.centred)
+    plain = Answers(held.subject, judge.truth(targets), said, said[None][:0])
+    moved: dict[str, Answers] = {}
+    near, own, _ = _known(windows if around is None else around, target)
     for transform in transforms if len(near) else ():
         x = near.with_context(context_of(transform)).signals
         generator = torch.Generator().manual_seed(seed)
         after = [
-            codes(transform.apply(x, transform.sample(len(x), generator))) for _ in range(draws)
+            answered(transform.apply(x, transform.sample(len(x), generator))) for _ in range(draws)
         ]
-        before = codes(transform.apply(x, transform.identity(len(x))))
-        moved[transform.name] = _Answers(near, own, before, np.stack(after))
+        before = answered(transform.apply(x, transform.identity(len(x))))
+        moved[transform.name] = Answers(near.subject, judge.truth(own), before, np.stack(after))
 
     def scored(of: Callable[[Windows], Mask]) -> Scored:
-        return _scored(plain, moved, of, len(classes))
+        some = plain.of(of(held))
+        figures = judge.figures(some)
+        for name, each in moved.items():
+            figures |= judge.kept(name, each.of(of(near)))
+        return Scored(len(some.subject), len(np.unique(some.subject)), figures)
 
     def values(name: str) -> dict[str, Scored]:
         return {
@@ -158,22 +146,23 @@ def evaluate(
             if value
         }
 
-    k, count = len(classes), len(np.unique(held.subject))
-    missing = [name for i, name in enumerate(classes) if not (truth == i).any()]
-    own_notes = _notes(left_out, missing, count)
+    own_notes = _notes(left_out, target.absent(targets), len(np.unique(held.subject)))
     if transforms and not moved:
         own_notes.append("no window has the context that a nuisance needs: no consistency")
     return Evaluation(
         data=data,
         head=chosen,
-        classes=classes,
+        kind=target.kind,
+        unit=target.unit if isinstance(target, Quantity) else "",
+        headline=judge.headline,
+        classes=target.names,
         overall=scored(lambda each: np.ones(len(each), dtype=np.bool_)),
-        chance=_chance(truth, moved, k),
+        chance=judge.chance(plain, moved),
         per_subject=values("subject"),
-        per_label=_per_label(plain, moved, classes),
+        per_label=judge.per_label(plain, moved),
         by=by,
         per_value=values(by) if by else {},
-        confusion=flows(truth, said, k),
+        confusion=judge.confusion(plain),
         left_out=left_out,
         notes=(*notes, *own_notes),
     )
@@ -183,13 +172,13 @@ def _column(windows: Windows, name: str) -> NDArray[np.str_]:
     return windows.subject if name == "subject" else windows.attributes[name]
 
 
-def _known(windows: Windows, classes: Sequence[str]) -> tuple[Windows, Codes, dict[str, int]]:
-    """Windows whose label is a class, its number (n,), and label → how many others."""
-    known = np.isin(windows.label, classes)
-    held = windows.take(known)
-    place = {name: i for i, name in enumerate(classes)}
-    strange = Counter(str(each) for each in windows.label[~known])
-    return held, np.array([place[str(each)] for each in held.label], np.int64), dict(strange)
+def _known(windows: Windows, target: Target) -> tuple[Windows, torch.Tensor, dict[str, int]]:
+    """Windows with a label that the head can say, it encoded, and label → how many others."""
+    words = target.column(windows.label, windows.attributes)
+    targets = target.encode(words)
+    known = target.known(targets).numpy()
+    strange = Counter(str(each) for each in words[~known])
+    return windows.take(known), targets[known], dict(strange)
 
 
 def _notes(left_out: Mapping[str, int], missing: Sequence[str], subjects: int) -> list[str]:
@@ -202,66 +191,3 @@ def _notes(left_out: Mapping[str, int], missing: Sequence[str], subjects: int) -
         "only one subject: there are no intervals": subjects == 1,
     }
     return [text for text, true in said.items() if true]
-
-
-def _scored(
-    plain: _Answers, moved: Mapping[str, _Answers], of: Callable[[Windows], Mask], k: int
-) -> Scored:
-    """The figures of the windows that `of` chooses."""
-    rows = of(plain.windows)
-    truth, said, who = plain.truth[rows], plain.said[rows], plain.windows.subject[rows]
-    figures = {
-        "accuracy": mean_of(truth == said, who),
-        "balanced_accuracy": interval_of(lambda at: balanced_accuracy(truth[at], said[at], k), who),
-        "macro_f1": interval_of(lambda at: f1_of_classes(truth[at], said[at], k), who),
-    }
-    for name, each in moved.items():
-        chosen = of(each.windows)
-        before, after, who = each.said[chosen], each.after[:, chosen], each.windows.subject[chosen]
-
-        def kept(at: Mask, before: Codes = before, after: Codes = after) -> float:
-            return balanced_consistency(before[at], after[:, at], k)
-
-        figures[f"consistency_balanced@{name}"] = interval_of(kept, who)
-        figures[f"consistency@{name}"] = mean_of((before == after).mean(axis=0), who)
-    subjects = len(np.unique(plain.windows.subject[rows]))
-    return Scored(windows=int(rows.sum()), subjects=subjects, figures=figures)
-
-
-def _per_label(
-    plain: _Answers, moved: Mapping[str, _Answers], classes: Sequence[str]
-) -> dict[str, Scored]:
-    """Sensitivity, precision, F1 and plain consistency of every class that some window has."""
-    found: dict[str, Scored] = {}
-    truth, said, who = plain.truth, plain.said, plain.windows.subject
-    for i, name in enumerate(classes):
-        own, read = truth == i, said == i
-        if not own.any():
-            continue
-        f1 = interval_of(lambda at, i=i: f1_of_one(truth[at] == i, said[at] == i), who)
-        figures = {
-            "sensitivity": mean_of(read[own], who[own]),
-            "precision": mean_of(own[read], who[read]),
-            "f1": f1,
-        }
-        for transform, each in moved.items():
-            rows = each.truth == i
-            kept = (each.said == each.after).mean(axis=0)[rows]
-            figures[f"consistency@{transform}"] = mean_of(kept, each.windows.subject[rows])
-        found[name] = Scored(int(own.sum()), len(np.unique(who[own])), figures)
-    return found
-
-
-def _chance(truth: Codes, moved: Mapping[str, _Answers], k: int) -> dict[str, float]:
-    """What an answer that ignores the window has: always the commonest label, or an independent."""
-    constant = np.full_like(truth, np.bincount(truth).argmax())
-    found = {
-        "accuracy": float((truth == constant).mean()),
-        "balanced_accuracy": balanced_accuracy(truth, constant, k),
-        "macro_f1": f1_of_classes(truth, constant, k),
-    }
-    for name, each in moved.items():
-        kept = prediction_consistency(each.said, each.after, k)
-        found[f"consistency_balanced@{name}"] = kept.chance
-        found[f"consistency@{name}"] = kept.independent
-    return found

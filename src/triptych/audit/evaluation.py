@@ -27,25 +27,30 @@ class Scored(Result):
 
 @dataclass(frozen=True)
 class Evaluation(Result):
-    """What `evaluate` found. All figures are shares: 1 is perfect, `chance` is beside them.
+    """What `evaluate` found; `chance` stands beside the figures.
 
     Attributes
     ----------
     data, head, classes
-        What was evaluated on, which head, and the classes that it knows.
+        What was evaluated on, which head, and the classes that it knows (of a number its name).
+    kind, unit, headline
+        What the head says (``single``, ``multi``, ``regression``), the unit of a number, and the
+        figure that subjects are ranked by.
     overall, per_subject, per_value
         ``accuracy``, ``balanced_accuracy`` (mean sensitivity of the classes that occur),
         ``macro_f1``, and for each nuisance ``consistency@NAME`` (share of windows that keep their
         class) and ``consistency_balanced@NAME`` (the same of every class by itself, then the
-        mean); of all windows, of each subject, and of each value of the attribute `by`. Intervals
-        are over subjects; NaN where there is one only.
+        mean). Of sets of labels ``accuracy`` (the whole set), ``macro_auroc``, ``macro_f1`` and
+        ``consistency@NAME`` (of the whole set); of a number ``mae`` and ``change@NAME`` in its
+        unit, and ``r2``. Of all windows, of each subject, and of each value of the attribute `by`.
+        Intervals are over subjects; NaN where there is one only.
     per_label
         ``sensitivity``, ``precision``, ``f1`` and ``consistency@NAME`` of each label.
     chance
-        What an answer has that ignores the window: always the commonest label; for the
-        consistency a constant or an independent one.
+        What an answer has that ignores the window: always the commonest label, or the median; for
+        the consistency a constant or an independent one.
     confusion
-        (K, K) windows labelled i that are called j.
+        (K, K) windows labelled i that are called j; of classes only.
     left_out
         Label that the model does not know (``""``: no label) → windows.
     notes
@@ -64,31 +69,46 @@ class Evaluation(Result):
     confusion: NDArray[np.int64]
     left_out: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    kind: str = "single"
+    unit: str = ""
+    headline: str = "accuracy"
 
     @property
     def sentence(self) -> str:
         """The whole in one sentence."""
-        accuracy, n = self.overall.figures["accuracy"], self.overall
-        said = f"{number(accuracy.mean)} {bracketed(accuracy.low, accuracy.high)}".strip()
+        figure, n = self.overall.figures[self.headline], self.overall
+        said = f"{number(figure.mean)} {bracketed(figure.low, figure.high)}".strip()
+        chance = number(self.chance[self.headline])
+        whose = f"{n.windows:,} windows of {n.subjects} subject{'s' * (n.subjects != 1)}"
+        if self.kind == "regression":
+            unit = f" {self.unit}".rstrip()
+            return (
+                f"The {self.head} head is off by {said}{unit} in the mean of {whose}; always the "
+                f"median would be by {chance}{unit}."
+            )
         return (
-            f"The {self.head} head is right on {said} of {n.windows:,} windows of {n.subjects} "
-            f"subject{'s' * (n.subjects != 1)}; always the commonest label would be on "
-            f"{number(self.chance['accuracy'])}."
+            f"The {self.head} head is right on {said} of {whose}; always the commonest "
+            f"{'set of labels' if self.kind == 'multi' else 'label'} would be on {chance}."
         )
 
     def tables(self) -> list[Table]:
-        """All windows, labels, the values of `by`, and the subjects, lowest first."""
+        """All windows, labels, the values of `by`, and the subjects, worst first."""
         rows = [
             (Value(in_words(name)), _value(figure), Value(number(self.chance[name])))
             for name, figure in self.overall.figures.items()
         ]
         found = [Table(("all windows", "value", "chance"), tuple(rows))]
-        found.append(_listed("label", self.per_label.items()))
+        if self.per_label:
+            found.append(_listed("label", self.per_label.items()))
         if self.by:
             found.append(_listed(self.by, self.per_value.items()))
-        ranked = sorted(self.per_subject.items(), key=lambda i: i[1].figures["accuracy"].mean)
+        ranked = sorted(
+            self.per_subject.items(),
+            key=lambda i: i[1].figures[self.headline].mean,
+            reverse=self.kind == "regression",
+        )
         more = len(ranked) - MOST
-        caption = f"The {MOST} lowest of {len(ranked)} subjects" if more > 0 else ""
+        caption = f"The {MOST} worst of {len(ranked)} subjects" if more > 0 else ""
         return [*found, _listed("subject", ranked[:MOST], caption)]
 
 
@@ -98,7 +118,8 @@ def in_words(name: str) -> str:
     figure = figure.replace("macro_f1", "macro F1").replace(
         "consistency_balanced", "balanced consistency"
     )
-    words = figure.replace("f1", "F1") if figure == "f1" else figure.replace("_", " ")
+    written = {"f1": "F1", "mae": "MAE", "r2": "R²", "auroc": "AUROC", "macro_auroc": "macro AUROC"}
+    words = written.get(figure, figure.replace("_", " "))
     return words + (f" under {transform.replace('_', ' ')}" if transform else "")
 
 

@@ -52,8 +52,10 @@ def mean_of(values: Floats | Mask, subjects: NDArray[np.str_]) -> Interval:
     return bootstrap_interval(*map(list, zip(*parts, strict=True)))
 
 
-def interval_of(statistic: Callable[[Mask], float], subjects: NDArray[np.str_]) -> Interval:
-    """A figure of all windows that is no mean of theirs, with its interval over subjects."""
+def interval_of(
+    statistic: Callable[[Mask], float], subjects: NDArray[np.str_], least: float = 0.0
+) -> Interval:
+    """A figure from `least` to 1 that is no mean over windows, with its interval over subjects."""
     n, count = len(subjects), len(np.unique(subjects))
     whole = statistic(np.ones(n, dtype=np.bool_))
     alone = Interval(whole, float("nan"), float("nan"), 1, count)
@@ -63,4 +65,4 @@ def interval_of(statistic: Callable[[Mask], float], subjects: NDArray[np.str_]) 
     if not np.isfinite(values).all():  # without one subject nothing could be told
         return alone
     found = bootstrap_interval(values, sizes)
-    return replace(found, mean=whole, low=max(found.low, 0.0), high=min(found.high, 1.0))
+    return replace(found, mean=whole, low=max(found.low, least), high=min(found.high, 1.0))

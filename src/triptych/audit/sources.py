@@ -41,8 +41,22 @@ def data_for(
     InputError
         As `open_data` and `fit_to` say.
     """
-    dataset = fit_to(open_data(data, options), model.preprocessing, transforms)
+    asked = {**_implied(model, data), **(options or {})}
+    dataset = fit_to(open_data(data, asked), model.preprocessing, transforms)
     return replace(dataset, notes=(*dataset.notes, *_another_unit(model, dataset)))
+
+
+def _implied(model: Model, data: str) -> dict[str, Any]:
+    """Columns of own recordings in which the model's recipe found sets of labels or numbers."""
+    recipe: Any = model.info.get("recipe") or {}
+    said: Any = recipe.get("data", {})
+    if said.get("name") != "folder" or datasets.named(data)[0] is not None:
+        return {}
+    options: Any = said.get("options", {})
+    found = {"target_column": said.get("target") or options.get("target_column")}
+    if isinstance(options.get("label_column"), list):
+        found["label_column"] = options["label_column"]
+    return found
 
 
 def _another_unit(model: Model, dataset: Dataset) -> tuple[str, ...]:

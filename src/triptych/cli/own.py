@@ -14,11 +14,13 @@ from triptych.errors import InputError
 
 PANEL = "Own recordings"
 # Option of the command line → its type, the name of the reader's option, metavar and help.
-OPTIONS: dict[str, tuple[type, str, str, str]] = {
+OPTIONS: dict[str, tuple[Any, str, str, str]] = {
     "--rate": (float, "rate", "HZ", "Sampling rate of files that do not state it."),
     "--channels": (str, "channels", "A,B", "Channels to use, in the model's order; quote a title "
                    'that has a comma: \'"acc, x",temp\'.'),
-    "--label-column": (str, "label_column", "NAME", "Column (or array) of the label."),
+    "--label-column": (list[str], "label_column", "NAME", "Column (or array) of the label; given "
+                       "several times, columns of 0 and 1 of several labels."),
+    "--target": (str, "target_column", "NAME", "Column (or attribute) of a number to learn."),
     "--subject-column": (str, "subject_column", "NAME", "Column (or array) of the subject."),
     "--time-column": (str, "time_column", "NAME", "Column of the times."),
     "--time-unit": (str, "time_unit", "UNIT", "Unit of the times: s, ms, us, ns, min, h or days."),
@@ -53,7 +55,7 @@ def reads_own(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_options(**given: Any) -> None:
         said = {name: given.pop(name) for _, name, _, _ in OPTIONS.values()}
-        own = {name: value for name, value in said.items() if value is not None}
+        own = {name: value for name, value in said.items() if value is not None and value != []}
         own |= {name: titles(own[name]) for name in LISTS if name in own}
         command(**given, own=own)
 

@@ -44,5 +44,5 @@ def predict(
     write_predictions(out, found, windows, about)
     say(
         f"Predictions of {len(windows):,} windows of {len(source)} recordings ({source.title}) by "
-        f"the {chosen} head are in {out}: {', '.join(found.classes)}."
+        f"the {chosen} head are in {out}: {found.target.said}."
     )

@@ -86,6 +86,7 @@ def train(
                 device=device,
                 channels=prepared.channels,
                 info=_origin(prepared),
+                redraw=prepared.redraw,
             )
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(
@@ -94,7 +95,8 @@ def train(
             ) from stop
     say(
         f"{fitted.epochs} epochs in {fitted.seconds:.0f} s; the weights of epoch "
-        f"{fitted.best_epoch} are kept (validation loss {fitted.best_validation:.4g})."
+        f"{fitted.best_epoch} are kept (validation {plan.training.monitor or 'loss'} "
+        f"{fitted.best_validation:.4g})."
     )
     note(_silent(fitted, fitted.model.schema.names))
     say(f"The model is in {out}; `triptych explain {out}` says what it is.")

@@ -197,7 +197,10 @@ class LatentTransformer(base.TransformerMixin, base.BaseEstimator):
         )  # fmt: skip
         recipe = recipe.replace(self.changes or {})
         windows = as_windows(x, self.rate, context, labels, groups)
-        rows, held = split(len(x), self.validation_fraction, groups, labels, seed)
+        single = recipe.kind == "single"  # sets and numbers are rarely the same on both sides
+        rows, held = split(
+            len(x), self.validation_fraction, groups, labels if single else None, seed
+        )
         with threads(self.n_jobs):
             fitted = fit(
                 recipe,

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, cast
 import numpy as np
 from sklearn.utils import multiclass
 
+from triptych.datasets.readers.labels import as_sets
 from triptych.errors import InputError
 from triptych.estimators.base import LatentTransformer, validation
 from triptych.estimators.parts import Array, Blocks, Nuisance, schema_of
@@ -31,7 +32,8 @@ class BlockEncoder(LatentTransformer):
     encoder
         A network's name, or ``{"name": ..., setting: ...}``, as in a recipe.
     supervised
-        Whether `y` trains heads on the blocks beside: ``"auto"`` if it has classes, True or False.
+        Whether `y` trains heads on the blocks beside: ``"auto"`` if they can learn it, True or
+        False.
     epochs, batch, learning_rate
         Of training.
     validation_fraction
@@ -54,7 +56,7 @@ class BlockEncoder(LatentTransformer):
     history_
         Loss terms by name, a row per epoch.
     classes_
-        Labels that the heads know, if there are heads.
+        Labels that the heads know, if there are heads; not of numbers.
     n_features_in_, shape_in_
         Columns of X (channels, if it has three dimensions); channels and samples of a window.
 
@@ -116,7 +118,8 @@ class BlockEncoder(LatentTransformer):
         X
             ``(n, time)`` or ``(n, channels, time)``, in physical units.
         y
-            Labels ``(n,)``; see `supervised`.
+            Labels ``(n,)``: classes, or numbers (floats) for a regression; or a column of 0 and 1
+            for each of several labels, ``(n, k)``. See `supervised`.
         groups
             ``(n,)``: windows of one group (a subject) are not on both sides of the validation.
 
@@ -134,10 +137,9 @@ class BlockEncoder(LatentTransformer):
             Block("variant", 8, variant_to=names),
         ]
         schema = schema_of(default if self.blocks is None else self.blocks)
-        classes = self._classes(y)
-        labels = None if classes is None else [str(each) for each in np.asarray(y).tolist()]
+        classes, labels, task = self._task(y)
         content = {
-            "classes": None if classes is None else [str(each) for each in classes.tolist()],
+            **task,
             "decoder": labels is None and any(each.free for each in schema.blocks),
         }
         self._train(x, labels, groups, nuisances, schema, content)
@@ -146,16 +148,24 @@ class BlockEncoder(LatentTransformer):
             self.classes_ = classes
         return self
 
-    def _classes(self, y: Any) -> Array | None:
-        """Labels that are trained on, or None."""
+    def _task(self, y: Any) -> tuple[Array | None, list[str] | None, dict[str, Any]]:
+        """Labels that the heads know, that of every window as text, and a recipe's entries."""
         if self.supervised not in (True, False, "auto"):
             raise InputError(f"supervised is {self.supervised!r}, expected True, False or 'auto'")
         if self.supervised is False or (y is None and self.supervised == "auto"):
-            return None
+            return None, None, {}
         kind = "missing" if y is None else str(cast(Any, multiclass).type_of_target(y))
-        classes = np.unique(np.asarray(y)) if kind in ("binary", "multiclass") else np.array([])
+        values = np.asarray(y)
+        if kind == "continuous" and values.ndim == 1:
+            return None, [str(each) for each in values.tolist()], {"labels": "regression"}
+        if kind == "multilabel-indicator":
+            names = [str(each) for each in getattr(y, "columns", range(values.shape[1]))]
+            sets = as_sets(dict(zip(names, values.T, strict=True)), "y")
+            return np.array(names), sets, {"classes": names, "labels": "multi"}
+        classes = np.unique(values) if kind in ("binary", "multiclass") else np.array([])
         if len(classes) > 1:
-            return classes
+            words = [str(each) for each in classes.tolist()]
+            return classes, [str(each) for each in values.tolist()], {"classes": words}
         if self.supervised is True:
             raise InputError(f"supervised=True needs y with two classes or more; y is {kind}")
-        return None
+        return None, None, {}

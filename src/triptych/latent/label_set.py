@@ -72,6 +72,11 @@ class LabelSet(Target):
         names = np.array(self.names)
         return np.array([joined(names[row].tolist()) for row in (decoded >= 0.5).numpy()])
 
+    def absent(self, targets: Tensor) -> tuple[str, ...]:
+        """Labels that are in no row's set."""
+        held = (targets == 1).any(dim=0)
+        return tuple(name for k, name in enumerate(self.names) if not bool(held[k]))
+
     def balance(self, targets: Tensor) -> Tensor:
         """Rows without a label over rows with it."""
         held = targets[self.known(targets)].sum(dim=0)

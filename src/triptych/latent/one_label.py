@@ -59,6 +59,10 @@ class OneLabel(Target):
         """The most probable class."""
         return np.array(self.names)[decoded.argmax(dim=1).numpy()]
 
+    def absent(self, targets: Tensor) -> tuple[str, ...]:
+        """Classes without a row."""
+        return tuple(n for k, n in enumerate(self.names) if not bool((targets == k).any()))
+
     def balance(self, targets: Tensor) -> Tensor:
         """N / (k n_c) for each of k classes, as scikit-learn's ``class_weight="balanced"``."""
         count = torch.bincount(targets[self.known(targets)], minlength=len(self.names)).float()

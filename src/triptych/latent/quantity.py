@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,8 +33,7 @@ class Quantity(Target):
     scale: float = 1.0
     kind = "regression"
 
-    @classmethod
-    def fitted(cls, name: str, unit: str, values: Tensor) -> Self:
+    def fitted(self, targets: Tensor) -> Quantity:
         """Standardise by the median and the quartiles of known values, which outliers do not move.
 
         Raises
@@ -43,14 +41,15 @@ class Quantity(Target):
         InputError
             If they do not vary.
         """
-        held = values[values.isfinite()].double().numpy()
-        if not len(held) or held.min() == held.max():
-            found = f"always {held[0]:g}" if len(held) else "never a number"
+        held = targets[targets.isfinite()].double().numpy()
+        if held.min() == held.max():
             raise InputError(
-                f"target {name!r} is {found} in the training windows, so there is nothing to learn"
+                f"target {self.name!r} is always {held[0]:g} in the training windows, so there is "
+                "nothing to learn"
             )
         low, centre, high = np.quantile(held, [0.25, 0.5, 0.75])
-        return cls(name, unit, float(centre), float((high - low) / 1.349 or held.std()))
+        scale = float((high - low) / 1.349 or held.std())
+        return replace(self, centre=float(centre), scale=scale)
 
     @property
     def names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -90,7 +89,11 @@ class Quantity(Target):
 
     def words(self, decoded: Tensor) -> Words:
         """Values as text."""
-        return np.array([f"{value:.6g}" for value in decoded.tolist()], dtype=np.str_)
+        return np.array([f"{value:.6g}" for value in decoded.numpy()], dtype=np.str_)
+
+    def absent(self, targets: Tensor) -> tuple[str, ...]:
+        """The one name, if there is no number."""
+        return () if bool(self.known(targets).any()) else self.names
 
     def balance(self, targets: Tensor) -> Tensor:
         """There is none: raises InputError."""

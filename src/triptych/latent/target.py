@@ -54,6 +54,15 @@ class Target(ABC):
     def balance(self, targets: Tensor) -> Tensor:
         """Weights ``(k,)`` with which every label counts alike, for `loss`."""
 
+    @abstractmethod
+    def absent(self, targets: Tensor) -> tuple[str, ...]:
+        """Names that no row of the targets has."""
+
+    def fitted(self, targets: Tensor) -> Target:
+        """The target in units of those that are trained on."""
+        del targets
+        return self
+
     def soft(self, outputs: Tensor, decoded: Tensor) -> Tensor:
         """Loss of each row with what another head has decoded: knowledge distillation."""
         return self.loss(outputs, decoded)

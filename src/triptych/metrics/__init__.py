@@ -14,6 +14,7 @@ reading from frozen latents `linear_probe`, `read_parameter`, `direction_probe`
 what each block knows       `factor_matrix`, `disentanglement`
 single dimensions           `semantic_consistency`, `active_dimensions`
 answers of a classifier     `prediction_consistency`
+predictions and truth       `class_scores`, `set_scores`, `value_scores`, `macro_auroc`
 intervals and comparisons   `bootstrap_interval`, `paired_difference`, `holm`, `per_subject`
 ==========================  ======================================================================
 """
@@ -27,6 +28,10 @@ from triptych.lazy import attach
 # One line for each public name: type checkers read them, and so does `attach`.
 if TYPE_CHECKING:
     from triptych.metrics.active import active_dimensions as active_dimensions
+    from triptych.metrics.answers import class_scores as class_scores
+    from triptych.metrics.answers import macro_auroc as macro_auroc
+    from triptych.metrics.answers import set_scores as set_scores
+    from triptych.metrics.answers import value_scores as value_scores
     from triptych.metrics.collapse import collapsed as collapsed
     from triptych.metrics.dci import disentanglement as disentanglement
     from triptych.metrics.differences import Difference as Difference

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from triptych.training.fitting import Fitted as Fitted
     from triptych.training.fitting import fit as fit
     from triptych.training.fitting import fit_module as fit_module
+    from triptych.training.head_fit import fit_heads as fit_heads
     from triptych.training.heads import TaskHeads as TaskHeads
     from triptych.training.labels import with_groups as with_groups
     from triptych.training.losses import CombinedLoss as CombinedLoss

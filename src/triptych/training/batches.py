@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 
 import torch
@@ -30,6 +30,11 @@ class Batches:
         out. Otherwise: one fixed order, cut into batches of nearly `size`.
     rank, world
         This process and their number; each gets its equal share of every batch.
+
+    Attributes
+    ----------
+    redraw
+        Epoch → signals and targets, as many and of the same shapes, that take the place of these.
 
     Raises
     ------
@@ -58,6 +63,7 @@ class Batches:
         self.signals, self.targets = signals, targets
         self.seed, self.training, self.rank, self.world = seed, training, rank, world
         self.epoch = 0
+        self.redraw: Callable[[int], tuple[Tensor, Tensor]] | None = None
         self.size = min(size, n - n % world)
         self.count = n // self.size if training else -(-n // self.size)
 
@@ -70,8 +76,10 @@ class Batches:
         return SimpleNamespace(sampler=self)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch's order."""
+        """Choose the epoch's order, and its samples where they are drawn anew."""
         self.epoch = epoch
+        if self.redraw is not None:
+            self.signals, self.targets = self.redraw(epoch)
 
     def rows(self) -> list[Tensor]:
         """Row indices of every batch of this process, in order."""

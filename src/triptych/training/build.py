@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from triptych import networks
 from triptych.errors import InputError
-from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
+from triptych.latent import BlockHeads, LatentSchema, LinearHead, Target, TwoEncoders
 from triptych.model import Model, Preprocessing
 from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
@@ -35,7 +35,13 @@ class Parts:
     channels: int
 
 
-def build(recipe: Recipe, channels: int, length: int) -> Parts:
+def build(
+    recipe: Recipe,
+    channels: int,
+    length: int,
+    target: Target | None = None,
+    balance: Tensor | None = None,
+) -> Parts:
     """Make the parts; their initial weights come from torch's global random state.
 
     Parameters
@@ -43,6 +49,9 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     channels, length
         Shape of a window without context; of images (an encoder that is registered for them)
         the height, which is the width.
+    target, balance
+        What heads say, if it is more than the recipe's classes, and weights of the labels; see
+        `TaskHeads`.
 
     Raises
     ------
@@ -58,11 +67,12 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     given = dict(zip(networks.ENCODERS.parameters(name), seen, strict=False)) | settings
     trunks = [networks.encoder(name, **given) for _ in range(1 + recipe.encoder.two)]
     trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
+    told = target or recipe.classes
     return Parts(
         nn.Sequential(*([] if front_end.raw else [networks.Standardize()]), front_end),
         BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
         networks.ConvDecoder(schema.size, *seen) if recipe.decoder else None,
-        TaskHeads(schema, recipe.classes) if recipe.classes else None,
+        TaskHeads(schema, told, balance) if told else None,
         recipe.make_objective(),
         schema,
         channels,
@@ -117,7 +127,8 @@ def _predictions(teacher: Model) -> Teacher:
     def predictions(x: Tensor) -> Tensor:
         model = teacher.to(x.device)
         with torch.no_grad():
-            return model.heads["invariant"](model(x.float())).softmax(dim=1).to(x.dtype)
+            head = cast(LinearHead, model.heads["invariant"])
+            return head.target.decode(head(model(x.float()))).to(x.dtype)
 
     return predictions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +31,7 @@ from triptych.training.recipe import Recipe
 from triptych.training.seeds import same_random_state, seed_all
 from triptych.training.sentences import flat
 from triptych.training.settings import Training
+from triptych.training.starting import start_from
 from triptych.training.trainer import ProgressLine, interruptible, make_trainer, quiet
 from triptych.transforms import context_of
 
@@ -51,7 +52,8 @@ class Fitted:
     seconds
         Of training and validation, over all parts of a resumed training; without a teacher's.
     best_validation
-        Validation loss of that epoch; NaN without validation.
+        Validation loss of that epoch, or the metric that `training.monitor` names; NaN without
+        validation.
     objective
         With its trained parts (SimCLR's projector, heads of the variation terms).
     """
@@ -80,6 +82,7 @@ def fit(
     channels: Sequence[str] | None = None,
     info: dict[str, Any] | None = None,
     shared_people: bool = False,
+    redraw: Callable[[int], Windows] | None = None,
 ) -> Fitted:
     """Train the recipe's model on windows; stop early and keep the epoch best in validation.
 
@@ -114,6 +117,9 @@ def fit(
         Plain data to be saved with the model (data fingerprint, notes).
     shared_people
         Whether subjects may have windows on both sides; their figures are then flattered.
+    redraw
+        Epoch (from 0) → as many windows to train on, of the same recordings, in place of `train`
+        from the second epoch on; `Prepared.redraw` is one.
 
     Raises
     ------
@@ -126,14 +132,14 @@ def fit(
     context = max([context_of(each) for each in recipe.make_transforms()], default=0)
     given = [train] if validation is None else [train, validation]
     signals = [each.with_context(context).signals.contiguous() for each in given]
-    targets = labels_of(recipe, given)
+    target, targets = labels_of(recipe, given)
     origin = {
         **flat(recipe.to_dict()),
         "the windows' checksum": fingerprint(signals),
         "the labels' checksum": fingerprint(targets),
     }
     settings = recipe.training
-    keeper = Keeper(folder, origin, settings.patience, settings.minutes)
+    keeper = Keeper(folder, origin, settings.patience, settings.minutes, settings.monitor)
     checkpoint = find_checkpoint(folder, keeper, resume)
     teachers = {
         name: fit(
@@ -147,13 +153,25 @@ def fit(
             progress=progress,
             channels=channels,
             shared_people=shared_people,
+            redraw=redraw,
         ).model
         for name, each in recipe.teachers.items()
     }
     lines = [ProgressLine(recipe.name)] if progress else []
+
+    def drawn(epoch: int) -> tuple[Tensor, Tensor]:
+        if redraw is None or epoch == 0:
+            return signals[0], targets[0]
+        windows = redraw(epoch).with_context(context)
+        require_fit(recipe, windows, None)
+        return windows.signals.contiguous(), labels_of(recipe, [train, windows], whole=False)[1][1]
+
     with same_random_state(), quiet(), interruptible():
         seed_all(torch.device("cpu"), settings.seed)
-        parts = build(recipe, train.signals.shape[1], recipe.length)
+        balance = target.balance(targets[0]) if target and settings.class_weights else None
+        parts = build(recipe, train.signals.shape[1], recipe.length, target, balance)
+        if recipe.init_from is not None:
+            start_from(recipe.init_from, recipe, parts, channels)
         module = build_module(recipe, parts, teachers)
         trainer = make_trainer(
             settings,
@@ -170,7 +188,15 @@ def fit(
         fault: NonFiniteLossError | None = None
         if not keeper.finished:
             try:
-                _run(trainer, module, signals, targets, settings, checkpoint)
+                _run(
+                    trainer,
+                    module,
+                    signals,
+                    targets,
+                    settings,
+                    checkpoint,
+                    drawn if redraw else None,
+                )
             except NonFiniteLossError as error:
                 fault = error
     if fault is not None and not keeper.best:
@@ -238,6 +264,7 @@ def _run(
     labels: Sequence[Tensor],
     settings: Training,
     checkpoint: Path | str | None,
+    redraw: Callable[[int], tuple[Tensor, Tensor]] | None = None,
 ) -> None:
     """Fit on the first of the samples and, where there are others, validate on these."""
     shared = {"rank": trainer.global_rank, "world": trainer.world_size}
@@ -245,6 +272,7 @@ def _run(
         Batches(each, y, settings.batch, settings.seed, training=place == 0, **shared)
         for place, (each, y) in enumerate(zip(x, labels, strict=True))
     ]
+    batches[0].redraw = redraw
     loaders = cast("list[Any]", [*batches, []])[:2]  # [] says: no validation, on purpose
     if settings.precision == "64-true":  # before a checkpoint's weights are copied into them
         module.double()

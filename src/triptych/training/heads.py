@@ -1,4 +1,4 @@
-"""Classifiers on the latents: one reads what is invariant, one reads everything."""
+"""Heads on the latents: one reads what is invariant, one reads everything."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from triptych.errors import InputError
-from triptych.latent import LatentSchema, LinearHead
+from triptych.latent import LatentSchema, LinearHead, Target
+from triptych.latent.one_label import IGNORED as IGNORED
 from triptych.objectives import Views, terms
 from triptych.objectives.gather import weighted_mean
-
-IGNORED = -1
-"""Target of a window whose label is none of the classes."""
 
 
 def invariant_blocks(schema: LatentSchema) -> tuple[str, ...]:
@@ -34,15 +31,26 @@ class TaskHeads(nn.Module):
     schema
         The latent's blocks.
     classes
-        Labels, in the order of the target indices.
+        Labels, in the order of the target indices; or another `Target`.
+    balance
+        Weights of the labels, as `Target.balance` gives them; left out, every window counts alike.
     """
 
-    def __init__(self, schema: LatentSchema, classes: Sequence[str]) -> None:
+    balance: Tensor | None
+
+    def __init__(
+        self,
+        schema: LatentSchema,
+        classes: Sequence[str] | Target,
+        balance: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.schema = schema
+        self.register_buffer("balance", balance, persistent=False)
         inside = invariant_blocks(schema)
         self.invariant = LinearHead(schema, inside, classes)
         self.full = LinearHead(schema, schema.names, classes)
+        self.target = self.full.target
 
     def by_name(self) -> dict[str, LinearHead]:
         """The two heads, as a model keeps them."""
@@ -51,43 +59,47 @@ class TaskHeads(nn.Module):
     def losses(
         self, z: Tensor, targets: Tensor, n: int, original: float = 1.0
     ) -> dict[str, Tensor]:
-        """Cross-entropy of each head, as this process's share of the mean over all labelled rows.
+        """Loss of each head, as this process's share of the mean over all labelled rows.
 
         Parameters
         ----------
         z
             Latents ``(v·n, size)`` of v views of n samples, view 0 first.
         targets
-            Class indices ``(n,)``; rows that are `IGNORED` do not count.
+            As the target encodes them, class indices ``(n,)``; rows without any do not count.
         n
             Samples in the batch.
         original
             Weight of view 0's rows in the invariant head's mean; the other views' is 1.
         """
-        repeated = targets.repeat(len(z) // n)
-        weight = (repeated != IGNORED).to(z.dtype)
+        repeated = targets.repeat(len(z) // n, *[1] * (targets.ndim - 1))
+        weight, known = (self.target.known(each).to(z.dtype) for each in (repeated, targets))
         weight[:n] *= original if len(z) > n else 1.0  # alone, it is all there is
-        return {
-            "invariant": _cross_entropy(self.invariant(z), repeated, weight),
-            "full": _cross_entropy(self._full(z, n), targets, (targets != IGNORED).to(z.dtype)),
-        }
+        losses = self.target.loss(self.invariant(z), repeated, self.balance)
+        full = self.target.loss(self._full(z, n), targets, self.balance)
+        return {"invariant": weighted_mean(losses, weight), "full": weighted_mean(full, known)}
 
     def distilled(self, z: Tensor, predicted: Tensor) -> Tensor:
-        """Cross-entropy of the invariant head on all views with a teacher's predictions.
+        """Loss of the invariant head on all views with a teacher's predictions.
 
         Parameters
         ----------
         z
             As in `losses`.
         predicted
-            The teacher's probabilities for the n samples, ``(n, classes)``: one target for all
-            views of a sample (Hinton et al., arXiv 1503.02531, temperature 1).
+            What the teacher decodes for the n samples, such as probabilities ``(n, classes)``: one
+            target for all views of a sample (Hinton et al., arXiv 1503.02531, temperature 1).
         """
-        return _soft_cross_entropy(self.invariant(z), predicted.repeat(len(z) // len(predicted), 1))
+        repeated = predicted.repeat(len(z) // len(predicted), *[1] * (predicted.ndim - 1))
+        return self._soft(self.invariant(z), repeated)
 
     def full_distilled(self, z: Tensor, predicted: Tensor) -> Tensor:
-        """Cross-entropy of the full head on view 0 with predictions, otherwise as `distilled`."""
-        return _soft_cross_entropy(self._full(z, len(predicted)), predicted)
+        """Loss of the full head on view 0 with predictions, otherwise as `distilled`."""
+        return self._soft(self._full(z, len(predicted)), predicted)
+
+    def _soft(self, outputs: Tensor, predicted: Tensor) -> Tensor:
+        each = self.target.soft(outputs, predicted)
+        return weighted_mean(each, torch.ones_like(each))
 
     def _full(self, z: Tensor, n: int) -> Tensor:
         """Logits of the full head on view 0, whose gradient stops at the invariant blocks."""
@@ -113,13 +125,3 @@ class TaskHeads(nn.Module):
             )
         logits = self.invariant(z)
         return {name: terms.symmetric_kl(*views.sides(logits, name)) for name in views.pairs}
-
-
-def _cross_entropy(logits: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
-    each = functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="none")
-    return weighted_mean(each, weight)
-
-
-def _soft_cross_entropy(logits: Tensor, predicted: Tensor) -> Tensor:
-    each = functional.cross_entropy(logits, predicted, reduction="none")
-    return weighted_mean(each, torch.ones_like(each))

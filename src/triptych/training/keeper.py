@@ -21,6 +21,7 @@ from triptych.files import held, write_atomically
 from triptych.training.audit_callback import AuditCallback
 from triptych.training.module import StructuredModule
 from triptych.training.recipe import TEACHERS
+from triptych.training.task import LOWER
 
 MONITOR = "validation/total"
 CHECKPOINT = "checkpoint.ckpt"
@@ -40,9 +41,11 @@ class Keeper(Checkpoint):
     origin
         Plain data that a checkpoint must share to be continued: recipe and data.
     patience
-        Epochs without a better validation loss after which training stops.
+        Epochs without a better validation after which training stops.
     minutes
         Training stops where one more epoch would exceed them.
+    monitor
+        Validation metric that chooses the best epoch; None: the loss.
 
     Attributes
     ----------
@@ -52,19 +55,30 @@ class Keeper(Checkpoint):
     """
 
     def __init__(
-        self, out: Path | None, origin: dict[str, Any], patience: int | None, minutes: float | None
+        self,
+        out: Path | None,
+        origin: dict[str, Any],
+        patience: int | None,
+        minutes: float | None,
+        monitor: str | None = None,
     ) -> None:
         super().__init__()
         self.out, self.origin, self.minutes = out, origin, minutes
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+        self.monitor = f"validation/{monitor}" if monitor else MONITOR
+        self._sign = 1 if monitor is None or monitor in LOWER else -1
+        self.best_value, self.best_epoch = self._sign * float("inf"), 0
+        self.finished, self._rate = False, 0.0
         self.clock = Timer()
         self.helpers: list[L.Callback] = [self.clock]
         if patience is not None:
-            stop = EarlyStopping(MONITOR, patience=patience, strict=False)  # strict: validation
+            way = "min" if self._sign > 0 else "max"
+            # not strict: a training without validation has nothing to watch
+            stop = EarlyStopping(
+                self.monitor, patience=patience, mode=way, strict=False, check_finite=False
+            )
             self.helpers.append(stop)
-        self.history: list[dict[str, float]] = []
-        self.best: dict[str, Tensor] = {}
-        self.best_value, self.best_epoch = float("inf"), 0
-        self.finished, self._rate = False, 0.0
 
     @property
     def seconds(self) -> float:
@@ -126,8 +140,9 @@ class Keeper(Checkpoint):
                 write_log(self.out / "log.csv", self.history)
 
     def _judge(self, epoch: int, metrics: dict[str, float], module: StructuredModule) -> None:
-        value = metrics.get(MONITOR)
-        if value is None or value < self.best_value:
+        value = metrics.get(self.monitor)
+        better = value is None or self._sign * value < self._sign * self.best_value
+        if better or not self.best:  # a metric is NaN where nothing can be told
             self.best_value = float("nan") if value is None else value
             self.best_epoch = epoch
             self.best = {

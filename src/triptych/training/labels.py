@@ -13,17 +13,28 @@ from torch import Tensor
 
 from triptych.datasets import Windows
 from triptych.errors import InputError
+from triptych.latent import Target
+from triptych.latent.one_label import IGNORED
 from triptych.objectives.base import Kind
-from triptych.training.heads import IGNORED
 from triptych.training.recipe import Recipe
 from triptych.training.seeds import same_random_state
 
 
-def labels_of(recipe: Recipe, sides: Sequence[Windows]) -> list[Tensor]:
-    """Labels of every side (to train on, to validate on) as the recipe's objective learns from.
+def labels_of(
+    recipe: Recipe, sides: Sequence[Windows], *, whole: bool = True
+) -> tuple[Target | None, list[Tensor]]:
+    """What heads learn, and labels of every side as the recipe's objective learns from.
 
-    Class indices ``(n,)``; of populations 1 for targets and 0 for the background, with columns for
-    the attributes and, if it is grouped, for the subject ``(n, 1 + a + 1)``.
+    As the target encodes them, class indices ``(n,)`` or others; of populations 1 for targets and
+    0 for the background, with columns for the attributes and, if it is grouped, for the subject
+    ``(n, 1 + a + 1)``.
+
+    Parameters
+    ----------
+    sides
+        Windows to train on, then others (validation).
+    whole
+        Whether every side has to have every class.
 
     Raises
     ------
@@ -33,31 +44,33 @@ def labels_of(recipe: Recipe, sides: Sequence[Windows]) -> list[Tensor]:
     with same_random_state():
         objective = recipe.make_objective()
     if objective.learns_from != "populations":
-        return [targets_of(each, recipe.classes) for each in sides]
+        target = recipe.target
+        if target is None:
+            return None, [torch.full((len(each),), IGNORED) for each in sides]
+        found = [targets_of(each, target, whole=whole) for each in sides]
+        return target.fitted(found[0]), found
     labels = [populations_of(each, recipe.objective.background) for each in sides]
     if objective.attributes:
         labels = labels_with_attributes(sides, labels, objective.attributes)
     if objective.grouped:
         labels = [with_groups(own, each.subject) for each, own in zip(sides, labels, strict=True)]
-    return labels
+    return None, labels
 
 
-def targets_of(windows: Windows, classes: Sequence[str] | None) -> Tensor:
-    """Class indices ``(n,)`` of the windows' labels; `IGNORED` where a label is no class.
+def targets_of(windows: Windows, target: Target, *, whole: bool = True) -> Tensor:
+    """Targets of the windows' labels, as the target encodes them.
 
     Raises
     ------
     InputError
-        If a class has no window at all.
+        If a class has no window at all and `whole` asks for it.
     """
-    targets = np.full(len(windows), IGNORED)
-    for index, label in enumerate(classes or ()):
-        rows = windows.label == label
-        if not rows.any():
-            known = ", ".join(repr(str(each)) for each in np.unique(windows.label)[:12])
-            raise InputError(f"no window is labelled {label!r}; the labels there are {known}")
-        targets[rows] = index
-    return torch.as_tensor(targets)
+    column = target.column(windows.label, windows.attributes)
+    found = target.encode(column)
+    if whole and (absent := target.absent(found)):
+        known = ", ".join(repr(str(each)) for each in np.unique(column)[:12])
+        raise InputError(f"no window is labelled {absent[0]!r}; the labels there are {known}")
+    return found
 
 
 def populations_of(windows: Windows, background: Sequence[str]) -> Tensor:

@@ -40,7 +40,7 @@ class CombinedLoss(nn.Module):
     decoder
         Latents → what `front_end` gives; makes a variational autoencoder around the encoder.
     heads
-        Classifiers on the latents.
+        On the latents.
     weights
         As in a recipe.
     augment
@@ -124,6 +124,15 @@ class CombinedLoss(nn.Module):
         generator
             Source of the views.
         """
+        return self.step(x, targets, generator)[0]
+
+    def step(
+        self,
+        x: Tensor,
+        targets: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """What `forward` gives, and the latents ``(n, schema.size)`` of view 0."""
         if self.training:
             for each in self.augment:
                 x = each.apply(x, each.sample(len(x), generator).to(x.device))
@@ -141,7 +150,7 @@ class CombinedLoss(nn.Module):
             if block.null_radius:  # a figure, not a loss: 1 is a block that says nothing any more
                 silent = (self.schema.select(z, (block.name,)) == 0).all(dim=1)
                 found[f"null/{block.name}"] = silent.to(z.dtype).mean()
-        return {**found, "total": total}
+        return {**found, "total": total}, z[: len(x)]
 
     def _encode(self, seen: Tensor) -> Outputs:
         if self._gated:

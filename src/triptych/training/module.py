@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
+from triptych.metrics.answers import scores_of
 from triptych.objectives import Objective
+from triptych.objectives.gather import gather
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import CombinedLoss, Teacher
 from triptych.training.seeds import STEP, VALIDATION, generator_of, seed_all
@@ -75,6 +77,10 @@ class StructuredModule(L.LightningModule):
         self.schema = self.loss.schema
         self.settings = settings or Training()
         self._sums: dict[str, dict[str, tuple[Tensor, int]]] = {"train": {}, "validation": {}}
+        self._said: list[tuple[Tensor, Tensor]] = []  # validation: what a head decodes, and targets
+        self._scores: dict[str, float] = {}
+        for part in self._frozen:
+            part.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Latents ``(n, schema.size)`` of signals ``(n, channels, time)``, without context."""
@@ -98,38 +104,62 @@ class StructuredModule(L.LightningModule):
         """Add up the terms of a batch, whose views are the same in every epoch."""
         x, targets = _unpack(batch)
         generator = generator_of(self.settings.seed, VALIDATION, batch_idx, self.global_rank)
-        found = self.loss(x, targets, generator)
+        found, z = self.loss.step(x, targets, generator)
+        if self.settings.monitor and self.loss.heads is not None and targets is not None:
+            heads = self.loss.heads
+            decoded = heads.target.decode(heads.full(z))
+            self._said.append((gather(decoded), gather(targets)))
         if not torch.isfinite(found["total"]):
             where = f"the validation of epoch {self.current_epoch + 1}"
             raise NonFiniteLossError(self._fault(found, where, batch_idx))
         self._add("validation", found, len(x))
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's means."""
+        """Start the epoch's means; what is frozen has no dropout."""
         self._sums["train"] = {}
+        for part in self._frozen:
+            part.eval()
 
     def on_validation_epoch_start(self) -> None:
         """Start the validation's means."""
-        self._sums["validation"] = {}
+        self._sums["validation"], self._said, self._scores = {}, [], {}
 
     def on_train_epoch_end(self) -> None:
         """Log the mean of every term."""
         self._log_means("train")
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean of every term."""
+        """Log the mean of every term and, if one is monitored, the metrics of the full head."""
         self._log_means("validation")
+        if self._said and self.loss.heads is not None:
+            decoded, targets = (torch.cat(each).cpu() for each in zip(*self._said, strict=True))
+            target = self.loss.heads.target
+            known = target.known(targets)
+            self._scores = scores_of(target.kind, targets[known], decoded[known])
+            for name, value in self._scores.items():
+                self.log(f"validation/{name}", value, sync_dist=True)
 
     @property
     def measured(self) -> set[str]:
         """Names of the figures that this epoch has given so far."""
-        return {f"{stage}/{name}" for stage, sums in self._sums.items() for name in sums}
+        sums: dict[str, Any] = {**self._sums, "validation": {**self._sums["validation"]}}
+        sums["validation"] |= self._scores
+        return {f"{stage}/{name}" for stage, each in sums.items() for name in each}
+
+    @property
+    def _frozen(self) -> list[nn.Module]:
+        """Parts that do not learn."""
+        if self.settings.freeze is None:
+            return []
+        return [each for each in self.loss.children() if each is not self.loss.heads]
 
     def configure_optimizers(self) -> Any:
         """AdamW with one cycle of the learning rate: warm-up, then cosine, a step at a time."""
         settings = self.settings
         optimizer = torch.optim.AdamW(
-            self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+            [each for each in self.parameters() if each.requires_grad],
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from triptych import datasets
 from triptych.datasets import Dataset, Windows
 from triptych.datasets.windows import long_enough
 from triptych.errors import InputError
+from triptych.training.labels import targets_of
 from triptych.training.recipe import Recipe
-from triptych.training.seeds import PEOPLE
+from triptych.training.seeds import PEOPLE, WINDOWS, seed_of
 from triptych.training.settings import Data
 
 ATTEMPTS = 20
@@ -22,7 +24,10 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows of the subjects that train and of those that validate, and where they come from."""
+    """Windows of the subjects that train and of those that validate, and where they come from.
+
+    `redraw` gives other windows to train on for an epoch, if the recipe says `data.redraw`.
+    """
 
     train: Windows
     validation: Windows
@@ -30,6 +35,7 @@ class Prepared:
     title: str
     fingerprint: str
     notes: tuple[str, ...]
+    redraw: Callable[[int], Windows] | None = None
 
 
 def prepare(recipe: Recipe, data: str | Path | None = None) -> Prepared:
@@ -46,7 +52,10 @@ def prepare(recipe: Recipe, data: str | Path | None = None) -> Prepared:
         If the data cannot be read, has fewer than two subjects, or recordings differ in channels.
     """
     settings = recipe.data
-    dataset = datasets.load(settings.name, data or settings.path, **settings.options)
+    options = dict(settings.options)
+    if settings.name == "folder" and settings.target:
+        options["target_column"] = settings.target
+    dataset = datasets.load(settings.name, data or settings.path, **options)
     kinds = {recording.channels for recording in dataset.recordings}
     counts = {len(kind) for kind in kinds}
     if len(counts) != 1:
@@ -58,15 +67,28 @@ def prepare(recipe: Recipe, data: str | Path | None = None) -> Prepared:
     dataset = _resampled(dataset, settings)
     dataset = long_enough(dataset, settings.length_s, recipe.context_s)
     # of all recordings at once: where they lie does not depend on who validates
-    windows = datasets.random_windows(
-        dataset, settings.per_recording, settings.length_s, recipe.context_s, settings.seed
-    )
+    windows = _drawn(recipe, dataset, settings.seed)
     train, validation, note = _split(recipe, dataset, windows)
+    trained = dataset.select(subjects=set(train.subject.tolist()))
+
+    def redraw(epoch: int) -> Windows:
+        return _drawn(recipe, trained, seed_of(settings.seed, WINDOWS, epoch))
+
     # leads may differ in name from record to record (mitdb's 114): then they are only counted
     names = next(iter(kinds)) if len(kinds) == 1 else ()
     channels = names or tuple(f"channel {i}" for i in range(counts.pop()))
     notes = (*dataset.notes, *note)
-    return Prepared(train, validation, channels, dataset.title, dataset.fingerprint, notes)
+    return Prepared(
+        train, validation, channels, dataset.title, dataset.fingerprint, notes,
+        redraw if settings.redraw else None,
+    )  # fmt: skip
+
+
+def _drawn(recipe: Recipe, dataset: Dataset, seed: int) -> Windows:
+    data = recipe.data
+    return datasets.random_windows(
+        dataset, data.per_recording, data.length_s, recipe.context_s, seed
+    )
 
 
 def _resampled(dataset: Dataset, settings: Data) -> Dataset:
@@ -124,12 +146,12 @@ def _split(
 
 def _lacking(recipe: Recipe, windows: Windows, side: Windows) -> list[str]:
     """What the recipe learns and some of the windows have, but none of this side."""
-    classes = {f"class {name!r}": (name,) for name in recipe.classes or ()}
-    found = [
-        what
-        for what, names in classes.items()
-        if np.isin(windows.label, names).any() and not np.isin(side.label, names).any()
-    ]
+    target, found = recipe.target, list[str]()
+    if target is not None:
+        nowhere, absent = (
+            target.absent(targets_of(each, target, whole=False)) for each in (windows, side)
+        )
+        found = [f"class {name!r}" for name in absent if name not in nowhere]
     known, inside = (np.isin(each.label, recipe.objective.background) for each in (windows, side))
     if known.any() and not known.all():
         found += ["the background"] * (not inside.any()) + ["a target"] * bool(inside.all())

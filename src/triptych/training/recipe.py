@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from triptych.errors import InputError
 from triptych.files import write_atomically
-from triptych.latent import LatentSchema
+from triptych.latent import LatentSchema, Target
 from triptych.networks.registry import takes_images
 from triptych.objectives import Objective
 from triptych.objectives import registry as objectives
+from triptych.training import task
 from triptych.training.seeds import same_random_state
 from triptych.training.sentences import read_overrides, read_yaml, replaced, sentence
 from triptych.training.settings import (
@@ -55,6 +56,13 @@ class Recipe(Settings):
         Whether a variational autoencoder stands around the encoder.
     classes
         Labels that the heads learn; windows with other labels train everything else.
+    labels
+        What a window's label is: ``single`` (one of the classes), ``multi`` (several at once, see
+        `data.label_separator`) or ``regression`` (a number, see `data.target`; without classes).
+        Left out, it follows from these two.
+    init_from
+        Folder of a model whose weights the training starts from; blocks, channels, rate, length
+        and encoder are the same. Heads of other labels start anew.
     teacher
         A recipe that is trained first, on the same windows; its invariant head's probabilities are
         soft targets of this one's (`weights.teacher`). Worth it where a guarantee is robust and a
@@ -78,6 +86,8 @@ class Recipe(Settings):
     encoder: Encoder = Encoder()
     decoder: bool = True
     classes: tuple[str, ...] | None = Field(default=None, min_length=2)
+    labels: Literal["single", "multi", "regression"] | None = None
+    init_from: str | None = Field(default=None, min_length=1)
     objective: ObjectiveSettings = ObjectiveSettings()
     weights: Weights = Weights()
     training: Training = Training()
@@ -110,7 +120,8 @@ class Recipe(Settings):
             )
         if self.classes and len(set(self.classes)) < len(self.classes):
             raise InputError(f"classes names a label twice: {', '.join(self.classes)}")
-        if not (self.decoder or self.classes or objective.has_loss):
+        task.require_task(self.data, self.labels, self.classes, self.training, self.init_from)
+        if not (self.decoder or self.target or objective.has_loss):
             raise InputError(
                 f"objective {self.objective.name!r} has no loss of its own, so there is nothing "
                 "to train; set decoder: true or name classes"
@@ -120,7 +131,7 @@ class Recipe(Settings):
                 "separation needs objective.background, the labels of the background (all others "
                 "are targets), and no other objective has it"
             )
-        if self.objective.background and self.classes:
+        if self.objective.background and self.target:
             raise InputError(
                 "separation learns from background and targets, and from objective.attributes; "
                 "leave classes out"
@@ -135,13 +146,25 @@ class Recipe(Settings):
         if self.encoder.two and not (schema.common and schema.salient):
             raise InputError("encoder.two needs blocks with role: common and with role: salient")
         labelled = objective.learns_from == "classes"
-        if not self.classes and (labelled or self.weights.consistency):
+        single = self.classes and self.kind == "single"
+        if not single and (labelled or self.weights.consistency):
             raise InputError(
-                "supervised contrast and weights.consistency need labels and heads; name classes"
+                "supervised contrast and weights.consistency need labels and heads; name classes, "
+                "one per window"
             )
         for name in TEACHERS:
             self._fits_teacher(name)
         return self
+
+    @property
+    def kind(self) -> str:
+        """What a window's label is, by the kind of its `Target`."""
+        return task.kind_of(self.data, self.labels)
+
+    @property
+    def target(self) -> Target | None:
+        """What heads learn to say, if there are heads."""
+        return task.target_of(self.data, self.labels, self.classes)
 
     @property
     def teachers(self) -> dict[str, Recipe]:
@@ -156,7 +179,7 @@ class Recipe(Settings):
         if teacher is None or not weight:
             raise InputError(f"{name} and weights.{name} above 0 need each other; set both or none")
         wanted, given = ((each.classes, each.length, each.data.rate) for each in (self, teacher))
-        if not self.classes or given != wanted:
+        if not self.classes or given != wanted or teacher.kind != self.kind:
             raise InputError(
                 "a teacher needs the same classes in the same order, window length and rate as the "
                 f"recipe it stands in, which has {wanted}; the teacher has {given}"

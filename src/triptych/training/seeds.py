@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-ORDER, STEP, VALIDATION, PEOPLE = range(4)
+ORDER, STEP, VALIDATION, PEOPLE, WINDOWS = range(5)
 """Streams of one seed, apart from each other."""
 
 

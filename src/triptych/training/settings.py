@@ -33,7 +33,12 @@ class Named(Open):
 
 
 class Data(Settings):
-    """Where signals come from and how they become windows: Hz, seconds, counts."""
+    """Where signals come from and how they become windows: Hz, seconds, counts.
+
+    `target` is the column, or attribute, of the number that a regression learns; `label_separator`
+    stands between several labels of one window. `redraw`: windows to train on are drawn anew, at
+    other places of the same recordings, in every epoch.
+    """
 
     name: str
     path: str | None = None
@@ -43,6 +48,9 @@ class Data(Settings):
     high: float | None = Field(default=40.0, gt=0)
     length_s: float = Field(default=1.0, gt=0)
     per_recording: int = Field(default=400, ge=1)
+    target: str | None = Field(default=None, min_length=1)
+    label_separator: str | None = Field(default=None, min_length=1)
+    redraw: bool | None = None
     validation_fraction: float = Field(default=0.2, gt=0, lt=1)
     seed: int = Field(default=0, ge=0)
 
@@ -119,7 +127,10 @@ class Training(Settings):
     """Length and pace: `warmup` is a share of the steps, `patience` is in epochs.
 
     `batch` is the number of samples a step over all processes; `minutes` ends the training with
-    the last epoch that fits; `clip` is the largest gradient norm.
+    the last epoch that fits; `clip` is the largest gradient norm. `class_weights: balanced` lets
+    every class count alike in the heads' losses. `monitor` is the metric of the full head on the
+    validation windows by which the best epoch is chosen, in place of the loss.
+    `freeze: encoder` trains the heads alone.
     """
 
     epochs: int = Field(default=20, ge=1)
@@ -132,3 +143,6 @@ class Training(Settings):
     clip: float | None = Field(default=5.0, gt=0)
     seed: int = Field(default=0, ge=0)
     precision: Precision = "32-true"
+    class_weights: Literal["balanced"] | None = None
+    monitor: str | None = None
+    freeze: Literal["encoder"] | None = None

@@ -15,6 +15,7 @@ import numpy as np
 from triptych.datasets.readers import array, columns, frame, options_of, words
 from triptych.datasets.readers.alike import alike, doubts, spelled
 from triptych.datasets.readers.finish import Origin, checked
+from triptych.datasets.readers.labels import in_memory
 from triptych.datasets.readers.stretch import SHORTEST, Findings, Options, Stretch
 from triptych.datasets.recordings import Dataset
 from triptych.errors import InputError
@@ -49,7 +50,9 @@ def from_arrays(
         Hz; one number, or one for each recording.
     subjects, labels, names
         One for each recording, or one for all. Recordings without a subject count as a subject
-        each, which the notes say; an empty label is none.
+        each, which the notes say; an empty label is none. Several labels of a recording are a list
+        of names, or columns of 0 and 1: a mapping of names to them, or a frame. Numbers to be
+        learned are labels, too (``labels: regression`` in a recipe).
     channels, units
         Names of the channels in order, and their unit, or one for each channel.
     attributes
@@ -81,7 +84,7 @@ def from_arrays(
         further = {key: _each(value, n, key) for key, value in (attributes or {}).items()}
         beside = {
             word: _each(value, n, f"{word}s")
-            for word, value in (("subject", subjects), ("label", labels))
+            for word, value in (("subject", subjects), ("label", in_memory(labels)))
             if value is not None
         }
         titled = [f"{name}-{i}" for i in range(n)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.datasets.readers import words
+from triptych.datasets.readers.labels import one_column
 from triptych.datasets.readers.stretch import Findings, Options, Stretch, listed
 from triptych.errors import InputError
 
@@ -43,7 +45,10 @@ def stretches(
         If it is not clear which array holds the signals or which side is time, if another array
         has neither one entry nor n, or if a column that was asked for is not there.
     """
+    arrays, options = one_column(arrays, options, where)
     names = list(arrays)
+    if options.target_column in names:
+        options = replace(options, label_column=options.target_column)
     chosen = _signals(names, where)
     label = _named(where, names, options.label_column, LABEL, chosen)
     subject = _named(where, names, options.subject_column, words.SUBJECT, chosen)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from triptych import signals
 from triptych.datasets.readers import words
+from triptych.datasets.readers.labels import of_attributes
 from triptych.datasets.readers.metadata import Metadata
 from triptych.datasets.readers.stretch import (
     SHORTEST,
@@ -97,6 +98,14 @@ def checked(
             f"subjects rest on one {origin.kind[:-1]} per subject",
             origin.where,
         )
+    attributes = {
+        **stretch.attributes,
+        **origin.of_subject.get(subject, {}),
+        **{key: value for key, value in said.items() if key not in ("rate", "subject", "label")},
+    }
+    asked = of_attributes(attributes, options)
+    if asked is not None:
+        stretch = replace(stretch, events=None)
     found: list[Recording] = []
     for number, (first, values) in enumerate(_present(stretch, where, rate, options, findings)):
         events = stretch.events
@@ -114,16 +123,8 @@ def checked(
                 channels=tuple(each.strip() for each in stretch.channels),
                 units=stretch.units,
                 events=events,
-                label=said.get("label") or stretch.label,
-                attributes={
-                    **stretch.attributes,
-                    **origin.of_subject.get(subject, {}),
-                    **{
-                        key: value
-                        for key, value in said.items()
-                        if key not in ("rate", "subject", "label")
-                    },
-                },
+                label=asked or said.get("label") or stretch.label,
+                attributes=attributes,
                 start=stretch.start + first / rate,
             )
         )

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -201,6 +201,11 @@ def options_of(given: Mapping[str, Any]) -> Options:
         raise InputError(
             f"own recordings have no option {', '.join(unknown)}; choose from {', '.join(known)}"
         )
+    label: Any = said.get("label_column")
+    if isinstance(label, list | tuple):
+        several = tuple(map(str, cast("list[str]", label)))
+        said["label_column"] = several[0] if len(several) == 1 else None
+        said["label_columns"] = several if len(several) > 1 else ()
     for each in ("channels", "no_label"):
         if each in said:
             one = isinstance(said[each], str)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.datasets.readers import clock, columns, words
+from triptych.datasets.readers.labels import one_column, target_events
 from triptych.datasets.readers.stretch import Findings, Floats, Options, Stretch, listed, runs_of
 from triptych.errors import InputError
 
@@ -62,6 +63,12 @@ def stretches(
         names = [str(each) for each in frame.columns]
         findings.say(f"columns {apart[0]!r} and {apart[1]!r} together are the time", where)
     own_units = dict(zip(names, units, strict=False))
+    frame, options = one_column(frame, options, where)
+    targets = None
+    if options.target_column in frame.columns:  # else an attribute may have that name
+        targets = columns.texts(frame, options.target_column, options, findings, where)
+        frame = frame.drop(columns=[options.target_column])
+    names = [str(each) for each in frame.columns]
     label, subject = (
         columns.asked(where, names, asked) or words.column(names, usual)
         for asked, usual in (
@@ -80,7 +87,11 @@ def stretches(
     numeric = {n: columns.numbers(frame[n], options) for n in names if n not in spoken}
     columns.refuse_lists(where, frame, names)
     if options.rows == "windows" or _is_wide(names, numeric, options):
-        return _windows(frame, where, options, findings, numeric, (label, subject), rate)
+        made = _windows(frame, where, options, findings, numeric, (label, subject), rate)
+        if targets is None:
+            return made
+        said = zip(made, targets, strict=True)
+        return [replace(each, label=str(word) or None) for each, word in said]
     time = _time_column(where, names, numeric, frame, options, spoken)
     wanted = options.channels or _channels(where, names, numeric, time, spoken, options, findings)
     for each in wanted:
@@ -91,7 +102,7 @@ def stretches(
         rate = columns.only_rate(where, frame[rates])
     times, is_clock = _times(where, frame, time, options, findings, own_units.get(time or "", ""))
     unit = tuple(words.title(each)[1] or own_units.get(each, "") for each in wanted)
-    labels = columns.texts(frame, label, options, findings, where)
+    labels = None if targets is not None else columns.texts(frame, label, options, findings, where)
     people = columns.texts(frame, subject, options, findings, where)
     if people is not None and (people == "").any():
         raise InputError(
@@ -119,6 +130,7 @@ def stretches(
                         label=(str(spelled[part.start]) or None) if spelled is not None else None,
                         subject=who,
                         start=begins - origin,
+                        events=None if targets is None else target_events(targets[run][at][part]),
                     )
                 )
     return found if len(found) > 1 else [replace(each, part="") for each in found]

@@ -31,6 +31,10 @@ class Options:
         Channels to use, in this order.
     label_column, subject_column, time_column
         Columns of tables, arrays of ``.npz`` and ``.mat`` files.
+    label_columns
+        Several label columns of 0 and 1: a label is a set of their names.
+    target_column
+        Column, array or attribute of a number to be learned, which is then the label.
     time_unit
         ``"s"``, ``"ms"``, ``"us"``, ``"ns"``, ``"min"``, ``"h"`` or ``"days"`` of the times.
     no_label
@@ -61,6 +65,8 @@ class Options:
     rows: Literal["samples", "windows"] = "samples"
     subject_pattern: str | None = None
     annotations: str | None = None
+    label_columns: tuple[str, ...] = ()
+    target_column: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
