@@ -30,8 +30,9 @@ class Windows:
     start
         ``(n,)`` s of the window proper (without context), in the recording or where it starts.
     label
-        ``(n,)`` class of the event nearest the window's centre, if it is within the events' reach
-        (see `event_offset`), or the recording's label, or "".
+        ``(n,)`` class that covers enough of the window, where the recording has spans; else of the
+        event nearest the window's centre, if it is within the events' reach (see `event_offset`);
+        else the recording's label, or "".
     event_offset
         ``(n,)`` s from the window's centre to that event, positive if the event is later;
         NaN where there is none. The centre is start + length / 2.
@@ -132,8 +133,11 @@ def _extent(recording: Recording, length_s: float, context_s: float) -> tuple[in
 
 def _cut_one(recording: Recording, starts: Ints, length_s: float, context_s: float) -> Windows:
     length, context = _extent(recording, length_s, context_s)
+    label = np.full(len(starts), recording.label or "")
+    if recording.spans is not None:
+        label, kept = recording.spans.over(starts, length)
+        starts, label = starts[kept], label[kept]
     n = len(starts)
-    label = np.full(n, recording.label or "")
     offset = np.full(n, np.nan)
     events = recording.events
     if events is not None and len(events.sample):
@@ -143,9 +147,9 @@ def _cut_one(recording: Recording, starts: Ints, length_s: float, context_s: flo
         after = np.minimum(after, len(events.sample) - 1)
         gaps = np.abs(events.sample[np.stack([before, after])] - centre)
         nearest = np.where(gaps[0] <= gaps[1], before, after)
-        label = events.label[nearest]
         offset = (events.sample[nearest] - centre) / recording.rate
-        label = np.where(np.abs(offset) <= events.reach_s, label, "")
+        if recording.spans is None:
+            label = np.where(np.abs(offset) <= events.reach_s, events.label[nearest], "")
     try:
         cut_out = signals.cut_windows(recording.signal, starts, length, context)
     except InputError as error:
@@ -174,7 +178,8 @@ def cut(
     Parameters
     ----------
     recordings
-        A data set or recordings of one rate and one number of channels.
+        A data set or recordings of one rate and one number of channels. Where labels change within
+        one, windows in which no label covers its share are left out (`Spans`).
     starts
         A number: a window every so many seconds. A sequence with one array per recording:
         first samples of the windows proper. None: side by side, every `length_s`.
