@@ -102,7 +102,8 @@ class Recording:
     `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz; `label` is one
     class for all of it (an activity), `spans` are classes of parts of it, `events` classes at
     points in time (beats), `attributes` what else is known of all of it (name → word or number, as
-    text); `start` is the time of its first sample, in s from the first one of its file or, where the file says it, since 1970.
+    text); `start` is the time of its first sample, in s from the first one of its file or, where
+    the file says it, since 1970.
     """
 
     name: str

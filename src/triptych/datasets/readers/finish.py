@@ -75,7 +75,7 @@ def checked(
     stretch: Stretch, origin: Origin, options: Options, findings: Findings
 ) -> list[Recording]:
     """Checked recordings of one stretch of any origin, at a known rate, in float32."""
-    said, part = origin.said, f"#{stretch.part}" if stretch.part else ""
+    part = f"#{stretch.part}" if stretch.part else ""
     where = f"{origin.where}{part}"
     if options.channels:
         rows = _rows(stretch, options.channels, origin.where)
@@ -89,7 +89,10 @@ def checked(
     if stretch.signal.shape[1] < SHORTEST:
         findings.say(f"stretches of fewer than {SHORTEST} samples are left out", origin.where)
         return []
-    subject = origin.subject or stretch.subject
+    about = dict(stretch.attributes)
+    about |= {k: v for k, v in origin.said.items() if k not in ("rate", "subject", "label")}
+    subject = _asked(about, options.subject_column, "subject", stretch, where)
+    subject = subject or origin.subject or stretch.subject
     if subject is None:
         subject = origin.name
         findings.say(
@@ -97,6 +100,13 @@ def checked(
             f"subjects rest on one {origin.kind[:-1]} per subject",
             origin.where,
         )
+    known = origin.of_subject.get(subject, {})
+    about |= {key: value for key, value in known.items() if key not in origin.said}
+    label = _asked(about, options.label_column, "label", stretch, where)
+    if label is None:
+        asked = options.label_column is not None
+        label = stretch.label if asked else origin.said.get("label") or stretch.label
+    label = None if label in options.no_label else label or None
     found: list[Recording] = []
     for number, (first, values) in enumerate(_present(stretch, where, rate, options, findings)):
         events = stretch.events
@@ -114,25 +124,36 @@ def checked(
                 channels=tuple(each.strip() for each in stretch.channels),
                 units=stretch.units,
                 events=events,
-                label=said.get("label") or stretch.label,
-                attributes={
-                    **stretch.attributes,
-                    **origin.of_subject.get(subject, {}),
-                    **{
-                        key: value
-                        for key, value in said.items()
-                        if key not in ("rate", "subject", "label")
-                    },
-                },
+                label=label,
+                attributes=about,
                 start=stretch.start + first / rate,
+                spans=stretch.spans and stretch.spans.within(first, first + values.shape[1]),
             )
         )
     return found
 
 
+def _asked(
+    about: dict[str, str], column: str | None, what: str, stretch: Stretch, where: str
+) -> str | None:
+    """Take the attribute that was asked for as label or subject out of `about`.
+
+    None without one. Raises InputError if neither the attributes nor the file itself have it.
+    """
+    key = next((each for each in about if column and each.casefold() == column.casefold()), None)
+    if key is not None:
+        return words.codes_of(words.text_of(about.pop(key)))
+    if column and column not in stretch.taken:
+        raise InputError(
+            f"{where} has no attribute {column!r} as its {what}; it has "
+            f"{listed(sorted(about), 12) or 'none'}"
+        )
+    return None
+
+
 def _rate(stretch: Stretch, origin: Origin, where: str, options: Options) -> float:
     """The rate that the stretch states, else the one written down beside it, else the option."""
-    stated = _number(origin.said.get("rate"), where)
+    stated = number(origin.said.get("rate"), where)
     rate = stretch.rate or stated or options.rate
     given = options.rate if stretch.rate and not stated else stated or options.rate
     if stretch.rate and given and abs(given / stretch.rate - 1) > 1e-3:
@@ -148,7 +169,8 @@ def _rate(stretch: Stretch, origin: Origin, where: str, options: Options) -> flo
     return rate
 
 
-def _number(text: str | None, where: str) -> float | None:
+def number(text: str | None, where: str) -> float | None:
+    """A rate in Hz that is written down; None without one (InputError for other words)."""
     if not text:
         return None
     try:

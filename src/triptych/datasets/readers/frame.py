@@ -94,7 +94,7 @@ def stretches(
         found = _windows(frame, where, options, findings, numeric, (label, subject), rate)
         return [
             replace(each, attributes={n: str(v[row]) for n, v in known.items()},
-                    taken=_taken(options))
+                    taken=options.named)
             for row, each in enumerate(found)
         ]  # fmt: skip
     time = _time_column(where, names, numeric, frame, options, spoken)
@@ -133,17 +133,13 @@ def stretches(
                     subject=who,
                     start=start + (part.start / own_rate if own_rate else 0.0) - origin,
                     attributes={name: str(values[part.start]) for name, values in own.items()},
-                    taken=_taken(options),
+                    taken=options.named,
                 )
                 spelled = None if labels is None else labels[run][at][part]
                 found += [whole] if spelled is None else labelled(whole, spelled, options)
     if len(found) < 2:
         return found
     return [replace(each, part=str(k)) for k, each in enumerate(found)]
-
-
-def _taken(options: Options) -> tuple[str, ...]:
-    return tuple(filter(None, (options.label_column, options.subject_column)))
 
 
 def _one_subject(

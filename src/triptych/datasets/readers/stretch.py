@@ -76,6 +76,11 @@ class Options:
     min_share: float | None = field(default=None, repr=False)
     transitions: str | None = field(default=None, repr=False)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Columns of label and subject that are asked for by name."""
+        return tuple(filter(None, (self.label_column, self.subject_column)))
+
     def __str__(self) -> str:
         later = {each.name: getattr(self, each.name) for each in fields(self) if not each.repr}
         return repr(self) + "".join(f" {name}={value!r}" for name, value in later.items() if value)
