@@ -128,6 +128,12 @@ class Recording:
             raise InputError(f"recording {self.name} has rate {self.rate!r}, expected Hz above 0")
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Its label, and those of its spans, in order of time."""
+        inside = () if self.spans is None else tuple(map(str, self.spans.label))
+        return (*([self.label] if self.label else []), *inside)
+
+    @property
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.signal.shape[1] / self.rate

@@ -61,12 +61,17 @@ def prepare(recipe: Recipe, data: str | Path | None = None) -> Prepared:
     windows = datasets.random_windows(
         dataset, settings.per_recording, settings.length_s, recipe.context_s, settings.seed
     )
+    drawn = settings.per_recording * len(dataset)
+    mixed = (
+        f"{drawn - len(windows)} of {drawn} windows are left out: no label covers enough of them"
+    )
+    notes = (*dataset.notes, *([mixed] if len(windows) < drawn else []))
     train, validation, note = _split(recipe, dataset, windows)
     # leads may differ in name from record to record (mitdb's 114): then they are only counted
     names = next(iter(kinds)) if len(kinds) == 1 else ()
     channels = names or tuple(f"channel {i}" for i in range(counts.pop()))
-    notes = (*dataset.notes, *note)
-    return Prepared(train, validation, channels, dataset.title, dataset.fingerprint, notes)
+    origin = dataset.title, dataset.fingerprint
+    return Prepared(train, validation, channels, *origin, (*notes, *note))
 
 
 def _resampled(dataset: Dataset, settings: Data) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -43,6 +43,8 @@ class Origin:
         Attributes of it (rate and label among them), and of each subject.
     kind
         What states no subject, in the plural.
+    titles
+        Columns of tables about recordings: one of these may be asked for that this one lacks.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Origin:
         default_factory=dict[str, Mapping[str, str]]
     )
     kind: str = FILES
+    titles: Set[str] = frozenset()
 
 
 def finished(
@@ -67,7 +70,7 @@ def finished(
     """Checked recordings of one stretch of a file, at a known rate, in float32."""
     said = about.of_file.get(file, {})
     subject = said.get("subject") or _by_path(file, root, options)
-    origin = Origin(stem, str(file), subject, said, about.of_subject)
+    origin = Origin(stem, str(file), subject, said, about.of_subject, titles=about.titles)
     return checked(stretch, origin, options, findings)
 
 
@@ -91,7 +94,8 @@ def checked(
         return []
     about = dict(stretch.attributes)
     about |= {k: v for k, v in origin.said.items() if k not in ("rate", "subject", "label")}
-    subject = _asked(about, options.subject_column, "subject", stretch, where)
+    beside = {*stretch.taken, *origin.titles}
+    subject = _asked(about, options.subject_column, "subject", beside, where)
     subject = subject or origin.subject or stretch.subject
     if subject is None:
         subject = origin.name
@@ -102,7 +106,7 @@ def checked(
         )
     known = origin.of_subject.get(subject, {})
     about |= {key: value for key, value in known.items() if key not in origin.said}
-    label = _asked(about, options.label_column, "label", stretch, where)
+    label = _asked(about, options.label_column, "label", beside, where)
     if label is None:
         asked = options.label_column is not None
         label = stretch.label if asked else origin.said.get("label") or stretch.label
@@ -134,16 +138,17 @@ def checked(
 
 
 def _asked(
-    about: dict[str, str], column: str | None, what: str, stretch: Stretch, where: str
+    about: dict[str, str], column: str | None, what: str, others: Set[str], where: str
 ) -> str | None:
     """Take the attribute that was asked for as label or subject out of `about`.
 
-    None without one. Raises InputError if neither the attributes nor the file itself have it.
+    None without one. Raises InputError if it is none of the `others` either, which the file itself
+    or tables have.
     """
     key = next((each for each in about if column and each.casefold() == column.casefold()), None)
     if key is not None:
         return words.codes_of(words.text_of(about.pop(key)))
-    if column and column not in stretch.taken:
+    if column and column.casefold() not in map(str.casefold, others):
         raise InputError(
             f"{where} has no attribute {column!r} as its {what}; it has "
             f"{listed(sorted(about), 12) or 'none'}"

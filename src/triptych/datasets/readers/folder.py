@@ -92,6 +92,7 @@ def read(path: str | Path, options: Options) -> Reading:
     if source.is_dir():
         files, marks, beside_them = marks_of(source, files, options, findings)
         files, about = metadata_of(source, files, findings)
+        about.titles |= {each for mark in marks.values() for each in mark.taken}
         files = without_copies(files, findings)
     done = Reading(source, len(files), findings=findings)
     done.read = [*files, *about.files, *beside_them]
@@ -188,6 +189,12 @@ def described(recording: Recording, file: Path | None = None) -> dict[str, Any]:
             {"sample": int(sample), "label": str(label)}
             for sample, label in zip(events.sample, events.label, strict=True)
         ],
+        "spans": [
+            {"begin": float(begin), "end": float(end), "label": str(label)}
+            for begin, end, label in zip(spans.begin, spans.end, spans.label, strict=True)
+        ]
+        if (spans := recording.spans) is not None
+        else [],
         "attributes": dict(recording.attributes),
     }
 
@@ -238,9 +245,8 @@ def _recordings(
     reader = importlib.import_module(f"triptych.datasets.readers.{kind}")
     own = options  # what tables beside the file say is not asked of the file itself
     for column in ("label_column", "subject_column"):
-        if about.says(title := getattr(options, column)):
+        if about.says(getattr(options, column)):
             own = replace(own, **{column: None})
-            about.of_file.setdefault(file, {}).setdefault(title, "")
     stretches = reader.read(file, own, findings)
     if marks is not None:
         rate = options.rate or number(about.of_file.get(file, {}).get("rate"), str(file))

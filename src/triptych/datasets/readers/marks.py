@@ -143,9 +143,9 @@ def partner(file: Path, recordings: Sequence[Path], ending: re.Pattern[str]) -> 
             differ = [text[n : n + 1].isdigit() for text in (stem, other)]
             if not n or all(differ) or (any(differ) and stem[n - 1].isdigit()):  # another number
                 continue
-            if stem[n - 1] in "-_. " and ending is _ENDING:
-                n -= 1
-            if ending.fullmatch(stem[n:]) and ending.fullmatch(other[n:]):
+            if ending is _ENDING and n < len(other):  # back to where the last word begins
+                n = max(stem.rfind(mark, 0, n) for mark in "-_ ")
+            if n > 0 and ending.fullmatch(stem[n:]) and ending.fullmatch(other[n:]):
                 shared[each] = n
         best = [each for each, n in shared.items() if n == max(shared.values())]
         if len(best) == 1:

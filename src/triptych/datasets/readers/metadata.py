@@ -58,7 +58,8 @@ def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[li
         if kind_of(file) not in TEXT or (file.stat().st_size > largest and not named):
             kept.append(file)
             continue
-        frame = table_of(file, by_name, must=named)
+        others = {name: each for name, each in by_name.items() if each != file}
+        frame = table_of(file, others, must=named)
         if frame is None and not described:
             kept.append(file)
             continue
@@ -122,9 +123,10 @@ def table_of(file: Path, by_name: Mapping[str, Path], must: bool) -> Any:
                 index_col=False, names=range(len(form.titles)),
             )  # fmt: skip
         titles = [each.strip() for each in form.titles]
-        if any(plain(each) in by_name for each in titles):
-            frame = pandas.concat([pandas.DataFrame([titles]), frame])
-            place = next(k for k, each in enumerate(titles) if plain(each) in by_name)
+        named = frame.map(plain).isin(list(by_name)).mean()
+        places = [k for k, each in enumerate(titles) if plain(each) in by_name and named[k] > 0.5]
+        if places:
+            frame, place = pandas.concat([pandas.DataFrame([titles]), frame]), places[0]
             titles = [f"column {k + 1}" for k in range(len(titles))]
             titles[place] = "file"
             if len(titles) == 2:
