@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from triptych import datasets
 from triptych.datasets.readers import load
-from triptych.datasets.readers.marks import _ENDING, _LOOSE, partner
+from triptych.datasets.readers.marks import ENDING, LOOSE, partner
 from triptych.datasets.recordings import Recording, Spans
 from triptych.errors import InputError
 
@@ -215,21 +215,32 @@ def test_events_of_a_bids_folder(tmp_path: Path) -> None:
     assert {e.attributes["age"] for e in data.recordings} == {"31"}
 
 
+def test_damaged_annotations_refuse_no_folder(tmp_path: Path) -> None:
+    edf(tmp_path / "a.edf", 20)
+    edf(tmp_path / "bb.edf", 20)
+    (tmp_path / "a_events.csv").write_text("onset,duration,label\nsoon,1,walk\nlater,2,run\n")
+    (tmp_path / "a_summary.txt").write_text("a text\n")
+    (tmp_path / "bb.edf.seizures").write_bytes(b"\x01\x02\x03")
+    data = load(tmp_path)
+    assert [each.name for each in data.recordings] == ["a", "bb"]
+    assert sum("annotations are left out" in note for note in data.notes) == 2
+
+
 @pytest.mark.parametrize(
     ("file", "others", "ending", "expected"),
     [
-        ("SC4001EC-Hypnogram.edf", ["SC4001E0-PSG.edf", "SC4002E0-PSG.edf"], _LOOSE, 0),
-        ("SC4001EC-Hypnogram.edf", ["SC4002E0-PSG.edf"], _LOOSE, None),
-        ("S-2-Hypnogram.edf", ["S-1-PSG.edf"], _LOOSE, None),
-        ("a_events.csv", ["a.csv", "ab.csv"], _ENDING, 0),
-        ("a_events.csv", ["a_eeg.edf", "b_eeg.edf"], _ENDING, 0),
-        ("a12_events.csv", ["a1.csv"], _ENDING, None),
-        ("walking_events.csv", ["walk.csv"], _ENDING, None),
-        ("sub-1_task-b_events.tsv", ["sub-1_task-a_eeg.edf"], _ENDING, None),
+        ("SC4001EC-Hypnogram.edf", ["SC4001E0-PSG.edf", "SC4002E0-PSG.edf"], LOOSE, 0),
+        ("SC4001EC-Hypnogram.edf", ["SC4002E0-PSG.edf"], LOOSE, None),
+        ("S-2-Hypnogram.edf", ["S-1-PSG.edf"], LOOSE, None),
+        ("a_events.csv", ["a.csv", "ab.csv"], ENDING, 0),
+        ("a_events.csv", ["a_eeg.edf", "b_eeg.edf"], ENDING, 0),
+        ("a12_events.csv", ["a1.csv"], ENDING, None),
+        ("walking_events.csv", ["walk.csv"], ENDING, None),
+        ("sub-1_task-b_events.tsv", ["sub-1_task-a_eeg.edf"], ENDING, None),
         (
             "sub-1_task-b_events.tsv",
             ["sub-1_task-b_eeg.edf", "sub-1_task-b_ecg.edf"],
-            _ENDING,
+            ENDING,
             None,
         ),
     ],
@@ -367,6 +378,15 @@ def test_titles_that_cannot_be(
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(InputError, match=reason):
         load(tmp_path, titles=titles)
+
+
+def test_what_is_left_of_the_titles_may_stand_in_the_middle(tmp_path: Path) -> None:
+    rows = "".join(f"{k % 5}\t{k % 7}\t{k % 3}\t{int(k > 60)}\n" for k in range(200))
+    (tmp_path / "mHealth_subject1.log").write_text(rows)
+    found = load(tmp_path, titles=["chest", "...", "label"], rate=50).recordings
+    assert [(e.channels, e.label) for e in found] == [
+        (("chest", "column 2", "column 3"), "0"), (("chest", "column 2", "column 3"), "1"),
+    ]  # fmt: skip
 
 
 def test_numbers_stay_as_they_are_written_where_they_are_names(tmp_path: Path) -> None:

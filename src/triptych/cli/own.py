@@ -29,7 +29,7 @@ OPTIONS: dict[str, tuple[type, str, str, str]] = {
     "--rows": (str, "rows", "WHAT", "A row of a table is one of samples, or of windows."),
     "--subject-pattern": (str, "subject_pattern", "REGEX", "Subject in a file's path: one group."),
     "--attributes": (str, "attributes", "A,B", "Columns that are attributes, such as device."),
-    "--titles": (str, "titles", "A,B", "Titles of tables without; ... at the end: all others."),
+    "--titles": (str, "titles", "A,B", "Titles of tables without; ... for all others."),
     "--min-share": (float, "min_share", "SHARE", "Of a window that one label must cover, such as "
                     "0.8; default: recordings are cut where labels change."),
     "--transitions": (str, "transitions", "NAME", "Label of windows with less; default: left out."),

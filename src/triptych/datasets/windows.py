@@ -72,17 +72,10 @@ class Windows:
     def take(self, indices: NDArray[Any] | Sequence[int] | torch.Tensor | slice) -> Windows:
         """Pick the windows at these positions (whole numbers, a boolean mask or a slice)."""
         rows = np.ascontiguousarray(np.arange(len(self))[indices])
-        return Windows(
-            self.signals[torch.as_tensor(rows)],
-            self.rate,
-            self.context,
-            self.record[rows],
-            self.subject[rows],
-            self.start[rows],
-            self.label[rows],
-            self.event_offset[rows],
-            {name: values[rows] for name, values in self.attributes.items()},
-        )
+        held = ("record", "subject", "start", "label", "event_offset")
+        own: dict[str, Any] = {name: getattr(self, name)[rows] for name in held}
+        own["attributes"] = {name: values[rows] for name, values in self.attributes.items()}
+        return replace(self, signals=self.signals[torch.as_tensor(rows)], **own)
 
     @staticmethod
     def concat(parts: Sequence[Windows]) -> Windows:

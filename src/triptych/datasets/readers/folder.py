@@ -14,9 +14,10 @@ import numpy as np
 
 from triptych.datasets import download
 from triptych.datasets.readers.alike import alike, doubts, inventory, spelled
+from triptych.datasets.readers.companions import marks_of
 from triptych.datasets.readers.files import beside, files_of, stem_of, without_copies
 from triptych.datasets.readers.finish import finished, number
-from triptych.datasets.readers.marks import Marks, applied, marks_of
+from triptych.datasets.readers.marks import Marks, applied
 from triptych.datasets.readers.metadata import Metadata, metadata_of
 from triptych.datasets.readers.stretch import SHORTEST, Findings, Options, listed
 from triptych.datasets.readers.table import kind_of

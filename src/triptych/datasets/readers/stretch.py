@@ -50,7 +50,7 @@ class Options:
     attributes
         Columns and arrays that are attributes; a recording begins where one changes.
     titles
-        Names of the columns of tables without a line of titles; ``"..."`` at the end: the rest.
+        Names of the columns of tables without a line of titles; ``"..."`` stands for all others.
     min_share
         Of a window, that its label must cover; None: a recording begins where the label changes.
     transitions

@@ -160,7 +160,7 @@ def form_of(
     if all(_number(cell, decimal) for cell in cells[first]):
         raise InputError(
             f"{path} has no line of titles: name its {width} columns in the first line, or pass "
-            "--titles, such as --titles time,x,y,z,label (... at the end: all others)"
+            "--titles, such as --titles time,x,y,z,label (... stands for all others)"
         )
     units = ("",) * width
     last = first
@@ -182,12 +182,14 @@ def _untitled(
     """The form of a file without titles, which are `given`; it begins in line `first`."""
     width, delimiter = len(rows[0]), how[0]
     titles = tuple(given)
-    if titles[-1] == "...":
-        titles = (*titles[:-1], *(f"column {k + 1}" for k in range(len(titles) - 1, width)))
+    if "..." in titles:  # once
+        at = titles.index("...")
+        rest = range(at, width - (len(titles) - at - 1))
+        titles = (*titles[:at], *(f"column {k + 1}" for k in rest), *titles[at + 1 :])
     if len(titles) != width:
         raise InputError(
-            f"{path} has {width} columns, but --titles names {len(given)}; name every one, or end "
-            "with ... for the others"
+            f"{path} has {width} columns, but --titles names {len(given)}; name every one, or put "
+            "... for the others"
         )
     decimal = "," if delimiter != "," and _comma_decimals(rows) else "."
     if len(rows) > 1 and _unit_row(rows, decimal):
