@@ -25,6 +25,7 @@ from tests.studies.fake import Fake, FakeData
 import triptych_studies as studies
 from triptych import datasets
 from triptych.cli import main
+from triptych.cli.options import pairs
 from triptych.errors import InputError
 from triptych.files import held
 from triptych.latent import BernoulliGate, Block, LatentSchema
@@ -684,6 +685,22 @@ def test_a_model_without_heads_predicts_nothing(world: World, run: Run, tmp_path
     ):
         answer = run(*command)
         assert (answer.code, "the model has no heads" in answer.sentence) == (2, True)
+
+
+def test_a_folder_that_lacks_files_is_listed_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIPTYCH_DATA", str(tmp_path))
+    write_record(tmp_path / "mitdb", "100")
+    listed = json.loads(run("data", "list", "--format", "json").out)
+    place = next(each["place"] for each in listed if each["name"] == "mitdb")
+    assert place.startswith(f"{tmp_path / 'mitdb'} (lacks 141 of 144 files")
+
+
+def test_values_of_settings_are_read_as_in_a_recipe() -> None:
+    assert pairs(["x=1e-3", "y=no", "z=[1, 2]"], "--set") == {"x": 1e-3, "y": False, "z": [1, 2]}
+    with pytest.raises(InputError, match="x has the value"):
+        pairs(["x=[1"], "--set")
 
 
 def test_every_table_is_printed_as_json(world: World, run: Run, tmp_path: Path) -> None:

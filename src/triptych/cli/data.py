@@ -24,13 +24,18 @@ def register(app: typer.Typer) -> None:
 def list_sets(output: Format = "text") -> None:
     """List the data sets that triptych knows, and where they lie on this machine."""
     from triptych import datasets
+    from triptych.datasets.download import lacking
     from triptych.errors import InputError
 
     rows: list[tuple[str, str, str]] = []
     for name in datasets.names():
         try:
             where = {"simulated": "made when needed", "folder": "any folder or file"}.get(name)
-            where = where or str(datasets.locate(name))
+            if where is None:
+                folder = datasets.locate(name)
+                missing, of = lacking(name, folder)
+                told = f" (lacks {missing} of {of} files: triptych data fetch {name})"
+                where = f"{folder}{told if missing else ''}"
         except InputError:
             where = f"not here (triptych data fetch {name})"
         rows.append((name, datasets.summary(name), where))

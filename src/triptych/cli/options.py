@@ -72,18 +72,15 @@ def grids(texts: list[str] | None) -> list[tuple[float, ...]]:
 
 
 def pairs(texts: list[str] | None, option: str) -> dict[str, Any]:
-    """``["mode=circular", "max_shift=0.1"]`` → names and values, numbers read as such."""
-    import yaml
+    """``["mode=circular", "max_shift=0.1"]`` → names and values, read as in a recipe."""
+    from triptych.training.sentences import read_value
 
     found: dict[str, Any] = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise InputError(f"{option} is {text!r}, expected NAME=VALUE")
-        try:
-            found[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(f"{option} has the value {value!r}, which cannot be read") from error
+        found[name] = read_value(name, value)
     return found
 
 

@@ -30,9 +30,14 @@ OPTIONS: dict[str, tuple[Any, str, str, str]] = {
     "--missing-value": (float, "missing_value", "X", "A number that stands for a missing value."),
     "--rows": (str, "rows", "WHAT", "A row of a table is one of samples, or of windows."),
     "--subject-pattern": (str, "subject_pattern", "REGEX", "Subject in a file's path: one group."),
+    "--attributes": (str, "attributes", "A,B", "Columns that are attributes, such as device."),
+    "--titles": (str, "titles", "A,B", "Titles of tables without; ... for all others."),
+    "--min-share": (float, "min_share", "SHARE", "Of a window that one label must cover, such as "
+                    "0.8; default: recordings are cut where labels change."),
+    "--transitions": (str, "transitions", "NAME", "Label of windows with less; default: left out."),
     "--annotations": (str, "annotations", "EXT", "Extension of the WFDB annotations, such as atr."),
 }  # fmt: skip
-LISTS = ("channels", "no_label")
+LISTS = ("channels", "no_label", "attributes", "titles")
 ALIASES = {"--subject-column": ("--subject-column",)}
 
 

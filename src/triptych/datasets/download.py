@@ -134,6 +134,18 @@ def checksums(resource: str) -> dict[str, str]:
     return {name: digest for digest, name in pairs}
 
 
+def lacking(name: str, folder: Path) -> tuple[int, int]:
+    """How many of a data set's official files a folder lacks (packed or not), and of how many.
+
+    (0, 0) of one without a table of checksums.
+    """
+    if not resources.files(__package__ or "").joinpath(f"{name}.sha256").is_file():
+        return 0, 0
+    here = {each.name.removesuffix(".xz") for each in folder.rglob("*") if each.is_file()}
+    wanted = [Path(each).name for each in checksums(f"{name}.sha256")]
+    return sum(each not in here for each in wanted), len(wanted)
+
+
 def fetch_files(
     address: str,
     table: Mapping[str, str],

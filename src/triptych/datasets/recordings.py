@@ -44,13 +44,66 @@ class Events:
 
 
 @dataclass(frozen=True, eq=False)
+class Spans:
+    """Labels within a recording, and how much of a window one must cover to be the window's.
+
+    Attributes
+    ----------
+    begin, end, label
+        ``(m,)`` samples (`end` exclusive) and words, in order of time and without overlap.
+    share
+        Of a window, that its label must cover at least, above 0 to 1.
+    mixed
+        Label of windows in which none does; None: these windows are left out.
+    """
+
+    begin: NDArray[np.float64]
+    end: NDArray[np.float64]
+    label: Strings
+    share: float = 1.0
+    mixed: str | None = None
+
+    def scaled(self, factor: float) -> Spans:
+        """The same spans where a second has `factor` times as many samples."""
+        return replace(self, begin=self.begin * factor, end=self.end * factor)
+
+    def within(self, first: int, end: int) -> Spans:
+        """What lies between two samples, counted from the first."""
+        begins, ends = (np.clip(each, first, end) - first for each in (self.begin, self.end))
+        own = ends > begins
+        return replace(self, begin=begins[own], end=ends[own], label=self.label[own])
+
+    def over(self, starts: Ints, length: int) -> tuple[Strings, NDArray[np.bool_]]:
+        """Labels of windows that begin at these samples ``(n,)``, and which of them are kept.
+
+        The label is the one that covers most of a window, "" if that is no label.
+        """
+        names = np.unique(self.label)
+        covered = np.zeros((len(names) + 1, len(starts)))
+        for row, name in enumerate(names, start=1):
+            own = self.label == name
+            edges = np.stack([self.begin[own], self.end[own]], axis=1).reshape(-1)
+            lasts = np.stack([np.zeros(own.sum()), (self.end - self.begin)[own]], axis=1)
+            before = np.cumsum(lasts.reshape(-1))  # samples with this label up to every edge
+            covered[row] = np.interp(starts + length, edges, before) - np.interp(
+                starts, edges, before
+            )
+        covered[0] = length - covered.sum(axis=0)
+        most = covered.argmax(axis=0)
+        sure = covered.max(axis=0) >= self.share * length - 1e-6
+        found = np.where(sure, np.array(["", *names])[most], self.mixed or "")
+        return found, sure | (self.mixed is not None)
+
+
+@dataclass(frozen=True, eq=False)
 class Recording:
     """One continuous recording of one subject.
 
     `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz; `label` is one
-    class for all of it (an activity), `events` are classes at points in time (beats), `attributes`
-    what else is known of all of it (name → word or number, as text); `start` is the time of its
-    first sample, in s from the first one of its file or, where the file says it, since 1970.
+    class for all of it (an activity), `spans` are classes of parts of it, `events` classes at
+    points in time (beats), `attributes` what else is known of all of it (name → word or number, as
+    text); `start` is the time of its first sample, in s from the first one of its file or, where
+    the file says it, since 1970.
     """
 
     name: str
@@ -63,6 +116,7 @@ class Recording:
     label: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
     start: float = 0.0
+    spans: Spans | None = None
 
     def __post_init__(self) -> None:
         if self.signal.ndim != 2 or self.signal.shape[0] != len(self.channels):
@@ -72,6 +126,12 @@ class Recording:
             )
         if not self.rate > 0:
             raise InputError(f"recording {self.name} has rate {self.rate!r}, expected Hz above 0")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its label, and those of its spans, in order of time."""
+        inside = () if self.spans is None else tuple(map(str, self.spans.label))
+        return (*([self.label] if self.label else []), *inside)
 
     @property
     def duration_s(self) -> float:
@@ -155,7 +215,7 @@ def preprocess(
 ) -> Recording:
     """Resample to `rate` Hz, then band-pass (zero-phase) from `low` to `high` Hz.
 
-    Events keep their time: their samples are rescaled to the new rate.
+    Events and spans keep their time: their samples are rescaled to the new rate.
     """
     signal = signals.resample(recording.signal, recording.rate, rate)
     signal = signals.bandpass(signal, rate, low, high).astype(np.float32, copy=False)
@@ -163,4 +223,5 @@ def preprocess(
     if events is not None:
         sample = np.rint(events.sample * (rate / recording.rate)).astype(np.int64)
         events = replace(events, sample=np.minimum(sample, signal.shape[1] - 1))
-    return replace(recording, signal=signal, rate=float(rate), events=events)
+    spans = recording.spans and recording.spans.scaled(rate / recording.rate)
+    return replace(recording, signal=signal, rate=float(rate), events=events, spans=spans)

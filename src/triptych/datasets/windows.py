@@ -30,8 +30,9 @@ class Windows:
     start
         ``(n,)`` s of the window proper (without context), in the recording or where it starts.
     label
-        ``(n,)`` class of the event nearest the window's centre, if it is within the events' reach
-        (see `event_offset`), or the recording's label, or "".
+        ``(n,)`` class that covers enough of the window, where the recording has spans; else of the
+        event nearest the window's centre, if it is within the events' reach (see `event_offset`);
+        else the recording's label, or "".
     event_offset
         ``(n,)`` s from the window's centre to that event, positive if the event is later;
         NaN where there is none. The centre is start + length / 2.
@@ -71,17 +72,10 @@ class Windows:
     def take(self, indices: NDArray[Any] | Sequence[int] | torch.Tensor | slice) -> Windows:
         """Pick the windows at these positions (whole numbers, a boolean mask or a slice)."""
         rows = np.ascontiguousarray(np.arange(len(self))[indices])
-        return Windows(
-            self.signals[torch.as_tensor(rows)],
-            self.rate,
-            self.context,
-            self.record[rows],
-            self.subject[rows],
-            self.start[rows],
-            self.label[rows],
-            self.event_offset[rows],
-            {name: values[rows] for name, values in self.attributes.items()},
-        )
+        held = ("record", "subject", "start", "label", "event_offset")
+        own: dict[str, Any] = {name: getattr(self, name)[rows] for name in held}
+        own["attributes"] = {name: values[rows] for name, values in self.attributes.items()}
+        return replace(self, signals=self.signals[torch.as_tensor(rows)], **own)
 
     @staticmethod
     def concat(parts: Sequence[Windows]) -> Windows:
@@ -132,8 +126,11 @@ def _extent(recording: Recording, length_s: float, context_s: float) -> tuple[in
 
 def _cut_one(recording: Recording, starts: Ints, length_s: float, context_s: float) -> Windows:
     length, context = _extent(recording, length_s, context_s)
+    label = np.full(len(starts), recording.label or "")
+    if recording.spans is not None:
+        label, kept = recording.spans.over(starts, length)
+        starts, label = starts[kept], label[kept]
     n = len(starts)
-    label = np.full(n, recording.label or "")
     offset = np.full(n, np.nan)
     events = recording.events
     if events is not None and len(events.sample):
@@ -143,9 +140,9 @@ def _cut_one(recording: Recording, starts: Ints, length_s: float, context_s: flo
         after = np.minimum(after, len(events.sample) - 1)
         gaps = np.abs(events.sample[np.stack([before, after])] - centre)
         nearest = np.where(gaps[0] <= gaps[1], before, after)
-        label = events.label[nearest]
         offset = (events.sample[nearest] - centre) / recording.rate
-        label = np.where(np.abs(offset) <= events.reach_s, label, "")
+        if recording.spans is None:
+            label = np.where(np.abs(offset) <= events.reach_s, events.label[nearest], "")
     try:
         cut_out = signals.cut_windows(recording.signal, starts, length, context)
     except InputError as error:
@@ -174,7 +171,8 @@ def cut(
     Parameters
     ----------
     recordings
-        A data set or recordings of one rate and one number of channels.
+        A data set or recordings of one rate and one number of channels. Where labels change within
+        one, windows in which no label covers its share are left out (`Spans`).
     starts
         A number: a window every so many seconds. A sequence with one array per recording:
         first samples of the windows proper. None: side by side, every `length_s`.

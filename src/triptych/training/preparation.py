@@ -68,6 +68,11 @@ def prepare(recipe: Recipe, data: str | Path | None = None) -> Prepared:
     dataset = long_enough(dataset, settings.length_s, recipe.context_s)
     # of all recordings at once: where they lie does not depend on who validates
     windows = _drawn(recipe, dataset, settings.seed)
+    drawn = settings.per_recording * len(dataset)
+    mixed = (
+        f"{drawn - len(windows)} of {drawn} windows are left out: no label covers enough of them"
+    )
+    notes = (*dataset.notes, *([mixed] if len(windows) < drawn else []))
     train, validation, note = _split(recipe, dataset, windows)
     trained = dataset.select(subjects=set(train.subject.tolist()))
 
@@ -77,11 +82,9 @@ def prepare(recipe: Recipe, data: str | Path | None = None) -> Prepared:
     # leads may differ in name from record to record (mitdb's 114): then they are only counted
     names = next(iter(kinds)) if len(kinds) == 1 else ()
     channels = names or tuple(f"channel {i}" for i in range(counts.pop()))
-    notes = (*dataset.notes, *note)
-    return Prepared(
-        train, validation, channels, dataset.title, dataset.fingerprint, notes,
-        redraw if settings.redraw else None,
-    )  # fmt: skip
+    origin = dataset.title, dataset.fingerprint
+    again = redraw if settings.redraw else None
+    return Prepared(train, validation, channels, *origin, (*notes, *note), again)
 
 
 def _drawn(recipe: Recipe, dataset: Dataset, seed: int) -> Windows:

@@ -74,13 +74,20 @@ def read_overrides(texts: Sequence[str]) -> dict[str, Any]:
             )
         if place in found:
             raise InputError(f"{place} is given twice; give it once")
-        try:
-            read: Any = yaml.load(value, Loader=_Loader)
-        except yaml.YAMLError as error:
-            raise InputError(f"{place} has the value {value!r}, which is not YAML") from error
-        known = set(place.split(".")) & set(NAMES)
-        found[place] = read if known else _booleans(read)
+        found[place] = read_value(place, value)
     return found
+
+
+def read_value(place: str, text: str) -> Any:
+    """A value as a recipe file has it at this place: ``1e-3`` is a number.
+
+    Raises InputError if it is not YAML.
+    """
+    try:
+        read: Any = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise InputError(f"{place} has the value {text!r}, which is not YAML") from error
+    return read if set(place.split(".")) & set(NAMES) else _booleans(read)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -207,6 +207,8 @@ def dataset_of(
         digest.update(np.ascontiguousarray(each.signal).tobytes())
         if each.events is not None:
             digest.update(f"{each.events.sample.tolist()} {each.events.label.tolist()}".encode())
+        if each.spans is not None:
+            digest.update(f"{each.spans.begin.tolist()} {each.spans.label.tolist()}".encode())
     return Dataset(
         name=name,
         title=f"recordings in memory: {name}",

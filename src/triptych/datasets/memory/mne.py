@@ -139,6 +139,7 @@ def _epochs(whole: Stretch, data: Any, options: Options, findings: Findings) -> 
             subject=(people[i] or None) if people else whole.subject,
             start=float(start[i]),
             attributes={key: values[i] for key, values in known.items()},
+            taken=() if getattr(data, "metadata", None) is None else options.named,
         )
         for i in range(len(events))
     ]

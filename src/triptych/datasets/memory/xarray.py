@@ -115,4 +115,5 @@ def _beside(stretch: Stretch, own: Mapping[str, str], name: str, options: Option
         label=stretch.label or (None if told in ("", *options.no_label) else told),
         subject=stretch.subject or own.get(who or "") or None,
         attributes={key: value for key, value in own.items() if key not in (label, who)},
+        taken=(*stretch.taken, *(each for each in (label, who) if each in own)),
     )

@@ -7,7 +7,8 @@ file           what it reads
 `edf`          EDF, EDF+, BDF, BDF+
 `table`        CSV, TSV, Parquet, Feather, packed or not; by `text` (form) and `frame` (columns)
 `array`        ``.npy``, ``.npz``, ``.mat``
-`folder`       all of these in a folder, with manifests (`metadata`), as one data set (`alike`)
+`folder`       all of these in a folder, with manifests (`metadata`) and annotations in other files
+               (`companions`), as one data set (`alike`)
 =============  =====================================================================================
 """
 

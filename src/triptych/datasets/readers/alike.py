@@ -21,12 +21,18 @@ FEWEST = 4  # recordings that are compared
 def spelled(recordings: Sequence[Recording], findings: Findings) -> list[Recording]:
     """One spelling for each label and each subject, and what was merged."""
     subjects = words.one_spelling((each.subject for each in recordings), numbers=True)
-    labels = words.one_spelling((each.label for each in recordings if each.label), numbers=False)
+    labels = words.one_spelling((k for each in recordings for k in each.labels), numbers=False)
     for what, spelling in (("subjects", subjects), ("labels", labels)):
         if found := words.merged(spelling):
             findings.say(f"{what} are taken as one in several spellings: {listed(found, 5)}")
     return [
-        replace(each, subject=subjects[each.subject], label=labels.get(each.label or ""))
+        replace(
+            each,
+            subject=subjects[each.subject],
+            label=labels.get(each.label or ""),
+            spans=each.spans
+            and replace(each.spans, label=np.array([labels[str(k)] for k in each.spans.label])),
+        )
         for each in recordings
     ]
 
@@ -112,7 +118,7 @@ def inventory(recordings: Sequence[Recording]) -> str:
     """What is there: recordings, subjects, channels, rate, hours, labels, events."""
     first = recordings[0]
     hours = sum(each.duration_s for each in recordings) / 3600
-    labels = Counter(each.label for each in recordings if each.label)
+    labels = Counter(label for each in recordings for label in each.labels)
     events = Counter(str(k) for e in recordings if e.events is not None for k in e.events.label)
     said, marked = (
         listed([f"{label} ({count})" for label, count in counts.most_common()], 12)

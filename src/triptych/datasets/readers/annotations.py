@@ -23,7 +23,36 @@ AAMI = {
     "F": "F",
     **dict.fromkeys("/fQ?", "Q"),
 }
-KNOWN = ("atr", "qrs", "ecg", "ari", "ann", "st", "beat", "gqrs", "wqrs", "sqrs")
+MINUTES = "apn"  # one symbol for the minute that follows: A for apnea, N for none
+KNOWN = ("atr", MINUTES, "qrs", "ecg", "ari", "ann", "st", "beat", "gqrs", "wqrs", "sqrs")
+
+
+def minutes(path: Path, options: Options, findings: Findings) -> list[tuple[float, float, str]]:
+    """Onset and duration in s, and label, of the minutes that ``.apn`` marks (Apnea-ECG)."""
+    file = path.with_suffix(f".{MINUTES}")
+    if options.annotations not in (None, MINUTES, f".{MINUTES}") or not file.is_file():
+        return []
+    read = _read(path, MINUTES)
+    if read is None:
+        findings.say("a damaged annotation file is left out; the record has no labels", str(file))
+        return []
+    rate = float(getattr(read, "fs", None) or parse(path).rate)
+    return [
+        (float(at) / rate, 60.0, symbol)
+        for at, symbol in zip(read.sample, read.symbol, strict=True)
+        if symbol in "AN"
+    ]
+
+
+def _read(path: Path, extension: str) -> Any:
+    """Annotations of one file; None of a damaged one."""
+    wfdb: Any = importlib.import_module("wfdb")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return wfdb.rdann(str(path.with_suffix("")), extension)
+    except Exception:  # wfdb meets damaged files with many kinds of exception
+        return None
 
 
 def events(
@@ -42,15 +71,13 @@ def events(
             str(path),
         )
     file = path.with_suffix(f".{chosen}")
-    wfdb: Any = importlib.import_module("wfdb")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            read = wfdb.rdann(str(path.with_suffix("")), chosen)
-            sample, symbol = np.asarray(read.sample, np.int64), [str(s) for s in read.symbol]
-    except Exception:  # wfdb meets damaged files with many kinds of exception
+    if chosen == MINUTES:
+        return None
+    read = _read(path, chosen)
+    if read is None:
         findings.say("a damaged annotation file is left out; the record has no beats", str(file))
         return None
+    sample, symbol = np.asarray(read.sample, np.int64), [str(s) for s in read.symbol]
     header = parse(path)
     own = float(getattr(read, "fs", None) or header.rate)
     if own != rate:

@@ -18,6 +18,7 @@ from triptych.errors import InputError
 LABEL = (*words.LABEL, "y", "classes")  # in a table, y is an axis
 SIGNALS = ("signals", "signal", "x", "data", "val")
 RECORD = ("record", "records", "recording", "session")
+START = ("start", "starts", "start s", "onset", "onsets", "begin")  # s
 TITLES = ("channels", "channel names", "ch names", "leads")
 CLEAR = 4  # times as long as the other side, from which a side is time
 
@@ -31,7 +32,7 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
 def stretches(
     arrays: Mapping[str, Any], where: str, options: Options, findings: Findings
 ) -> list[Stretch]:
-    """Stretches of arrays by name: the signals beside any of rate, label, subject, record.
+    """Stretches of arrays by name: the signals beside any of rate, label, subject, record, start.
 
     Parameters
     ----------
@@ -49,12 +50,14 @@ def stretches(
     names = list(arrays)
     if options.target_column in names:
         options = replace(options, label_column=options.target_column)
-    chosen = _signals(names, where)
+    chosen = _signals([each for each in names if each not in options.attributes], where)
     label = _named(where, names, options.label_column, LABEL, chosen)
     subject = _named(where, names, options.subject_column, words.SUBJECT, chosen)
     rate, record = words.column(names, words.RATE), words.column(names, RECORD)
-    titles = words.column(names, TITLES)
-    known = {chosen, label, subject, rate, record, titles}
+    titles, start = words.column(names, TITLES), words.column(names, START)
+    for each in options.attributes:
+        _named(where, names, each, (), chosen)
+    known = {chosen, label, subject, rate, record, titles, start, *options.attributes}
     for each in names:
         if each not in known:
             findings.say(f"the array {each!r} is not used", where)
@@ -75,8 +78,11 @@ def stretches(
 
     rates, records = entries(rate), entries(record)
     labels, people = entries(label), entries(subject)
-    if rates is not None and not all(isinstance(each, int | float) for each in rates):
-        raise InputError(f"{rate!r} in {where} holds {rates[0]!r}, expected Hz")
+    starts = entries(start)
+    for name, values, unit in ((rate, rates, "Hz"), (start, starts, "s")):
+        if values is not None and not all(isinstance(each, int | float) for each in values):
+            raise InputError(f"{name!r} in {where} holds {values[0]!r}, expected {unit}")
+    about = {each: entries(each) or [] for each in options.attributes}
     parts = [words.text_of(each) for each in records] if records else [""] * n
     again = len(set(parts)) < n  # windows of one record: their place tells them apart
     found: list[Stretch] = []
@@ -91,6 +97,9 @@ def stretches(
                 rate=float(rates[i]) if rates else None,
                 label=None if told in ("", *options.no_label) else told,
                 subject=(words.text_of(people[i]) or None) if people else None,
+                start=float(starts[i]) if starts else 0.0,
+                attributes={key: words.text_of(values[i]) for key, values in about.items()},
+                taken=options.named,
             )
         )
     return found
@@ -98,7 +107,7 @@ def stretches(
 
 def _signals(names: list[str], where: str) -> str:
     found = [each for each in names if words.title(each)[0] in SIGNALS]
-    known = (*LABEL, *words.SUBJECT, *words.RATE, *RECORD, *TITLES)
+    known = (*LABEL, *words.SUBJECT, *words.RATE, *RECORD, *TITLES, *START)
     rest = [each for each in names if words.title(each)[0] not in known]
     chosen = found if len(found) == 1 else rest
     if len(chosen) != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,37 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
     if len(onsets) and len(found) > 1 and not bool(file.is_continuous):
         findings.say("the file is discontinuous: its parts are kept apart", str(path))
     return [replace(each, part=str(k) if len(found) > 1 else "") for k, each in enumerate(found)]
+
+
+def only_annotations(path: Path) -> bool:
+    """Whether a file holds annotations of another one, and no signals (a hypnogram)."""
+    with open(path, "rb") as handle:
+        head = handle.read(256)
+        count = int(head[252:256]) if head[252:256].strip().isdigit() else 0
+        labels = handle.read(16 * count)
+    named = [labels[k : k + 16].strip() for k in range(0, len(labels), 16)]
+    return bool(named) and all(each in (b"EDF Annotations", b"BDF Annotations") for each in named)
+
+
+def annotations_of(path: Path) -> list[tuple[float, float, str]]:
+    """Onset in s from the file's begin, duration in s (0: a moment) and text of its annotations."""
+    held = _open(path).annotations
+    return [(float(each.onset), float(each.duration or 0), str(each.text)) for each in held]
+
+
+def rate_of(path: Path) -> float:
+    """The highest rate of its signals in Hz."""
+    return max(float(each.sampling_frequency) for each in _open(path).signals)
+
+
+def began(path: Path) -> datetime | None:
+    """When a file says that it begins."""
+    with open(path, "rb") as handle:
+        stated = handle.read(184)[168:].decode("ascii", errors="replace")
+    try:
+        return datetime.strptime(stated, "%d.%m.%y%H.%M.%S")
+    except ValueError:
+        return None
 
 
 def _open(path: Path) -> Any:

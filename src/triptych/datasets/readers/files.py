@@ -45,11 +45,12 @@ def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Pat
     files = [each for each in every if kind_of(each) in kinds and not _SUMS.match(each.name)]
     headers = [each for each in files if each.suffix.lower() == ".hea"]
     parts = {part for each in headers for part in segments_of(each)}
-    belong = {each for header in headers for each in beside(header)}
+    belong = {each for file in files for each in beside(file)}
     files = [each for each in files if each not in parts and each not in belong]
     if not files:
         raise InputError(f"{source} holds no recordings; expected files of the kinds {known}")
-    others = [each for each in every if each not in {*files, *parts, *belong}]
+    known_too = {*files, *parts, *belong}
+    others = [each for each in every if each not in known_too]
     if others:
         names = [each.relative_to(source).as_posix() for each in others]
         findings.say(f"{len(others)} files of other kinds are not read: {listed(names, 5)}")
@@ -57,19 +58,19 @@ def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Pat
 
 
 def beside(file: Path) -> list[Path]:
-    """Signals and annotations of a WFDB record, and all of its segments'; of others nothing."""
+    """Signals and annotations of a WFDB record, and all of its segments'; marks of an EDF file."""
     if file.suffix.lower() != ".hea":
-        return []
-    stem = re.sub(r"([*?[])", r"[\1]", file.stem)
-    own = {f".{each}" for each in (*KNOWN, "dat", "mat", "xws")}
-    same = (each for each in file.parent.glob(f"{stem}.*") if each.suffix.lower() in own)
+        marks = file.with_name(f"{file.name}.seizures")  # as CHB-MIT has them
+        return [marks] if marks.is_file() else []
+    own = sorted({*KNOWN, "dat", "mat", "xws"})  # looked for by name: a folder may be large
+    same = [file.with_suffix(f".{s}") for each in own for s in (each, each.upper())]
     try:
         named = [file.parent / each.file for each in parse(file).channels]
     except (InputError, OSError):  # said when the record itself is read
         named = []
     segments = [each for each in segments_of(file) if each.is_file()]
     inner = [other for each in segments for other in (each, *beside(each))]
-    return list(dict.fromkeys(each for each in (*sorted(same), *named, *inner) if each.is_file()))
+    return list(dict.fromkeys(each for each in (*same, *named, *inner) if each.is_file()))
 
 
 def without_copies(files: Sequence[Path], findings: Findings) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,6 +44,8 @@ class Origin:
         Attributes of it (rate and label among them), and of each subject.
     kind
         What states no subject, in the plural.
+    titles
+        Columns of tables about recordings: one of these may be asked for that this one lacks.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Origin:
         default_factory=dict[str, Mapping[str, str]]
     )
     kind: str = FILES
+    titles: Set[str] = frozenset()
 
 
 def finished(
@@ -68,7 +71,7 @@ def finished(
     """Checked recordings of one stretch of a file, at a known rate, in float32."""
     said = about.of_file.get(file, {})
     subject = said.get("subject") or _by_path(file, root, options)
-    origin = Origin(stem, str(file), subject, said, about.of_subject)
+    origin = Origin(stem, str(file), subject, said, about.of_subject, titles=about.titles)
     return checked(stretch, origin, options, findings)
 
 
@@ -76,7 +79,7 @@ def checked(
     stretch: Stretch, origin: Origin, options: Options, findings: Findings
 ) -> list[Recording]:
     """Checked recordings of one stretch of any origin, at a known rate, in float32."""
-    said, part = origin.said, f"#{stretch.part}" if stretch.part else ""
+    part = f"#{stretch.part}" if stretch.part else ""
     where = f"{origin.where}{part}"
     if options.channels:
         rows = _rows(stretch, options.channels, origin.where)
@@ -90,7 +93,11 @@ def checked(
     if stretch.signal.shape[1] < SHORTEST:
         findings.say(f"stretches of fewer than {SHORTEST} samples are left out", origin.where)
         return []
-    subject = origin.subject or stretch.subject
+    about = dict(stretch.attributes)
+    about |= {k: v for k, v in origin.said.items() if k not in ("rate", "subject", "label")}
+    beside = {*stretch.taken, *origin.titles}
+    subject = _asked(about, options.subject_column, "subject", beside, where)
+    subject = subject or origin.subject or stretch.subject
     if subject is None:
         subject = origin.name
         findings.say(
@@ -98,14 +105,15 @@ def checked(
             f"subjects rest on one {origin.kind[:-1]} per subject",
             origin.where,
         )
-    attributes = {
-        **stretch.attributes,
-        **origin.of_subject.get(subject, {}),
-        **{key: value for key, value in said.items() if key not in ("rate", "subject", "label")},
-    }
-    asked = of_attributes(attributes, options)
-    if asked is not None:
+    known = origin.of_subject.get(subject, {})
+    about |= {key: value for key, value in known.items() if key not in origin.said}
+    label = of_attributes(about, options)
+    if label is not None:  # of the whole file, so it goes before moments
         stretch = replace(stretch, events=None)
+    elif (label := _asked(about, options.label_column, "label", beside, where)) is None:
+        asked = options.label_column is not None
+        label = stretch.label if asked else origin.said.get("label") or stretch.label
+    label = None if label in options.no_label else label or None
     found: list[Recording] = []
     for number, (first, values) in enumerate(_present(stretch, where, rate, options, findings)):
         events = stretch.events
@@ -123,17 +131,37 @@ def checked(
                 channels=tuple(each.strip() for each in stretch.channels),
                 units=stretch.units,
                 events=events,
-                label=asked or said.get("label") or stretch.label,
-                attributes=attributes,
+                label=label,
+                attributes=about,
                 start=stretch.start + first / rate,
+                spans=stretch.spans and stretch.spans.within(first, first + values.shape[1]),
             )
         )
     return found
 
 
+def _asked(
+    about: dict[str, str], column: str | None, what: str, others: Set[str], where: str
+) -> str | None:
+    """Take the attribute that was asked for as label or subject out of `about`.
+
+    None without one. Raises InputError if it is none of the `others` either, which the file itself
+    or tables have.
+    """
+    key = next((each for each in about if column and each.casefold() == column.casefold()), None)
+    if key is not None:
+        return words.codes_of(words.text_of(about.pop(key)))
+    if column and column.casefold() not in map(str.casefold, others):
+        raise InputError(
+            f"{where} has no attribute {column!r} as its {what}; it has "
+            f"{listed(sorted(about), 12) or 'none'}"
+        )
+    return None
+
+
 def _rate(stretch: Stretch, origin: Origin, where: str, options: Options) -> float:
     """The rate that the stretch states, else the one written down beside it, else the option."""
-    stated = _number(origin.said.get("rate"), where)
+    stated = number(origin.said.get("rate"), where)
     rate = stretch.rate or stated or options.rate
     given = options.rate if stretch.rate and not stated else stated or options.rate
     if stretch.rate and given and abs(given / stretch.rate - 1) > 1e-3:
@@ -149,7 +177,8 @@ def _rate(stretch: Stretch, origin: Origin, where: str, options: Options) -> flo
     return rate
 
 
-def _number(text: str | None, where: str) -> float | None:
+def number(text: str | None, where: str) -> float | None:
+    """A rate in Hz that is written down; None without one (InputError for other words)."""
     if not text:
         return None
     try:

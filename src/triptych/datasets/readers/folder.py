@@ -6,7 +6,7 @@ import hashlib
 import importlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +14,10 @@ import numpy as np
 
 from triptych.datasets import download
 from triptych.datasets.readers.alike import alike, doubts, inventory, spelled
+from triptych.datasets.readers.companions import marks_of
 from triptych.datasets.readers.files import beside, files_of, stem_of, without_copies
-from triptych.datasets.readers.finish import finished
+from triptych.datasets.readers.finish import finished, number
+from triptych.datasets.readers.marks import Marks, applied
 from triptych.datasets.readers.metadata import Metadata, metadata_of
 from triptych.datasets.readers.stretch import SHORTEST, Findings, Options, listed
 from triptych.datasets.readers.table import kind_of
@@ -29,6 +31,7 @@ FORMATS = {
     **dict.fromkeys((".npy", ".npz", ".mat"), "array"),
     **dict.fromkeys((".csv", ".tsv", ".txt", ".parquet", ".feather"), "table"),
 }
+UNTITLED = (".dat", ".log")  # tables, where their titles are given
 OLD = {"signal_columns": "channels", "person_column": "subject_column"}  # names in older recipes
 ALLOWED = {"missing": ("refuse", "interpolate", "cut"), "rows": ("samples", "windows")}
 
@@ -84,17 +87,22 @@ def read(path: str | Path, options: Options) -> Reading:
     source = Path(path).expanduser()
     root = source if source.is_dir() else source.parent
     findings = Findings(f"{root}/")
-    files, about = files_of(source, list(FORMATS), findings), Metadata()
+    kinds = [*FORMATS, *(UNTITLED if options.titles else ())]
+    files, about, marks = files_of(source, kinds, findings), Metadata(), dict[Path, Marks]()
+    beside_them: list[Path] = []
     if source.is_dir():
+        files, marks, beside_them = marks_of(source, files, options, findings)
         files, about = metadata_of(source, files, findings)
+        about.titles |= {each for mark in marks.values() for each in mark.taken}
         files = without_copies(files, findings)
-    done = Reading(source, len(files), findings=findings, read=[*files, *about.files])
-    stems = Counter(stem_of(file, root, list(FORMATS)) for file in files)
+    done = Reading(source, len(files), findings=findings)
+    done.read = [*files, *about.files, *beside_them]
+    stems = Counter(stem_of(file, root, kinds) for file in files)
     for file in files:
-        stem = stem_of(file, root, list(FORMATS))
+        stem = stem_of(file, root, kinds)
         name = stem if stems[stem] == 1 else file.relative_to(root).as_posix()
         try:
-            made = _recordings(file, root, name, about, options, findings)
+            made = _recordings(file, root, name, about, marks.get(file), options, findings)
         except InputError as error:
             done.refused[file] = str(error)
             continue
@@ -182,6 +190,12 @@ def described(recording: Recording, file: Path | None = None) -> dict[str, Any]:
             {"sample": int(sample), "label": str(label)}
             for sample, label in zip(events.sample, events.label, strict=True)
         ],
+        "spans": [
+            {"begin": float(begin), "end": float(end), "label": str(label)}
+            for begin, end, label in zip(spans.begin, spans.end, spans.label, strict=True)
+        ]
+        if (spans := recording.spans) is not None
+        else [],
         "attributes": dict(recording.attributes),
     }
 
@@ -206,13 +220,18 @@ def options_of(given: Mapping[str, Any]) -> Options:
         several = tuple(map(str, cast("list[str]", label)))
         said["label_column"] = several[0] if len(several) == 1 else None
         said["label_columns"] = several if len(several) > 1 else ()
-    for each in ("channels", "no_label"):
+    for each in ("channels", "no_label", "attributes", "titles"):
         if each in said:
             one = isinstance(said[each], str)
             said[each] = (said[each],) if one else tuple(map(str, said[each]))
     for each, values in ALLOWED.items():
         if said.get(each, values[0]) not in values:
             raise InputError(f"{each} is {said[each]!r}, expected one of {', '.join(values)}")
+    share = said.get("min_share", 1.0)
+    if not isinstance(share, int | float) or not 0 < share <= 1:
+        raise InputError(f"min_share is {share!r}, expected a share of a window above 0 to 1")
+    if "transitions" in said and "min_share" not in said:
+        raise InputError("transitions name windows without a minimum share; pass min_share, too")
     rate = said.get("rate", 1.0)
     if not isinstance(rate, int | float) or not 0 < rate < np.inf:
         raise InputError(f"rate is {rate!r}, expected a number of Hz above 0")
@@ -220,12 +239,27 @@ def options_of(given: Mapping[str, Any]) -> Options:
 
 
 def _recordings(
-    file: Path, root: Path, name: str, about: Metadata, options: Options, findings: Findings
+    file: Path,
+    root: Path,
+    name: str,
+    about: Metadata,
+    marks: Marks | None,
+    options: Options,
+    findings: Findings,
 ) -> list[Recording]:
-    reader = importlib.import_module(f"triptych.datasets.readers.{FORMATS[kind_of(file)]}")
+    kind = FORMATS.get(kind_of(file), "table")
+    reader = importlib.import_module(f"triptych.datasets.readers.{kind}")
+    own = options  # what tables beside the file say is not asked of the file itself
+    for column in ("label_column", "subject_column"):
+        if about.says(getattr(options, column)):
+            own = replace(own, **{column: None})
+    stretches = reader.read(file, own, findings)
+    if marks is not None:
+        rate = options.rate or number(about.of_file.get(file, {}).get("rate"), str(file))
+        stretches = applied(stretches, marks, rate, options)
     made = [
         recording
-        for stretch in reader.read(file, options, findings)
+        for stretch in stretches
         for recording in finished(file, root, name, stretch, about, options, findings)
     ]
     if not made:

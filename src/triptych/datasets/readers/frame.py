@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from triptych.datasets.readers import clock, columns, words
 from triptych.datasets.readers.labels import one_column, target_events
-from triptych.datasets.readers.stretch import Findings, Floats, Options, Stretch, listed, runs_of
+from triptych.datasets.readers.stretch import (
+    Findings,
+    Floats,
+    Options,
+    Stretch,
+    labelled,
+    listed,
+    runs_of,
+)
 from triptych.errors import InputError
 
 WIDE = 40  # numbered columns, from which a row is taken for a window of samples
@@ -30,7 +38,7 @@ def stretches(
     units: Sequence[str] = (),
     rate: float | None = None,
 ) -> list[Stretch]:
-    """Stretches of a pandas data frame: one begins where subject, label or the clock changes.
+    """Stretches of a pandas data frame: one begins where subject, attribute, label or clock change.
 
     Parameters
     ----------
@@ -76,22 +84,30 @@ def stretches(
             (options.subject_column, words.SUBJECT),
         )
     )
-    for each in options.channels:
+    for each in (*options.channels, *options.attributes):
         columns.asked(where, names, each)
     if label in options.channels:
         label = None
     if subject in options.channels:
         subject = None
     rates = words.column([n for n in names if n not in options.channels], words.RATE)
-    spoken = {label, subject, rates}
+    spoken = {label, subject, rates, *options.attributes}
     numeric = {n: columns.numbers(frame[n], options) for n in names if n not in spoken}
     columns.refuse_lists(where, frame, names)
+    held = {name: columns.texts(frame, name, options, findings, where)
+            for name in options.attributes}  # fmt: skip
+    known = {name: values for name, values in held.items() if values is not None}
     if options.rows == "windows" or _is_wide(names, numeric, options):
-        made = _windows(frame, where, options, findings, numeric, (label, subject), rate)
+        found = _windows(frame, where, options, findings, numeric, (label, subject), rate)
+        found = [
+            replace(each, attributes={n: str(v[row]) for n, v in known.items()},
+                    taken=options.named)
+            for row, each in enumerate(found)
+        ]  # fmt: skip
         if targets is None:
-            return made
-        said = zip(made, targets, strict=True)
-        return [replace(each, label=str(word) or None) for each, word in said]
+            return found
+        told = zip(found, targets, strict=True)
+        return [replace(each, label=str(word) or None) for each, word in told]
     time = _time_column(where, names, numeric, frame, options, spoken)
     wanted = options.channels or _channels(where, names, numeric, time, spoken, options, findings)
     for each in wanted:
@@ -117,23 +133,25 @@ def stretches(
             values[:, run], None if times is None else times[run], where, options, findings
         ):
             signal, at, start, own_rate = piece
-            spelled = None if labels is None else labels[run][at]
-            for part in [slice(0, len(at))] if spelled is None else runs_of(spelled):
-                begins = start + (part.start / own_rate if own_rate else 0.0)
-                found.append(
-                    Stretch(
-                        part=str(len(found)),
-                        signal=signal[:, part],
-                        channels=tuple(wanted),
-                        units=unit if any(unit) else (),
-                        rate=own_rate or rate,
-                        label=(str(spelled[part.start]) or None) if spelled is not None else None,
-                        subject=who,
-                        start=begins - origin,
-                        events=None if targets is None else target_events(targets[run][at][part]),
-                    )
+            own = {name: values[run][at] for name, values in known.items()}
+            for part in runs_of(*own.values()) if own else [slice(0, len(at))]:
+                whole = Stretch(
+                    part="",
+                    signal=signal[:, part],
+                    channels=tuple(wanted),
+                    units=unit if any(unit) else (),
+                    rate=own_rate or rate,
+                    subject=who,
+                    start=start + (part.start / own_rate if own_rate else 0.0) - origin,
+                    events=None if targets is None else target_events(targets[run][at][part]),
+                    attributes={name: str(values[part.start]) for name, values in own.items()},
+                    taken=options.named,
                 )
-    return found if len(found) > 1 else [replace(each, part="") for each in found]
+                spelled = None if labels is None else labels[run][at][part]
+                found += [whole] if spelled is None else labelled(whole, spelled, options)
+    if len(found) < 2:
+        return found
+    return [replace(each, part=str(k)) for k, each in enumerate(found)]
 
 
 def _one_subject(
@@ -250,7 +268,9 @@ def _channels(
             continue
         values, plain = numeric[each], words.title(each)[0]
         if values is None:
-            findings.say(f"column {each!r} holds words and is not used", where)
+            findings.say(
+                f"column {each!r} holds words and is not used (--attributes keeps it)", where
+            )
         elif plain in words.COUNTER and columns.ramps(values):
             findings.say(f"column {each!r} counts the rows and is left out", where)
         elif plain == "" or each.startswith("Unnamed: "):

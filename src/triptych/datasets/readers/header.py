@@ -10,7 +10,8 @@ from triptych.errors import InputError
 
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$")
 _GAIN = re.compile(r"([-+\d.eE]+)(?:\(([-+]?\d+)\))?(?:/(.+))?$")
-_VALUE = re.compile(r"^#?\s*<?([A-Za-z][\w .-]{0,30}?)>?\s*:\s*(.+?)\s*$")
+_VALUE = re.compile(r"^#\s*([A-Za-z][\w .()/%-]{0,40}?)\s*:\s*(.+?)\s*$")
+_MARKED = re.compile(r"<([^<>]+)>\s*:?\s*([^<]*)")  # several in a line: <age>: 65 <sex>: F
 DEFAULT_GAIN = 200.0  # units per millivolt, where a header leaves it out or says 0
 DEFAULT_RATE = 250.0
 
@@ -60,8 +61,12 @@ def parse(path: Path) -> Header:
         text = data.decode("latin-1")
     lines = [each.strip() for each in text.splitlines()]
     body = [each for each in lines if each and not each.startswith("#")]
-    said = [found for each in lines if each.startswith("#") and (found := _VALUE.match(each))]
-    attributes = {found[1].strip().lower(): found[2] for found in said}
+    attributes: dict[str, str] = {}
+    for line in (each for each in lines if each.startswith("#")):
+        found = [*_MARKED.findall(line), *(_VALUE.findall(line) if "<" not in line else ())]
+        attributes |= {
+            name.strip().lower(): text for name, value in found if (text := value.strip())
+        }
     if not body:
         raise InputError(f"{path} has no line of a record; copy it again")
     first = body[0].split()

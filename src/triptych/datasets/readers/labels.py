@@ -80,10 +80,9 @@ def target_events(values: NDArray[np.str_]) -> Events:
 
 
 def of_attributes(attributes: Mapping[str, str], options: Options) -> str | None:
-    """The label that options name among attributes, if it is there."""
-    single = options.target_column or options.label_column
-    if single is not None and single in attributes:
-        said = attributes[single]
+    """The number, or the set of several columns, that options name among attributes, if any."""
+    if options.target_column in attributes:
+        said = attributes[options.target_column]
         return None if said in ("", *options.no_label) else said
     wanted = options.label_columns
     if wanted and all(each in attributes for each in wanted):

@@ -24,11 +24,19 @@ FILE = ("file", "filename", "file name", "path", "record", "recording", "record 
 
 @dataclass
 class Metadata:
-    """What tables say: of files (rate, label, subject, attributes), and of subjects."""
+    """What tables say: of files (rate, label, subject, attributes), and of subjects.
+
+    `titles` are those of the attributes.
+    """
 
     of_file: dict[Path, dict[str, str]] = field(default_factory=dict[Path, dict[str, str]])
     of_subject: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     files: list[Path] = field(default_factory=list[Path])
+    titles: set[str] = field(default_factory=set[str])
+
+    def says(self, column: str | None) -> bool:
+        """Whether a table has this column about recordings or subjects."""
+        return column is not None and column.casefold() in map(str.casefold, self.titles)
 
 
 def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[list[Path], Metadata]:
@@ -43,20 +51,21 @@ def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[li
     described = any(kind_of(each) in (".hea", ".edf", ".bdf") for each in others)
     largest = float("inf") if described else SMALL
     kept: list[Path] = []
-    by_name = _by_name(source, files)
+    by_name = names_of(source, files)
     for file in files:
         stem = file.name.split(".")[0].lower()
         named = stem == MANIFEST or stem in ABOUT_SUBJECTS
         if kind_of(file) not in TEXT or (file.stat().st_size > largest and not named):
             kept.append(file)
             continue
-        frame = _frame(file, findings, must=named)
+        others = {name: each for name, each in by_name.items() if each != file}
+        frame = table_of(file, others, must=named)
         if frame is None and not described:
             kept.append(file)
             continue
-        place = None if frame is None else _file_column(frame, by_name, must=stem == MANIFEST)
-        if place is not None:
-            _manifest(source, file, frame, place, by_name, about, findings)
+        places = [] if frame is None else file_columns(frame, by_name, must=stem == MANIFEST)
+        if places:
+            _manifest(source, file, frame, places, by_name, about, findings)
         elif stem == MANIFEST:
             raise InputError(
                 f"{file} has no column 'file'; expected file and any of rate, label, subject"
@@ -78,18 +87,14 @@ def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[li
         findings.say(
             f"the manifest does not name {len(missing)} of {len(kept)} files: {listed(missing)}"
         )
-    further = {key for each in about.of_file.values() for key in each} - {
-        "rate",
-        "label",
-        "subject",
-    }
-    further |= {key for each in about.of_subject.values() for key in each}
-    if further:
-        findings.say(f"attributes of the recordings are {', '.join(sorted(further))}")
+    held = [*about.of_file.values(), *about.of_subject.values()]
+    about.titles = {key for each in held for key in each} - {"rate", "label", "subject"}
+    if about.titles:
+        findings.say(f"attributes of the recordings are {', '.join(sorted(about.titles))}")
     return kept, about
 
 
-def _by_name(source: Path, files: list[Path]) -> dict[str, Path]:
+def names_of(source: Path, files: list[Path]) -> dict[str, Path]:
     """Every way to write a file's name → the file; names that two files have are left out."""
     found: dict[str, Path | None] = {}
     for file in files:
@@ -100,8 +105,12 @@ def _by_name(source: Path, files: list[Path]) -> dict[str, Path]:
     return {name: file for name, file in found.items() if file is not None}
 
 
-def _frame(file: Path, findings: Findings, must: bool) -> Any:
-    """A small table as text; None if it is none (or, where it must be one, an InputError)."""
+def table_of(file: Path, by_name: Mapping[str, Path], must: bool) -> Any:
+    """A small table as text; None if it is none (or, where it must be one, an InputError).
+
+    One that names a file in its first line has no titles (as REFERENCE.csv of the CinC challenges):
+    its columns are file and label.
+    """
     pandas: Any = importlib.import_module("pandas")
     try:
         data, encoding = content(file, Findings())
@@ -113,7 +122,16 @@ def _frame(file: Path, findings: Findings, must: bool) -> Any:
                 skiprows=form.skipped, keep_default_na=False, skipinitialspace=True,
                 index_col=False, names=range(len(form.titles)),
             )  # fmt: skip
-        frame.columns = [each.strip() for each in form.titles]
+        titles = [each.strip() for each in form.titles]
+        named = frame.map(plain).isin(list(by_name)).mean()
+        places = [k for k, each in enumerate(titles) if plain(each) in by_name and named[k] > 0.5]
+        if places:
+            frame, place = pandas.concat([pandas.DataFrame([titles]), frame]), places[0]
+            titles = [f"column {k + 1}" for k in range(len(titles))]
+            titles[place] = "file"
+            if len(titles) == 2:
+                titles[1 - place] = "label"
+        frame.columns = titles
         return frame.map(str.strip)
     except InputError:
         if must:
@@ -126,27 +144,34 @@ def _frame(file: Path, findings: Findings, must: bool) -> Any:
         return None
 
 
-def _file_column(frame: Any, by_name: Mapping[str, Path], must: bool) -> str | None:
-    """The column that names files of the folder in most of its rows.
+def file_columns(frame: Any, by_name: Mapping[str, Path], must: bool) -> list[str]:
+    """Columns that name files of the folder in most of their rows, or most of its files.
+
+    Several are those of PTB-XL: the same at two rates.
 
     Under another title than one of `FILE` (or ``filename_lr``) names must have their extensions or
     folders: a label "a" is not the file a.csv.
     """
     titles = [each for each in frame.columns if words.title(str(each))[0] in FILE]
-    for each in titles if must else [*titles, *frame.columns]:
-        cells = [_plain(cell) for cell in frame[each][:200]]
+    found: list[str] = []
+    files = len(set(by_name.values()))
+    for each in titles if must else dict.fromkeys([*titles, *frame.columns]):
+        cells = [plain(cell) for cell in frame[each]]
         whole = each in titles
         hits = {
             cell
             for cell in cells
             if cell in by_name and (whole or "/" in cell or by_name[cell].suffix in cell)
         }
-        if hits and (2 * len(hits) >= len(cells) or must):
-            return str(each)
-    return str(titles[0]) if titles and must else None
+        if hits and (2 * len(hits) >= min(len(cells), files) or must):
+            found.append(str(each))
+            if whole:
+                break
+    return found or [str(each) for each in titles[:1] if must]
 
 
-def _plain(cell: str) -> str:
+def plain(cell: str) -> str:
+    """A path in a table as `names_of` spells it."""
     return cell.strip().replace("\\", "/").removeprefix("./")
 
 
@@ -154,7 +179,7 @@ def _manifest(
     source: Path,
     file: Path,
     frame: Any,
-    place: str,
+    places: list[str],
     by_name: Mapping[str, Path],
     about: Metadata,
     findings: Findings,
@@ -168,20 +193,18 @@ def _manifest(
     }
     unknown: list[str] = []
     for line, row in enumerate(frame.to_dict("records"), start=2):
-        name = _plain(row[place])
-        found = by_name.get(name)
-        if not name:
-            continue
-        if found is None:
-            unknown.append(name)
-            continue
-        if found in about.of_file:
-            raise InputError(f"line {line} of {file} names {name!r} twice; correct it")
         said = {key: row[title] for key, title in meant.items() if title and row[title]}
-        taken = {place, *meant.values()}
+        taken = {*places, *meant.values()}
         said |= {name: str(row[name]) for name in names if name not in taken}
-        about.of_file[found] = said
-    if unknown and len(unknown) == len(frame):
+        for name in filter(None, (plain(row[place]) for place in places)):
+            found = by_name.get(name)
+            if found is None:
+                unknown.append(name)
+                continue
+            if found in about.of_file:
+                raise InputError(f"line {line} of {file} names {name!r} twice; correct it")
+            about.of_file[found] = said
+    if unknown and not about.of_file:
         raise InputError(
             f"{file} names {listed(unknown)}, which are no recordings in {source}; correct it"
         )

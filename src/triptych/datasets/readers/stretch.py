@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.datasets.recordings import Events
+from triptych.datasets.recordings import Events, Spans
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
@@ -30,7 +30,8 @@ class Options:
     channels
         Channels to use, in this order.
     label_column, subject_column, time_column
-        Columns of tables, arrays of ``.npz`` and ``.mat`` files.
+        Columns of tables, arrays of ``.npz`` and ``.mat`` files; label and subject also attributes
+        that a header or a table beside the files states.
     label_columns
         Several label columns of 0 and 1: a label is a set of their names.
     target_column
@@ -50,6 +51,14 @@ class Options:
         Regular expression with one group, which is the subject, searched in a file's path.
     annotations
         Extension of the WFDB annotation files to read.
+    attributes
+        Columns and arrays that are attributes; a recording begins where one changes.
+    titles
+        Names of the columns of tables without a line of titles; ``"..."`` stands for all others.
+    min_share
+        Of a window, that its label must cover; None: a recording begins where the label changes.
+    transitions
+        Label of windows in which none covers so much; None: they are left out.
     """
 
     rate: float | None = None
@@ -65,8 +74,22 @@ class Options:
     rows: Literal["samples", "windows"] = "samples"
     subject_pattern: str | None = None
     annotations: str | None = None
-    label_columns: tuple[str, ...] = ()
-    target_column: str | None = None
+    # Those below came later: unset, they are not in the text that fingerprints are made of.
+    label_columns: tuple[str, ...] = field(default=(), repr=False)
+    target_column: str | None = field(default=None, repr=False)
+    attributes: tuple[str, ...] = field(default=(), repr=False)
+    titles: tuple[str, ...] = field(default=(), repr=False)
+    min_share: float | None = field(default=None, repr=False)
+    transitions: str | None = field(default=None, repr=False)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Columns of label and subject that are asked for by name."""
+        return tuple(filter(None, (self.label_column, self.subject_column)))
+
+    def __str__(self) -> str:
+        later = {each.name: getattr(self, each.name) for each in fields(self) if not each.repr}
+        return repr(self) + "".join(f" {name}={value!r}" for name, value in later.items() if value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +104,10 @@ class Stretch:
         (channels, time), of any number type; NaN where a value is missing.
     start
         Its first sample: s from the first one of the file or, where that says it, since 1970.
+    spans
+        Labels of its parts, where it is not cut at them.
+    taken
+        Columns that were asked for by name, and from which label and subject are.
     """
 
     part: str
@@ -93,6 +120,8 @@ class Stretch:
     start: float = 0.0
     events: Events | None = None
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    spans: Spans | None = None
+    taken: tuple[str, ...] = ()
 
 
 @dataclass
@@ -138,10 +167,38 @@ def runs_of(*columns: NDArray[Any] | None) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
+def labelled(whole: Stretch, spelled: NDArray[np.str_], options: Options) -> list[Stretch]:
+    """A stretch with a label for every sample ("": none): cut where it changes, or with spans.
+
+    It has spans where a minimum share of a window is asked for, and so one label is enough.
+    """
+    runs = runs_of(spelled)
+    if len(runs) > 1 and options.min_share is not None:
+        held = [run for run in runs if spelled[run.start]]
+        spans = Spans(
+            np.array([run.start for run in held], float),
+            np.array([run.stop for run in held], float),
+            np.array([str(spelled[run.start]) for run in held]),
+            options.min_share,
+            options.transitions,
+        )
+        return [replace(whole, label=None, spans=spans, events=None)]
+    return [
+        replace(
+            whole,
+            signal=whole.signal[:, run],
+            label=str(spelled[run.start]) or None,
+            start=whole.start + (run.start / whole.rate if whole.rate else 0.0),
+            events=None,  # what lasts goes before moments
+        )
+        for run in runs
+    ]
+
+
 def annotated(
-    whole: Stretch, marks: Iterable[tuple[float, float, str]], options: Options
+    whole: Stretch, marks: Iterable[tuple[float, float, str]], options: Options, rest: str = ""
 ) -> list[Stretch]:
-    """A stretch with its events, cut where a lasting annotation begins or ends.
+    """A stretch with its events, and the labels of its lasting annotations, as `labelled`.
 
     Parameters
     ----------
@@ -150,6 +207,8 @@ def annotated(
     marks
         Onset in s from the stretch's first sample, duration in s, text: what lasts is the label
         of what it covers, a moment is an event.
+    rest
+        Label of what no mark covers.
     """
     rate, n = whole.rate or 1.0, whole.signal.shape[1]
     plain = [(at, lasts, " ".join(str(text).split())) for at, lasts, text in marks]
@@ -161,21 +220,12 @@ def annotated(
         samples, texts = zip(*moments, strict=True)
         events = Events(np.array(samples, np.int64), np.array(texts), REACH_S)
     codes = np.zeros(n, dtype=np.int64)
-    names = [""]
+    names = [rest]
     for at, lasts, text in plain:
         if lasts and text not in options.no_label:
             names.append(text)
             first, end = (min(max(round(s * rate), 0), n) for s in (at, at + lasts))
             codes[first:end] = len(names) - 1
     if not codes.any():
-        return [replace(whole, events=events)]
-    spelled = np.array(names)[codes]
-    return [
-        replace(
-            whole,
-            signal=whole.signal[:, run],
-            label=str(spelled[run.start]) or None,
-            start=whole.start + run.start / rate,
-        )
-        for run in runs_of(spelled)
-    ]
+        return [replace(whole, events=events or whole.events, label=rest or whole.label)]
+    return labelled(whole, np.array(names)[codes], options)

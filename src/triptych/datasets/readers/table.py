@@ -8,10 +8,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from triptych.datasets.readers.columns import without_words
+from triptych.datasets.readers import words
+from triptych.datasets.readers.columns import EMPTY, without_words
 from triptych.datasets.readers.frame import stretches
 from triptych.datasets.readers.stretch import Findings, Options, Stretch
-from triptych.datasets.readers.text import content, form_of
+from triptych.datasets.readers.text import Form, content, form_of
 from triptych.errors import InputError
 
 TEXT = (".csv", ".tsv", ".txt")
@@ -24,8 +25,8 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
     if kind in COLUMNAR:
         return stretches(_columnar(path, kind), str(path), options, findings)
     data, encoding = content(path, findings)
-    form = form_of(path, data, encoding, findings)
-    frame = _text(path, data, form)
+    form = form_of(path, data, encoding, findings, options.titles)
+    frame = _text(path, data, form, options)
     if len(set(form.titles)) == len(form.titles):
         frame = without_words(frame, str(path), findings)
     return stretches(frame, str(path), options, findings, units=form.units, rate=form.rate)
@@ -37,29 +38,47 @@ def kind_of(path: Path) -> str:
     return Path(path.stem).suffix.lower() if packed else path.suffix.lower()
 
 
-def _text(path: Path, data: bytes, form: Any) -> Any:
+def _text(path: Path, data: bytes, form: Form, options: Options) -> Any:
+    """The rows: numbers where a column holds only these, else the text as it stands.
+
+    Labels, subjects and attributes are always text: subject 007 is not 7.
+    """
+    asked = {options.label_column, options.subject_column, *options.attributes}
+    text = {
+        title
+        for title in form.titles
+        if title in asked or words.title(title)[0] in (*words.LABEL, *words.SUBJECT)
+    } - set(options.channels)
+    unique = len(set(form.titles)) == len(form.titles)
+    empty = [each for word in EMPTY for each in (word, word.upper(), word.title(), "NaN", "NaT")]
     pandas: Any = importlib.import_module("pandas")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return pandas.read_csv(
+            frame = pandas.read_csv(
                 io.BytesIO(data),
                 sep=form.delimiter,
                 decimal=form.decimal,
                 encoding=form.encoding,
                 encoding_errors="replace",
                 header=None,
-                names=list(form.titles) if len(set(form.titles)) == len(form.titles) else None,
+                names=list(form.titles) if unique else None,
                 skiprows=form.skipped,
                 index_col=False,
                 skipinitialspace=True,
                 keep_default_na=False,
-                na_values={},
+                na_values={each: empty for each in form.titles if each not in text},
                 comment=None,
                 low_memory=False,
-                dtype=str,
+                dtype=dict.fromkeys(text, str) if unique else str,
                 on_bad_lines="error",
             ).set_axis(list(form.titles), axis=1)
+        words_only = [
+            place
+            for place, kind in enumerate(frame.dtypes)
+            if kind.kind == "b" or (kind.kind == "f" and frame.iloc[:, place].isna().all())
+        ]
+        return frame.astype({frame.columns[place]: str for place in words_only})
     except Exception as error:  # pandas meets damaged files with many exceptions
         lines = str(error).strip().splitlines() or ["no details"]
         raise InputError(

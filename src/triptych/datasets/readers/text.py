@@ -9,7 +9,7 @@ import io
 import lzma
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -113,20 +113,27 @@ def content(path: Path, findings: Findings) -> tuple[bytes, str]:
     if b"\0" in data[:4096]:
         raise InputError(f"{path} is not a text file, whatever its name says")
     try:
-        data.decode("utf-8")
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for first in range(0, len(data), 1 << 20):  # a file may be large, and text four times so
+            decoder.decode(data[first : first + (1 << 20)])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         findings.say("the file is not UTF-8 and is read as Windows-1252", str(path))
         return data, "cp1252"
     return data, "utf-8"
 
 
-def form_of(path: Path, data: bytes, encoding: str, findings: Findings) -> Form:
+def form_of(
+    path: Path, data: bytes, encoding: str, findings: Findings, given: Sequence[str] = ()
+) -> Form:
     """Find the titles, what stands between values, and what stands above.
+
+    `given` are titles for a file that has none.
 
     Raises
     ------
     InputError
-        If no line of titles stands over lines of as many values.
+        If no line of titles stands over lines of as many values, or one does beside given ones.
     """
     handle = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, errors="replace")
     lines = [line.rstrip("\r\n") for _, line in zip(range(SEEN), handle, strict=False)]
@@ -145,11 +152,16 @@ def form_of(path: Path, data: bytes, encoding: str, findings: Findings) -> Form:
     table = [i for i in body if len(cells[i]) == width]
     first = table[0]
     rows = [cells[i] for i in table[1:]]
+    if given:
+        return _untitled(path, [cells[i] for i in table], first, (delimiter, encoding), given)
     if not rows:
         raise InputError(f"{path} has no rows, expected one row per sample under the titles")
     decimal = "," if delimiter != "," and _comma_decimals(rows) else "."
     if all(_number(cell, decimal) for cell in cells[first]):
-        raise InputError(f"{path} has no line of titles: name its columns in the first line")
+        raise InputError(
+            f"{path} has no line of titles: name its {width} columns in the first line, or pass "
+            "--titles, such as --titles time,x,y,z,label (... stands for all others)"
+        )
     units = ("",) * width
     last = first
     if len(rows) > 2 and _unit_row(rows, decimal):
@@ -162,6 +174,29 @@ def form_of(path: Path, data: bytes, encoding: str, findings: Findings) -> Form:
     titles = tuple(cell.strip() for cell in cells[first])
     rate = rates.pop() if len(rates) == 1 else None
     return Form(titles, units, last + 1, delimiter, decimal, encoding, rate)
+
+
+def _untitled(
+    path: Path, rows: list[list[str]], first: int, how: tuple[str, str], given: Sequence[str]
+) -> Form:
+    """The form of a file without titles, which are `given`; it begins in line `first`."""
+    width, delimiter = len(rows[0]), how[0]
+    titles = tuple(given)
+    if "..." in titles:  # once
+        at = titles.index("...")
+        rest = range(at, width - (len(titles) - at - 1))
+        titles = (*titles[:at], *(f"column {k + 1}" for k in rest), *titles[at + 1 :])
+    if len(titles) != width:
+        raise InputError(
+            f"{path} has {width} columns, but --titles names {len(given)}; name every one, or put "
+            "... for the others"
+        )
+    decimal = "," if delimiter != "," and _comma_decimals(rows) else "."
+    if len(rows) > 1 and _unit_row(rows, decimal):
+        raise InputError(
+            f"{path} has a line of titles ({', '.join(rows[0])[:80]}); leave --titles out"
+        )
+    return Form(titles, ("",) * width, first, delimiter, decimal, how[1], None)
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from triptych import signals
 from triptych.datasets.readers import annotations, words
 from triptych.datasets.readers.header import Channel, Header, parse
-from triptych.datasets.readers.stretch import Findings, Options, Stretch
+from triptych.datasets.readers.stretch import Findings, Options, Stretch, annotated
 from triptych.errors import InputError
 
 # Bits of a sample in the formats of fixed size; the compressed ones notice a cut themselves.
@@ -55,7 +55,9 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
         events=events,
         attributes=header.attributes,
     )
-    return [whole]
+    marks = annotations.minutes(path, options, findings)
+    found = annotated(whole, marks, options) if marks else [whole]
+    return [replace(e, part=str(k) if len(found) > 1 else "") for k, e in enumerate(found)]
 
 
 def segments_of(path: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import unicodedata
 from collections import Counter
@@ -85,6 +86,17 @@ def text_of(value: Any) -> str:
         value = int(value)
     word = " ".join(unicodedata.normalize("NFC", str(value)).split())
     return "" if word.lower() in NOTHING else word
+
+
+def codes_of(text: str) -> str:
+    """A label: codes of a list or a mapping (``{'NORM': 100.0}``, as PTB-XL has) with commas."""
+    if text[:1] not in ("{", "["):
+        return text
+    try:
+        held = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return ",".join(text_of(each) for each in held)
 
 
 def one_spelling(words: Iterable[str], numbers: bool) -> dict[str, str]:
