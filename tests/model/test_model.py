@@ -219,12 +219,18 @@ def test_other_recordings_are_refused(shape: tuple[int, ...], message: str) -> N
     "wrong",
     [
         {"rate": 0}, {"rate": "fast"}, {"rate": True}, {"rate": float("nan")}, {"length": 2.5},
-        {"length": -1}, {"low": 0}, {"high": "none"}, {"channels": ()}, {"channels": (1, 2)},
+        {"length": -1}, {"low": 0}, {"high": "none"}, {"channels": (1, 2)}, {"phase": "linear"},
     ],
 )  # fmt: skip
 def test_impossible_preprocessing_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match=f"preprocessing got {next(iter(wrong))}"):
         Preprocessing(**{"rate": 100.0, "channels": ("a",), "length": 50, **wrong})
+
+
+def test_a_model_needs_channels_and_a_length() -> None:
+    for form in (Preprocessing(100.0, (), 60), Preprocessing(100.0, ("a",))):
+        with pytest.raises(InputError, match="a model needs"):
+            Model(form, nn.Identity(), SCHEMA)
 
 
 # --- ONNX

@@ -18,7 +18,7 @@ from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.files import write_atomically
 from triptych.metrics.inputs import Labels, as_array, as_labels
-from triptych.model.model import Prediction
+from triptych.model import Prediction
 
 KINDS = (".npz", ".csv", ".parquet")
 COLUMNS = ("record", "subject", "start", "label")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych import signals
 from triptych.errors import InputError
+from triptych.signals.preprocessing import Preprocessing
 
 Strings = NDArray[np.str_]
 Ints = NDArray[np.int64]
@@ -151,16 +151,20 @@ class Dataset:
 
 
 def preprocess(
-    recording: Recording, rate: float, low: float | None, high: float | None
+    recording: Recording,
+    to: Preprocessing | float,
+    low: float | None = None,
+    high: float | None = None,
 ) -> Recording:
-    """Resample to `rate` Hz, then band-pass (zero-phase) from `low` to `high` Hz.
+    """Resample and filter a recording as `Preprocessing.apply` does.
 
-    Events keep their time: their samples are rescaled to the new rate.
+    A number `to` is short for ``Preprocessing(to, low=low, high=high)``. Events keep their time:
+    their samples are rescaled to the new rate.
     """
-    signal = signals.resample(recording.signal, recording.rate, rate)
-    signal = signals.bandpass(signal, rate, low, high).astype(np.float32, copy=False)
+    by = to if isinstance(to, Preprocessing) else Preprocessing(to, low=low, high=high)
+    signal = by.apply(recording.signal, recording.rate).astype(np.float32, copy=False)
     events = recording.events
     if events is not None:
-        sample = np.rint(events.sample * (rate / recording.rate)).astype(np.int64)
+        sample = np.rint(events.sample * (by.rate / recording.rate)).astype(np.int64)
         events = replace(events, sample=np.minimum(sample, signal.shape[1] - 1))
-    return replace(recording, signal=signal, rate=float(rate), events=events)
+    return replace(recording, signal=signal, rate=float(by.rate), events=events)

@@ -1,6 +1,7 @@
 """A model: preprocessing, encoder, schema, heads and decoder, saved and loaded as one thing."""
 
-from triptych.model.model import Latents, Model, Prediction
-from triptych.model.preprocessing import Preprocessing
+from triptych.model.model import Model
+from triptych.model.outputs import Latents, Prediction
+from triptych.signals.preprocessing import Preprocessing
 
 __all__ = ["Latents", "Model", "Prediction", "Preprocessing"]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
@@ -18,28 +16,8 @@ from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, LinearHead
 from triptych.model import saved
 from triptych.model.export import export_onnx
-from triptych.model.preprocessing import Preprocessing, Signals
-
-
-class Latents(dict[str, Tensor]):
-    """Block name → float32 ``(n, block size)`` in order; `all` is the whole ``(n, size)``."""
-
-    def __init__(self, schema: LatentSchema, z: Tensor) -> None:
-        super().__init__(schema.split(z))
-        self.all = z
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a head says: `classes` and their `probabilities` ``(n, classes)``."""
-
-    classes: tuple[str, ...]
-    probabilities: Tensor
-
-    @property
-    def labels(self) -> NDArray[np.str_]:
-        """The most probable class of each window, ``(n,)``."""
-        return np.array(self.classes)[self.probabilities.argmax(dim=1).numpy()]
+from triptych.model.outputs import Latents, Prediction
+from triptych.signals.preprocessing import Preprocessing, Signals
 
 
 class Model(nn.Module):
@@ -80,6 +58,11 @@ class Model(nn.Module):
         info: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if not all(preprocessing.shape):
+            raise InputError(
+                f"preprocessing got channels={list(preprocessing.channels)}, length="
+                f"{preprocessing.length}; a model needs the names of its channels and a length"
+            )
         for name, head in (heads or {}).items():
             if not name.isidentifier():
                 raise InputError(
@@ -185,7 +168,7 @@ class Model(nn.Module):
         """
         content = {
             "schema": self.schema.to_dict(),
-            "preprocessing": asdict(self.preprocessing),
+            "preprocessing": self.preprocessing.to_dict(),
             "front_end": saved.describe(self.front_end),
             "encoder": saved.describe(self.encoder),
             "decoder": None if self.decoder is None else saved.describe(self.decoder),
@@ -243,7 +226,7 @@ class Model(nn.Module):
             channels = len(content["preprocessing"]["channels"])
             saved.require_guarantee(parts["front_end"], parts["encoder"], channels)
             return cls(
-                Preprocessing(**content["preprocessing"]),
+                Preprocessing.from_dict(content["preprocessing"]),
                 parts["encoder"],
                 schema,
                 front_end=parts["front_end"],

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from triptych import networks
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
-from triptych.model import Model, Preprocessing
+from triptych.model import Model
 from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import Teacher
@@ -136,9 +136,8 @@ def build_model(
             f"{len(names)} channel names ({', '.join(names)}) for windows of {parts.channels} "
             "channels; name every one"
         )
-    data = recipe.data
     model = Model(
-        Preprocessing(data.rate, names, recipe.length, data.low, data.high),
+        recipe.data.preprocessing(names),
         parts.encoder,
         parts.schema,
         front_end=parts.front_end,

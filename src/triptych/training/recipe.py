@@ -170,7 +170,7 @@ class Recipe(Settings):
     @property
     def length(self) -> int:
         """Samples of a window, without context."""
-        return round(self.data.length_s * self.data.rate)
+        return self.data.preprocessing().length
 
     def make_transforms(self) -> tuple[Transform, ...]:
         """Build the transforms, at the data's rate."""

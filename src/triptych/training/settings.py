@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from triptych.errors import InputError
+from triptych.signals.preprocessing import Preprocessing
 
 
 class Settings(BaseModel):
@@ -33,7 +34,10 @@ class Named(Open):
 
 
 class Data(Settings):
-    """Where signals come from and how they become windows: Hz, seconds, counts."""
+    """Where signals come from and how they become windows: Hz, seconds, counts.
+
+    *rate*, *low*, *high*, *phase* and *gravity* are those of `Preprocessing`.
+    """
 
     name: str
     path: str | None = None
@@ -41,6 +45,8 @@ class Data(Settings):
     rate: float = Field(default=400.0, gt=0)
     low: float | None = Field(default=0.5, gt=0)
     high: float | None = Field(default=40.0, gt=0)
+    phase: Literal["zero", "causal"] = "zero"
+    gravity: bool = True
     length_s: float = Field(default=1.0, gt=0)
     per_recording: int = Field(default=400, ge=1)
     validation_fraction: float = Field(default=0.2, gt=0, lt=1)
@@ -55,6 +61,13 @@ class Data(Settings):
                 f"{self.rate:g} Hz; expected low < high <= {self.rate / 2:g}"
             )
         return self
+
+    def preprocessing(self, channels: tuple[str, ...] = ()) -> Preprocessing:
+        """What recordings and windows of these channels become."""
+        length = round(self.length_s * self.rate)
+        return Preprocessing(
+            self.rate, channels, length, self.low, self.high, self.phase, self.gravity
+        )
 
 
 class Encoder(Open):

@@ -1,0 +1,44 @@
+"""Missing samples: NaN in a signal is its mask, and here is the arithmetic beside it.
+
+What is missing stays NaN through windows and transforms; a front-end standardises over what is
+present, and an encoder takes 0 for the rest and leaves it out of its pooling.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def masking(x: Tensor) -> bool:
+    """Whether code has to mind missing samples: some are NaN, or a graph is made for any signal."""
+    return torch.compiler.is_compiling() or bool(x.isnan().any())
+
+
+def bridge(x: Tensor) -> Tensor:
+    """Missing samples of ``x (..., time)`` by linear interpolation; at the ends the nearest value.
+
+    A channel without any value becomes zeros. Differentiable in what is present.
+    """
+    gone, time = x.isnan(), x.shape[-1]
+    at = torch.arange(time, device=x.device).expand(x.shape)
+    before = at.masked_fill(gone, -1).cummax(dim=-1).values
+    after = at.masked_fill(gone, time).flip(-1).cummin(dim=-1).values.flip(-1)
+    left = torch.where(before < 0, after, before).clamp(max=time - 1)
+    right = torch.where(after == time, before, after).clamp(min=0)
+    share = ((at - left) / (right - left).clamp(min=1)).to(x.dtype)
+    known = x.masked_fill(gone, 0)
+    first, last = known.gather(-1, left), known.gather(-1, right)
+    return torch.where(gone, first + share * (last - first), x)
+
+
+def mean(x: Tensor, dims: int | tuple[int, ...]) -> Tensor:
+    """Mean over the present samples, dimensions kept; 0 where there are none.
+
+    To the last bit `Tensor.mean` where nothing is missing.
+    """
+    if not masking(x):
+        return x.mean(dim=dims, keepdim=True)
+    gone = x.isnan()
+    count = (~gone).sum(dim=dims, keepdim=True).clamp(min=1)
+    return x.masked_fill(gone, 0).sum(dim=dims, keepdim=True) / count
