@@ -152,16 +152,16 @@ class Dataset:
 
 def preprocess(
     recording: Recording,
-    to: Preprocessing | float,
+    rate: float | Preprocessing,
     low: float | None = None,
     high: float | None = None,
 ) -> Recording:
     """Resample and filter a recording as `Preprocessing.apply` does.
 
-    A number `to` is short for ``Preprocessing(to, low=low, high=high)``. Events keep their time:
-    their samples are rescaled to the new rate.
+    `rate`, `low` and `high` in Hz are short for ``Preprocessing(rate, low=low, high=high)``, which
+    may stand for `rate`. Events keep their time: their samples are rescaled to the new rate.
     """
-    by = to if isinstance(to, Preprocessing) else Preprocessing(to, low=low, high=high)
+    by = rate if isinstance(rate, Preprocessing) else Preprocessing(rate, low=low, high=high)
     signal = by.apply(recording.signal, recording.rate).astype(np.float32, copy=False)
     events = recording.events
     if events is not None:

@@ -111,10 +111,9 @@ class Preprocessing:
         if not gone.any():
             return self._applied(signal, rate)
         made = self._applied(bridge(arrays.as_tensor(signal)).numpy(), rate)
-        nearest = np.rint(np.arange(made.shape[-1]) * (rate / self.rate)).astype(np.int64)
-        return np.where(gone[..., nearest.clip(max=gone.shape[-1] - 1)], np.nan, made).astype(
-            made.dtype, copy=False
-        )
+        at = np.arange(made.shape[-1], dtype=np.float64) * (rate / self.rate)
+        nearest = np.rint(at).astype(np.int64).clip(max=gone.shape[-1] - 1)
+        return np.where(gone[..., nearest], np.nan, made).astype(made.dtype, copy=False)
 
     def _applied(self, signal: NDArray[Any], rate: float) -> NDArray[Any]:
         if not self.gravity:
