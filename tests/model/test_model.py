@@ -129,7 +129,31 @@ def test_other_windows_are_refused(
 def test_bad_values_are_placed(x: torch.Tensor, value: float) -> None:
     x[3, 1, 30] = value
     with pytest.raises(InputError, match=r"channel 'V1' of window 3 at 0\.300 s"):
-        make().embed(x)
+        make(front_end=CanonicalPhase()).embed(x)
+
+
+def test_missing_samples_are_masked_where_front_end_and_encoder_know_them(x: torch.Tensor) -> None:
+    model, holed = make(), x.clone()
+    holed[:, :, 20:30] = torch.nan
+    assert model.takes_gaps
+    assert not make(front_end=CanonicalPhase()).takes_gaps
+    assert not Model(WINDOWS, nn.Sequential(Standardize(), nn.Flatten()), SCHEMA).takes_gaps
+    found = model.embed(holed).all
+    assert found.isfinite().all()
+    assert (found != model.embed(x).all).any()
+    torch.testing.assert_close(model.embed(holed.double(), rate=100.0).all, found)
+    for bad in (torch.inf, torch.nan):
+        holed[2] = bad
+        with pytest.raises(InputError, match="window 2"):
+            model.embed(holed)
+
+
+def test_another_rate_keeps_what_is_missing() -> None:
+    model, fast = make(), np.random.default_rng(0).standard_normal((3, 2, 120))
+    fast[:, 1, 40:60] = np.nan
+    slow = model.preprocessing.windows(fast, 200.0, missing=True)
+    assert slow.isnan().nonzero()[:, 2].unique().tolist() == list(range(20, 30))
+    assert model.embed(fast, rate=200.0).all.isfinite().all()
 
 
 def test_a_flat_window_is_embedded() -> None:

@@ -47,7 +47,8 @@ class Events:
 class Recording:
     """One continuous recording of one subject.
 
-    `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz; `label` is one
+    `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz, NaN where a sample is
+    missing; `label` is one
     class for all of it (an activity), `events` are classes at points in time (beats), `attributes`
     what else is known of all of it (name → word or number, as text); `start` is the time of its
     first sample, in s from the first one of its file or, where the file says it, since 1970.
@@ -81,7 +82,7 @@ class Recording:
     @property
     def level(self) -> float:
         """Root mean square over all channels, in the signal's unit."""
-        return float(np.sqrt(np.mean(np.square(self.signal, dtype=float))))
+        return float(np.sqrt(np.nanmean(np.square(self.signal, dtype=float))))
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,6 +45,11 @@ class TwoEncoders(nn.Module):
         return cast(int, self.common.features), cast(int, self.salient.features)
 
     @property
+    def takes_gaps(self) -> bool:
+        """Whether both know missing samples (NaN)."""
+        return all(getattr(each, "takes_gaps", False) for each in (self.common, self.salient))
+
+    @property
     def features(self) -> int:
         """Features of both."""
         return sum(self.parts)
@@ -129,6 +134,11 @@ class BlockHeads(nn.Module):
                 if block.gate
             }
         )
+
+    @property
+    def takes_gaps(self) -> bool:
+        """Whether the trunk knows missing samples (NaN)."""
+        return getattr(self.trunk, "takes_gaps", False) is True
 
     def _width(self, name: str, everything: int | None) -> int | None:
         """How many features a block reads; None: as many as come."""

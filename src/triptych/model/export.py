@@ -38,7 +38,9 @@ def export_onnx(
     path
         The file to write.
     rate
-        Hz of the signals, kept as the file's metadata ``rate``.
+        Hz of the signals, kept as the file's metadata ``rate``. Its metadata ``missing`` is
+        ``"mask"`` where the graph leaves missing samples (NaN) out as torch does; else it is
+        ``"refuse"``: NaN comes out, and gaps have to be filled before.
 
     Raises
     ------
@@ -58,18 +60,28 @@ def export_onnx(
     device = next((value.device for value in module.parameters()), torch.device("cpu"))
     windows = trials(*shape)
     batch = torch.stack(list(windows.values()))
-    content = _onnx(module, batch[:2].to(device), outputs, rate)
+    proto = _onnx(module, batch[:2].to(device), outputs)
+    if rate is not None:
+        proto.metadata_props.add(key="rate", value=f"{rate:g}")
+    gap = batch[:2].clone()
+    gap[..., shape[1] // 3 : shape[1] // 2] = torch.nan
     try:
+        content = proto.SerializeToString()
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        found = session.run(list(outputs), {"signals": batch.numpy()})
+        found, holed = (session.run(list(outputs), {"signals": x.numpy()}) for x in (batch, gap))
     except Exception as error:  # the runtime's own exceptions share no type
         raise InputError(f"onnxruntime cannot run this network ({error})") from error
     with torch.no_grad():
-        expected = cast(tuple[Tensor, ...], module(batch.to(device)))
+        expected, known = (cast(tuple[Tensor, ...], module(x.to(device))) for x in (batch, gap))
     for name, ours, theirs in zip(outputs, expected, found, strict=True):
         _require_equal(name, list(windows), ours.cpu(), torch.as_tensor(theirs))
+    masked = all(
+        torch.allclose(ours.cpu(), torch.as_tensor(theirs), atol=TOLERANCE, rtol=TOLERANCE)
+        for ours, theirs in zip(known, holed, strict=True)
+    )
+    proto.metadata_props.add(key="missing", value="mask" if masked else "refuse")
     with write_atomically(path, "wb") as handle:
-        handle.write(content)
+        handle.write(proto.SerializeToString())
 
 
 def trials(channels: int, time: int) -> dict[str, Tensor]:
@@ -109,7 +121,7 @@ def _require_equal(name: str, windows: Sequence[str], ours: Tensor, theirs: Tens
             )
 
 
-def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str], rate: float | None) -> bytes:
+def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str]) -> Any:
     optimizer: Any = importlib.import_module("onnxscript.optimizer")
     log = logging.getLogger("torch.onnx")
     level = log.level
@@ -133,10 +145,7 @@ def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str], rate: floa
             optimizer.inline(program.model)
             optimizer.fold_constants_ir(program.model)
             optimizer.remove_unused_nodes(program.model)
-            proto = program.model_proto
-            if rate is not None:
-                proto.metadata_props.add(key="rate", value=f"{rate:g}")
-            return proto.SerializeToString()
+            return program.model_proto
     except Exception as error:  # the exporter's failures have many types, and long texts
         reason = str(error).strip().splitlines()[0]
         raise InputError(

@@ -18,6 +18,7 @@ from triptych.latent import BlockHeads, LatentSchema, LinearHead
 from triptych.model import saved
 from triptych.model.export import export_onnx
 from triptych.model.outputs import Latents, Prediction
+from triptych.networks.encoder import takes_gaps
 from triptych.signals.preprocessing import Preprocessing, Signals
 
 
@@ -88,6 +89,11 @@ class Model(nn.Module):
         self.schema.check(z, source="the encoder's latents")
         return z
 
+    @property
+    def takes_gaps(self) -> bool:
+        """Whether it masks missing samples (NaN), by its front-end and its encoder."""
+        return takes_gaps(self.front_end, self.encoder)
+
     def embed(self, signals: Signals, rate: float | None = None, batch: int = 1024) -> Latents:
         """Latents of windows ``(n, channels, length)``, on the CPU and without gradients.
 
@@ -95,6 +101,7 @@ class Model(nn.Module):
         ----------
         signals
             Windows, channels in the order of `preprocessing`, already filtered (`prepare` does).
+            NaN marks missing samples, for models that `takes_gaps`.
         rate
             Hz, if it may differ from the model's; then the windows are resampled first.
         batch
@@ -103,9 +110,10 @@ class Model(nn.Module):
         Raises
         ------
         InputError
-            For another shape, NaN or infinities.
+            For another shape, infinities, NaN that this model does not take, and windows without
+            any sample.
         """
-        x = self.preprocessing.windows(signals, rate)
+        x = self.preprocessing.windows(signals, rate, missing=self.takes_gaps)
         return Latents(self.schema, self._run(self.forward, x, batch))
 
     def predict(

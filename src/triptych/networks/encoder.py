@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
+from triptych.missing import masking, mean_of, present
 from triptych.networks.require import (
     require_as_many,
     require_layers,
@@ -24,10 +26,12 @@ class FrontEnd(nn.Module):
     """What stands before an encoder: signals ``(n, channels, time)`` in and out.
 
     `settings` are plain data that rebuild it; `shape` tells the encoder what it will see; `raw`
-    ones take signals in physical units, all others stand behind `Standardize`.
+    ones take signals in physical units, all others stand behind `Standardize`. One that
+    `takes_gaps` gives NaN where a sample is missing (NaN), and no effect of it elsewhere.
     """
 
     raw: ClassVar[bool] = False
+    takes_gaps: ClassVar[bool] = False
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -47,10 +51,12 @@ class Standardize(FrontEnd):
 
     It stands after the views, so that views are in physical units; gain and offset are then
     invariant by construction. Signals ``(n, channels, time)`` of any scale, or images ``(n,
-    channels, height, width)`` → the same shape. A constant channel becomes zeros.
+    channels, height, width)`` → the same shape. A constant channel becomes zeros. Missing samples
+    (NaN) are in no mean, and stay missing.
     """
 
     raw = True
+    takes_gaps = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,12 +65,39 @@ class Standardize(FrontEnd):
         """Standardised signals, shape kept."""
         along = (-1,) if x.ndim < 4 else (-2, -1)
         given, x = x.dtype, exact(x)  # half precision holds neither the squares nor what is TINY
-        centred = x - x.mean(dim=along, keepdim=True)
-        centred = centred - centred.mean(dim=along, keepdim=True)  # what rounding left of an offset
+        known = ~x.isnan() if masking(x) else None
+        x = present(x)  # or NaN would come back in the gradient
+
+        def average(values: Tensor) -> Tensor:
+            if known is None:
+                return values.mean(dim=along, keepdim=True)
+            return mean_of(values, known, along)
+
+        centred = x - average(x)
+        centred = centred - average(centred)  # what rounding left of an offset
         # Relative to the signal's own size, so that its unit does not matter (mV or V).
-        least = EPSILON * x.detach().abs().amax(dim=along, keepdim=True) + TINY
-        size = (centred.square().mean(dim=along, keepdim=True) + least.square()).sqrt()
-        return (centred / size).to(given)
+        largest = x.detach().abs().amax(dim=along, keepdim=True)
+        size = (average(centred.square()) + (EPSILON * largest + TINY).square()).sqrt()
+        made = (centred / size).to(given)
+        return made if known is None else made.masked_fill(~known, torch.nan)
+
+
+def takes_gaps(*parts: nn.Module) -> bool:
+    """Whether networks, one behind the other up to an encoder, know missing samples (NaN)."""
+    for layer in _layers(parts):
+        if getattr(layer, "takes_gaps", False) is not True:
+            return False
+        if not isinstance(layer, FrontEnd):
+            return True
+    return False
+
+
+def _layers(parts: Iterable[nn.Module]) -> Iterator[nn.Module]:
+    for part in parts:
+        if type(part) is nn.Sequential:
+            yield from _layers(part)
+        else:
+            yield part
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -87,15 +120,16 @@ class WhatAndWhere(nn.Module):
     """An encoder that reads the maps of its `stack` two ways.
 
     Features are the mean and the maximum over the map (what) beside a flattened map of fewer
-    channels (where).
+    channels (where). Missing samples (NaN) are 0 to the stack, and its steps of `stride` samples
+    of which all are missing, in every channel, are in neither mean nor maximum and 0 in the map.
     """
 
     def __init__(
         self, stack: nn.Sequential, channels: int, places: int, where: int, outputs: int,
-        dropout: float = 0.0,
+        dropout: float = 0.0, *, stride: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.stack = stack
+        self.stack, self.stride = stack, stride
         self.where = nn.Conv2d(channels, where, 1)
         self.dropout = nn.Dropout(dropout)
         features = 2 * channels + where * places
@@ -103,10 +137,24 @@ class WhatAndWhere(nn.Module):
         self.features = outputs or features  # what comes out, as `BlockHeads` reads it
 
     def read(self, x: Tensor) -> Tensor:
-        """Features, or latents if there are outputs, ``(n, features)``, of channels-last maps."""
-        maps = self.stack(x)
-        what = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
-        return self.last(self.dropout(torch.cat([what, self.where(maps).flatten(1)], dim=1)))
+        """Features, or latents if there are outputs, ``(n, features)``, of signals or images."""
+        maps = self.stack(as_map(present(x)) if x.ndim == 3 else x)
+        if x.ndim == 3 and masking(x):
+            seen = self._seen(x, maps.shape[3]).to(maps.dtype)
+            average = (maps * seen).sum(dim=(2, 3)) / seen.sum(dim=(2, 3)).clamp(min=1)
+            most = torch.where(seen > 0, maps, torch.finfo(maps.dtype).min).amax(dim=(2, 3))
+            where = self.where(maps) * seen
+        else:
+            average, most = maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))
+            where = self.where(maps)
+        features = torch.cat([average, most, where.flatten(1)], dim=1)
+        return self.last(self.dropout(features))
+
+    def _seen(self, x: Tensor, steps: int) -> Tensor:
+        """Which steps of the map have a sample that is present, ``(n, 1, 1, steps)``."""
+        known = (~x.isnan()).any(dim=1, keepdim=True).to(x.dtype)
+        padded = nn.functional.pad(known, (0, steps * self.stride - x.shape[2]))
+        return padded.view(x.shape[0], 1, 1, steps, self.stride).amax(dim=4)
 
 
 def require_windows(x: Tensor, channels: int, length: int) -> None:
@@ -163,6 +211,8 @@ class ConvEncoder(WhatAndWhere):
         length)``.
     """
 
+    takes_gaps = True
+
     def __init__(
         self,
         channels: int,
@@ -187,7 +237,10 @@ class ConvEncoder(WhatAndWhere):
                 nn.GELU(),
             ]
             before, steps = width, -(-steps // stride)
-        super().__init__(nn.Sequential(*layers), before, steps, where, outputs, dropout)
+        super().__init__(
+            nn.Sequential(*layers), before, steps, where, outputs, dropout,
+            stride=math.prod(strides),
+        )  # fmt: skip
         self.channels, self.length = channels, length
         self.settings: dict[str, Any] = {
             "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
@@ -198,7 +251,7 @@ class ConvEncoder(WhatAndWhere):
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
         require_windows(x, self.channels, self.length)
-        return self.read(as_map(x))
+        return self.read(x)
 
 
 class GuaranteedEncoder(nn.Module):
@@ -223,6 +276,8 @@ class GuaranteedEncoder(nn.Module):
         Unless 0 < raw < channels, and for settings that `ConvEncoder` refuses; from `forward`, if
         a signal's shape is not ``(n, channels, length)``.
     """
+
+    takes_gaps = True
 
     def __init__(
         self,

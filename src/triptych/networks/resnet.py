@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from triptych.networks.encoder import WhatAndWhere, as_map, convolution, require_windows
+from triptych.networks.encoder import WhatAndWhere, convolution, require_windows
 from triptych.networks.require import require_layers, require_odd, require_whole
 
 
@@ -60,6 +60,8 @@ class ResNetEncoder(WhatAndWhere):
     He et al. 2016 (arXiv 1512.03385), along time, with GroupNorm for BatchNorm.
     """
 
+    takes_gaps = True
+
     def __init__(
         self,
         channels: int,
@@ -84,7 +86,10 @@ class ResNetEncoder(WhatAndWhere):
                 stride = 2 if stage and not block else 1
                 layers.append(ResidualBlock(before, width, kernel, stride))
                 before, steps = width, -(-steps // stride)
-        super().__init__(nn.Sequential(*layers), before, steps, where, outputs)
+        super().__init__(
+            nn.Sequential(*layers), before, steps, where, outputs,
+            stride=4 * 2 ** (len(widths) - 1),
+        )  # fmt: skip
         self.channels, self.length = channels, length
         self.settings = {
             "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
@@ -94,4 +99,4 @@ class ResNetEncoder(WhatAndWhere):
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n f"]:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
         require_windows(x, self.channels, self.length)
-        return self.read(as_map(x))
+        return self.read(x)

@@ -14,6 +14,7 @@ from triptych import networks
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.model import Model
+from triptych.networks.encoder import takes_gaps
 from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import Teacher
@@ -61,6 +62,13 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     given = dict(zip(shape, seen, strict=False)) | settings
     trunks = [networks.encoder(name, **given) for _ in range(1 + recipe.encoder.two)]
     trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
+    if recipe.takes_gaps and not takes_gaps(front_end, trunk):
+        raise InputError(
+            f"missing samples are to be trained on, but front-end {type(front_end).__name__} with "
+            f"encoder {name!r} cannot mask them; take front_end standardize or one of the rotation "
+            "front-ends with encoder conv, resnet or guaranteed, or interpolate (missing: "
+            "interpolate, or fill: interpolate of the transform gaps)"
+        )
     return Parts(
         nn.Sequential(*([] if front_end.raw else [networks.Standardize()]), front_end),
         BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),

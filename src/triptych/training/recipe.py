@@ -172,6 +172,13 @@ class Recipe(Settings):
         """Samples of a window, without context."""
         return self.data.preprocessing().length
 
+    @property
+    def takes_gaps(self) -> bool:
+        """Whether missing samples are trained on: of the recordings, or by a transform."""
+        made = (*self.make_transforms(), *self.make_augment())
+        by_views = any(getattr(each, "leaves_gaps", False) for each in made)
+        return by_views or self.data.options.get("missing") == "mask"
+
     def make_transforms(self) -> tuple[Transform, ...]:
         """Build the transforms, at the data's rate."""
         return tuple(self._transform(each.name, each.settings) for each in self.transforms)

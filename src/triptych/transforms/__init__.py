@@ -16,6 +16,7 @@ from triptych.transforms.base import Group, Transform, context_of, target_of, to
 from triptych.transforms.chain import Chain
 from triptych.transforms.channels import ChannelDropout, LeadSwap
 from triptych.transforms.checks import told_apart
+from triptych.transforms.gaps import Gaps
 from triptych.transforms.mirror import AxisMirror
 from triptych.transforms.orientation import Rotation
 from triptych.transforms.phase_shift import PhaseShift
@@ -27,6 +28,7 @@ __all__ = [
     "Chain",
     "ChannelDropout",
     "Gain",
+    "Gaps",
     "Group",
     "LeadSwap",
     "NoiseSNR",
@@ -56,6 +58,7 @@ _TRANSFORMS: dict[str, Callable[..., Transform]] = {
     "lead_swap": LeadSwap,
     "rotation": Rotation,
     "axis_mirror": AxisMirror,
+    "gaps": Gaps,
 }
 
 

@@ -30,7 +30,7 @@ FORMATS = {
     **dict.fromkeys((".csv", ".tsv", ".txt", ".parquet", ".feather"), "table"),
 }
 OLD = {"signal_columns": "channels", "person_column": "subject_column"}  # names in older recipes
-ALLOWED = {"missing": ("refuse", "interpolate", "cut"), "rows": ("samples", "windows")}
+ALLOWED = {"missing": ("refuse", "interpolate", "mask", "cut"), "rows": ("samples", "windows")}
 
 
 @dataclass
