@@ -17,7 +17,8 @@ from triptych.networks import (
     Standardize,
     front_end,
 )
-from triptych.networks.encoder import GuaranteedEncoder, WhatAndWhere, takes_gaps
+from triptych.networks.abilities import takes_gaps
+from triptych.networks.encoder import GuaranteedEncoder, WhatAndWhere
 from triptych.transforms import Gaps, Rotation
 
 TIME = 101

@@ -72,8 +72,8 @@ def explain(
     name = recipe.get("name")
     sentence = (
         f"{f'The model {name!r}' if name else 'This model'} turns "
-        f"{_windows(model.preprocessing)} into {schema.size} numbers in {len(blocks)} "
-        f"block{'s' * (len(blocks) != 1)}."
+        f"{_windows(model.preprocessing, model.shortest)} into {schema.size} numbers in "
+        f"{len(blocks)} block{'s' * (len(blocks) != 1)}."
     )
     facts = {
         "encoder": f"{_network(nn.Sequential(model.front_end, model.encoder))}, "
@@ -128,12 +128,13 @@ def _beyond(block: Block, objective: str, measured: bool) -> str:
     return idle + "; not measured here" * (not measured)
 
 
-def _windows(preprocessing: Preprocessing) -> str:
+def _windows(preprocessing: Preprocessing, shortest: int | None) -> str:
     names = ", ".join(preprocessing.channels)
     seconds = preprocessing.length / preprocessing.rate
     return (
         f"windows of {seconds:g} s ({preprocessing.length} samples at {preprocessing.rate:g} Hz) "
         f"of {names}"
+        + (f", or windows of any length from {shortest} samples on," if shortest else "")
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -11,12 +11,7 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.missing import masking, mean_of, present
-from triptych.networks.require import (
-    require_as_many,
-    require_layers,
-    require_share,
-    require_whole,
-)
+from triptych.networks.require import require_stack, require_whole
 from triptych.precision import exact
 
 EPSILON, TINY = 1e-6, 1e-9
@@ -27,11 +22,13 @@ class FrontEnd(nn.Module):
 
     `settings` are plain data that rebuild it; `shape` tells the encoder what it will see; `raw`
     ones take signals in physical units, all others stand behind `Standardize`. One that
-    `takes_gaps` gives NaN where a sample is missing (NaN), and no effect of it elsewhere.
+    `takes_gaps` gives NaN where a sample is missing (NaN), and no effect of it elsewhere; one of
+    `any_length` does the same to windows of every length, and keeps it.
     """
 
     raw: ClassVar[bool] = False
     takes_gaps: ClassVar[bool] = False
+    any_length: ClassVar[bool] = False
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -57,6 +54,7 @@ class Standardize(FrontEnd):
 
     raw = True
     takes_gaps = True
+    any_length = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,22 +80,9 @@ class Standardize(FrontEnd):
         return made if known is None else made.masked_fill(~known, torch.nan)
 
 
-def takes_gaps(*parts: nn.Module) -> bool:
-    """Whether networks, one behind the other up to an encoder, know missing samples (NaN)."""
-    for layer in _layers(parts):
-        if getattr(layer, "takes_gaps", False) is not True:
-            return False
-        if not isinstance(layer, FrontEnd):
-            return True
-    return False
-
-
-def _layers(parts: Iterable[nn.Module]) -> Iterator[nn.Module]:
-    for part in parts:
-        if type(part) is nn.Sequential:
-            yield from _layers(part)
-        else:
-            yield part
+def receptive(kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """Samples that one step of a stack of convolutions sees."""
+    return 1 + sum((k - 1) * math.prod(strides[:i]) for i, k in enumerate(kernels))
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -122,7 +107,12 @@ class WhatAndWhere(nn.Module):
     Features are the mean and the maximum over the map (what) beside a flattened map of fewer
     channels (where). Missing samples (NaN) are 0 to the stack, and its steps of `stride` samples
     of which all are missing, in every channel, are in neither mean nor maximum and 0 in the map.
+
+    Without a flattened map (`where` = 0) nothing depends on the length: windows of any length from
+    `shortest` on are taken, that of training or what one step sees, whichever is less.
     """
+
+    shortest: int | None = None
 
     def __init__(
         self, stack: nn.Sequential, channels: int, places: int, where: int, outputs: int,
@@ -130,7 +120,7 @@ class WhatAndWhere(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.stack, self.stride = stack, stride
-        self.where = nn.Conv2d(channels, where, 1)
+        self.where = nn.Conv2d(channels, where, 1) if where else None
         self.dropout = nn.Dropout(dropout)
         features = 2 * channels + where * places
         self.last = nn.Linear(features, outputs) if outputs else nn.Identity()
@@ -143,12 +133,13 @@ class WhatAndWhere(nn.Module):
             seen = self._seen(x, maps.shape[3]).to(maps.dtype)
             average = (maps * seen).sum(dim=(2, 3)) / seen.sum(dim=(2, 3)).clamp(min=1)
             most = torch.where(seen > 0, maps, torch.finfo(maps.dtype).min).amax(dim=(2, 3))
-            where = self.where(maps) * seen
         else:
-            average, most = maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))
+            seen, average, most = None, maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))
+        features = [average, most]
+        if self.where is not None:
             where = self.where(maps)
-        features = torch.cat([average, most, where.flatten(1)], dim=1)
-        return self.last(self.dropout(features))
+            features.append((where if seen is None else where * seen).flatten(1))
+        return self.last(self.dropout(torch.cat(features, dim=1)))
 
     def _seen(self, x: Tensor, steps: int) -> Tensor:
         """Which steps of the map have a sample that is present, ``(n, 1, 1, steps)``."""
@@ -157,30 +148,15 @@ class WhatAndWhere(nn.Module):
         return padded.view(x.shape[0], 1, 1, steps, self.stride).amax(dim=4)
 
 
-def require_windows(x: Tensor, channels: int, length: int) -> None:
-    """Refuse signals of another shape than an encoder was built for, with InputError."""
-    if x.ndim != 3 or x.shape[1:] != (channels, length):
+def require_windows(x: Tensor, channels: int, length: int, shortest: int | None = None) -> None:
+    """Refuse signals of another shape than an encoder takes, with InputError."""
+    fits = x.ndim == 3 and x.shape[1] == channels
+    if not fits or (x.shape[2] != length if shortest is None else x.shape[2] < shortest):
+        at_least = f"{length}" if shortest is None else f"{shortest} or more"
         raise InputError(
             f"signals have shape {tuple(x.shape)}, but this encoder was built for "
-            f"(n, {channels}, {length}); cut or resample the windows to that shape"
+            f"(n, {channels}, {at_least}); cut or resample the windows to that shape"
         )
-
-
-def require_stack(
-    network: str,
-    widths: Sequence[int],
-    kernels: Sequence[int],
-    strides: Sequence[int],
-    where: int,
-    dropout: float,
-) -> None:
-    """Refuse settings of a convolutional stack that do not fit, with InputError."""
-    require_layers(network, multiple=8, widths=widths)
-    require_layers(network, odd=True, kernels=kernels)
-    require_layers(network, strides=strides)
-    require_as_many(network, {"widths": widths, "kernels": kernels, "strides": strides})
-    require_whole(network, where=where)
-    require_share(network, dropout=dropout)
 
 
 class ConvEncoder(WhatAndWhere):
@@ -199,7 +175,7 @@ class ConvEncoder(WhatAndWhere):
     widths, kernels, strides
         Channels, kernel length and stride of each layer.
     where
-        Channels of the flattened map.
+        Channels of the flattened map; 0 goes without, and takes windows of any length.
     dropout
         Share of the features that a training step leaves out.
 
@@ -242,6 +218,7 @@ class ConvEncoder(WhatAndWhere):
             stride=math.prod(strides),
         )  # fmt: skip
         self.channels, self.length = channels, length
+        self.shortest = None if where else min(length, receptive(kernels, strides))
         self.settings: dict[str, Any] = {
             "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
             "kernels": list(kernels), "strides": list(strides), "where": where,
@@ -250,7 +227,7 @@ class ConvEncoder(WhatAndWhere):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
-        require_windows(x, self.channels, self.length)
+        require_windows(x, self.channels, self.length, self.shortest)
         return self.read(x)
 
 
@@ -312,7 +289,7 @@ class GuaranteedEncoder(nn.Module):
         self.exact = channels - raw
         self.first = ConvEncoder(self.exact, length, **shared)
         self.second = ConvEncoder(raw, length, **shared)
-        self.guaranteed = self.first.features
+        self.guaranteed, self.shortest = self.first.features, self.first.shortest
         self.features = self.first.features + self.second.features
 
     def forward(self, x: Tensor) -> Tensor:

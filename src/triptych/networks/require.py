@@ -80,6 +80,23 @@ def require_as_many(network: str, layers: Mapping[str, Sequence[int]]) -> None:
         )
 
 
+def require_stack(
+    network: str,
+    widths: Sequence[int],
+    kernels: Sequence[int],
+    strides: Sequence[int],
+    where: int,
+    dropout: float,
+) -> None:
+    """Refuse settings of a convolutional stack that do not fit, with InputError."""
+    require_layers(network, multiple=8, widths=widths)
+    require_layers(network, odd=True, kernels=kernels)
+    require_layers(network, strides=strides)
+    require_as_many(network, {"widths": widths, "kernels": kernels, "strides": strides})
+    require_whole(network, 0, where=where)
+    require_share(network, dropout=dropout)
+
+
 def _listed(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, list | tuple) and len(cast(Sequence[Any], value)) > 0
 

@@ -36,6 +36,7 @@ class Scaled(FrontEnd):
 
     raw = True
     takes_gaps = True
+    any_length = True
 
     def __init__(self, *, scales: tuple[float, ...] = (1.0,)) -> None:
         require_numbers("a front-end", scales=scales)

@@ -123,9 +123,15 @@ class Preprocessing:
         return arrays.bandpass(signal, self.rate, self.low, self.high, phase=self.phase)
 
     def windows(
-        self, signals: Signals, rate: float | None = None, missing: bool = False
+        self,
+        signals: Signals,
+        rate: float | None = None,
+        missing: bool = False,
+        shortest: int | None = None,
     ) -> Float[Tensor, "n c t"]:
         """Check windows ``(n, channels, length)``, resampled from `rate` Hz if that differs.
+
+        With `shortest`, windows of any length from so many samples on will do.
 
         Raises
         ------
@@ -141,11 +147,13 @@ class Preprocessing:
             values = x.detach().cpu().double().numpy()
             only_rate = replace(self, low=None, high=None, gravity=True)
             x = torch.as_tensor(only_rate.apply(values, rate))
-        if x.ndim != 3 or x.shape[1:] != self.shape:
+        long = x.shape[-1] == self.length if shortest is None else x.shape[-1] >= shortest
+        if x.ndim != 3 or x.shape[1] != len(self.channels) or not long:
             resampled = f" at {self.rate:g} Hz" if rate != self.rate else ""
+            samples = f"{self.length}" if shortest is None else f"{shortest} or more"
             raise InputError(
                 f"signals have shape {tuple(x.shape)}{resampled}, but this model needs windows "
-                f"(n, {len(self.channels)}, {self.length}) of {', '.join(self.channels)} at "
+                f"(n, {len(self.channels)}, {samples}) of {', '.join(self.channels)} at "
                 f"{self.rate:g} Hz; cut recordings with prepare(signal, rate)"
             )
         single = x.float()

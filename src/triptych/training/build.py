@@ -14,7 +14,7 @@ from triptych import networks
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.model import Model
-from triptych.networks.encoder import takes_gaps
+from triptych.networks.abilities import takes_gaps
 from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import Teacher
