@@ -12,7 +12,16 @@ import pandas as pd
 import pytest
 
 from triptych import datasets
-from triptych.datasets import Dataset, cut, from_arrays, from_frame, from_hf, from_mne, from_xarray
+from triptych.datasets import (
+    Dataset,
+    cut,
+    from_arrays,
+    from_frame,
+    from_hf,
+    from_mne,
+    from_xarray,
+    preprocess,
+)
 from triptych.errors import InputError
 
 RATE = 100.0
@@ -81,6 +90,22 @@ def test_fingerprints_follow_signals_and_what_is_said() -> None:
         from_arrays(x, rate=RATE, attributes={"age": 3}),
     ]
     assert len({same, *(each.fingerprint for each in others)}) == 5
+
+
+def test_missing_values_are_masked_up_to_the_largest_gap_and_kept_through_windows() -> None:
+    x = np.random.default_rng(0).standard_normal((2, 600)) + 1e9  # float32 holds no such offset
+    x[0, 100:130], x[1, 300:400] = np.nan, np.nan
+    data = from_arrays([x], rate=RATE, missing="mask", max_gap=30 / RATE)
+    first, last = data.recordings
+    assert (first.signal.shape[1], last.signal.shape[1]) == (300, 200)
+    assert np.flatnonzero(np.isnan(first.signal[0])).tolist() == list(range(100, 130))
+    assert np.isfinite(first.signal[1]).all()
+    assert np.isfinite(first.level)
+    assert abs(np.nanmean(first.signal)) < 0.1
+    assert any("masked or cut" in note for note in data.notes)
+    filtered = data.map(lambda each: preprocess(each, RATE, 0.5, None))
+    made = cut(filtered, 50 / RATE)
+    assert made.signals.isnan().flatten(1).sum(1).tolist() == [0, 0, 30, 0, 0, 0, 0, 0, 0, 0]
 
 
 def test_missing_values_are_refused_bridged_or_cut() -> None:

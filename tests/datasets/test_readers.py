@@ -518,7 +518,7 @@ def test_a_manifest_may_name_records_by_their_paths_without_extension(tmp_path: 
 
 def test_missing_values_name_the_option(tmp_path: Path) -> None:
     table(tmp_path / "a.csv", time=T, x=np.where(np.arange(1500) == 7, np.nan, wave()))
-    with pytest.raises(InputError, match="--missing interpolate or --missing cut"):
+    with pytest.raises(InputError, match="--missing mask or --missing cut"):
         load(tmp_path)
 
 

@@ -129,7 +129,31 @@ def test_other_windows_are_refused(
 def test_bad_values_are_placed(x: torch.Tensor, value: float) -> None:
     x[3, 1, 30] = value
     with pytest.raises(InputError, match=r"channel 'V1' of window 3 at 0\.300 s"):
-        make().embed(x)
+        make(front_end=CanonicalPhase()).embed(x)
+
+
+def test_missing_samples_are_masked_where_front_end_and_encoder_know_them(x: torch.Tensor) -> None:
+    model, holed = make(), x.clone()
+    holed[:, :, 20:30] = torch.nan
+    assert model.takes_gaps
+    assert not make(front_end=CanonicalPhase()).takes_gaps
+    assert not Model(WINDOWS, nn.Sequential(Standardize(), nn.Flatten()), SCHEMA).takes_gaps
+    found = model.embed(holed).all
+    assert found.isfinite().all()
+    assert (found != model.embed(x).all).any()
+    torch.testing.assert_close(model.embed(holed.double(), rate=100.0).all, found)
+    for bad in (torch.inf, torch.nan):
+        holed[2] = bad
+        with pytest.raises(InputError, match="window 2"):
+            model.embed(holed)
+
+
+def test_another_rate_keeps_what_is_missing() -> None:
+    model, fast = make(), np.random.default_rng(0).standard_normal((3, 2, 120))
+    fast[:, 1, 40:60] = np.nan
+    slow = model.preprocessing.windows(fast, 200.0, missing=True)
+    assert slow.isnan().nonzero()[:, 2].unique().tolist() == list(range(20, 30))
+    assert model.embed(fast, rate=200.0).all.isfinite().all()
 
 
 def test_a_flat_window_is_embedded() -> None:
@@ -219,12 +243,18 @@ def test_other_recordings_are_refused(shape: tuple[int, ...], message: str) -> N
     "wrong",
     [
         {"rate": 0}, {"rate": "fast"}, {"rate": True}, {"rate": float("nan")}, {"length": 2.5},
-        {"length": -1}, {"low": 0}, {"high": "none"}, {"channels": ()}, {"channels": (1, 2)},
+        {"length": -1}, {"low": 0}, {"high": "none"}, {"channels": (1, 2)}, {"phase": "linear"},
     ],
 )  # fmt: skip
 def test_impossible_preprocessing_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match=f"preprocessing got {next(iter(wrong))}"):
         Preprocessing(**{"rate": 100.0, "channels": ("a",), "length": 50, **wrong})
+
+
+def test_a_model_needs_channels_and_a_length() -> None:
+    for form in (Preprocessing(100.0, (), 60), Preprocessing(100.0, ("a",))):
+        with pytest.raises(InputError, match="a model needs"):
+            Model(form, nn.Identity(), SCHEMA)
 
 
 # --- ONNX
@@ -243,7 +273,7 @@ def test_an_exported_model_gives_the_same_blocks(tmp_path: Path) -> None:
     assert model.encoder.training
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     assert [output.name for output in session.get_outputs()] == ["shape", "detail"]
-    assert session.get_modelmeta().custom_metadata_map == {"rate": f"{model.preprocessing.rate:g}"}
+    assert session.get_modelmeta().custom_metadata_map == {"rate": "100", "missing": "refuse"}
     for n in (1, 9):  # the batch is free
         x = torch.randn(n, 2, 60)
         shape, detail = session.run(["shape", "detail"], {"signals": x.numpy()})

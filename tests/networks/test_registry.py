@@ -85,7 +85,7 @@ CONV = {
     "widths": (*NOT_LAYERS, (7,), (8, 12)),
     "kernels": (*NOT_LAYERS, (4, 5)),
     "strides": NOT_LAYERS,
-    "where": NOT_WHOLE,
+    "where": NOT_AT_LEAST_0,
     "dropout": (-0.1, 1.0, "0.5", None, True, float("nan")),
 }
 SHAPE = {"channels": NOT_WHOLE, "length": NOT_WHOLE}
@@ -99,7 +99,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "conv": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
     "resnet": (
         {"channels": 1, "length": 64, "widths": (8, 16)},
-        {**SHAPE, **OUTPUTS, **WIDTHS, "blocks": NOT_WHOLE, "where": NOT_WHOLE,
+        {**SHAPE, **OUTPUTS, **WIDTHS, "blocks": NOT_WHOLE, "where": NOT_AT_LEAST_0,
          "kernel": (*NOT_WHOLE, 4)},
     ),
     "guaranteed": (

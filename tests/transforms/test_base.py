@@ -50,6 +50,7 @@ CASES: dict[str, Transform] = {
     "tilt": Rotation("tilt", max_angle=60),
     "cube24": Rotation("cube24"),
     "axis_mirror": transform("axis_mirror"),
+    "gaps": transform("gaps", fill="interpolate"),
     "chain": Chain(PhaseShift(0.1, RATE), Rotation("yaw"), NoiseSNR()),
 }
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -401,6 +402,7 @@ def test_every_transform_is_made_by_its_name() -> None:
         "lead_swap",
         "rotation",
         "axis_mirror",
+        "gaps",
     )
     for name in names():
         assert transform(name).name == name

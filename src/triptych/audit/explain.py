@@ -72,10 +72,9 @@ def explain(
     name = recipe.get("name")
     sentence = (
         f"{f'The model {name!r}' if name else 'This model'} turns "
-        f"{_windows(model.preprocessing)} into {schema.size} numbers in {len(blocks)} "
-        f"block{'s' * (len(blocks) != 1)}."
+        f"{_windows(model.preprocessing, model.shortest)} into {schema.size} numbers in "
+        f"{len(blocks)} block{'s' * (len(blocks) != 1)}."
     )
-    low, high = model.preprocessing.low, model.preprocessing.high
     facts = {
         "encoder": f"{_network(nn.Sequential(model.front_end, model.encoder))}, "
         f"{_weights(model.encoder)}",
@@ -83,7 +82,7 @@ def explain(
         "heads": "; ".join(
             _head(each, cast(LinearHead, head)) for each, head in model.heads.items()
         ),
-        "band": _band(low, high),
+        "band": _band(model.preprocessing),
         "trained on": _origin(data),
         "fingerprint of the data": data.get("fingerprint"),
         "subjects": _sides(data),
@@ -129,20 +128,25 @@ def _beyond(block: Block, objective: str, measured: bool) -> str:
     return idle + "; not measured here" * (not measured)
 
 
-def _windows(preprocessing: Preprocessing) -> str:
+def _windows(preprocessing: Preprocessing, shortest: int | None) -> str:
     names = ", ".join(preprocessing.channels)
     seconds = preprocessing.length / preprocessing.rate
     return (
         f"windows of {seconds:g} s ({preprocessing.length} samples at {preprocessing.rate:g} Hz) "
         f"of {names}"
+        + (f", or windows of any length from {shortest} samples on," if shortest else "")
     )
 
 
-def _band(low: float | None, high: float | None) -> str:
+def _band(preprocessing: Preprocessing) -> str:
+    low, high = preprocessing.low, preprocessing.high
+    phase = "zero-phase" if preprocessing.phase == "zero" else "causal"
     if low is None and high is None:
-        return "not filtered"
-    ends = " to ".join([f"{low:g}" if low else "0", f"{high:g}" if high else "the highest"])
-    return f"{ends} Hz, zero-phase, over the whole recording"
+        said = "not filtered"
+    else:
+        ends = " to ".join([f"{low:g}" if low else "0", f"{high:g}" if high else "the highest"])
+        said = f"{ends} Hz, {phase}, over the whole recording"
+    return said if preprocessing.gravity else f"{said}; gravity is taken out before ({phase})"
 
 
 def _network(module: nn.Module) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from triptych.metrics.matrix import FactorMatrix
 from triptych.metrics.sweeps import distances, embedded
 from triptych.model import Model
 from triptych.transforms import Transform, context_of
+from triptych.transforms.base import method_of
 
 __all__ = ["Embed", "audit", "audit_model", "audit_views"]
 
@@ -100,11 +101,8 @@ def audit(
     InputError
         Fewer than two groups, too little context, θ or latents that do not fit.
     """
-    around = None
-    if isinstance(signals, Windows):
-        around = signals.with_context(context_of(transform))
-        signals = around.signals
-    x = torch.as_tensor(signals)
+    around = signals.with_context(context_of(transform)) if isinstance(signals, Windows) else None
+    x = torch.as_tensor(cast(Rows, signals) if around is None else around.signals)
     if groups is not None:
         whose = Groups(groups, "groups")
     elif around is not None:
@@ -185,8 +183,11 @@ def audit_model(
     classes that this head names are audited instead; with `glass`, what each block knows is
     measured too (`glass_box_of`). What a decoder makes of each block is always measured.
 
-    Raises InputError as `audit`, and where the model has no such head.
+    Gaps are filled for a model that does not mask them. Raises InputError as `audit`, and where the
+    model has no such head.
     """
+    if not model.takes_gaps:
+        transform = method_of(transform, "filled")()
     if head is not None:
         told = classes_of(model, head)
 
@@ -277,7 +278,7 @@ def _moving(transform: Transform, steps: Tensor) -> NDArray[np.int64]:
 def _result(
     found: Measured, steps: Tensor, transform: Transform, premise: Premise, **words: Any
 ) -> AuditResult:
-    more = [*found.notes, *([premise.note] if premise.note else [])]
+    more = [*found.notes, *filter(None, [premise.note])]
     more += unmoved(found.curves, words["relations"], transform.name)
     words["notes"] = (*words["notes"], *more)
     return AuditResult(

@@ -119,10 +119,10 @@ def fit_to(
             f"({', '.join(by_place[0].channels)}) than the model's ({', '.join(needed)}): they are "
             "taken in their order"
         )
-    rate, low, high = preprocessing.rate, preprocessing.low, preprocessing.high
     fitted = replace(dataset, recordings=tuple(recordings), notes=tuple(notes))
-    fitted = fitted.map(lambda each: datasets.preprocess(each, rate, low, high))
+    fitted = fitted.map(lambda each: datasets.preprocess(each, preprocessing))
     context = max(map(context_of, transforms), default=0)
+    rate = preprocessing.rate
     return long_enough(fitted, preprocessing.length / rate, context / rate)
 
 

@@ -74,6 +74,8 @@ def transform_for(
 ) -> Transform:
     """Make the transform that an audit sweeps, at the model's rate.
 
+    Gaps are filled by interpolation for a model that does not mask them.
+
     Parameters
     ----------
     model
@@ -123,7 +125,8 @@ def transform_for(
     for entry in _trained_with(model):
         if entry.get("name") == name:
             given = {key: entry[key] for key in entry if key != "name"} | given
-    return at_rate(name, rate if model is None else model.preprocessing.rate, given)
+    made = at_rate(name, rate if model is None else model.preprocessing.rate, given)
+    return made if model is not None and model.takes_gaps else method_of(made, "filled")()
 
 
 def _trained_with(model: Model | None) -> list[Mapping[str, Any]]:

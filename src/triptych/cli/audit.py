@@ -184,13 +184,13 @@ def audit(
         cut = (data, own, per_record, seed)
         named = (transform, wanted, theta, steps)
         if path.is_dir():
-            if classifier or model_rate or window or allow_code:
+            if classifier or model_rate or allow_code:
                 raise InputError(
                     f"{subject} is a model of ours and says itself what it needs; leave "
-                    "--classifier, --model-rate, --window and --allow-code out"
+                    "--classifier, --model-rate and --allow-code out"
                 )
             common |= {"head": output, "glass": glass_box}
-            result = _of_model(path, cut, named, common)
+            result = _of_model(path, window, cut, named, common)
         else:
             if glass_box:
                 raise InputError(
@@ -225,13 +225,16 @@ def _of_embeddings(
     return audit_views(read_views(path), transform_for(None, transform, settings), **options)
 
 
-def _of_model(path: Path, cut: Any, named: Any, common: dict[str, Any]) -> AuditResult:
+def _of_model(
+    path: Path, window: float | None, cut: Any, named: Any, common: dict[str, Any]
+) -> AuditResult:
     from triptych.audit.run import audit_model
     from triptych.audit.sources import data_for, random_windows_of, seen_before
     from triptych.audit.sweep import transform_for
     from triptych.model import Model
 
     model = Model.load(path)
+    model = model if window is None else model.with_length(window)
     data, given, per_record, seed = cut
     chosen = transform_for(model, *named[:2])
     source = data_for(model, data, given, [chosen])

@@ -10,6 +10,7 @@ from triptych.cli.options import (
     Data,
     ModelDir,
     Step,
+    Window,
     WindowsFile,
 )
 from triptych.cli.own import reads_own
@@ -30,6 +31,7 @@ def embed(
     out: WindowsFile,
     own: dict[str, Any],
     step: Step = None,
+    window: Window = None,
 ) -> None:
     """Write the latents of recordings, by block, with record, subject, start and label."""
     from triptych.audit.embeddings import require_kind, write_latents
@@ -38,6 +40,7 @@ def embed(
 
     require_kind(out)
     loaded = Model.load(model)
+    loaded = loaded if window is None else loaded.with_length(window)
     source = data_for(loaded, data, own)
     note(source.notes)
     windows = windows_of(source, loaded.preprocessing, step)

@@ -33,6 +33,10 @@ WindowsFile = Annotated[
 Step = Annotated[
     float | None, typer.Option(metavar="S", help="A window every S seconds; default end to end.")
 ]
+Window = Annotated[
+    float | None,
+    typer.Option(metavar="S", help="Length of windows, if the model takes any; default its own."),
+]
 PerRecord = Annotated[
     int, typer.Option(metavar="N", help="Windows of each recording, at random places.")
 ]

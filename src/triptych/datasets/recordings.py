@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych import signals
 from triptych.errors import InputError
+from triptych.signals.preprocessing import Preprocessing
 
 Strings = NDArray[np.str_]
 Ints = NDArray[np.int64]
@@ -99,11 +99,11 @@ class Spans:
 class Recording:
     """One continuous recording of one subject.
 
-    `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz; `label` is one
-    class for all of it (an activity), `spans` are classes of parts of it, `events` classes at
-    points in time (beats), `attributes` what else is known of all of it (name → word or number, as
-    text); `start` is the time of its first sample, in s from the first one of its file or, where
-    the file says it, since 1970.
+    `signal` is float32 ``(channels, time)`` in physical units at `rate` Hz, NaN where a sample is
+    missing; `label` is one class for all of it (an activity), `spans` are classes of parts of it,
+    `events` classes at points in time (beats), `attributes` what else is known of all of it (name
+    → word or number, as text); `start` is the time of its first sample, in s from the first one of
+    its file or, where the file says it, since 1970.
     """
 
     name: str
@@ -141,7 +141,7 @@ class Recording:
     @property
     def level(self) -> float:
         """Root mean square over all channels, in the signal's unit."""
-        return float(np.sqrt(np.mean(np.square(self.signal, dtype=float))))
+        return float(np.sqrt(np.nanmean(np.square(self.signal, dtype=float))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,17 +211,22 @@ class Dataset:
 
 
 def preprocess(
-    recording: Recording, rate: float, low: float | None, high: float | None
+    recording: Recording,
+    rate: float | Preprocessing,
+    low: float | None = None,
+    high: float | None = None,
 ) -> Recording:
-    """Resample to `rate` Hz, then band-pass (zero-phase) from `low` to `high` Hz.
+    """Resample and filter a recording as `Preprocessing.apply` does.
 
-    Events and spans keep their time: their samples are rescaled to the new rate.
+    `rate`, `low` and `high` in Hz are short for ``Preprocessing(rate, low=low, high=high)``, which
+    may stand for `rate`. Events and spans keep their time: their samples are rescaled to the new
+    rate.
     """
-    signal = signals.resample(recording.signal, recording.rate, rate)
-    signal = signals.bandpass(signal, rate, low, high).astype(np.float32, copy=False)
+    by = rate if isinstance(rate, Preprocessing) else Preprocessing(rate, low=low, high=high)
+    signal = by.apply(recording.signal, recording.rate).astype(np.float32, copy=False)
     events = recording.events
     if events is not None:
-        sample = np.rint(events.sample * (rate / recording.rate)).astype(np.int64)
+        sample = np.rint(events.sample * (by.rate / recording.rate)).astype(np.int64)
         events = replace(events, sample=np.minimum(sample, signal.shape[1] - 1))
-    spans = recording.spans and recording.spans.scaled(rate / recording.rate)
-    return replace(recording, signal=signal, rate=float(rate), events=events, spans=spans)
+    spans = recording.spans and recording.spans.scaled(by.rate / recording.rate)
+    return replace(recording, signal=signal, rate=float(by.rate), events=events, spans=spans)

@@ -48,6 +48,18 @@ class TwoEncoders(nn.Module):
         return cast(int, self.common.features), cast(int, self.salient.features)
 
     @property
+    def takes_gaps(self) -> bool:
+        """Whether both know missing samples (NaN)."""
+        return all(getattr(each, "takes_gaps", False) for each in (self.common, self.salient))
+
+    @property
+    def shortest(self) -> int | None:
+        """Samples of the shortest window that both take; None where either's length is fixed."""
+        both = [getattr(each, "shortest", None) for each in (self.common, self.salient)]
+        known = [each for each in both if isinstance(each, int)]
+        return max(known) if len(known) == 2 else None
+
+    @property
     def features(self) -> int:
         """Features of both."""
         return sum(self.parts)
@@ -132,6 +144,17 @@ class BlockHeads(nn.Module):
                 if block.gate
             }
         )
+
+    @property
+    def takes_gaps(self) -> bool:
+        """Whether the trunk knows missing samples (NaN)."""
+        return getattr(self.trunk, "takes_gaps", False) is True
+
+    @property
+    def shortest(self) -> int | None:
+        """Samples of the shortest window that the trunk takes; None where its length is fixed."""
+        found = getattr(self.trunk, "shortest", None)
+        return found if isinstance(found, int) else None
 
     def _width(self, name: str, everything: int | None) -> int | None:
         """How many features a block reads; None: as many as come."""

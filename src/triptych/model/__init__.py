@@ -2,6 +2,6 @@
 
 from triptych.model.model import Model
 from triptych.model.outputs import Latents, Prediction
-from triptych.model.preprocessing import Preprocessing
+from triptych.signals.preprocessing import Preprocessing
 
 __all__ = ["Latents", "Model", "Prediction", "Preprocessing"]

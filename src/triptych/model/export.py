@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.files import write_atomically
+from triptych.latent import LatentSchema
 
 TOLERANCE = 1e-4
 
@@ -24,6 +26,8 @@ def export_onnx(
     outputs: Sequence[str],
     path: str | Path,
     rate: float | None = None,
+    shortest: int | None = None,
+    masks: bool = False,
 ) -> None:
     """Write `module` as ONNX: input ``signals (n, channels, time)``, n free, named outputs.
 
@@ -37,8 +41,13 @@ def export_onnx(
         Their names.
     path
         The file to write.
+    shortest
+        Samples of the shortest window, if any length from there on will do: then time is free too.
     rate
         Hz of the signals, kept as the file's metadata ``rate``.
+    masks
+        Whether the module leaves missing samples (NaN) out. Where the graph does so, too, the
+        file's metadata ``missing`` is ``"mask"``, else ``"refuse"``: gaps have to be filled before.
 
     Raises
     ------
@@ -58,18 +67,52 @@ def export_onnx(
     device = next((value.device for value in module.parameters()), torch.device("cpu"))
     windows = trials(*shape)
     batch = torch.stack(list(windows.values()))
-    content = _onnx(module, batch[:2].to(device), outputs, rate)
+    proto = _onnx(module, batch[:2].to(device), outputs, shortest)
+    if rate is not None:
+        proto.metadata_props.add(key="rate", value=f"{rate:g}")
+    gap = batch[:2].clone()
+    gap[..., shape[1] // 3 : shape[1] // 2] = torch.nan
     try:
+        content = proto.SerializeToString()
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        found = session.run(list(outputs), {"signals": batch.numpy()})
+        found, holed = (session.run(list(outputs), {"signals": x.numpy()}) for x in (batch, gap))
     except Exception as error:  # the runtime's own exceptions share no type
         raise InputError(f"onnxruntime cannot run this network ({error})") from error
     with torch.no_grad():
-        expected = cast(tuple[Tensor, ...], module(batch.to(device)))
+        expected, known = (cast(tuple[Tensor, ...], module(x.to(device))) for x in (batch, gap))
     for name, ours, theirs in zip(outputs, expected, found, strict=True):
         _require_equal(name, list(windows), ours.cpu(), torch.as_tensor(theirs))
+    masked = masks and all(
+        torch.allclose(ours.cpu(), torch.as_tensor(theirs), atol=TOLERANCE, rtol=TOLERANCE)
+        for ours, theirs in zip(known, holed, strict=True)
+    )
+    proto.metadata_props.add(key="missing", value="mask" if masked else "refuse")
     with write_atomically(path, "wb") as handle:
-        handle.write(content)
+        handle.write(proto.SerializeToString())
+
+
+class Blocks(nn.Module):
+    """A module of latents whose outputs are the blocks of its schema, as a tuple."""
+
+    def __init__(self, model: nn.Module, schema: LatentSchema) -> None:
+        super().__init__()
+        self.model, self.schema = model, schema
+
+    def forward(self, signals: Tensor) -> tuple[Tensor, ...]:
+        """Blocks ``(n, size)`` of signals ``(n, channels, time)``."""
+        return tuple(self.schema.split(self.model(signals)).values())
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Generator[None]:
+    """Eval mode for a while; afterwards every part is in the mode that it was in."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def trials(channels: int, time: int) -> dict[str, Tensor]:
@@ -109,7 +152,10 @@ def _require_equal(name: str, windows: Sequence[str], ours: Tensor, theirs: Tens
             )
 
 
-def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str], rate: float | None) -> bytes:
+def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str], shortest: int | None) -> Any:
+    free = {0: torch.export.Dim("n")}
+    if shortest is not None:
+        free[2] = torch.export.Dim("time", min=shortest)
     optimizer: Any = importlib.import_module("onnxscript.optimizer")
     log = logging.getLogger("torch.onnx")
     level = log.level
@@ -128,15 +174,12 @@ def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str], rate: floa
                 optimize=False,
                 input_names=["signals"],
                 output_names=list(outputs),
-                dynamic_shapes=({0: torch.export.Dim("n")},),
+                dynamic_shapes=(free,),
             )
             optimizer.inline(program.model)
             optimizer.fold_constants_ir(program.model)
             optimizer.remove_unused_nodes(program.model)
-            proto = program.model_proto
-            if rate is not None:
-                proto.metadata_props.add(key="rate", value=f"{rate:g}")
-            return proto.SerializeToString()
+            return program.model_proto
     except Exception as error:  # the exporter's failures have many types, and long texts
         reason = str(error).strip().splitlines()[0]
         raise InputError(

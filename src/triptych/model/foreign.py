@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.model.preprocessing import Preprocessing
+from triptych.signals.preprocessing import Preprocessing
 
 Signals = NDArray[np.float32]
 FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,9 +16,10 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, LinearHead, Target
 from triptych.model import saved
-from triptych.model.export import export_onnx
+from triptych.model.export import Blocks, evaluating, export_onnx
 from triptych.model.outputs import Latents, Prediction
-from triptych.model.preprocessing import Preprocessing, Signals
+from triptych.networks.abilities import shortest, takes_gaps
+from triptych.signals.preprocessing import Preprocessing, Signals
 
 
 class Model(nn.Module):
@@ -60,6 +60,11 @@ class Model(nn.Module):
         info: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if not all(preprocessing.shape):
+            raise InputError(
+                f"preprocessing got channels={list(preprocessing.channels)}, length="
+                f"{preprocessing.length}; a model needs the names of its channels and a length"
+            )
         for name, head in (heads or {}).items():
             if not name.isidentifier():
                 raise InputError(
@@ -84,13 +89,51 @@ class Model(nn.Module):
         self.schema.check(z, source="the encoder's latents")
         return z
 
+    @property
+    def takes_gaps(self) -> bool:
+        """Whether it masks missing samples (NaN), by its front-end and its encoder."""
+        return takes_gaps(self.front_end, self.encoder)
+
+    @property
+    def shortest(self) -> int | None:
+        """Samples of the shortest window that it takes; None where the length is fixed."""
+        return shortest(self.front_end, self.encoder)
+
+    def with_length(self, seconds: float) -> Model:
+        """Return the same model, with the same weights, for windows of another length.
+
+        It has no decoder, which gives windows of the old one. Raises InputError if the length of
+        its windows is fixed, as with a flattened map or a canonical phase, or they would be too
+        short.
+        """
+        length, least = round(seconds * self.preprocessing.rate), self.shortest
+        if length == self.preprocessing.length:
+            return self
+        if least is None or length < least:
+            own = self.preprocessing.length if least is None else f"{least} or more"
+            raise InputError(
+                f"this model takes windows of {own} samples at {self.preprocessing.rate:g} Hz, not "
+                f"of {length}; for windows of any length train one with encoder.where: 0 and a "
+                "front-end other than canonical_phase and power_spectrum"
+            )
+        return Model(
+            replace(self.preprocessing, length=length),
+            self.encoder,
+            self.schema,
+            front_end=self.front_end,
+            heads={name: cast(LinearHead, head) for name, head in self.heads.items()},
+            info=self.info,
+        )
+
     def embed(self, signals: Signals, rate: float | None = None, batch: int = 1024) -> Latents:
         """Latents of windows ``(n, channels, length)``, on the CPU and without gradients.
 
         Parameters
         ----------
         signals
-            Windows, channels in the order of `preprocessing`, already filtered (`prepare` does).
+            Windows, channels in the order of `preprocessing`, already filtered (`prepare` does);
+            of any length from `shortest` on, where that is known.
+            NaN marks missing samples, for models that `takes_gaps`.
         rate
             Hz, if it may differ from the model's; then the windows are resampled first.
         batch
@@ -99,9 +142,10 @@ class Model(nn.Module):
         Raises
         ------
         InputError
-            For another shape, NaN or infinities.
+            For another shape, infinities, NaN that this model does not take, and windows without
+            any sample.
         """
-        x = self.preprocessing.windows(signals, rate)
+        x = self.preprocessing.windows(signals, rate, self.takes_gaps, self.shortest)
         return Latents(self.schema, self._run(self.forward, x, batch))
 
     def predict(
@@ -151,7 +195,8 @@ class Model(nn.Module):
         """
         if self.decoder is None:
             raise InputError("this model has no decoder, so it cannot reconstruct; use embed")
-        return self.decode(self.embed(signals, rate, batch).all, batch)
+        x = self.preprocessing.windows(signals, rate, self.takes_gaps)  # of the decoder's length
+        return self.decode(self._run(self.forward, x, batch), batch)
 
     def decode(self, z: Float[Tensor, "n size"], batch: int = 1024) -> Float[Tensor, "n c t"]:
         """Windows from latents, as `reconstruct` gives them, for latents of one's own making."""
@@ -172,9 +217,10 @@ class Model(nn.Module):
         Its outputs are compared with torch's before the file is written; see
         `triptych.model.export.export_onnx` for what raises InputError.
         """
-        with _evaluating(self):
-            shape, rate = self.preprocessing.shape, self.preprocessing.rate
-            export_onnx(_Blocks(self), shape, self.schema.names, path, rate)
+        shape, rate, blocks = self.preprocessing.shape, self.preprocessing.rate, self.schema.names
+        with evaluating(self):
+            module = Blocks(self, self.schema)
+            export_onnx(module, shape, blocks, path, rate, self.shortest, self.takes_gaps)
 
     def save(self, folder: str | Path) -> None:
         """Write ``model.json`` and ``weights.safetensors`` into `folder`, which is made.
@@ -189,7 +235,7 @@ class Model(nn.Module):
         """
         content = {
             "schema": self.schema.to_dict(),
-            "preprocessing": asdict(self.preprocessing),
+            "preprocessing": self.preprocessing.to_dict(),
             "front_end": saved.describe(self.front_end),
             "encoder": saved.describe(self.encoder),
             "decoder": None if self.decoder is None else saved.describe(self.decoder),
@@ -247,7 +293,7 @@ class Model(nn.Module):
             channels = len(content["preprocessing"]["channels"])
             saved.require_guarantee(parts["front_end"], parts["encoder"], channels)
             return cls(
-                Preprocessing(**content["preprocessing"]),
+                Preprocessing.from_dict(content["preprocessing"]),
                 parts["encoder"],
                 schema,
                 front_end=parts["front_end"],
@@ -269,32 +315,9 @@ class Model(nn.Module):
         # A model may have been moved, or converted with double() or bfloat16().
         weights = [each for each in self.parameters() if each.is_floating_point()]
         like = weights[0] if weights else x
-        with _evaluating(self), torch.no_grad():
+        with evaluating(self), torch.no_grad():
             parts = [
                 module(x[start : start + batch].to(like)).float().cpu()
                 for start in range(0, len(x), batch)
             ]
         return torch.cat(parts)
-
-
-class _Blocks(nn.Module):
-    """A model whose outputs are the blocks, as a tuple."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, signals: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.model.schema.split(self.model(signals)).values())
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Generator[None]:
-    """Eval mode for a while; afterwards every part is in the mode that it was in."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

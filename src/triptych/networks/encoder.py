@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -9,16 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.networks.require import (
-    COUNT,
-    KERNELS,
-    LAYERS,
-    SHARE,
-    WHOLE,
-    WIDTHS,
-    require,
-    require_as_many,
-)
+from triptych.missing import masking, mean_of, present
+from triptych.networks.require import COUNT, WHOLE, require, require_stack
 from triptych.precision import exact
 
 EPSILON, TINY = 1e-6, 1e-9
@@ -28,10 +21,14 @@ class FrontEnd(nn.Module):
     """What stands before an encoder: signals ``(n, channels, time)`` in and out.
 
     `settings` are plain data that rebuild it; `shape` tells the encoder what it will see; `raw`
-    ones take signals in physical units, all others stand behind `Standardize`.
+    ones take signals in physical units, all others stand behind `Standardize`. One that
+    `takes_gaps` gives NaN where a sample is missing (NaN), and no effect of it elsewhere; one of
+    `any_length` does the same to windows of every length, and keeps it.
     """
 
     raw: ClassVar[bool] = False
+    takes_gaps: ClassVar[bool] = False
+    any_length: ClassVar[bool] = False
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -51,10 +48,13 @@ class Standardize(FrontEnd):
 
     It stands after the views, so that views are in physical units; gain and offset are then
     invariant by construction. Signals ``(n, channels, time)`` of any scale, or images ``(n,
-    channels, height, width)`` → the same shape. A constant channel becomes zeros.
+    channels, height, width)`` → the same shape. A constant channel becomes zeros. Missing samples
+    (NaN) are in no mean, and stay missing.
     """
 
     raw = True
+    takes_gaps = True
+    any_length = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,12 +63,26 @@ class Standardize(FrontEnd):
         """Standardised signals, shape kept."""
         along = (-1,) if x.ndim < 4 else (-2, -1)
         given, x = x.dtype, exact(x)  # half precision holds neither the squares nor what is TINY
-        centred = x - x.mean(dim=along, keepdim=True)
-        centred = centred - centred.mean(dim=along, keepdim=True)  # what rounding left of an offset
+        known = ~x.isnan() if masking(x) else None
+        x = present(x)  # or NaN would come back in the gradient
+
+        def average(values: Tensor) -> Tensor:
+            if known is None:
+                return values.mean(dim=along, keepdim=True)
+            return mean_of(values, known, along)
+
+        centred = x - average(x)
+        centred = centred - average(centred)  # what rounding left of an offset
         # Relative to the signal's own size, so that its unit does not matter (mV or V).
-        least = EPSILON * x.detach().abs().amax(dim=along, keepdim=True) + TINY
-        size = (centred.square().mean(dim=along, keepdim=True) + least.square()).sqrt()
-        return (centred / size).to(given)
+        largest = x.detach().abs().amax(dim=along, keepdim=True)
+        size = (average(centred.square()) + (EPSILON * largest + TINY).square()).sqrt()
+        made = (centred / size).to(given)
+        return made if known is None else made.masked_fill(~known, torch.nan)
+
+
+def receptive(kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """Samples that one step of a stack of convolutions sees."""
+    return 1 + sum((k - 1) * math.prod(strides[:i]) for i, k in enumerate(kernels))
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -92,7 +106,12 @@ class WhatAndWhere(nn.Module):
 
     Features are the mean and the maximum over the map (what) beside a flattened map of fewer
     channels (where). Base class of the convolutional encoders: a subclass makes the stack and has
-    a `forward` that calls `read`.
+    a `forward` that calls `read`. Missing samples (NaN) are 0 to the stack, and its steps of
+    `stride` samples of which all are missing, in every channel, are in neither mean nor maximum and
+    0 in the map.
+
+    Without a flattened map (`where` = 0) nothing depends on the length: windows of any length from
+    `shortest` on are taken, that of training or what one step sees, whichever is less.
 
     Parameters
     ----------
@@ -106,51 +125,55 @@ class WhatAndWhere(nn.Module):
         Latent dimensions of a last linear layer; 0 leaves the features as they are.
     dropout
         Share of the features that are dropped in training.
+    stride
+        Samples from one place to the next.
     """
+
+    shortest: int | None = None
 
     def __init__(
         self, stack: nn.Sequential, channels: int, places: int, where: int, outputs: int,
-        dropout: float = 0.0,
+        dropout: float = 0.0, *, stride: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.stack = stack
-        self.where = nn.Conv2d(channels, where, 1)
+        self.stack, self.stride = stack, stride
+        self.where = nn.Conv2d(channels, where, 1) if where else None
         self.dropout = nn.Dropout(dropout)
         features = 2 * channels + where * places
         self.last = nn.Linear(features, outputs) if outputs else nn.Identity()
         self.features = outputs or features  # what comes out, as `BlockHeads` reads it
 
     def read(self, x: Tensor) -> Tensor:
-        """Features, or latents if there are outputs, ``(n, features)``, of channels-last maps."""
-        maps = self.stack(x)
-        what = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
-        return self.last(self.dropout(torch.cat([what, self.where(maps).flatten(1)], dim=1)))
+        """Features, or latents if there are outputs, ``(n, features)``, of signals or images."""
+        maps = self.stack(as_map(present(x)) if x.ndim == 3 else x)
+        if x.ndim == 3 and masking(x):
+            seen = self._seen(x, maps.shape[3]).to(maps.dtype)
+            average = (maps * seen).sum(dim=(2, 3)) / seen.sum(dim=(2, 3)).clamp(min=1)
+            most = torch.where(seen > 0, maps, torch.finfo(maps.dtype).min).amax(dim=(2, 3))
+        else:
+            seen, average, most = None, maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))
+        features = [average, most]
+        if self.where is not None:
+            where = self.where(maps)
+            features.append((where if seen is None else where * seen).flatten(1))
+        return self.last(self.dropout(torch.cat(features, dim=1)))
+
+    def _seen(self, x: Tensor, steps: int) -> Tensor:
+        """Which steps of the map have a sample that is present, ``(n, 1, 1, steps)``."""
+        known = (~x.isnan()).any(dim=1, keepdim=True).to(x.dtype)
+        padded = nn.functional.pad(known, (0, steps * self.stride - x.shape[2]))
+        return padded.view(x.shape[0], 1, 1, steps, self.stride).amax(dim=4)
 
 
-def require_windows(x: Tensor, channels: int, length: int) -> None:
-    """Refuse signals of another shape than an encoder was built for, with InputError."""
-    if x.ndim != 3 or x.shape[1:] != (channels, length):
+def require_windows(x: Tensor, channels: int, length: int, shortest: int | None = None) -> None:
+    """Refuse signals of another shape than an encoder takes, with InputError."""
+    fits = x.ndim == 3 and x.shape[1] == channels
+    if not fits or (x.shape[2] != length if shortest is None else x.shape[2] < shortest):
+        at_least = f"{length}" if shortest is None else f"{shortest} or more"
         raise InputError(
             f"signals have shape {tuple(x.shape)}, but this encoder was built for "
-            f"(n, {channels}, {length}); cut or resample the windows to that shape"
+            f"(n, {channels}, {at_least}); cut or resample the windows to that shape"
         )
-
-
-def require_stack(
-    network: str,
-    widths: Sequence[int],
-    kernels: Sequence[int],
-    strides: Sequence[int],
-    where: int,
-    dropout: float,
-) -> None:
-    """Refuse settings of a convolutional stack that do not fit, with InputError."""
-    require(network, WIDTHS, widths=widths)
-    require(network, KERNELS, kernels=kernels)
-    require(network, LAYERS, strides=strides)
-    require_as_many(network, {"widths": widths, "kernels": kernels, "strides": strides})
-    require(network, WHOLE, where=where)
-    require(network, SHARE, dropout=dropout)
 
 
 class ConvEncoder(WhatAndWhere):
@@ -169,7 +192,7 @@ class ConvEncoder(WhatAndWhere):
     widths, kernels, strides
         Channels, kernel length and stride of each layer.
     where
-        Channels of the flattened map.
+        Channels of the flattened map; 0 goes without, and takes windows of any length.
     dropout
         Share of the features that a training step leaves out.
 
@@ -180,6 +203,8 @@ class ConvEncoder(WhatAndWhere):
         `strides` there are as many; from `forward`, if a signal's shape is not ``(n, channels,
         length)``.
     """
+
+    takes_gaps = True
 
     def __init__(
         self,
@@ -205,8 +230,12 @@ class ConvEncoder(WhatAndWhere):
                 nn.GELU(),
             ]
             before, steps = width, -(-steps // stride)
-        super().__init__(nn.Sequential(*layers), before, steps, where, outputs, dropout)
+        super().__init__(
+            nn.Sequential(*layers), before, steps, where, outputs, dropout,
+            stride=math.prod(strides),
+        )  # fmt: skip
         self.channels, self.length = channels, length
+        self.shortest = None if where else min(length, receptive(kernels, strides))
         self.settings: dict[str, Any] = {
             "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
             "kernels": list(kernels), "strides": list(strides), "where": where,
@@ -215,8 +244,8 @@ class ConvEncoder(WhatAndWhere):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
-        require_windows(x, self.channels, self.length)
-        return self.read(as_map(x))
+        require_windows(x, self.channels, self.length, self.shortest)
+        return self.read(x)
 
 
 class GuaranteedEncoder(nn.Module):
@@ -241,6 +270,8 @@ class GuaranteedEncoder(nn.Module):
         Unless 0 < raw < channels, and for settings that `ConvEncoder` refuses; from `forward`, if
         a signal's shape is not ``(n, channels, length)``.
     """
+
+    takes_gaps = True
 
     def __init__(
         self,
@@ -275,7 +306,7 @@ class GuaranteedEncoder(nn.Module):
         self.exact = channels - raw
         self.first = ConvEncoder(self.exact, length, **shared)
         self.second = ConvEncoder(raw, length, **shared)
-        self.guaranteed = self.first.features
+        self.guaranteed, self.shortest = self.first.features, self.first.shortest
         self.features = self.first.features + self.second.features
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from triptych.missing import across
 from triptych.networks.rotation_invariant import (
     TINY,
     Scaled,
@@ -47,6 +48,7 @@ class GravityAligned(Scaled):
         """As they go in; raises InputError unless channels come in threes."""
         return 3 * self.sensors(channels), length
 
+    @across
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n c t"]:
         """Turned signals, shape kept."""
         with full_precision(x):

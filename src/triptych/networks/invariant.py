@@ -42,6 +42,8 @@ class CanonicalPhase(FrontEnd):
     Harmonic m leaves m possible shifts, one a peak. Taken is the peak at which the leading signal
     itself is largest: that moves with the signal, so the choice does too. Where amplitudes or
     peaks tie, a slight change of the signal can change the choice: no continuous choice exists.
+    Harmonics are counted in cycles per window, so of windows of another length other frequencies
+    lead: a model with it takes windows of its own length only.
 
     Source: Demirel and Holz, "Shifting the Paradigm" (ICLR 2025), with the fixed angle 0, here
     counted from the centre, so that the cycle is not cut in two. The choice of harmonic and peak
@@ -175,6 +177,8 @@ class AlignedPeak(FrontEnd):
     and 100 ms between peaks. The R peak is the band-passed signal's largest size within 60 ms of
     the energy's.
     """
+
+    any_length = True
 
     def __init__(self, rate: float, *, lead: int = 0) -> None:
         super().__init__(rate=rate, lead=lead)

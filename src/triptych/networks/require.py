@@ -42,6 +42,23 @@ def require_as_many(network: str, layers: Mapping[str, Sequence[int]]) -> None:
         )
 
 
+def require_stack(
+    network: str,
+    widths: Sequence[int],
+    kernels: Sequence[int],
+    strides: Sequence[int],
+    where: int,
+    dropout: float,
+) -> None:
+    """Refuse settings of a convolutional stack that do not fit, with InputError."""
+    require(network, WIDTHS, widths=widths)
+    require(network, KERNELS, kernels=kernels)
+    require(network, LAYERS, strides=strides)
+    require_as_many(network, {"widths": widths, "kernels": kernels, "strides": strides})
+    require(network, COUNT, where=where)
+    require(network, SHARE, dropout=dropout)
+
+
 def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from triptych.networks.encoder import WhatAndWhere, as_map, convolution, require_windows
+from triptych.networks.encoder import WhatAndWhere, convolution, receptive, require_windows
 from triptych.networks.require import COUNT, ODD, WHOLE, WIDTHS, require
 
 
@@ -47,7 +47,7 @@ class ResNetEncoder(WhatAndWhere):
     kernel
         Kernel length of the blocks, odd.
     where
-        Channels of the flattened map.
+        Channels of the flattened map; 0 goes without, and takes windows of any length.
 
     Raises
     ------
@@ -60,6 +60,8 @@ class ResNetEncoder(WhatAndWhere):
     He et al. 2016 (arXiv 1512.03385), along time, with GroupNorm for BatchNorm.
     """
 
+    takes_gaps = True
+
     def __init__(
         self,
         channels: int,
@@ -71,11 +73,12 @@ class ResNetEncoder(WhatAndWhere):
         kernel: int = 7,
         where: int = 8,
     ) -> None:
-        require("resnet", WHOLE, channels=channels, length=length, blocks=blocks, where=where)
-        require("resnet", COUNT, outputs=outputs)
+        require("resnet", WHOLE, channels=channels, length=length, blocks=blocks)
+        require("resnet", COUNT, outputs=outputs, where=where)
         require("resnet", WIDTHS, widths=widths)
         require("resnet", ODD, kernel=kernel)
         before, steps = widths[0], -(-length // 4)
+        kernels, strides = [15], [4]
         layers: list[nn.Module] = [
             convolution(channels, before, 15, 4), nn.GroupNorm(8, before), nn.GELU()
         ]  # fmt: skip
@@ -84,8 +87,13 @@ class ResNetEncoder(WhatAndWhere):
                 stride = 2 if stage and not block else 1
                 layers.append(ResidualBlock(before, width, kernel, stride))
                 before, steps = width, -(-steps // stride)
-        super().__init__(nn.Sequential(*layers), before, steps, where, outputs)
+                kernels, strides = [*kernels, kernel, kernel], [*strides, stride, 1]
+        super().__init__(
+            nn.Sequential(*layers), before, steps, where, outputs,
+            stride=4 * 2 ** (len(widths) - 1),
+        )  # fmt: skip
         self.channels, self.length = channels, length
+        self.shortest = None if where else min(length, receptive(kernels, strides))
         self.settings = {
             "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
             "blocks": blocks, "kernel": kernel, "where": where,
@@ -93,5 +101,5 @@ class ResNetEncoder(WhatAndWhere):
 
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n f"]:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""
-        require_windows(x, self.channels, self.length)
-        return self.read(as_map(x))
+        require_windows(x, self.channels, self.length, self.shortest)
+        return self.read(x)

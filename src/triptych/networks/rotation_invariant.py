@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
+from triptych.missing import across
 from triptych.networks.encoder import FrontEnd
 from triptych.networks.require import NUMBERS, require
 from triptych.precision import exact, full_precision
@@ -34,6 +35,8 @@ class Scaled(FrontEnd):
     """
 
     raw = True
+    takes_gaps = True
+    any_length = True
 
     def __init__(self, *, scales: tuple[float, ...] = (1.0,)) -> None:
         require("a front-end", NUMBERS, scales=scales)
@@ -118,6 +121,7 @@ class RotationInvariants(Scaled):
         sensors = self.sensors(channels) - 1
         return 15 + 12 * sensors + sensors * (sensors - 1) // 2, length
 
+    @across
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k t"]:
         """Invariant channels of signals in g (and, further sensors, their own units)."""
         with full_precision(x):

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from triptych.missing import across
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 
 
@@ -30,6 +31,7 @@ class SecondOrder(Scaled):
         """54 channels a sensor."""
         return 54 * self.sensors(channels), length
 
+    @across
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k t"]:
         """Signals and products; raises InputError unless channels come in threes."""
         sensors = self.triads(x)

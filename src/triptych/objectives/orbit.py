@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from triptych.missing import bridge, masking
 from triptych.precision import precise
 from triptych.transforms import Transform
 from triptych.transforms.base import method_of
@@ -33,5 +34,6 @@ def orbit_similarity(x: Tensor, transform: Transform) -> Tensor:
     InputError
         For transforms without a known orbit.
     """
+    x = bridge(x) if masking(x) else x  # missing samples are interpolated
     similarity: Tensor = method_of(transform, "orbit")(x)
     return torch.maximum(similarity, similarity.T)

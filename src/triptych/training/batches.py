@@ -101,6 +101,7 @@ def require_fit(
 ) -> None:
     """Raise InputError unless the windows are of the recipe's rate and length, and finite.
 
+    Missing samples (NaN) are let through for a recipe that `takes_gaps`.
     A subject on both sides is refused too, unless `shared_people` says that it is meant.
     """
     if validation is not None and not shared_people:
@@ -130,8 +131,12 @@ def require_fit(
                 f"{recipe.name!r} says {recipe.length} at {recipe.data.rate:g} Hz (data.length_s, "
                 "data.rate)"
             )
-        if not bool(windows.signals.isfinite().all()):
-            raise InputError(f"{name} windows hold NaN or infinite values; remove these windows")
+        x = windows.signals
+        if not bool((~x.isinf() if recipe.takes_gaps else x.isfinite()).all()):
+            raise InputError(
+                f"{name} windows hold NaN or infinite values; remove these windows, or train on "
+                "missing samples: data.options.missing: mask, or a transform gaps"
+            )
     if validation is not None and validation.signals.shape[1] != train.signals.shape[1]:
         raise InputError(
             f"validation windows have {validation.signals.shape[1]} channels and train windows "

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from triptych import networks
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, LinearHead, Target, TwoEncoders
-from triptych.model import Model, Preprocessing
+from triptych.model import Model
+from triptych.networks.abilities import takes_gaps
 from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import Teacher
@@ -67,6 +68,13 @@ def build(
     given = dict(zip(networks.ENCODERS.parameters(name), seen, strict=False)) | settings
     trunks = [networks.encoder(name, **given) for _ in range(1 + recipe.encoder.two)]
     trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
+    if recipe.takes_gaps and not takes_gaps(front_end, trunk):
+        raise InputError(
+            f"missing samples are to be trained on, but front-end {type(front_end).__name__} with "
+            f"encoder {name!r} cannot mask them; take front_end standardize or one of the rotation "
+            "front-ends with encoder conv, resnet or guaranteed, or interpolate (missing: "
+            "interpolate, or fill: interpolate of the transform gaps)"
+        )
     told = target or recipe.classes
     return Parts(
         nn.Sequential(*([] if front_end.raw else [networks.Standardize()]), front_end),
@@ -143,9 +151,8 @@ def build_model(
             f"{len(names)} channel names ({', '.join(names)}) for windows of {parts.channels} "
             "channels; name every one"
         )
-    data = recipe.data
     model = Model(
-        Preprocessing(data.rate, names, recipe.length, data.low, data.high),
+        recipe.data.preprocessing(names),
         parts.encoder,
         parts.schema,
         front_end=parts.front_end,

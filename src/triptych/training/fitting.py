@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
+from triptych.missing import mean
 from triptych.model import Model
 from triptych.training.batches import (
     Batches,
@@ -303,7 +304,7 @@ def _level(signals: Tensor) -> float:
 
     It is kept with a model, so that data in another unit are noticed later.
     """
-    return float(signals.double().flatten(1).square().mean(1).sqrt().median())
+    return float(mean(signals.double().flatten(1).square(), 1).sqrt().median())
 
 
 def _summary(keeper: Keeper) -> dict[str, Any]:

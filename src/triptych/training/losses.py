@@ -13,6 +13,7 @@ from torch.nn import functional
 from triptych.errors import InputError
 from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
 from triptych.latent.heads import Outputs
+from triptych.missing import masking, present
 from triptych.networks import SignalVAE, kl_divergence
 from triptych.objectives import LossTerms, Objective, Views
 from triptych.training.heads import TaskHeads
@@ -169,7 +170,7 @@ class CombinedLoss(nn.Module):
         total = z.new_zeros(())
         if isinstance(self.network, SignalVAE):
             out = self.network.decode(z)
-            found["reconstruction"] = functional.mse_loss(out.signals, seen.detach())
+            found["reconstruction"] = _reconstruction(out.signals, seen.detach())
             found["kl"] = kl_divergence(out.z, out.log_variance)
             total = total + self.weights.reconstruction * found["reconstruction"]
             total = total + self.weights.kl * found["kl"]
@@ -201,3 +202,12 @@ class CombinedLoss(nn.Module):
             found["full_teacher"] = heads.full_distilled(z, torch.stack(known).mean(dim=0))
             total = total + self.weights.full_teacher * found["full_teacher"]
         return total
+
+
+def _reconstruction(made: Tensor, seen: Tensor) -> Tensor:
+    """Mean squared error over what is present of what was seen, scalar."""
+    if not masking(seen):
+        return functional.mse_loss(made, seen)
+    gone = seen.isnan()
+    error = functional.mse_loss(made.masked_fill(gone, 0), present(seen), reduction="sum")
+    return error / (~gone).sum().clamp(min=1)

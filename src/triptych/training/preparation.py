@@ -110,9 +110,7 @@ def _resampled(dataset: Dataset, settings: Data) -> Dataset:
             f"{rate:g} Hz ({n})" for rate, n in rates.most_common() if rate != settings.rate
         )
         notes.append(f"recordings are resampled to {settings.rate:g} Hz: those of {told}")
-    made = dataset.map(
-        lambda each: datasets.preprocess(each, settings.rate, settings.low, settings.high)
-    )
+    made = dataset.map(lambda each: datasets.preprocess(each, settings.preprocessing()))
     return replace(made, notes=tuple(notes))
 
 

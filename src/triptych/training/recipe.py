@@ -200,7 +200,14 @@ class Recipe(Settings):
     @property
     def length(self) -> int:
         """Samples of a window, without context."""
-        return round(self.data.length_s * self.data.rate)
+        return self.data.preprocessing().length
+
+    @property
+    def takes_gaps(self) -> bool:
+        """Whether missing samples are trained on: of the recordings, or by a transform."""
+        made = (*self.make_transforms(), *self.make_augment())
+        by_views = any(getattr(each, "leaves_gaps", False) for each in made)
+        return by_views or self.data.options.get("missing") == "mask"
 
     def make_transforms(self) -> tuple[Transform, ...]:
         """Build the transforms, at the data's rate."""

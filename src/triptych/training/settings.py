@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from triptych.errors import InputError
+from triptych.signals.preprocessing import Preprocessing
 
 
 class Settings(BaseModel):
@@ -35,9 +36,10 @@ class Named(Open):
 class Data(Settings):
     """Where signals come from and how they become windows: Hz, seconds, counts.
 
-    `target` is the column, or attribute, of the number that a regression learns; `label_separator`
-    stands between several labels of one window. `redraw`: windows to train on are drawn anew, at
-    other places of the same recordings, in every epoch.
+    *rate*, *low*, *high*, *phase* and *gravity* are those of `Preprocessing`. `target` is the
+    column, or attribute, of the number that a regression learns; `label_separator` stands between
+    several labels of one window. `redraw`: windows to train on are drawn anew, at other places of
+    the same recordings, in every epoch.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Data(Settings):
     rate: float = Field(default=400.0, gt=0)
     low: float | None = Field(default=0.5, gt=0)
     high: float | None = Field(default=40.0, gt=0)
+    phase: Literal["zero", "causal"] = "zero"
+    gravity: bool = True
     length_s: float = Field(default=1.0, gt=0)
     per_recording: int = Field(default=400, ge=1)
     target: str | None = Field(default=None, min_length=1)
@@ -63,6 +67,13 @@ class Data(Settings):
                 f"{self.rate:g} Hz; expected low < high <= {self.rate / 2:g}"
             )
         return self
+
+    def preprocessing(self, channels: tuple[str, ...] = ()) -> Preprocessing:
+        """What recordings and windows of these channels become."""
+        length = round(self.length_s * self.rate)
+        return Preprocessing(
+            self.rate, channels, length, self.low, self.high, self.phase, self.gravity
+        )
 
 
 class Encoder(Open):

@@ -17,6 +17,7 @@ from triptych.transforms.chain import Chain
 from triptych.transforms.channel_shift import ChannelShift
 from triptych.transforms.channels import ChannelDropout, LeadSwap
 from triptych.transforms.checks import told_apart
+from triptych.transforms.gaps import Gaps
 from triptych.transforms.mirror import AxisMirror
 from triptych.transforms.orientation import Rotation
 from triptych.transforms.phase_shift import PhaseShift
@@ -29,6 +30,7 @@ __all__ = [
     "ChannelDropout",
     "ChannelShift",
     "Gain",
+    "Gaps",
     "Group",
     "LeadSwap",
     "NoiseSNR",
@@ -61,6 +63,7 @@ _TRANSFORMS = Registry[Callable[..., Transform]](
         "lead_swap": LeadSwap,
         "rotation": Rotation,
         "axis_mirror": AxisMirror,
+        "gaps": Gaps,
     },
 )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from triptych import missing
 from triptych.precision import full_precision
 from triptych.precision import working_dtype as working
 from triptych.transforms.base import Additive
@@ -169,10 +170,10 @@ class BaselineWander(Seeded):
 
 
 def _spread(x: Tensor) -> Tensor:
-    """Return the standard deviation over time, `(n, c, 1)`, in the working precision."""
+    """Return the standard deviation over what is present, `(n, c, 1)`, in working precision."""
     x = x.to(working(x))
-    mean = x.mean(dim=2, keepdim=True)
-    variance = (x - mean).square().mean(dim=2, keepdim=True)
+    mean = missing.mean(x, 2)
+    variance = missing.mean((x - mean).square(), 2)
     # rounding gives a constant channel a variance too; and the root has no gradient at 0
     constant = variance <= (2 * torch.finfo(x.dtype).eps * mean).square()
     return variance.masked_fill(constant, 1).sqrt().masked_fill(constant, 0)

@@ -73,6 +73,15 @@ class Transform(Protocol):
     """The setting that is the largest distance of a sweep."""
 
     @property
+    def leaves_gaps(self) -> bool:
+        """Whether some of what it gives is missing (NaN)."""
+        return False
+
+    def filled(self) -> Transform:
+        """Return the transform with its gaps filled, for models that know no missing samples."""
+        return self
+
+    @property
     def limit(self) -> float | None:
         """Largest distance that a sweep goes to, in `unit`; None: `grid` draws θ instead."""
         return getattr(self, self.limited_by) if self.limited_by else None

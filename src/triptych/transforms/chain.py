@@ -71,6 +71,15 @@ class Chain(Transform):
         """Number of parameters of each part."""
         return tuple(part.identity(1).shape[1] for part in self.parts)
 
+    @property
+    def leaves_gaps(self) -> bool:
+        """Whether some of what it gives is missing (NaN)."""
+        return any(getattr(part, "leaves_gaps", False) for part in self.parts)
+
+    def filled(self) -> Chain:
+        """Return the chain with the gaps of its parts filled."""
+        return Chain(*(method_of(part, "filled")() for part in self.parts), by=self.by)
+
     def split(self, params: Tensor) -> tuple[Tensor, ...]:
         """Cut θ `(n, p)` into the parts' θ."""
         if params.ndim != 2 or params.shape[1] != sum(self.widths):

@@ -62,7 +62,7 @@ class ChannelDropout(Seeded):
         order = bits(seed.to(x.device), x.shape[1], stream=3).argsort(dim=1, stable=True)
         rank = order.argsort(dim=1)
         dropped = rank < count.round().to(x.device)[:, None]
-        return x.masked_fill(dropped[:, :, None], 0)
+        return x.masked_fill(dropped[:, :, None] & ~x.isnan(), 0)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from triptych.errors import InputError
+from triptych.missing import bridge
 from triptych.precision import unit, working_dtype
 from triptych.transforms.base import Additive, Transform
 from triptych.transforms.checks import device_of, exact_dtype, fit_params, uniform
@@ -247,8 +248,15 @@ def crop(x: Tensor, start: Tensor, time: int) -> Tensor:
 
 
 def roll(x: Tensor, samples: Tensor) -> Tensor:
-    """Shift `x` `(n, c, time)` around its ring by `samples` `(n,)`, whole or not, by rFFT."""
+    """Shift `x` `(n, c, time)` around its ring by `samples` `(n,)`, whole or not, by rFFT.
+
+    Missing samples are bridged before, and go where the nearest sample goes.
+    """
     time = x.shape[2]
+    if bool((gone := x.isnan()).any()):
+        index = torch.arange(time, device=x.device) + samples.to(x.device).round().long()[:, None]
+        gone = gone.gather(2, index.remainder(time)[:, None].expand_as(x))
+        return roll(bridge(x), samples).masked_fill(gone, torch.nan)
     dtype = working_dtype(x)
     spectrum = cast(Tensor, torch.fft.rfft(x.to(dtype)))  # pyright: ignore[reportUnknownMemberType]
     exact = exact_dtype(x.device)

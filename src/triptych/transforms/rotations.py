@@ -13,6 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from triptych import missing
 from triptych.errors import InputError
 from triptych.precision import full_precision, unit, working_dtype
 from triptych.transforms.checks import norm
@@ -186,8 +187,8 @@ def gravity_frames(triad: Tensor) -> Tensor:
     the frame is the sensor's own.
     """
     triad = triad.to(working_dtype(triad))
-    mean = triad.mean(dim=2)
-    scale = triad.detach().square().sum(dim=1).mean(dim=1).sqrt()
+    mean = missing.mean(triad, 2)[..., 0]
+    scale = missing.mean(triad.detach().square().sum(dim=1), 1)[..., 0].sqrt()
     upright = (norm(mean.detach()) > 1e-3 * scale)[:, None]
     vertical = torch.where(upright, mean, mean.new_tensor([0.0, 0.0, 1.0]))
     x, y, z = (vertical / norm(vertical, keepdim=True)).unbind(dim=1)

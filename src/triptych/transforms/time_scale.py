@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.missing import bridge
 from triptych.precision import working_dtype
 from triptych.transforms.base import Transform
 from triptych.transforms.checks import exact_dtype, fit_params, uniform
@@ -145,6 +146,16 @@ class TimeScale(Transform):
 def interpolate(x: Tensor, position: Tensor) -> Tensor:
     """Values of `x` `(n, c, total)` at `position` `(n, time)` in samples, mirrored at the edges."""
     n, channels, total = x.shape
+    turn = max(2 * (total - 1), 1)
+
+    def taken(x: Tensor, index: Tensor) -> Tensor:
+        index = index.remainder(turn)
+        index = torch.minimum(index, turn - index).clamp(max=total - 1)
+        return x.gather(2, index[:, None].expand(n, channels, -1))
+
+    if bool((gone := x.isnan()).any()):  # the nearest sample says whether one is missing
+        gone = taken(gone, position.round().long())
+        return interpolate(bridge(x), position).masked_fill(gone, torch.nan)
     floor = position.floor()
     u = (position - floor).to(working_dtype(x))
     weights = (
@@ -154,10 +165,6 @@ def interpolate(x: Tensor, position: Tensor) -> Tensor:
         (u - 1) * u * u / 2,
     )
     result = x.new_zeros(n, channels, position.shape[1], dtype=u.dtype)
-    turn = max(2 * (total - 1), 1)
     for offset, weight in zip((-1, 0, 1, 2), weights, strict=True):
-        index = (floor.long() + offset).remainder(turn)
-        index = torch.minimum(index, turn - index).clamp(max=total - 1)
-        values = x.gather(2, index[:, None].expand(n, channels, -1))
-        result = result + weight[:, None] * values
+        result = result + weight[:, None] * taken(x, floor.long() + offset)
     return result.to(x.dtype)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from triptych import InputError
 from triptych.latent import LatentSchema
-from triptych.objectives import LossTerms, Objective, Views
+from triptych.objectives import Augmentation, LossTerms, Objective, Views
 from triptych.precision import exact, precise
 from triptych.transforms import Transform
 

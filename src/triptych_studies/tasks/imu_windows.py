@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych import InputError, datasets, signals
+from triptych import InputError, datasets
 from triptych.datasets import Dataset, Recording, Windows, cut, wisdm
+from triptych.model import Preprocessing
 from triptych_studies.base import Budget
 
 FOLDS = 5
@@ -20,7 +21,6 @@ SPLITS = ("subject", "random")
 REMOVED = "-linear"  # ending of a data set's name: gravity removed
 CROSS = ">"  # "watch-18>phone-5": trained on the one, tested on the other
 CROSS_S = 2.56
-LOWEST_HZ = 0.3  # what is below is gravity
 
 
 @dataclass(frozen=True)
@@ -152,9 +152,7 @@ def _load(name: str, data: Path | None, removed: bool) -> Dataset:
 
 def _without_gravity(recording: Recording) -> Recording:
     """High-pass the accelerations: what changes slowly is gravity."""
-    moved = recording.signal.copy()
-    moved[:3] = signals.bandpass(moved[:3], recording.rate, LOWEST_HZ, None)
-    return replace(recording, signal=moved)
+    return datasets.preprocess(recording, Preprocessing(recording.rate, gravity=False))
 
 
 def _shared(first: Dataset, other: Dataset) -> tuple[Dataset, Dataset]:
@@ -185,7 +183,7 @@ def _stairs(recording: Recording) -> Recording:
 
 
 def _at(dataset: Dataset, rate: float) -> Dataset:
-    return dataset.map(lambda recording: datasets.preprocess(recording, rate, None, None))
+    return dataset.map(lambda recording: datasets.preprocess(recording, rate))
 
 
 def _windows(dataset: Dataset, length_s: float, step_s: float) -> Windows:

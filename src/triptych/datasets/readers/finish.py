@@ -213,7 +213,7 @@ def _by_path(file: Path, root: Path, options: Options) -> str | None:
 def _present(
     stretch: Stretch, where: str, rate: float, options: Options, findings: Findings
 ) -> list[tuple[int, Floats]]:
-    """Values without gaps: refused, bridged up to `max_gap` s, or cut, as `missing` says."""
+    """Values and their gaps: refused, bridged or kept up to `max_gap` s, or cut."""
     values: Floats = np.asarray(stretch.signal, dtype=np.float64)
     if options.missing_value is not None:
         values = np.where(values == options.missing_value, np.nan, values)
@@ -227,8 +227,10 @@ def _present(
                 values, rate, name=where, channels=stretch.channels, allow_constant=True
             )
         except InputError as error:
-            raise InputError(f"{error}, or pass --missing interpolate or --missing cut") from error
-    longest = round(options.max_gap * rate) if options.missing == "interpolate" else 0
+            raise InputError(
+                f"{error}, or pass --missing interpolate or --missing mask or --missing cut"
+            ) from error
+    longest = 0 if options.missing == "cut" else round(options.max_gap * rate)
     at = np.arange(values.shape[1], dtype=np.int64)
     cut = np.zeros(values.shape[1], dtype=np.bool_)
     for row, missing in zip(values, gone, strict=True):
@@ -241,10 +243,17 @@ def _present(
             if end - begin > longest or begin == 0 or end == len(row):
                 cut[begin:end] = True
         row[missing] = np.interp(at[missing], at[~missing], row[~missing])
+    if options.missing == "mask":
+        values[gone] = np.nan
+    kind = "masked" if options.missing == "mask" else "bridged"
     share = f"{100 * gone.mean():.2g} %"
-    findings.say(f"missing values are bridged or cut ({options.missing})", f"{where}: {share}")
+    findings.say(f"missing values are {kind} or cut ({options.missing})", f"{where}: {share}")
     edges = np.flatnonzero(np.diff(np.concatenate([[True], cut, [True]]).astype(np.int8)))
-    kept = [(int(a), values[:, a:b]) for a, b in edges.reshape(-1, 2) if b - a >= SHORTEST]
+    kept = [
+        (int(a), values[:, a:b])
+        for a, b in edges.reshape(-1, 2)
+        if b - a >= SHORTEST and not np.isnan(values[:, a:b]).all(axis=1).any()
+    ]
     if len(kept) < len(edges) // 2:
         findings.say(f"stretches of fewer than {SHORTEST} samples are left out", where)
     return kept
@@ -262,12 +271,16 @@ def _rows(stretch: Stretch, wanted: Sequence[str], where: str) -> list[int]:
 
 def _float32(values: Floats, where: str, findings: Findings) -> NDArray[np.float32]:
     """float32, without the offset of a channel that would lose its changes beside it."""
-    level, spread = np.abs(values).max(axis=1), values.std(axis=1)
+    known = ~np.isnan(values)
+    level = np.abs(values).max(axis=1, where=known, initial=0.0)
+    spread = values.std(axis=1, where=known)
     lost = (spread > 0) & (level * 2.0**-24 > _OFFSET * spread)
     if lost.any():
-        values = np.where(lost[:, None], values - values.mean(axis=1, keepdims=True), values)
+        values = np.where(
+            lost[:, None], values - values.mean(axis=1, keepdims=True, where=known), values
+        )
         findings.say("a large offset is taken away, which single precision cannot hold", where)
-    if np.abs(values).max(initial=0.0) > np.finfo(np.float32).max:
+    if level.max(initial=0.0) > np.finfo(np.float32).max:
         raise InputError(f"{where} has values beyond {np.finfo(np.float32).max:.1g}; correct them")
     return values.astype(np.float32)
 
@@ -280,7 +293,7 @@ def _flag(
     findings: Findings,
 ) -> None:
     """Say of a stretch what no model can use, and values that stand for missing ones."""
-    still = signal.max(axis=1) == signal.min(axis=1)
+    still = np.fmax.reduce(signal, axis=1) == np.fmin.reduce(signal, axis=1)
     if still.any():
         if still.all():
             signals.validate(signal, rate, name=where, channels=channels)
@@ -289,7 +302,7 @@ def _flag(
     for row, channel in zip(signal, channels, strict=False):
         for value in SENTINELS:
             hits = int((row == value).sum())
-            rest = row[row != value]
+            rest = row[(row != value) & ~np.isnan(row)]
             if hits > 4 and len(rest) and np.abs(rest).max() * 5 < abs(value):
                 findings.say(
                     f"channel {channel} holds {value:g} {hits} times, which may stand for missing "

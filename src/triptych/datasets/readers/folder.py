@@ -33,7 +33,7 @@ FORMATS = {
 }
 UNTITLED = (".dat", ".log")  # tables, where their titles are given
 OLD = {"signal_columns": "channels", "person_column": "subject_column"}  # names in older recipes
-ALLOWED = {"missing": ("refuse", "interpolate", "cut"), "rows": ("samples", "windows")}
+ALLOWED = {"missing": ("refuse", "interpolate", "mask", "cut"), "rows": ("samples", "windows")}
 
 
 @dataclass

@@ -81,8 +81,9 @@ def target_events(values: NDArray[np.str_]) -> Events:
 
 def of_attributes(attributes: Mapping[str, str], options: Options) -> str | None:
     """The number, or the set of several columns, that options name among attributes, if any."""
-    if options.target_column in attributes:
-        said = attributes[options.target_column]
+    target = options.target_column
+    if target is not None and target in attributes:
+        said = attributes[target]
         return None if said in ("", *options.no_label) else said
     wanted = options.label_columns
     if wanted and all(each in attributes for each in wanted):

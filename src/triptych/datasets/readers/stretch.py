@@ -14,7 +14,7 @@ from triptych.datasets.recordings import Events, Spans
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
-Missing = Literal["refuse", "interpolate", "cut"]
+Missing = Literal["refuse", "interpolate", "mask", "cut"]
 SHORTEST = 10  # samples of a stretch
 REACH_S = 2.0  # the label of a moment holds for windows whose centre is no further from it
 
@@ -41,8 +41,8 @@ class Options:
     no_label
         Words in a label column that mean "no label" (an empty cell always does).
     missing
-        What becomes of NaN and missing values: refused, interpolated over at most `max_gap` s
-        and cut where more is missing, or cut everywhere.
+        What becomes of NaN and missing values: refused; interpolated, or kept as NaN for models
+        that mask them, over at most `max_gap` s and cut where more is missing; or cut everywhere.
     missing_value
         A number that stands for a missing value, such as -9999.
     rows

@@ -11,16 +11,18 @@ import itertools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from triptych.errors import InputError
+from triptych.signals.cutting import cut_windows as cut_windows
+from triptych.signals.cutting import random_starts as random_starts
+from triptych.signals.cutting import regular_starts as regular_starts
 
 Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.int64]
 
 
 def _scipy_signal() -> Any:
@@ -52,6 +54,7 @@ def validate(
     name: str,
     channels: Sequence[str] = (),
     allow_constant: bool = False,
+    allow_missing: bool = False,
 ) -> None:
     """Refuse signals that no model can use, in one sentence that says where the fault is.
 
@@ -61,8 +64,8 @@ def validate(
         One recording ``(channels, time)`` or a batch ``(n, channels, time)``.
     rate, name, channels
         Hz (None is refused); what signals and channels are called in the message.
-    allow_constant
-        Accept channels that never change (dropped or unplugged sensors).
+    allow_constant, allow_missing
+        Accept channels that never change (dropped or unplugged sensors), and NaN.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def validate(
     with np.errstate(all="ignore"):
         total = values.sum(dtype=np.float64)
     if not np.isfinite(total):
-        faults = np.argwhere(~np.isfinite(values))
+        faults = np.argwhere(np.isinf(values) if allow_missing else ~np.isfinite(values))
         if len(faults):
             first = faults[0]
             kind = "NaN" if np.isnan(values[tuple(first)]) else "infinity"
@@ -210,86 +213,59 @@ def resample_timestamps(
     return pieces
 
 
-def bandpass(
-    signal: Floats, rate: float, low: float | None, high: float | None, order: int = 3
-) -> Floats:
-    """Butterworth filter run forwards and backwards: no phase shift, twice the attenuation.
+def sections(rate: float, low: float | None, high: float | None, order: int = 3) -> Floats | None:
+    """Butterworth filter as second-order sections ``(n, 6)``; None where both sides are open.
 
-    Parameters
-    ----------
-    signal
-        ``(channels, time)`` (any leading axes), at `rate` Hz.
-    low, high, order
-        Edges of the pass band in Hz (None leaves that side open), order in one direction.
-
-    Returns
-    -------
-    ndarray
-        Same shape and float type (of integers float64; computed in float64: single precision
-        cannot hold a 0.5 Hz edge at 400 Hz). Edges other than 0 < low < high < rate / 2 raise
-        InputError.
+    Edges in Hz other than 0 < low < high < rate / 2 raise InputError.
     """
     _require_rate(rate, "the signal to filter")
-    signal = _real(signal)
     edges = [edge for edge in (low, high) if edge is not None]
     if not edges:
-        return signal.copy()
+        return None
     if not all(0 < edge < rate / 2 for edge in edges) or edges != sorted(set(edges)):
         raise InputError(
             f"band-pass {low} to {high} Hz at a rate of {rate:g} Hz, "
             f"expected 0 < low < high < {rate / 2:g} Hz"
         )
     kind = "lowpass" if low is None else "highpass" if high is None else "bandpass"
-    scipy_signal = _scipy_signal()
-    sections = scipy_signal.butter(order, np.squeeze(edges), kind, fs=rate, output="sos")
-    # Padding as long as the filter remembers; the library's default is made for short memories.
-    padding = min(signal.shape[-1] - 1, math.ceil(3 * rate / edges[0]))
-    filtered = scipy_signal.sosfiltfilt(
-        sections, signal.astype(np.float64, copy=False), axis=-1, padlen=padding
-    )
+    return _scipy_signal().butter(order, np.squeeze(edges), kind, fs=rate, output="sos")
+
+
+def bandpass(
+    signal: Floats,
+    rate: float,
+    low: float | None,
+    high: float | None,
+    order: int = 3,
+    phase: Literal["zero", "causal"] = "zero",
+) -> Floats:
+    """Filter one recording by `sections`, computed in float64.
+
+    Single precision cannot hold a 0.5 Hz edge at 400 Hz.
+
+    Parameters
+    ----------
+    signal
+        ``(channels, time)`` (any leading axes), at `rate` Hz.
+    phase
+        ``"zero"``: forwards and backwards, no phase shift, twice the attenuation. ``"causal"``:
+        forwards only, as a stream is filtered; it starts as if its first value had always been.
+
+    Returns
+    -------
+    ndarray
+        Same shape and float type (of integers float64).
+    """
+    found, signal = sections(rate, low, high, order), _real(signal)
+    if found is None:
+        return signal.copy()
+    values = signal.astype(np.float64, copy=False)
+    if phase == "causal":
+        steady = _scipy_signal().sosfilt_zi(found).reshape(-1, *[1] * (values.ndim - 1), 2)
+        start = steady * values[None, ..., :1]
+        filtered, _ = _scipy_signal().sosfilt(found, values, axis=-1, zi=start)
+    else:
+        # Padding as long as the filter remembers; the library's default is for short memories.
+        padding = min(values.shape[-1] - 1, math.ceil(3 * rate / (low or high or rate)))
+        filtered = _scipy_signal().sosfiltfilt(found, values, axis=-1, padlen=padding)
     return cast(Floats, filtered.astype(signal.dtype, copy=False))
-
-
-def cut_windows(signal: Floats, starts: ArrayLike, length: int, context: int = 0) -> Floats:
-    """Cut windows out of one recording, all at once.
-
-    Returns copies ``(n, channels, length + 2 * context)`` of ``signal (channels, time)``; `starts`
-    ``(n,)`` are the first samples of the windows proper, `context` the samples on either side.
-    Raises InputError if a window with its context would leave the recording.
-    """
-    first = np.asarray(starts, dtype=np.int64) - context
-    width = length + 2 * context
-    outside = (first < 0) | (first + width > signal.shape[-1])
-    if outside.any():
-        start = int(first[np.argmax(outside)])
-        raise InputError(
-            f"a window covers samples {start} to {start + width - 1}, but the recording has "
-            f"samples 0 to {signal.shape[-1] - 1}; use shorter windows or less context"
-        )
-    if len(first) == 0:
-        return np.empty((0, signal.shape[0], width), dtype=signal.dtype)
-    windows = np.lib.stride_tricks.sliding_window_view(signal, width, axis=-1)
-    return np.ascontiguousarray(windows[:, first].swapaxes(0, 1))
-
-
-def random_starts(
-    n: int, n_samples: int, length: int, context: int, rng: np.random.Generator
-) -> Ints:
-    """Draw `n` starts uniformly (with repetition) so that window and context fit.
-
-    Raises InputError if the recording is too short for a single window.
-    """
-    last = n_samples - length - context
-    if last < context:
-        raise InputError(
-            f"a recording of {n_samples} samples is too short for windows of {length} samples "
-            f"with {context} of context on either side; use shorter windows or leave it out"
-        )
-    return rng.integers(context, last, size=n, dtype=np.int64, endpoint=True)
-
-
-def regular_starts(n_samples: int, length: int, step: int, context: int = 0) -> Ints:
-    """Place starts every `step` samples; none where the recording is too short for a window."""
-    if step < 1:
-        raise InputError(f"windows every {step} samples, expected a step of at least 1 sample")
-    return np.arange(context, n_samples - length - context + 1, step, dtype=np.int64)
