@@ -168,3 +168,10 @@ def test_the_form_is_the_models_or_what_is_asked_of_it() -> None:
         strict.form(*recorded, 50)
     with pytest.raises(InputError, match="of 80 samples, at 100 Hz; not of 1 s"):
         strict.form(*recorded, None, 1)
+
+
+def test_missing_samples_are_filled_for_a_model_of_another_maker() -> None:
+    model = ForeignModel("mean", lambda x: {"z": x.mean(axis=2)})
+    x = torch.arange(8.0).expand(2, 3, 8).clone()
+    x[:, 1, 3:6] = torch.nan
+    np.testing.assert_allclose(model.embed(x), np.full((2, 3), 3.5))

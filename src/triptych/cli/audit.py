@@ -265,6 +265,8 @@ def _of_outside(
     chosen = transform_for(None, *named[:2], rate=form.rate)
     source = fit_to(source, form, [chosen])
     windows = random_windows_of(source, form, chosen, per_record, seed)
+    if bool(windows.signals.isnan().any()):
+        notes.append("missing samples are filled by linear interpolation for this model")
     common |= _told(source, notes) | {"grid": _theta(chosen, *named[2:])}
     with progress("auditing") as show:
         return audited(model.embed, windows, chosen, progress=show, **common)

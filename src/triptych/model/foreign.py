@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.errors import InputError
+from triptych.missing import bridge, masking
 from triptych.signals.preprocessing import Preprocessing
 
 Signals = NDArray[np.float32]
@@ -63,11 +64,13 @@ class ForeignModel:
     def embed(self, x: Tensor) -> NDArray[Any]:
         """Values (n, d) of signals (n, channels, time); whatever follows n is laid flat.
 
+        Missing samples (NaN) are filled by linear interpolation.
+
         Raises InputError if the model cannot run on them, its outputs are ambiguous, or rows lack.
         """
         try:
             with torch.no_grad():
-                found = self.run(x.numpy())
+                found = self.run((bridge(x) if masking(x) else x).numpy())
         except Exception as error:  # another maker's code fails in its own ways
             reason = (str(error).strip().splitlines() or ["no reason given"])[0]
             raise InputError(
