@@ -2,6 +2,7 @@
 
 from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
 from triptych.objectives.gating import NonNegative
+from triptych.objectives.populations import Membership
 from triptych.objectives.registry import register
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
@@ -11,6 +12,7 @@ from triptych.objectives.views import Views, make_views, single_view
 __all__ = [
     "Augmentation",
     "LossTerms",
+    "Membership",
     "NonNegative",
     "Objective",
     "Plain",

@@ -108,9 +108,8 @@ class TwoPopulations(Populations, Task):
         self, recipe: dict[str, Any], method: Method, cell: Cell, progress: Progress
     ) -> Trained:
         """Train an encoder of samples; its model is a `PopulationModel`."""
-        from triptych.training import StructuredModule, fit_module
+        from triptych.training import StructuredModule, Training, fit_module
         from triptych.training.labels import with_groups
-        from triptych.training.settings import Training
 
         if method.encoder:
             schema, length = schema_of(recipe, self.attributes), self.train.x.shape[-1]
