@@ -13,22 +13,22 @@ from typing import Any, cast
 
 from triptych.errors import InputError
 
-__all__ = ["COUNT", "WHOLE", "WIDTHS", "Kind", "require"]
+__all__ = ["COUNT", "WHOLE", "WIDTHS", "Rule", "require"]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of setting: what is expected, in words, and whether a value is that."""
+class Rule:
+    """What a setting has to be: in words, and whether a value is that."""
 
     words: str
     fits: Callable[[Any], bool]
 
 
-def require(network: str, kind: Kind, **settings: object) -> None:
-    """Refuse, with InputError, settings of a network that are not of that kind."""
+def require(network: str, rule: Rule, **settings: object) -> None:
+    """Refuse, with InputError, settings of a network that do not keep a rule."""
     for name, value in settings.items():
-        if not kind.fits(value):
-            raise InputError(f"{network} got {name}={_shown(value)}, expected {kind.words}")
+        if not rule.fits(value):
+            raise InputError(f"{network} got {name}={_shown(value)}, expected {rule.words}")
 
 
 def require_as_many(network: str, layers: Mapping[str, Sequence[int]]) -> None:
@@ -63,25 +63,26 @@ def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def _listed(one: Kind, words: str) -> Kind:
+def _listed(one: Rule, words: str) -> Rule:
     def fits(value: Any) -> bool:
         return _is(value, (list, tuple)) and len(value) > 0 and all(map(one.fits, value))
 
-    return Kind(f"a list of one or more {words}", fits)
+    return Rule(f"a list of one or more {words}", fits)
 
 
-WHOLE = Kind("a whole number of at least 1", lambda x: _is(x, Integral) and x >= 1)
-COUNT = Kind("a whole number of at least 0", lambda x: _is(x, Integral) and x >= 0)
-ODD = Kind("an odd whole number (to keep the time axis)", lambda x: WHOLE.fits(x) and x % 2 == 1)
-ABOVE_ZERO = Kind("a number above 0", lambda x: _is(x, Real) and 0 < x < math.inf)
-SHARE = Kind("a number of at least 0 and below 1", lambda x: _is(x, Real) and 0 <= x < 1)
+WHOLE = Rule("a whole number of at least 1", lambda x: _is(x, Integral) and x >= 1)
+COUNT = Rule("a whole number of at least 0", lambda x: _is(x, Integral) and x >= 0)
+ODD = Rule("an odd whole number (to keep the time axis)", lambda x: WHOLE.fits(x) and x % 2 == 1)
+ABOVE_ZERO = Rule("a number above 0", lambda x: _is(x, Real) and 0 < x < math.inf)
+SHARE = Rule("a number of at least 0 and below 1", lambda x: _is(x, Real) and 0 <= x < 1)
 NUMBERS = _listed(ABOVE_ZERO, "numbers above 0")
 LAYERS = _listed(WHOLE, "whole numbers above 0")
 KERNELS = _listed(ODD, "whole numbers above 0, all odd (to keep the time axis)")
 WIDTHS = _listed(
-    Kind("", lambda x: WHOLE.fits(x) and x % 8 == 0), "whole numbers above 0, all multiples of 8"
+    Rule("", lambda x: WHOLE.fits(x) and x % 8 == 0),
+    "whole numbers above 0, all multiples of 8",
 )
-FREE_WIDTHS = Kind(  # the first one's maps are not normalised in groups
+FREE_WIDTHS = Rule(  # the first one's maps are not normalised in groups
     f"{LAYERS.words}, all but the first multiples of 8",
     lambda x: LAYERS.fits(x) and WIDTHS.fits((8, *x[1:])),
 )

@@ -3,6 +3,7 @@
 from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
 from triptych.objectives.gating import NonNegative
 from triptych.objectives.moco import MoCo
+from triptych.objectives.populations import Membership
 from triptych.objectives.registry import register
 from triptych.objectives.separation import Separation
 from triptych.objectives.simclr import SimCLR, SupCon
@@ -14,6 +15,7 @@ __all__ = [
     "Augmentation",
     "BarlowTwins",
     "LossTerms",
+    "Membership",
     "MoCo",
     "NonNegative",
     "Objective",

@@ -12,7 +12,7 @@ from triptych.objectives.gather import gather
 from triptych.objectives.views import Views
 
 
-class Known(NamedTuple):
+class Membership(NamedTuple):
     """Of the n samples of all processes: who is a target ``(n,)``; others or None.
 
     `attributes` has a column each, `groups` the number of each sample's group.
@@ -23,7 +23,7 @@ class Known(NamedTuple):
     groups: Tensor | None
 
 
-def known_of(views: Views, attributes: Collection[str], grouped: bool) -> Known:
+def known_of(views: Views, attributes: Collection[str], grouped: bool) -> Membership:
     """What ``views.labels`` say: target, one column for each attribute, and if `grouped` the group.
 
     Raises
@@ -43,7 +43,7 @@ def known_of(views: Views, attributes: Collection[str], grouped: bool) -> Known:
             f"labels have shape {tuple(views.labels.shape)}, expected ({views.n}, {len(columns)}): "
             f"one column each for {', '.join(columns)}"
         )
-    return Known(
+    return Membership(
         gather((labels[:, 0] > 0).float()) > 0,  # not every backend gathers bool
         gather(labels[:, 1 : 1 + len(attributes)]) if attributes else None,
         gather(labels[:, -1]) if grouped else None,

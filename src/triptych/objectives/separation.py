@@ -20,7 +20,7 @@ from triptych.objectives.base import (
     require_sizes,
 )
 from triptych.objectives.gather import gather
-from triptych.objectives.populations import Known, known_of
+from triptych.objectives.populations import Membership, known_of
 from triptych.objectives.views import Views
 from triptych.transforms import Transform
 
@@ -142,7 +142,7 @@ class Separation(Objective):
         return LossTerms(total, found)
 
     def _terms(
-        self, views: Sequence[Tensor], known: Known, moved: tuple[str, ...]
+        self, views: Sequence[Tensor], known: Membership, moved: tuple[str, ...]
     ) -> dict[str, Tensor]:
         """Terms of the first and the last view, which differ in the transforms `moved`."""
 
@@ -183,14 +183,14 @@ class Separation(Objective):
         return found
 
     def _common(
-        self, common: Sequence[Tensor], still: Tensor, known: Known
+        self, common: Sequence[Tensor], still: Tensor, known: Membership
     ) -> tuple[Tensor, Tensor]:
         """Alignment and uniformity of every view's common latents; `still` columns are aligned."""
         spreading = slice(None) if self.spread_targets else ~known.target
         return separation_terms.common_term(common[0], common[1], self.bandwidth, still, spreading)
 
     def _salient(
-        self, salient: Sequence[Tensor], still: Tensor, known: Known
+        self, salient: Sequence[Tensor], still: Tensor, known: Membership
     ) -> tuple[Tensor, Tensor]:
         """The same of the salient latents that no attribute supervises."""
         return separation_terms.salient_term(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from triptych.training.preparation import prepare as prepare
     from triptych.training.recipe import Recipe as Recipe
     from triptych.training.settings import Training as Training
+    from triptych.training.settings import Weights as Weights
 
 # Hidden from type checkers, which would otherwise believe every misspelt name.
 if not TYPE_CHECKING:

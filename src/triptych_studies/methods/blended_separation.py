@@ -11,8 +11,7 @@ from torch import Generator, Tensor, distributed
 
 from triptych import InputError
 from triptych.latent import LatentSchema
-from triptych.objectives import Separation, Views, register, single_view
-from triptych.objectives.populations import Known
+from triptych.objectives import Membership, Separation, Views, register, single_view
 from triptych.precision import precise
 from triptych.transforms import Transform
 
@@ -99,7 +98,7 @@ class BlendedSeparation(Separation):
         )
 
     def _common(
-        self, common: Sequence[Tensor], still: Tensor, known: Known
+        self, common: Sequence[Tensor], still: Tensor, known: Membership
     ) -> tuple[Tensor, Tensor]:
         found = super()._common(common, still, known)
         if known.groups is None:
@@ -109,7 +108,7 @@ class BlendedSeparation(Separation):
         return alignment, found[1]
 
     def _salient(
-        self, salient: Sequence[Tensor], still: Tensor, known: Known
+        self, salient: Sequence[Tensor], still: Tensor, known: Membership
     ) -> tuple[Tensor, Tensor]:
         target, within, blends = known.target, known.groups, self.sharing and len(salient) > 2
         if blends:
