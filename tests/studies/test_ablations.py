@@ -27,14 +27,14 @@ class Changed(Fake):
     ablations: ClassVar[dict[str, Any]] = {"size=1": {}, "size=2": {}}
 
 
-def results(people: int = 8) -> dict[str, Any]:
+def results(subjects: int = 8) -> dict[str, Any]:
     """size=1 is a little worse for everybody, size=2 now better and now worse."""
     rng = np.random.default_rng(0)
-    base = rng.uniform(0.8, 0.9, people)
+    base = rng.uniform(0.8, 0.9, subjects)
     shown = {
         "scl": base,
         "scl/size=1": base - 0.1,
-        "scl/size=2": base + [0.1, -0.1] * (people // 2),
+        "scl/size=2": base + [0.1, -0.1] * (subjects // 2),
     }
     rows = [
         {
@@ -50,7 +50,7 @@ def results(people: int = 8) -> dict[str, Any]:
     return {"rows": rows}
 
 
-def test_a_change_is_compared_with_what_it_changes_person_by_person() -> None:
+def test_a_change_is_compared_with_what_it_changes_subject_by_subject() -> None:
     table = ablations.tables(Changed(), results())[0]
     assert table.header == ("change", "cosine")  # level has no better side
     worse, even = table.rows

@@ -53,22 +53,6 @@ def test_every_row_can_be_made(name: str) -> None:
     assert set(STUDIES[0].descriptions) == set(STUDIES[0].methods)
 
 
-@pytest.mark.parametrize(
-    ("name", "method", "expected"),
-    [
-        ("sprites", "sepclr", [0.5, *[0.025] * 4]),  # shape; scale, orientation, x, y
-        ("sprites", "sepclr-published", [0.5, *[0.025] * 4]),
-        ("sprites", "supcon", None),
-        ("digits", "sepclr", None),
-    ],
-)
-def test_keys_say_how_attributes_supervise_and_other_rows_have_no_such_entry(
-    name: str, method: str, expected: list[float] | None
-) -> None:
-    found = STUDIES[0].key(task(name), Cell(method, name)).get("null_bandwidths")
-    assert (found and list(found.values())) == expected
-
-
 def test_sprites_are_trained_by_the_published_terms_and_weights():
     data = task("sprites")
     _, objective = parts_of(recipe_of(data, "sepclr"), data, 0)

@@ -27,7 +27,7 @@ def album(study: Any, folder: Path, *cells: Finished) -> Album:
         (("exact+scl",), []),
     ],
 )
-def test_the_taught_row_stands_for_scl_where_it_was_run(
+def test_the_distilled_row_stands_for_scl_where_it_was_run(
     tmp_path: Path, methods: tuple[str, ...], shown: list[str]
 ) -> None:
     cells = [finished(name, fold, map=fold) for fold in (1, 0) for name in methods]

@@ -85,15 +85,15 @@ def test_a_gated_block_under_simclr_is_bayesncl(digits: ClassDimensions) -> None
     torch.testing.assert_close(z.probabilities["latent"], probability)
 
 
-def windows(label: list[str], person: list[str]) -> Windows:
-    n, empty = len(label), np.zeros(len(label))
-    x = torch.rand(n, 3, 8, generator=torch.Generator().manual_seed(0))
-    names = np.array(person)
-    return Windows(x, 20.0, 0, names, names, empty, np.array(label), empty)
+def windows() -> Windows:
+    """Sixty of three classes and five subjects."""
+    x = torch.rand(60, 3, 8, generator=torch.Generator().manual_seed(0))
+    names, empty = np.array([f"p{i // 12}" for i in range(60)]), np.zeros(60)
+    return Windows(x, 20.0, 0, names, names, empty, np.array(["walk", "sit", "lie"] * 20), empty)
 
 
 def test_pure_dimensions_and_perfect_features_score_one() -> None:
-    test = windows(["walk", "sit", "lie"] * 20, [f"p{i // 12}" for i in range(60)])
+    test = windows()
     z = (test.label[:, None] == np.unique(test.label)).astype(np.float32)
     scores = Scores()
     measure_dimensions(z, test, scores)
@@ -110,7 +110,7 @@ def test_pure_dimensions_and_perfect_features_score_one() -> None:
 
 
 def test_of_collapsed_layers_nothing_is_measured() -> None:
-    test = windows(["walk", "sit", "lie"] * 20, [f"p{i // 12}" for i in range(60)])
+    test = windows()
     h = (test.label[:, None] == np.unique(test.label)).astype(np.float32)
     for z in (np.zeros((60, 4), np.float32), np.ones((60, 4), np.float32)):
         scores = Scores()
@@ -152,7 +152,7 @@ def test_cells_from_before_get_consistency_above_shuffled_labels() -> None:
 
 
 def test_dimensions_that_all_tell_one_class_are_consistent_and_tell_one() -> None:
-    test = windows(["walk", "sit", "lie"] * 20, [f"p{i // 12}" for i in range(60)])
+    test = windows()
     z = np.repeat((test.label[:, None] == "walk").astype(np.float32), 4, axis=1)
     scores = Scores()
     measure_dimensions(z, test, scores)
@@ -184,8 +184,8 @@ def test_a_simulated_cohort_says_so() -> None:
     assert data.simulated
     assert data.recipe(0)["transforms"][0] == {"name": "rotation"}
     assert len(data.train) <= dimension_windows.MOST["smoke"]["train"]
-    people = [set(each.subject) for each in (data.train, data.validation, data.test)]
-    assert sum(map(len, people)) == len(set.union(*people))
+    sides = [set(each.subject) for each in (data.train, data.validation, data.test)]
+    assert sum(map(len, sides)) == len(set.union(*sides))
 
 
 @pytest.mark.data
@@ -193,8 +193,8 @@ def test_beats_are_trained_on_without_their_classes(data_root: Path) -> None:
     data = ClassDimensions.load(data_root, Options("smoke", dataset="mitdb"))
     assert set(data.train.label) == {"beat"}
     assert set(data.test.label) == {"N", "S", "V"}
-    people = [set(each.subject) for each in (data.train, data.validation, data.test)]
-    assert sum(map(len, people)) == len(set.union(*people))
+    sides = [set(each.subject) for each in (data.train, data.validation, data.test)]
+    assert sum(map(len, sides)) == len(set.union(*sides))
 
 
 def test_the_ablation_says_which_change_matters_most():

@@ -13,8 +13,7 @@ from triptych.networks import Standardize
 from triptych_studies.images.networks import ImageDecoder, ImageEncoder, PatchEncoder
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [32, 28, 17])
+@pytest.mark.parametrize(("channels", "size"), [(1, 32), (3, 28), (1, 17)])
 @pytest.mark.parametrize("kind", [ImageEncoder, PatchEncoder])
 def test_shapes(kind: type[ImageEncoder | PatchEncoder], channels: int, size: int) -> None:
     x = torch.rand(4, channels, size, size)

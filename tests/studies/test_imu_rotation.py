@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +47,7 @@ def data() -> TurnedImu:
         return TurnedImu.load(None, Options(budget="smoke", dataset="simulated"))
 
 
-def test_no_person_is_on_two_sides_and_every_person_is_tested_once(data: TurnedImu) -> None:
+def test_no_subject_is_on_two_sides_and_every_subject_is_tested_once(data: TurnedImu) -> None:
     tested: list[str] = []
     full = replace(data, options=Options(budget="full"))
     for fold in range(FOLDS):
@@ -60,7 +59,7 @@ def test_no_person_is_on_two_sides_and_every_person_is_tested_once(data: TurnedI
     assert sorted(tested) == sorted(set(data.train.subject))
 
 
-def test_the_random_split_shares_people_but_no_samples(data: TurnedImu) -> None:
+def test_the_random_split_shares_subjects_but_no_samples(data: TurnedImu) -> None:
     cell = replace(data, options=Options(budget="full")).sides(Cell("", "", "random"))
     places = [
         set(zip(each.record, each.start, strict=True))
@@ -107,47 +106,7 @@ def test_every_row_has_a_recipe(data: TurnedImu, method: str) -> None:
     assert recipe.encoder.settings["widths"] == [48, 64, 96, 96]  # the same terms for all
 
 
-@pytest.mark.parametrize(
-    ("name", "split", "all_rows", "taught"),
-    [("watch-18", None, 15, 45), ("phone-5", "subject", 15, 135), ("phone-5", "random", 90, 270)],
-)
-def test_rows_of_a_study_are_trained_equally_long_but_for_the_taught_one(
-    data: TurnedImu, name: str, split: str | None, all_rows: int, taught: int
-) -> None:
-    full = replace(data, data_name=name, options=Options(budget="full", split=split))
-    for method in ImuRotation.methods:
-        recipe = recipe_of(full, method, 0)
-        epochs = taught if method == "scl+augment" else all_rows
-        assert recipe["training"]["epochs"] == epochs
-        assert recipe["training"]["patience"] == epochs * 6 // 15
-        if "teacher" in recipe:
-            assert recipe["teacher"]["training"]["epochs"] == all_rows
-
-
-def test_what_is_augmented_has_controls_and_an_augmented_teacher(data: TurnedImu) -> None:
-    def names(recipe: dict[str, Any]) -> list[str]:
-        return [each["name"] for each in recipe.get("augment", [])]
-
-    found = {
-        method: recipe_of(data, method, 0, ImuRotation.ablations) for method in ImuRotation.methods
-    }
-    for method, recipe in found.items():
-        assert bool(names(recipe)) == ("augment" in method.split("+") or method == "exact+scl")
-    assert names(found["exact+augment"]) == ["phase_shift"]  # it cannot see a tilt
-    assert names(found["plain+augment"]) == ["rotation", "phase_shift"]
-    for control in ("plain", "exact"):
-        assert {**found[f"{control}+augment"], "augment": 0, "name": 0} == {
-            **found[control],
-            "augment": 0,
-            "name": 0,
-        }
-    assert found["scl"]["teacher"] == found["exact"]
-    for method in ("scl+augment", "exact+scl"):
-        assert found[method]["teacher"] == found["exact+augment"]
-    assert found["scl+augment"]["full_teacher"] == found["plain+augment"]
-
-
-def subject(data: TurnedImu, test: Windows) -> Measured:
+def known(data: TurnedImu, test: Windows) -> Measured:
     """Latents that are right by construction: the size of the motion, and the mean."""
 
     def embed(x: Tensor) -> Tensor:
@@ -179,7 +138,7 @@ def ridge_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("ridge_only")
 def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: TurnedImu) -> None:
-    measured = subject(data, replace(data, options=Options(budget="full")).sides(Cell("", "")).test)
+    measured = known(data, replace(data, options=Options(budget="full")).sides(Cell("", "")).test)
     scores = Scores()
     for measure in (measure_classes, measure_latents, measure_orientation, measure_angles):
         measure(measured, scores)
@@ -199,12 +158,12 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: TurnedImu)
     assert figures["purity@gravity"] > 0.9
     assert figures["leakage@gravity"] <= 0.05
     assert figures["activity_share"] > 0.9
-    known = {(c["block"], c["factor"]): c for c in scores.artifacts["glass_box"]["cells"]}
-    assert known["activity", "angle"]["score"] < 0.05
-    assert known["activity", "activity"]["p"] < 0.05
-    people = {name: own["accuracy"] for name, own in scores.subjects.items()}
-    counts = np.array([scores.counts[name] for name in people])
-    mean = float(np.average(list(people.values()), weights=counts))
+    cells = {(c["block"], c["factor"]): c for c in scores.artifacts["glass_box"]["cells"]}
+    assert cells["activity", "angle"]["score"] < 0.05
+    assert cells["activity", "activity"]["p"] < 0.05
+    own = {name: each["accuracy"] for name, each in scores.subjects.items()}
+    counts = np.array([scores.counts[name] for name in own])
+    mean = float(np.average(list(own.values()), weights=counts))
     assert mean == pytest.approx(figures["accuracy"])
     table = np.array(scores.artifacts["confusion"]["upright"])
     assert table.sum() == len(measured.sides.test)

@@ -134,7 +134,7 @@ def test_results_have_the_binding_format(whole: tuple[Path, runner.Outcome, Ears
     assert outcome.report.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_one_seed_without_people_has_no_interval(tmp_path: Path) -> None:
+def test_one_seed_without_subjects_has_no_interval(tmp_path: Path) -> None:
     outcome, _ = go(tmp_path, options=Options(seeds=1))
     level = outcome.results["summary"][0]["metrics"]["level"]
     assert level == {"mean": 0.1, "low": None, "high": None, "n": 1}
@@ -468,7 +468,7 @@ def test_an_unknown_study_is_refused() -> None:
         studies.study("ecg-fase")
 
 
-def test_folds_of_one_seed_are_one_table_of_people() -> None:
+def test_folds_of_one_seed_are_one_table_of_subjects() -> None:
     def row(seed: int, fold: int, people: dict[str, float]) -> dict[str, Any]:
         mean = float(np.mean([*people.values()]))
         held = {name: {"n": 10, "metrics": {"cosine": v}} for name, v in people.items()}
