@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triptych import datasets
-from triptych.datasets.readers import load
+from triptych.datasets.readers import load, options_of, read
 from triptych.datasets.readers.marks import ENDING, LOOSE, partner
 from triptych.datasets.recordings import Recording, Spans
 from triptych.errors import InputError
@@ -401,3 +401,19 @@ def test_a_recording_knows_its_labels() -> None:
     spans = Spans(np.array([0.0]), np.array([5.0]), np.array(["a"]))
     x = np.zeros((1, 9), np.float32)
     assert Recording("r", "s", x, 1.0, ("c",), label="b", spans=spans).labels == ("b", "a")
+
+
+def test_damaged_edf_files_are_read_or_refused(tmp_path: Path) -> None:
+    """edfio notices some damage only when a part of the file is first used."""
+    path, rng = tmp_path / "a.edf", np.random.default_rng(0)
+    edf(path, 5, [(0, 2, "wake"), (3, None, "spike")])
+    whole = path.read_bytes()
+    for _ in range(40):
+        broken = bytearray(whole)
+        for place in rng.integers(len(whole), size=60):
+            broken[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(broken)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            done = read(path, options_of({}))
+        assert all("\n" not in text and len(text) < 700 for text in done.refused.values())

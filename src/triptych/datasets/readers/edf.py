@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -31,6 +33,11 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
     Annotations that last are labels of what they cover, those of a moment are events. A
     discontinuous file gives a stretch for each of its parts.
     """
+    with _sound(path):
+        return _read(path, options, findings)
+
+
+def _read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
     file = _open(path)
     held = [each for each in file.signals if len(each.data)]
     if not held:
@@ -80,13 +87,15 @@ def only_annotations(path: Path) -> bool:
 
 def annotations_of(path: Path) -> list[tuple[float, float, str]]:
     """Onset in s from the file's begin, duration in s (0: a moment) and text of its annotations."""
-    held = _open(path).annotations
-    return [(float(each.onset), float(each.duration or 0), str(each.text)) for each in held]
+    with _sound(path):
+        held = _open(path).annotations
+        return [(float(each.onset), float(each.duration or 0), str(each.text)) for each in held]
 
 
 def rate_of(path: Path) -> float:
     """The highest rate of its signals in Hz."""
-    return max(float(each.sampling_frequency) for each in _open(path).signals)
+    with _sound(path):
+        return max(float(each.sampling_frequency) for each in _open(path).signals)
 
 
 def began(path: Path) -> datetime | None:
@@ -106,9 +115,17 @@ def _open(path: Path) -> Any:
         raise InputError(
             f"{path} needs edfio; install it with `pip install 'triptych[edf]'`"
         ) from error
+    return (edfio.read_bdf if path.suffix.lower() == ".bdf" else edfio.read_edf)(path)
+
+
+@contextmanager
+def _sound(path: Path) -> Generator[None]:
+    """What edfio meets in a damaged file, now or when a part of it is first used, as a sentence."""
     try:
-        return (edfio.read_bdf if path.suffix.lower() == ".bdf" else edfio.read_edf)(path)
-    except Exception as error:  # edfio meets damaged files with many kinds of exception
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # of many kinds
         text = (str(error).strip().splitlines() or ["no details"])[0][:120]
         raise InputError(
             f"{path} cannot be read as {path.suffix[1:].upper()} ({type(error).__name__}: {text}); "
