@@ -164,7 +164,10 @@ def test_numbers_are_read_by_ridge_and_few_labels_read_less() -> None:
     assert found["probe_moved"] > 0.8
     assert found["probe@1%"] < found["probe@10%"] < found["probe"]
     assert found["error"] < 3
-    assert found["consistency"] > 0.9
+    assert found["consistency"] > 0.8
+    assert (
+        found["leakage"] < 0.2
+    )  # two subjects are tested: θ is read from the others' windows, too
     assert not {"accuracy", "auroc"} & set(found)
 
 

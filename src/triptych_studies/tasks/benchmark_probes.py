@@ -45,14 +45,17 @@ def measure_probes(reading: Reading, scores: Scores) -> None:
             picked = _share(told, share, draw, bool(task.number))
             fitted = np.concatenate(rows(reading.train, known[picked], full=False))
             labels = np.tile(told[picked], 2)
-            guesses.append(_read(fitted, labels, rows(reading.test, scored, full=False)))
+            people = np.tile(train.subject[known[picked]], 2)
+            unseen = rows(reading.test, scored, full=False)
+            guesses.append(_read(fitted, labels, people, unseen))
         suffix = "" if share == 100 else f"@{share}%"
         _keep(guesses, truth, subject, suffix, scores)
         if share == 100:
             _keep_all(reading, guesses[0], truth, subject, scores)
     fitted, labels = np.concatenate(rows(reading.train, known, full=True)), np.tile(told, 2)
     if len(reading.inside) < len(reading.model.schema.names):
-        both = [_read(fitted, labels, rows(reading.test, scored, full=True))]
+        people = np.tile(train.subject[known], 2)
+        both = [_read(fitted, labels, people, rows(reading.test, scored, full=True))]
         _keep(both, truth, subject, "", scores, "probe_full")
     else:  # the whole vector counts anyway
         for name in ("", "_moved"):
@@ -83,18 +86,24 @@ def _share(told: Array, share: int, draw: int, number: bool) -> Array:
     return np.sort(np.concatenate(picked))
 
 
-def _read(fitted: Array, labels: Array, unseen: Sequence[Array]) -> list[Array]:
+def _read(fitted: Array, labels: Array, people: Array, unseen: Sequence[Array]) -> list[Array]:
     """What a probe reads from each of the `unseen` latents."""
     together = np.concatenate(unseen)
     if labels.dtype.kind != "f":
         nobody = np.full(len(together), labels[0])  # its scores are not used
         read = linear_probe(fitted, labels, together, nobody).predicted
     else:
-        from sklearn.linear_model import RidgeCV
+        from sklearn.linear_model import Ridge, RidgeCV
+        from sklearn.model_selection import GroupKFold
 
-        ridge: Any = RidgeCV(alphas=ALPHAS)
         centre, spread = fitted.mean(axis=0), fitted.std(axis=0)
         rows = [(z - centre) / np.where(spread > 0, spread, 1) for z in (fitted, together)]
+        count = min(5, len(np.unique(people)))
+        splitter: Any = GroupKFold
+        ridge: Any = Ridge(alpha=float(len(labels)))
+        if count > 1:  # by subject: the same window stands there twice, and neighbours overlap
+            folds = list(splitter(count).split(rows[0], labels, people))
+            ridge = RidgeCV(alphas=ALPHAS, cv=folds, scoring="neg_mean_squared_error")
         read = ridge.fit(rows[0], labels).predict(rows[1])
     return np.split(np.asarray(read), len(unseen))
 
