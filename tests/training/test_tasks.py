@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pandas as pd
 import pytest
 import torch
 from tests.training import toys
+from typer.testing import CliRunner
 
 from triptych.audit import evaluate
+from triptych.cli import app
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import LabelSet, Quantity
@@ -260,6 +263,29 @@ def test_a_column_of_numbers_is_the_label_at_the_middle_of_a_window(tmp_path: Pa
     assert set(again.subject) == set(data.subject)
     assert not np.array_equal(again.start, data.start)
     assert np.array_equal(again.start, prepared.redraw(1).start)
+
+
+def test_the_command_line_learns_predicts_and_evaluates_a_number(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    content = {**folder_of(tmp_path / "data"), "training": {"epochs": 1, "batch": 8}}
+    content["data"]["options"] = {"channels": ["ppg"]}
+    recipe, model, data = (str(tmp_path / name) for name in ("r.yaml", "m", "data"))
+    Path(recipe).write_text(json.dumps(content))  # JSON is YAML
+    table = str(tmp_path / "p.csv")
+
+    def run(*words: str) -> str:
+        answer = CliRunner().invoke(app, words)
+        assert answer.exit_code == 0, answer.output
+        return answer.stdout
+
+    run("train", recipe, "training.monitor=mae", "--target", "hr (bpm)", "--out", model)
+    run("predict", model, data, "--channels", "ppg", "--out", table)
+    rows = pd.read_csv(table)
+    assert not [name for name in rows if name.startswith("probability")]
+    found = json.loads(run("evaluate", model, data, "--channels", "ppg", "--format", "json"))
+    assert (found["kind"], found["unit"]) == ("regression", "bpm")
+    error = (rows["prediction"] - rows["label"]).abs().mean()
+    assert found["overall"]["figures"]["mae"]["mean"] == pytest.approx(error, rel=1e-4)
 
 
 def test_columns_of_0_and_1_are_a_set(tmp_path: Path) -> None:

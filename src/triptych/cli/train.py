@@ -65,7 +65,7 @@ def train(
     from triptych.training import Recipe, fit, prepare
     from triptych.training.keeper import claimed
 
-    plan = Recipe.read(recipe, changes or ()).with_options(own)
+    plan = Recipe.read(recipe, changes or (), own)
     with claimed(out, resume=resume, overwrite=overwrite):
         prepared = prepare(plan, data)
         note(prepared.notes)

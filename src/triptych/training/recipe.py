@@ -241,22 +241,27 @@ class Recipe(Settings):
             raise InputError(sentence(error, cls, source)) from error
 
     @classmethod
-    def read(cls, path: str | Path, changes: Sequence[str] = ()) -> Self:
+    def read(
+        cls,
+        path: str | Path,
+        changes: Sequence[str] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Read a recipe from a YAML file; raises InputError like `of`.
 
-        `changes` are ``"training.epochs=3"``, values read as in the file.
+        `changes` are ``"training.epochs=3"``, values read as in the file; `options` say how own
+        recordings are read, and are refused where the recipe reads none.
         """
         content = replaced(read_yaml(path), read_overrides(changes))
-        return cls.of(content, f"recipe {path}")
-
-    def with_options(self, options: Mapping[str, Any]) -> Self:
-        """Copy that reads own recordings with these options; InputError if it reads none."""
-        if options and self.data.name != "folder":
+        data: Any = content.get("data")
+        named = data.get("name") if isinstance(data, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if options and named != "folder":
             raise InputError(
-                f"data {self.data.name} does not take {', '.join(options)}, which describe own "
-                "recordings; leave them out"
+                f"data {named} does not take {', '.join(options)}, which describe own recordings; "
+                "leave them out"
             )
-        return self.replace({f"data.options.{key}": value for key, value in options.items()})
+        given = {f"data.options.{key}": value for key, value in (options or {}).items()}
+        return cls.of(replaced(content, given), f"recipe {path}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `of` takes back."""
