@@ -12,7 +12,7 @@ from triptych_studies import methods
 from triptych_studies.tasks.mitdb_phase import MitdbPhase
 from triptych_studies.tasks.turned_imu import TurnedImu
 
-ROWS = ["vicreg", "barlow", "moco", "scl-vicreg"]
+ROWS = ["vicreg", "barlow", "moco", "scl-vicreg", "looc", "sie"]
 ENCODER = {"name": "conv", "widths": [8, 8], "kernels": [7, 5], "strides": [4, 2]}
 ECG: dict[str, Any] = {
     "transforms": [{"name": "phase_shift", "max_shift": 0.2}],

@@ -2,16 +2,20 @@
 
 from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
 from triptych.objectives.gating import NonNegative
+from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
 from triptych.objectives.separation import Separation
+from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
 from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.objectives.views import Views, make_views
 
 __all__ = [
+    "SIE",
     "Augmentation",
     "BarlowTwins",
+    "LooC",
     "LossTerms",
     "MoCo",
     "NonNegative",

@@ -10,8 +10,10 @@ from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.objectives.base import Augmentation, Objective, Plain
 from triptych.objectives.gating import BayesNCL, NonNegative
+from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
 from triptych.objectives.separation import Separation
+from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
 from triptych.objectives.vicreg import BarlowTwins, VICReg
@@ -28,6 +30,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "bayesncl": BayesNCL,
     "supcon": SupCon,
     "scl": StructuredContrastive,
+    "sie": SIE,
+    "looc": LooC,
     "separation": Separation,
 }
 

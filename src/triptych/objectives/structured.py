@@ -20,13 +20,14 @@ from triptych.objectives.base import (
     require_sizes,
 )
 from triptych.objectives.gather import gather
+from triptych.objectives.hypernetwork import Hypernetwork
 from triptych.objectives.orbit import orbit_similarity
 from triptych.objectives.simclr import supervised_contrast
 from triptych.objectives.variation import Equivariant, Mechanism, Predict, Repel
 from triptych.objectives.views import Reference, Views, check_changes, make_views
 from triptych.transforms import Transform
 
-Variation = Literal["repel", "predict", "equivariant"]
+Variation = Literal["repel", "predict", "equivariant", "hypernetwork"]
 Base = Literal["nt_xent", "vicreg"]
 Independence = Literal["cross_covariance", "canonical_correlation", "hsic", "joint_entropy"]
 WEIGHTS = {
@@ -241,6 +242,8 @@ class StructuredContrastive(Objective):
             return Repel(transform, self.reference)
         if name == "predict":
             return Predict(transform, block.size, self.reference)
+        if name == "hypernetwork":
+            return Hypernetwork(transform, block.size)
         inside = sum(other.size for other in self.schema.invariant(transform.name))
         return Equivariant(transform, block.size, inside)
 
@@ -252,7 +255,7 @@ class StructuredContrastive(Objective):
                 f"the schema's blocks name {sorted(named) or 'no transform'}, but the transforms "
                 f"given are {sorted(given) or 'none'}; they must be the same"
             )
-        require_known("variation", chosen, ("repel", "predict", "equivariant"))
+        require_known("variation", chosen, get_args(Variation))
         require_known("base", (self.base,), get_args(Base))
         require_known("reference", (self.reference,), get_args(Reference))
         require_known("weights", self.weights, WEIGHTS)

@@ -65,6 +65,8 @@ TABLE = {
     "scl-equivariant": "scl",
     "scl": "scl",
     "scl-vicreg": "scl_bases",
+    "looc": "split_spaces",
+    "sie": "split_spaces",
     "scl+augment": "scl_distilled",
     "exact+scl": "scl_distilled",
     "scl+gate": "ncl",
