@@ -59,7 +59,9 @@ def exported(parts: dict[str, nn.Module], channels: int, length: int, path: Path
 
 def test_what_stands_behind_standardize(tmp_path: Path) -> None:
     assert {*STANDARDIZED, *TRIADS, "standardize", "rotation_invariants"} == set(FRONT_ENDS)
-    assert {"conv", "resnet", "guaranteed"} == set(ENCODERS) - {"image"}  # of the studies
+    assert {"conv", "resnet", "guaranteed", "dilated"} == set(ENCODERS) - {
+        "image"
+    }  # of the studies
     small = {"channels": 2, "length": 48, "outputs": 4, "widths": (8, 16)}
     parts: dict[str, nn.Module] = {"own": OwnScale(), "standardize": Standardize()}
     for name, settings in STANDARDIZED.items():
@@ -67,6 +69,8 @@ def test_what_stands_behind_standardize(tmp_path: Path) -> None:
     more: dict[str, dict[str, Any]] = {"conv": {"kernels": (5, 5), "strides": (2, 1)}, "resnet": {}}
     for name, settings in more.items():
         parts[name] = nn.Sequential(Standardize(), encoder(name, **small, **settings))
+    dilated = encoder("dilated", channels=2, length=48, hidden=4, width=6, depth=2)
+    parts["dilated"] = nn.Sequential(Standardize(), dilated)
     exported(parts, 2, 48, tmp_path / "model.onnx")
 
 

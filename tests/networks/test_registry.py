@@ -16,7 +16,7 @@ from triptych_studies.images.networks import ImageEncoder
 
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
-    for name in ("conv", "resnet", "guaranteed"):
+    for name in ("conv", "resnet", "guaranteed", "dilated"):
         settings = {"channels": 4, "raw": 3} if name == "guaranteed" else {"channels": 1}
         assert name_of(encoder(name, length=64, **settings)) == name
     for name in FRONT_ENDS:
@@ -105,6 +105,11 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "guaranteed": (
         {"channels": 4, "length": 64, "raw": 3, **SMALL},
         {**SHAPE, **CONV, "raw": (*NOT_WHOLE, 4, 9)},
+    ),
+    "dilated": (
+        {"channels": 1, "length": 64, "depth": 2},
+        {**SHAPE, "hidden": NOT_WHOLE, "width": NOT_WHOLE, "depth": NOT_WHOLE,
+         "kernel": (*NOT_WHOLE, 4), "mask": CONV["dropout"]},
     ),
     "standardize": ({}, {}),
     "canonical_phase": (

@@ -103,8 +103,8 @@ def test_sie_learns_a_linear_map_that_scl_with_its_settings_learns_too() -> None
     before = float(error().detach())
     for _ in range(60):
         optimizer.zero_grad()
-        error().backward()  # pyright: ignore[reportUnknownMemberType]
-        optimizer.step()  # pyright: ignore[reportUnknownMemberType]
+        error().backward()
+        optimizer.step()
     assert float(error().detach()) < 0.02 * before
 
 

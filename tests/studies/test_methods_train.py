@@ -12,7 +12,17 @@ from triptych_studies import methods
 from triptych_studies.tasks.mitdb_phase import MitdbPhase
 from triptych_studies.tasks.turned_imu import TurnedImu
 
-ROWS = ["vicreg", "barlow", "moco", "scl-vicreg", "looc", "sie"]
+ROWS = [
+    "vicreg",
+    "barlow",
+    "moco",
+    "scl-vicreg",
+    "looc",
+    "sie",
+    "t-loss",
+    "ts2vec",
+    "ts2vec-dilated",
+]
 ENCODER = {"name": "conv", "widths": [8, 8], "kernels": [7, 5], "strides": [4, 2]}
 ECG: dict[str, Any] = {
     "transforms": [{"name": "phase_shift", "max_shift": 0.2}],
@@ -52,7 +62,10 @@ class Toy:
 @pytest.mark.parametrize("kind", ["ecg", "imu"])
 @pytest.mark.parametrize("row", ROWS)
 def test_a_method_trains(row: str, kind: str) -> None:
-    made = Recipe.of(methods.recipe_of(Toy(kind), row, seed=0))
+    content = methods.recipe_of(Toy(kind), row, seed=0)
+    if content["encoder"]["name"] == "dilated":
+        content["encoder"] |= {"hidden": 8, "width": 16}
+    made = Recipe.of(content)
     channels = 1 if kind == "ecg" else 3
     given = [toys.windows(n, seed, channels=channels) for seed, n in ((0, 32), (1, 16))]
     fitted = fit(made, *given, device="cpu", progress=False)

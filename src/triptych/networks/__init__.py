@@ -5,11 +5,13 @@ name; `.settings` of each of them are the plain data that rebuild it.
 """
 
 from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE, kl_divergence
+from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end, register
 from triptych.networks.resnet import ResNetEncoder
+from triptych.networks.resolved import time_resolved
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside
 
@@ -20,6 +22,7 @@ __all__ = [
     "CanonicalPhase",
     "ConvDecoder",
     "ConvEncoder",
+    "DilatedEncoder",
     "FrontEnd",
     "GravityAligned",
     "InvariantsBeside",
@@ -34,4 +37,5 @@ __all__ = [
     "front_end",
     "kl_divergence",
     "register",
+    "time_resolved",
 ]

@@ -10,6 +10,7 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.networks.autoencoder import ConvDecoder
+from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, GuaranteedEncoder, Standardize
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
@@ -20,6 +21,7 @@ from triptych.networks.second_order import InvariantsBeside, SecondOrder
 ENCODERS: dict[str, type[nn.Module]] = {
     "conv": ConvEncoder,
     "resnet": ResNetEncoder,
+    "dilated": DilatedEncoder,
     "guaranteed": GuaranteedEncoder,
 }
 FRONT_ENDS: Mapping[str, type[FrontEnd]] = {

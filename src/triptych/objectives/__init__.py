@@ -8,6 +8,8 @@ from triptych.objectives.separation import Separation
 from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
+from triptych.objectives.t_loss import TLoss
+from triptych.objectives.ts2vec import TS2Vec
 from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.objectives.views import Views, make_views
 
@@ -25,6 +27,8 @@ __all__ = [
     "SimCLR",
     "StructuredContrastive",
     "SupCon",
+    "TLoss",
+    "TS2Vec",
     "VICReg",
     "Views",
     "make_views",

@@ -43,6 +43,8 @@ class Objective(nn.Module):
     ----------
     has_loss
         False where the total is always 0, so that a task or a decoder has to be trained beside it.
+    reads_maps
+        Whether `forward` needs ``views.maps``, the encoder's features of each time step.
     learns_from
         What ``views.labels`` have to say: ``"nothing"``, ``"classes"`` (indices ``(n,)``, below 0
         where there is none) or ``"populations"`` (above 0 for targets, 0 for the background).
@@ -54,6 +56,7 @@ class Objective(nn.Module):
     """
 
     has_loss: ClassVar[bool] = True
+    reads_maps: ClassVar[bool] = False
     learns_from: Labels = "nothing"
     attributes: Mapping[str, Kind] = {}
     grouped: bool = False

@@ -16,6 +16,8 @@ from triptych.objectives.separation import Separation
 from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
+from triptych.objectives.t_loss import TLoss
+from triptych.objectives.ts2vec import TS2Vec
 from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.transforms import Transform
 
@@ -26,6 +28,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "vicreg": VICReg,
     "barlow": BarlowTwins,
     "moco": MoCo,
+    "t-loss": TLoss,
+    "ts2vec": TS2Vec,
     "ncl": NonNegative,
     "bayesncl": BayesNCL,
     "supcon": SupCon,

@@ -13,7 +13,7 @@ from torch.nn import functional
 from triptych.errors import InputError
 from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
 from triptych.latent.heads import Outputs
-from triptych.networks import SignalVAE, kl_divergence
+from triptych.networks import SignalVAE, kl_divergence, time_resolved
 from triptych.objectives import LossTerms, Objective, Views
 from triptych.training.heads import TaskHeads
 from triptych.training.settings import Weights
@@ -129,7 +129,12 @@ class CombinedLoss(nn.Module):
                 x = each.apply(x, each.sample(len(x), generator).to(x.device))
         views = replace(self.objective.views(x, generator, targets), labels=targets)
         seen = cast(Tensor, self.front_end(views.signals))
-        z, probabilities = self._encode(seen)
+        if self.objective.reads_maps:
+            with time_resolved(self.encoder) as maps:
+                z, probabilities = self._encode(seen)
+            views = replace(views, maps=maps[0])
+        else:
+            z, probabilities = self._encode(seen)
         losses: LossTerms = self.objective(z, views)
         found = dict(losses.terms)
         total = self.weights.structure * losses.total
