@@ -1,6 +1,7 @@
 """Objectives: latents of views (and θ, labels) → named loss terms."""
 
 from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
+from triptych.objectives.frames import FrameProjections
 from triptych.objectives.gating import NonNegative
 from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
@@ -17,6 +18,7 @@ __all__ = [
     "SIE",
     "Augmentation",
     "BarlowTwins",
+    "FrameProjections",
     "LooC",
     "LossTerms",
     "MoCo",

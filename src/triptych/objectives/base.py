@@ -85,11 +85,20 @@ class Objective(nn.Module):
         """What the loss compares, before normalising, of latents `z`; by default themselves."""
         return z
 
-    def attach(self, network: nn.Module) -> None:
-        """Get to know what maps ``views.signals`` to latents, once, before training; by default no.
+    def attach(self, network: nn.Module, shape: tuple[int, int] | None = None) -> None:
+        """Get to know what is trained, once, before training; by default nothing is kept.
 
         For objectives that need more of an encoder than its latents, such as a copy that follows
-        it. `network` stays the caller's: it must not become a submodule.
+        it. Training by a recipe calls this; a loop of one's own has to, before its optimiser is
+        made.
+
+        Parameters
+        ----------
+        network
+            Maps ``views.signals`` to latents. It stays the caller's: it must not become a
+            submodule.
+        shape
+            Channels and length of ``views.signals``.
         """
 
     def forward(self, z: Tensor, views: Views) -> LossTerms:

@@ -9,6 +9,7 @@ from typing import Any
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.objectives.base import Augmentation, Objective, Plain
+from triptych.objectives.frames import FrameProjections
 from triptych.objectives.gating import BayesNCL, NonNegative
 from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
@@ -30,6 +31,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "moco": MoCo,
     "t-loss": TLoss,
     "ts2vec": TS2Vec,
+    "frame-projections": FrameProjections,
     "ncl": NonNegative,
     "bayesncl": BayesNCL,
     "supcon": SupCon,

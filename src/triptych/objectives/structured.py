@@ -22,12 +22,13 @@ from triptych.objectives.base import (
 from triptych.objectives.gather import gather
 from triptych.objectives.hypernetwork import Hypernetwork
 from triptych.objectives.orbit import orbit_similarity
+from triptych.objectives.pseudo_negative import PseudoNegative
 from triptych.objectives.simclr import supervised_contrast
 from triptych.objectives.variation import Equivariant, Mechanism, Predict, Repel
 from triptych.objectives.views import Reference, Views, check_changes, make_views
 from triptych.transforms import Transform
 
-Variation = Literal["repel", "predict", "equivariant", "hypernetwork"]
+Variation = Literal["repel", "predict", "equivariant", "hypernetwork", "pseudo_negative"]
 Base = Literal["nt_xent", "vicreg"]
 Independence = Literal["cross_covariance", "canonical_correlation", "hsic", "joint_entropy"]
 WEIGHTS = {
@@ -244,6 +245,8 @@ class StructuredContrastive(Objective):
             return Predict(transform, block.size, self.reference)
         if name == "hypernetwork":
             return Hypernetwork(transform, block.size)
+        if name == "pseudo_negative":
+            return PseudoNegative(transform, block.size)
         inside = sum(other.size for other in self.schema.invariant(transform.name))
         return Equivariant(transform, block.size, inside)
 

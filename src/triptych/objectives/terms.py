@@ -81,6 +81,16 @@ def info_nce_in_batch(
     return (logits.logsumexp(dim=1) - logits.diagonal()).mean()
 
 
+def symmetric_info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Mean of `info_nce_in_batch` from ``a (n, d)`` to ``b (n, d)`` and back.
+
+    Radford et al. 2021 (CLIP, arXiv 2103.00020): unlike `nt_xent`, rows of one side are no
+    negatives of each other.
+    """
+    forward, back = (info_nce_in_batch(x, y, (), temperature) for x, y in ((a, b), (b, a)))
+    return (forward + back) / 2
+
+
 @precise
 def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """Supervised contrast of ``z (m, d)``: rows of one label are each other's positives.

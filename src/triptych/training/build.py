@@ -61,7 +61,7 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     given = dict(zip(shape, seen, strict=False)) | settings
     trunks = [networks.encoder(name, **given) for _ in range(1 + recipe.encoder.two)]
     trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
-    return Parts(
+    parts = Parts(
         nn.Sequential(*([] if front_end.raw else [networks.Standardize()]), front_end),
         BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
         networks.ConvDecoder(schema.size, *seen) if recipe.decoder else None,
@@ -70,6 +70,8 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
         schema,
         channels,
     )
+    parts.objective.attach(nn.Sequential(parts.front_end, parts.encoder), (channels, length))
+    return parts
 
 
 def _front_end(recipe: Recipe) -> networks.FrontEnd:

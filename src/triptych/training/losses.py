@@ -79,7 +79,6 @@ class CombinedLoss(nn.Module):
         self.front_end = front_end or nn.Identity()
         self.network = SignalVAE(encoder, decoder, found.size) if decoder is not None else encoder
         self.objective = objective
-        objective.attach(nn.Sequential(self.front_end, encoder))
         self.heads = heads
         self.weights = weights or Weights()
         self.augment = tuple(augment)
