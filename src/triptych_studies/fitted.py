@@ -28,16 +28,17 @@ def fitted_model(
 ) -> tuple[Model, nn.Module | None, int]:
     """Model of a recipe, SimCLR's projector if it has one, and the epochs that were run.
 
-    `untrained` leaves the weights as they are drawn: the row "random" of every study. `callbacks`
-    are lightning's.
+    `untrained` leaves the weights as they are drawn: the row "random" of every study, and those of
+    fixed features, whose scale is the training windows'. `callbacks` are lightning's.
     """
     from triptych.training import Recipe, fit
-    from triptych.training.build import build, build_model
+    from triptych.training.build import build, build_model, fit_features
 
     recipe = Recipe.of(content)
     if untrained:
         torch.manual_seed(recipe.training.seed)  # pyright: ignore[reportUnknownMemberType]
         parts = build(recipe, train.signals.shape[1], recipe.length)
+        fit_features(parts, train.centred)
         parts = replace(parts, heads=None)  # untrained heads would say nothing of the latents
         return build_model(recipe, parts, channels, {}), None, 0
     progress("training")

@@ -111,6 +111,18 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {**SHAPE, "hidden": NOT_WHOLE, "width": NOT_WHOLE, "depth": NOT_WHOLE,
          "kernel": (*NOT_WHOLE, 4), "mask": CONV["dropout"]},
     ),
+    "components": (
+        {"channels": 1, "length": 64}, {**SHAPE, "outputs": (*NOT_WHOLE, 65)},
+    ),
+    "rr": (
+        {"channels": 1, "length": 200, "rate": 100.0},
+        {**SHAPE, "rate": (*NOT_ABOVE_0, 80.0), "kind": ("eeg", None),
+         "lead": (*NOT_AT_LEAST_0, 1)},
+    ),
+    "har": (
+        {"channels": 3, "length": 64},
+        {"channels": (*NOT_WHOLE, 4), "length": (*NOT_WHOLE, 7)},
+    ),
     "standardize": ({}, {}),
     "canonical_phase": (
         {}, {"harmonics": NOT_WHOLE, "lead": (-1, 0.5, "I")},

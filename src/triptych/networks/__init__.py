@@ -7,11 +7,14 @@ name; `.settings` of each of them are the plain data that rebuild it.
 from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE, kl_divergence
 from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
+from triptych.networks.features import Components, FixedFeatures
 from triptych.networks.gravity_aligned import GravityAligned
+from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end, register
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.resolved import time_resolved
+from triptych.networks.rhythm import RhythmFeatures
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside
 
@@ -20,15 +23,19 @@ __all__ = [
     "FRONT_ENDS",
     "AlignedPeak",
     "CanonicalPhase",
+    "Components",
     "ConvDecoder",
     "ConvEncoder",
     "DilatedEncoder",
+    "FixedFeatures",
     "FrontEnd",
     "GravityAligned",
+    "HandCrafted",
     "InvariantsBeside",
     "PowerSpectrum",
     "Reconstruction",
     "ResNetEncoder",
+    "RhythmFeatures",
     "RotationInvariants",
     "Scaled",
     "SignalVAE",

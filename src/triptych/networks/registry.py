@@ -12,9 +12,12 @@ from triptych.errors import InputError
 from triptych.networks.autoencoder import ConvDecoder
 from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, GuaranteedEncoder, Standardize
+from triptych.networks.features import Components
 from triptych.networks.gravity_aligned import GravityAligned
+from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.resnet import ResNetEncoder
+from triptych.networks.rhythm import RhythmFeatures
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside, SecondOrder
 
@@ -22,6 +25,9 @@ ENCODERS: dict[str, type[nn.Module]] = {
     "conv": ConvEncoder,
     "resnet": ResNetEncoder,
     "dilated": DilatedEncoder,
+    "components": Components,
+    "rr": RhythmFeatures,
+    "har": HandCrafted,
     "guaranteed": GuaranteedEncoder,
 }
 FRONT_ENDS: Mapping[str, type[FrontEnd]] = {

@@ -29,7 +29,7 @@ class Parts:
     """The trainable parts of a recipe, for windows of one shape."""
 
     front_end: nn.Sequential
-    encoder: BlockHeads
+    encoder: nn.Module
     decoder: nn.Module | None
     heads: TaskHeads | None
     objective: Objective
@@ -58,12 +58,16 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
         settings = settings | {"raw": _raw(front_end, channels, settings.get("raw"))}
     kind = networks.ENCODERS.get(name)
     shape = inspect.signature(kind).parameters if kind else ()
+    if "rate" in shape:
+        settings = {"rate": recipe.data.rate, **settings}
     given = dict(zip(shape, seen, strict=False)) | settings
     trunks = [networks.encoder(name, **given) for _ in range(1 + recipe.encoder.two)]
     trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
     parts = Parts(
         nn.Sequential(*([] if front_end.raw else [networks.Standardize()]), front_end),
-        BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
+        _fixed(trunk, schema, name)
+        if isinstance(trunk, networks.FixedFeatures)
+        else BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
         networks.ConvDecoder(schema.size, *seen) if recipe.decoder else None,
         TaskHeads(schema, recipe.classes) if recipe.classes else None,
         recipe.make_objective(),
@@ -72,6 +76,23 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
     )
     parts.objective.attach(nn.Sequential(parts.front_end, parts.encoder), (channels, length))
     return parts
+
+
+def fit_features(parts: Parts, x: Tensor) -> None:
+    """Let an encoder of fixed features see training windows ``(n, channels, length)``, once."""
+    if isinstance(parts.encoder, networks.FixedFeatures):
+        with torch.no_grad():
+            parts.encoder.fit(parts.front_end(x))
+
+
+def _fixed(encoder: networks.FixedFeatures, schema: LatentSchema, name: str) -> nn.Module:
+    """Fixed features are the latents themselves, and so there is nothing to be said of blocks."""
+    if schema.size != encoder.features or schema.transforms:
+        raise InputError(
+            f"encoder {name!r} gives {encoder.features} fixed features, which are the latents; "
+            f"write latent: [{{name: features, size: {encoder.features}}}], without relations"
+        )
+    return encoder
 
 
 def _front_end(recipe: Recipe) -> networks.FrontEnd:
