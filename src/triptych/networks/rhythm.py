@@ -19,7 +19,7 @@ DETECTORS: dict[str, tuple[float, float, float, float]] = {
     "ecg": (5.0, 30.0, 0.15, 0.25),
     "ppg": (0.5, 5.0, 0.11, 0.35),
 }
-BLOCK_S = 2.0  # a beat has to be 0.3 of the median over such blocks of their largest peak
+BLOCK_S = 2.0  # a beat has to be 0.15 of the median over such blocks of their largest peak
 NAMES = (
     "beats per second", "mean RR", "median RR", "deviation of RR", "RMSSD", "pNN50", "least RR",
     "largest RR", "deviation of RR over its mean", "share of turning points",
@@ -95,7 +95,7 @@ class RhythmFeatures(FixedFeatures):
         usual = functional.max_pool1d(energy, block, stride=block)[:, 0].median(dim=1).values
         energy, time = energy[:, 0], torch.arange(self.length, device=x.device)
         inside = (time > 0) & (time < self.length - 1)
-        return (energy >= top) & (energy > 0.3 * usual[:, None].clamp_min(1e-12)) & inside
+        return (energy >= top) & (energy > 0.15 * usual[:, None].clamp_min(1e-12)) & inside
 
     def describe(self, x: Tensor) -> Tensor:
         """The numbers of `NAMES`, ``(n, 10)``."""

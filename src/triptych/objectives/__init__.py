@@ -1,6 +1,7 @@
 """Objectives: latents of views (and θ, labels) → named loss terms."""
 
 from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
+from triptych.objectives.diagnosis import Diagnosis, Finding, diagnose
 from triptych.objectives.frames import FrameProjections
 from triptych.objectives.gating import NonNegative
 from triptych.objectives.looc import LooC
@@ -18,6 +19,8 @@ __all__ = [
     "SIE",
     "Augmentation",
     "BarlowTwins",
+    "Diagnosis",
+    "Finding",
     "FrameProjections",
     "LooC",
     "LossTerms",
@@ -33,5 +36,6 @@ __all__ = [
     "TS2Vec",
     "VICReg",
     "Views",
+    "diagnose",
     "make_views",
 ]

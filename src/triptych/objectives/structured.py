@@ -19,6 +19,7 @@ from triptych.objectives.base import (
     require_rows,
     require_sizes,
 )
+from triptych.objectives.diagnosis import Diagnosis, diagnose
 from triptych.objectives.gather import gather
 from triptych.objectives.hypernetwork import Hypernetwork
 from triptych.objectives.orbit import orbit_similarity
@@ -184,6 +185,10 @@ class StructuredContrastive(Objective):
         for name, value in found.items():
             total = total + self.weights[name.split("/")[0]] * value
         return LossTerms(total, found)
+
+    def diagnose(self, z: Tensor, views: Views) -> Diagnosis:
+        """Say whether each block has learned its relations: `diagnosis.diagnose`."""
+        return diagnose(self.schema, self.transforms, z, views)
 
     def _pair_terms(self, name: str, z: Tensor, views: Views) -> dict[str, Tensor]:
         def sides(blocks: tuple[str, ...]) -> tuple[Tensor, Tensor]:
