@@ -10,10 +10,13 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.networks.autoencoder import ConvDecoder
+from triptych.networks.blur import BlurEncoder
+from triptych.networks.cross_spectrum import CrossSpectrum
 from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, GuaranteedEncoder, Standardize
 from triptych.networks.features import Components
 from triptych.networks.gravity_aligned import GravityAligned
+from triptych.networks.guided_phase import GuidedPhase
 from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.resnet import ResNetEncoder
@@ -24,6 +27,7 @@ from triptych.networks.second_order import InvariantsBeside, SecondOrder
 ENCODERS: dict[str, type[nn.Module]] = {
     "conv": ConvEncoder,
     "resnet": ResNetEncoder,
+    "conv_blur": BlurEncoder,
     "dilated": DilatedEncoder,
     "components": Components,
     "rr": RhythmFeatures,
@@ -33,7 +37,9 @@ ENCODERS: dict[str, type[nn.Module]] = {
 FRONT_ENDS: Mapping[str, type[FrontEnd]] = {
     "standardize": Standardize,
     "canonical_phase": CanonicalPhase,
+    "guided_phase": GuidedPhase,
     "power_spectrum": PowerSpectrum,
+    "cross_spectrum": CrossSpectrum,
     "aligned_peak": AlignedPeak,
     "scaled": Scaled,
     "rotation_invariants": RotationInvariants,

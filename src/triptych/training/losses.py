@@ -13,7 +13,7 @@ from torch.nn import functional
 from triptych.errors import InputError
 from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
 from triptych.latent.heads import Outputs
-from triptych.networks import SignalVAE, kl_divergence, time_resolved
+from triptych.networks import FrontEnd, SignalVAE, kl_divergence, time_resolved
 from triptych.objectives import LossTerms, Objective, Views
 from triptych.training.heads import TaskHeads
 from triptych.training.settings import Weights
@@ -127,7 +127,7 @@ class CombinedLoss(nn.Module):
             for each in self.augment:
                 x = each.apply(x, each.sample(len(x), generator).to(x.device))
         views = replace(self.objective.views(x, generator, targets), labels=targets)
-        seen = cast(Tensor, self.front_end(views.signals))
+        seen, penalty = self._seen(views.signals)
         if self.objective.reads_maps:
             with time_resolved(self.encoder) as maps:
                 z, probabilities = self._encode(seen)
@@ -138,6 +138,9 @@ class CombinedLoss(nn.Module):
         found = dict(losses.terms)
         total = self.weights.structure * losses.total
         total = total + self._task(z, seen, views, targets, len(x), found)
+        if penalty is not None:
+            found["front_end"] = penalty
+            total = total + penalty
         for name, probability in probabilities.items():
             found[f"gate/{name}"] = cast(BernoulliGate, self.schema[name].gate).kl(probability)
             total = total + self.weights.gate * found[f"gate/{name}"]
@@ -146,6 +149,18 @@ class CombinedLoss(nn.Module):
                 silent = (self.schema.select(z, (block.name,)) == 0).all(dim=1)
                 found[f"null/{block.name}"] = silent.to(z.dtype).mean()
         return {**found, "total": total}
+
+    def _seen(self, signals: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the front-end gives, and what its own training adds to the loss, if anything."""
+        if not any(True for _ in self.front_end.parameters()):
+            return cast(Tensor, self.front_end(signals)), None
+        parts = self.front_end if isinstance(self.front_end, nn.Sequential) else [self.front_end]
+        penalties: list[Tensor] = []
+        for part in parts:
+            added = part.penalty(signals) if isinstance(part, FrontEnd) else None
+            penalties += [added] if added is not None else []
+            signals = part(signals)
+        return signals, torch.stack(penalties).sum() if penalties else None
 
     def _encode(self, seen: Tensor) -> Outputs:
         if self._gated:
