@@ -10,6 +10,7 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.networks import BlurEncoder, ConvEncoder, ResNetEncoder, Standardize
+from triptych.networks.blur import BlurPool
 
 ENCODERS = [ConvEncoder, BlurEncoder, ResNetEncoder]
 BATCH_STATISTICS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
