@@ -32,13 +32,12 @@ def fitted_model(
     fixed features, whose scale is the training windows'. `callbacks` are lightning's.
     """
     from triptych.training import Recipe, fit
-    from triptych.training.build import build, build_model, fit_features
+    from triptych.training.build import build, build_model
 
     recipe = Recipe.of(content)
     if untrained:
         torch.manual_seed(recipe.training.seed)  # pyright: ignore[reportUnknownMemberType]
-        parts = build(recipe, train.signals.shape[1], recipe.length)
-        fit_features(parts, train.centred)
+        parts = build(recipe, train.signals.shape[1], recipe.length, train.centred)
         parts = replace(parts, heads=None)  # untrained heads would say nothing of the latents
         return build_model(recipe, parts, channels, {}), None, 0
     progress("training")

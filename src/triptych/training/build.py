@@ -37,13 +37,15 @@ class Parts:
     channels: int
 
 
-def build(recipe: Recipe, channels: int, length: int) -> Parts:
+def build(recipe: Recipe, channels: int, length: int, seen_first: Tensor | None = None) -> Parts:
     """Make the parts; their initial weights come from torch's global random state.
 
     Parameters
     ----------
     channels, length
         Shape of a window without context; of images the height, which is the width.
+    seen_first
+        Training windows ``(n, channels, length)``, for encoders of fixed features.
 
     Raises
     ------
@@ -74,15 +76,10 @@ def build(recipe: Recipe, channels: int, length: int) -> Parts:
         schema,
         channels,
     )
+    if isinstance(parts.encoder, networks.FixedFeatures) and seen_first is not None:
+        parts.encoder.fit(parts.front_end(seen_first))
     parts.objective.attach(nn.Sequential(parts.front_end, parts.encoder), (channels, length))
     return parts
-
-
-def fit_features(parts: Parts, x: Tensor) -> None:
-    """Let an encoder of fixed features see training windows ``(n, channels, length)``, once."""
-    if isinstance(parts.encoder, networks.FixedFeatures):
-        with torch.no_grad():
-            parts.encoder.fit(parts.front_end(x))
 
 
 def _fixed(encoder: networks.FixedFeatures, schema: LatentSchema, name: str) -> nn.Module:

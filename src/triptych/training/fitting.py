@@ -21,7 +21,7 @@ from triptych.training.batches import (
     fingerprint,
     require_fit,
 )
-from triptych.training.build import build, build_model, build_module, fit_features
+from triptych.training.build import build, build_model, build_module
 from triptych.training.keeper import Keeper, find_checkpoint
 from triptych.training.labels import labels_of
 from triptych.training.module import NonFiniteLossError, StructuredModule
@@ -142,8 +142,7 @@ def fit(
     lines = [ProgressLine(recipe.name)] if progress else []
     with same_random_state(), quiet(), interruptible():
         seed_all(torch.device("cpu"), settings.seed)
-        parts = build(recipe, train.signals.shape[1], recipe.length)
-        fit_features(parts, train.centred)
+        parts = build(recipe, train.signals.shape[1], recipe.length, train.centred)
         module = build_module(recipe, parts, teachers)
         trainer = make_trainer(
             settings,
