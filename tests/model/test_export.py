@@ -19,6 +19,7 @@ pytest.importorskip("onnxscript")
 
 RATE = {"rate": 100.0}
 STANDARDIZED = {"canonical_phase": {}, "power_spectrum": RATE, "aligned_peak": RATE}
+STANDARDIZED |= {"guided_phase": {}, "cross_spectrum": RATE}
 # rotation_invariants are the first channels of invariants_beside, whose class computes both
 TRIADS = ("scaled", "gravity_aligned", "second_order", "invariants_beside")
 
@@ -59,14 +60,18 @@ def exported(parts: dict[str, nn.Module], channels: int, length: int, path: Path
 
 def test_what_stands_behind_standardize(tmp_path: Path) -> None:
     assert {*STANDARDIZED, *TRIADS, "standardize", "rotation_invariants"} == set(FRONT_ENDS)
-    assert {"conv", "resnet", "guaranteed"} == set(ENCODERS) - {"image"}  # of the studies
+    others = {"image", "components", "rr", "har"}  # of the studies; fixed features: Python only
+    assert {"conv", "conv_blur", "resnet", "guaranteed", "dilated"} == set(ENCODERS) - others
     small = {"channels": 2, "length": 48, "outputs": 4, "widths": (8, 16)}
     parts: dict[str, nn.Module] = {"own": OwnScale(), "standardize": Standardize()}
     for name, settings in STANDARDIZED.items():
         parts[name] = nn.Sequential(Standardize(), front_end(name, **settings))
-    more: dict[str, dict[str, Any]] = {"conv": {"kernels": (5, 5), "strides": (2, 1)}, "resnet": {}}
+    layers = {"kernels": (5, 5), "strides": (2, 1)}
+    more: dict[str, dict[str, Any]] = {"conv": layers, "conv_blur": layers, "resnet": {}}
     for name, settings in more.items():
         parts[name] = nn.Sequential(Standardize(), encoder(name, **small, **settings))
+    dilated = encoder("dilated", channels=2, length=48, hidden=4, width=6, depth=2)
+    parts["dilated"] = nn.Sequential(Standardize(), dilated)
     exported(parts, 2, 48, tmp_path / "model.onnx")
 
 

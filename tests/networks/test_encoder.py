@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from triptych.errors import InputError
-from triptych.networks import ConvEncoder, ResNetEncoder, Standardize
+from triptych.networks import BlurEncoder, ConvEncoder, ResNetEncoder, Standardize
+from triptych.networks.blur import BlurPool
 
-ENCODERS = [ConvEncoder, ResNetEncoder]
+ENCODERS = [ConvEncoder, BlurEncoder, ResNetEncoder]
 BATCH_STATISTICS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 
 
@@ -84,7 +85,7 @@ def test_features_know_where(kind: type[ConvEncoder]) -> None:
 
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_settings_rebuild_the_encoder(kind: type[ConvEncoder]) -> None:
-    encoder = kind(2, 100, 6, widths=(16, 24, 32, 40) if kind is ConvEncoder else (16, 24))
+    encoder = kind(2, 100, 6, widths=(16, 24) if kind is ResNetEncoder else (16, 24, 32, 40))
     settings = json.loads(json.dumps(encoder.settings))
     again = kind(**settings)
     again.load_state_dict(encoder.state_dict())
@@ -143,3 +144,24 @@ def test_half_precision_holds_what_float32_does(dtype: torch.dtype, size: float)
 def test_even_kernels_are_refused() -> None:
     with pytest.raises(InputError, match=r"kernels=\[16, 8, 4, 4\], expected .* all odd"):
         ConvEncoder(1, 400, kernels=(16, 8, 4, 4))
+
+
+def test_a_blur_makes_maps_follow_a_shift() -> None:
+    torch.manual_seed(0)
+    plain = ConvEncoder(1, 256)
+    blurred = BlurEncoder(1, 256)
+    with torch.no_grad():
+        for mine, theirs in zip(blurred.parameters(), plain.parameters(), strict=True):
+            mine.copy_(theirs)
+    white = torch.randn(16, 1, 259)
+    x = torch.nn.functional.avg_pool1d(white, 3, stride=1)
+    assert blurred(x[..., 1:]).shape == plain(x[..., 1:]).shape
+
+    def moved(made: ConvEncoder) -> float:
+        """How far a shift of one sample moves the pooled means, beside what samples differ."""
+        a, b = (made(each)[:, :96].detach() for each in (x[..., 1:], x[..., :-1]))
+        return float((a - b).square().mean() / (a - a.roll(1, 0)).square().mean())
+
+    assert moved(blurred) < 0.5 * moved(plain)
+    pool = BlurPool(3, 4)
+    torch.testing.assert_close(pool(torch.ones(2, 3, 1, 9)), torch.ones(2, 3, 1, 3))

@@ -19,7 +19,9 @@ from triptych.errors import InputError
 from triptych.networks import (
     AlignedPeak,
     CanonicalPhase,
+    CrossSpectrum,
     FrontEnd,
+    GuidedPhase,
     PowerSpectrum,
     Standardize,
     front_end,
@@ -45,12 +47,22 @@ def shifted(x: Tensor, samples: float) -> Tensor:
     )
 
 
+def guided() -> GuidedPhase:
+    """With a guidance network that says something."""
+    made = GuidedPhase(bins=8)
+    for weight in made.guidance[-1].parameters():
+        torch.nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
+    return made
+
+
 EXACT = [
     CanonicalPhase(),
     CanonicalPhase(harmonics=1),
     CanonicalPhase(harmonics=3, lead=None),
     CanonicalPhase(lead=1),
     PowerSpectrum(RATE, cutoff=30.0),
+    CrossSpectrum(RATE, cutoff=30.0),
+    guided(),
 ]
 
 
@@ -289,3 +301,37 @@ def test_settings_rebuild_the_front_end(module: FrontEnd) -> None:
     assert torch.equal(module(x), again(x))
     assert module(x).shape[1:] == module.shape(1, 100)
     assert not module.state_dict(), "a front-end has nothing to learn and nothing to store"
+
+
+def test_a_guided_phase_begins_as_the_canonical_one_and_learns_where_to_turn() -> None:
+    x, made = band_limited(), GuidedPhase(bins=8)
+    torch.testing.assert_close(made(x), CanonicalPhase()(x))
+    assert float(made.penalty(x).detach()) < 1e-5
+    other = guided()
+    turned = other(x).detach()
+    assert not torch.allclose(turned, made(x), atol=1e-3)
+    angle = other.angle(torch.fft.rfft(x[:, 0]).abs(), x.shape[-1])
+    expected = torch.stack([
+        shifted(row, float(a) / (2 * math.pi) * x.shape[-1])
+        for row, a in zip(CanonicalPhase()(x), angle.detach(), strict=True)
+    ])  # fmt: skip
+    torch.testing.assert_close(turned, expected)
+    penalty = other.penalty(x)
+    assert float(penalty.detach()) == pytest.approx(float(angle.detach().std(correction=0)))
+    penalty.backward()
+    assert all(weight.grad is not None for weight in other.parameters())
+
+
+def test_a_cross_spectrum_knows_how_channels_move_to_each_other_and_no_gain() -> None:
+    x = band_limited()
+    apart = torch.stack([x[:, 0], shifted(x[:, 1], 7.0)], dim=1)
+    cross, power = CrossSpectrum(RATE, cutoff=12.0), PowerSpectrum(RATE, cutoff=12.0)
+    assert cross(x).shape == (6, 4, 12)
+    torch.testing.assert_close(cross(x)[:, :2], power(x))
+    torch.testing.assert_close(power(x), power(apart))
+    assert (cross(x) - cross(apart))[:, 2:].abs().mean() > 0.1
+    scaled = Standardize()(x * torch.tensor([[3.0], [0.2]], dtype=torch.float64) + 5)
+    torch.testing.assert_close(cross(scaled), cross(x))
+    swapped = cross(x.flip(1))
+    torch.testing.assert_close(swapped[:, 2], cross(x)[:, 2])
+    torch.testing.assert_close(swapped[:, 3], -cross(x)[:, 3])

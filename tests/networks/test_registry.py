@@ -15,13 +15,15 @@ from triptych.networks.registry import ALL, name_of, register
 from triptych.registry import Registry
 from triptych_studies.images.networks import ImageEncoder
 
+RATED = ("power_spectrum", "cross_spectrum", "aligned_peak")
+
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
-    for name in ("conv", "resnet", "guaranteed"):
+    for name in ("conv", "resnet", "guaranteed", "dilated"):
         settings = {"channels": 4, "raw": 3} if name == "guaranteed" else {"channels": 1}
         assert name_of(encoder(name, length=64, **settings)) == name
     for name in FRONT_ENDS:
-        rate = {"rate": 100.0} if name in ("power_spectrum", "aligned_peak") else {}
+        rate = {"rate": 100.0} if name in RATED else {}
         assert name_of(front_end(name, **rate)) == name
 
 
@@ -97,6 +99,7 @@ SCALES = {"scales": NOT_NUMBERS}
 SMALL = {"widths": (8, 16), "kernels": (5, 5), "strides": (2, 2)}
 WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "conv": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
+    "conv_blur": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
     "resnet": (
         {"channels": 1, "length": 64, "widths": (8, 16)},
         {**SHAPE, **OUTPUTS, **WIDTHS, "blocks": NOT_WHOLE, "where": NOT_AT_LEAST_0,
@@ -106,12 +109,37 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {"channels": 4, "length": 64, "raw": 3, **SMALL},
         {**SHAPE, **CONV, "raw": (*NOT_WHOLE, 4, 9)},
     ),
+    "dilated": (
+        {"channels": 1, "length": 64, "depth": 2},
+        {**SHAPE, "hidden": NOT_WHOLE, "width": NOT_WHOLE, "depth": NOT_WHOLE,
+         "kernel": (*NOT_WHOLE, 4), "mask": CONV["dropout"]},
+    ),
+    "components": (
+        {"channels": 1, "length": 64}, {**SHAPE, "outputs": (*NOT_WHOLE, 65)},
+    ),
+    "rr": (
+        {"channels": 1, "length": 200, "rate": 100.0},
+        {**SHAPE, "rate": (*NOT_ABOVE_0, 80.0), "kind": ("eeg", None),
+         "lead": (*NOT_AT_LEAST_0, 1)},
+    ),
+    "har": (
+        {"channels": 3, "length": 64},
+        {"channels": (*NOT_WHOLE, 4), "length": (*NOT_WHOLE, 7)},
+    ),
     "standardize": ({}, {}),
     "canonical_phase": (
         {}, {"harmonics": NOT_WHOLE, "lead": (-1, 0.5, "I")},
     ),
-    "power_spectrum": (
-        {"rate": 100.0}, {"rate": NOT_ABOVE_0, "cutoff": NOT_ABOVE_0, "scale": NOT_ABOVE_0},
+    **{
+        name: (
+            {"rate": 100.0}, {"rate": NOT_ABOVE_0, "cutoff": NOT_ABOVE_0, "scale": NOT_ABOVE_0},
+        )
+        for name in ("power_spectrum", "cross_spectrum")
+    },
+    "guided_phase": (
+        {},
+        {"harmonics": NOT_WHOLE, "lead": (-1, 0.5, "I"), "bins": NOT_WHOLE, "hidden": NOT_WHOLE,
+         "spread": NOT_ABOVE_0},
     ),
     "aligned_peak": (
         {"rate": 100.0}, {"rate": (*NOT_ABOVE_0, 80.0), "lead": NOT_AT_LEAST_0},

@@ -21,7 +21,7 @@ X = torch.randn(6, 1, 60, generator=torch.Generator().manual_seed(0))
 
 
 def made(**settings: Any) -> tuple[MoCo, nn.Module]:
-    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
+    torch.manual_seed(0)
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(40, 5)).double()
     objective = MoCo(5, [SHIFT], projection=4, **{"queue": 16, **settings}).double()
     objective.attach(encoder)
@@ -31,7 +31,7 @@ def made(**settings: Any) -> tuple[MoCo, nn.Module]:
 def test_a_step_is_the_definition() -> None:
     objective, encoder = made(momentum=0.9, temperature=0.2)
     views = objective.views(X.double())
-    before = [each.clone() for each in objective.copy.parameters()]  # pyright: ignore
+    before = [each.clone() for each in objective.copy.parameters()]
     with torch.no_grad():
         for each in encoder.parameters():
             each.add_(1.0)

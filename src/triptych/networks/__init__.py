@@ -5,11 +5,19 @@ name; `.settings` of each of them are the plain data that rebuild it.
 """
 
 from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE, kl_divergence
+from triptych.networks.blur import BlurEncoder
+from triptych.networks.cross_spectrum import CrossSpectrum
+from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize, WhatAndWhere
+from triptych.networks.features import Components, FixedFeatures
 from triptych.networks.gravity_aligned import GravityAligned
+from triptych.networks.guided_phase import GuidedPhase
+from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end, register
 from triptych.networks.resnet import ResNetEncoder
+from triptych.networks.resolved import time_resolved
+from triptych.networks.rhythm import RhythmFeatures
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside
 
@@ -17,15 +25,23 @@ __all__ = [
     "ENCODERS",
     "FRONT_ENDS",
     "AlignedPeak",
+    "BlurEncoder",
     "CanonicalPhase",
+    "Components",
     "ConvDecoder",
     "ConvEncoder",
+    "CrossSpectrum",
+    "DilatedEncoder",
+    "FixedFeatures",
     "FrontEnd",
     "GravityAligned",
+    "GuidedPhase",
+    "HandCrafted",
     "InvariantsBeside",
     "PowerSpectrum",
     "Reconstruction",
     "ResNetEncoder",
+    "RhythmFeatures",
     "RotationInvariants",
     "Scaled",
     "SignalVAE",
@@ -35,4 +51,5 @@ __all__ = [
     "front_end",
     "kl_divergence",
     "register",
+    "time_resolved",
 ]

@@ -42,6 +42,10 @@ class FrontEnd(nn.Module):
         """How many channels come out, as the last, beside invariant ones; None: it has no such."""
         return None
 
+    def penalty(self, x: Tensor) -> Tensor | None:
+        """What its own training adds to the loss for signals that it gets; None: nothing."""
+        return None
+
 
 class Standardize(FrontEnd):
     """Zero mean and unit standard deviation a window and channel; a model's first layer.
@@ -224,11 +228,7 @@ class ConvEncoder(WhatAndWhere):
         layers: list[nn.Module] = []
         before, steps = channels, length
         for width, kernel, stride in zip(widths, kernels, strides, strict=True):
-            layers += [
-                convolution(before, width, kernel, stride),
-                nn.GroupNorm(8, width),
-                nn.GELU(),
-            ]
+            layers += self.layer(before, width, kernel, stride)
             before, steps = width, -(-steps // stride)
         super().__init__(
             nn.Sequential(*layers), before, steps, where, outputs, dropout,
@@ -241,6 +241,11 @@ class ConvEncoder(WhatAndWhere):
             "kernels": list(kernels), "strides": list(strides), "where": where,
             "dropout": dropout,
         }  # fmt: skip
+
+    @staticmethod
+    def layer(before: int, width: int, kernel: int, stride: int) -> list[nn.Module]:
+        """One layer of the stack, whose last part divides time by `stride` (rounded up)."""
+        return [convolution(before, width, kernel, stride), nn.GroupNorm(8, width), nn.GELU()]
 
     def forward(self, x: Tensor) -> Tensor:
         """Features, or latents if `outputs` is set: ``(n, features)`` either way."""

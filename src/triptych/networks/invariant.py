@@ -72,7 +72,7 @@ class CanonicalPhase(FrontEnd):
         time = self.shape(*x.shape[1:])[1]
         # A fault in the phase of harmonic 1 counts k times in harmonic k: float32 is not enough.
         precise = x.double() if x.device.type != "mps" else x.float()
-        real, imaginary = _rfft(precise, 0, (time + 1) // 2)
+        real, imaginary = fourier_bins(precise, 0, (time + 1) // 2)
         if self.lead is None:
             leader = real.sum(dim=1), imaginary.sum(dim=1)
         else:
@@ -149,7 +149,7 @@ class PowerSpectrum(FrontEnd):
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n c k"]:
         """Log amplitudes, at least 0, of standardised signals."""
         bins = self.shape(1, x.shape[-1])[1]
-        real, imaginary = _rfft(exact(x), 1, bins + 1)
+        real, imaginary = fourier_bins(exact(x), 1, bins + 1)
         # The square root has no gradient at 0.
         amplitude = (real.square() + imaginary.square() + 1e-12).sqrt() * (2 / x.shape[-1])
         return torch.log1p(self.scale * amplitude).to(x.dtype)
@@ -259,7 +259,7 @@ def _basis(x: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
     return angle.cos(), angle.sin()
 
 
-def _rfft(x: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
+def fourier_bins(x: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
     """Real and imaginary part of the Fourier bins `first` to `last` (exclusive)."""
     if torch.compiler.is_compiling():  # an export: ONNX's own DFT is off by 1e-3 on a CPU
         cosine, sine = _basis(x, first, last)

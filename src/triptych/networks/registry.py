@@ -7,23 +7,42 @@ from typing import Any, cast
 from torch import nn
 
 from triptych.networks.autoencoder import ConvDecoder
+from triptych.networks.blur import BlurEncoder
+from triptych.networks.cross_spectrum import CrossSpectrum
+from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, GuaranteedEncoder, Standardize
+from triptych.networks.features import Components
 from triptych.networks.gravity_aligned import GravityAligned
+from triptych.networks.guided_phase import GuidedPhase
+from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.resnet import ResNetEncoder
+from triptych.networks.rhythm import RhythmFeatures
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside, SecondOrder
 from triptych.registry import Registry
 
 ENCODERS = Registry[type[nn.Module]](
-    "encoder", {"conv": ConvEncoder, "resnet": ResNetEncoder, "guaranteed": GuaranteedEncoder}
+    "encoder",
+    {
+        "conv": ConvEncoder,
+        "resnet": ResNetEncoder,
+        "conv_blur": BlurEncoder,
+        "dilated": DilatedEncoder,
+        "components": Components,
+        "rr": RhythmFeatures,
+        "har": HandCrafted,
+        "guaranteed": GuaranteedEncoder,
+    },
 )
 FRONT_ENDS = Registry[type[FrontEnd]](
     "front-end",
     {
         "standardize": Standardize,
         "canonical_phase": CanonicalPhase,
+        "guided_phase": GuidedPhase,
         "power_spectrum": PowerSpectrum,
+        "cross_spectrum": CrossSpectrum,
         "aligned_peak": AlignedPeak,
         "scaled": Scaled,
         "rotation_invariants": RotationInvariants,

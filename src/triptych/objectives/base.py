@@ -43,6 +43,8 @@ class Objective(nn.Module):
     ----------
     has_loss
         False where the total is always 0, so that a task or a decoder has to be trained beside it.
+    reads_maps
+        Whether `forward` needs ``views.maps``, the encoder's features of each time step.
     learns_from
         What ``views.labels`` have to say: ``"nothing"``, ``"classes"`` (indices ``(n,)``, below 0
         where there is none) or ``"populations"`` (above 0 for targets, 0 for the background).
@@ -54,6 +56,7 @@ class Objective(nn.Module):
     """
 
     has_loss: ClassVar[bool] = True
+    reads_maps: ClassVar[bool] = False
     learns_from: Labels = "nothing"
     attributes: Mapping[str, Kind] = {}
     grouped: bool = False
@@ -82,11 +85,20 @@ class Objective(nn.Module):
         """What the loss compares, before normalising, of latents `z`; by default themselves."""
         return z
 
-    def attach(self, network: nn.Module) -> None:
-        """Get to know what maps ``views.signals`` to latents, once, before training; by default no.
+    def attach(self, network: nn.Module, shape: tuple[int, int] | None = None) -> None:
+        """Get to know what is trained, once, before training; by default nothing is kept.
 
         For objectives that need more of an encoder than its latents, such as a copy that follows
-        it. `network` stays the caller's: it must not become a submodule.
+        it. Training by a recipe calls this; a loop of one's own has to, before its optimiser is
+        made.
+
+        Parameters
+        ----------
+        network
+            Maps ``views.signals`` to latents. It stays the caller's: it must not become a
+            submodule.
+        shape
+            Channels and length of ``views.signals``.
         """
 
     def forward(self, z: Tensor, views: Views) -> LossTerms:

@@ -72,7 +72,7 @@ class MoCo(SimCLR):
         self.copy: nn.Module | None = None
         self._followed: tuple[nn.Module, ...] = ()  # a tuple: its weights are not the objective's
 
-    def attach(self, network: nn.Module) -> None:
+    def attach(self, network: nn.Module, shape: tuple[int, int] | None = None) -> None:
         """Copy what makes latents of signals; from now on the copy follows it."""
         if any(is_lazy(each) for each in network.parameters()):
             raise InputError(

@@ -8,11 +8,16 @@ from typing import Any
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
 from triptych.objectives.base import Augmentation, Objective, Plain
+from triptych.objectives.frames import FrameProjections
 from triptych.objectives.gating import NonNegative
+from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
 from triptych.objectives.separation import Separation
+from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
+from triptych.objectives.t_loss import TLoss
+from triptych.objectives.ts2vec import TS2Vec
 from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.registry import Registry
 from triptych.transforms import Transform
@@ -26,9 +31,14 @@ OBJECTIVES = Registry[type[Objective]](
         "vicreg": VICReg,
         "barlow": BarlowTwins,
         "moco": MoCo,
+        "t-loss": TLoss,
+        "ts2vec": TS2Vec,
+        "frame-projections": FrameProjections,
         "ncl": NonNegative,
         "supcon": SupCon,
         "scl": StructuredContrastive,
+        "sie": SIE,
+        "looc": LooC,
         "separation": Separation,
     },
     given=("schema", "size", "transforms"),

@@ -19,14 +19,17 @@ from triptych.objectives.base import (
     require_rows,
     require_sizes,
 )
+from triptych.objectives.diagnosis import Diagnosis, diagnose
 from triptych.objectives.gather import gather
+from triptych.objectives.hypernetwork import Hypernetwork
 from triptych.objectives.orbit import orbit_similarity
+from triptych.objectives.pseudo_negative import PseudoNegative
 from triptych.objectives.simclr import supervised_contrast
 from triptych.objectives.variation import Equivariant, Mechanism, Predict, Repel
 from triptych.objectives.views import Reference, Views, check_changes, make_views
 from triptych.transforms import Transform
 
-Variation = Literal["repel", "predict", "equivariant"]
+Variation = Literal["repel", "predict", "equivariant", "hypernetwork", "pseudo_negative"]
 Base = Literal["nt_xent", "vicreg"]
 Independence = Literal["cross_covariance", "canonical_correlation", "hsic", "joint_entropy"]
 WEIGHTS = {
@@ -183,6 +186,10 @@ class StructuredContrastive(Objective):
             total = total + self.weights[name.split("/")[0]] * value
         return LossTerms(total, found)
 
+    def diagnose(self, z: Tensor, views: Views) -> Diagnosis:
+        """Say whether each block has learned its relations: `diagnosis.diagnose`."""
+        return diagnose(self.schema, self.transforms, z, views)
+
     def _pair_terms(self, name: str, z: Tensor, views: Views) -> dict[str, Tensor]:
         def sides(blocks: tuple[str, ...]) -> tuple[Tensor, Tensor]:
             # anew for every term: shared ones would add up gradients in another order
@@ -241,6 +248,10 @@ class StructuredContrastive(Objective):
             return Repel(transform, self.reference)
         if name == "predict":
             return Predict(transform, block.size, self.reference)
+        if name == "hypernetwork":
+            return Hypernetwork(transform, block.size)
+        if name == "pseudo_negative":
+            return PseudoNegative(transform, block.size)
         inside = sum(other.size for other in self.schema.invariant(transform.name))
         return Equivariant(transform, block.size, inside)
 
@@ -252,7 +263,7 @@ class StructuredContrastive(Objective):
                 f"the schema's blocks name {sorted(named) or 'no transform'}, but the transforms "
                 f"given are {sorted(given) or 'none'}; they must be the same"
             )
-        require_known("variation", chosen, ("repel", "predict", "equivariant"))
+        require_known("variation", chosen, get_args(Variation))
         require_known("base", (self.base,), get_args(Base))
         require_known("reference", (self.reference,), get_args(Reference))
         require_known("weights", self.weights, WEIGHTS)

@@ -7,6 +7,7 @@ float32 at least and outside of autocast.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -62,6 +63,32 @@ def info_nce(query: Tensor, key: Tensor, negatives: Tensor, temperature: float) 
     own = (query * unit(key)).sum(dim=1, keepdim=True)
     logits = torch.cat([own, query @ unit(negatives).T], dim=1)
     return (logits.logsumexp(dim=1) - own[:, 0]).mean()
+
+
+@precise
+def info_nce_in_batch(
+    query: Tensor, key: Tensor, own: Sequence[Tensor], temperature: float
+) -> Tensor:
+    """InfoNCE of a row's key against all other rows' keys, and against the row's `own` negatives.
+
+    ``query, key`` and each of `own` are ``(n, d)``; otherwise as `info_nce`. Row i of `own` is a
+    negative of row i alone.
+    """
+    query = unit(query) / temperature
+    logits = torch.cat(
+        [query @ unit(key).T, *((query * unit(each)).sum(1, keepdim=True) for each in own)], dim=1
+    )
+    return (logits.logsumexp(dim=1) - logits.diagonal()).mean()
+
+
+def symmetric_info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Mean of `info_nce_in_batch` from ``a (n, d)`` to ``b (n, d)`` and back.
+
+    Radford et al. 2021 (CLIP, arXiv 2103.00020): unlike `nt_xent`, rows of one side are no
+    negatives of each other.
+    """
+    forward, back = (info_nce_in_batch(x, y, (), temperature) for x, y in ((a, b), (b, a)))
+    return (forward + back) / 2
 
 
 @precise

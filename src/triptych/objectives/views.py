@@ -56,6 +56,9 @@ class Views:
     labels
         Class indices of the samples ``(n,)``, below 0 where there is none, for objectives that
         learn from labels.
+    maps
+        The encoder's features of each time step ``(v·n, channels, steps)``, for objectives that
+        read them (`networks.time_resolved`).
     """
 
     signals: Tensor
@@ -64,6 +67,7 @@ class Views:
     changes: dict[str, Change] = field(default_factory=dict[str, Change])
     similarity: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
     labels: Tensor | None = None
+    maps: Tensor | None = None
 
     @property
     def n(self) -> int:

@@ -28,7 +28,7 @@ class Parts:
     """The trainable parts of a recipe, for windows of one shape."""
 
     front_end: nn.Sequential
-    encoder: BlockHeads
+    encoder: nn.Module
     decoder: nn.Module | None
     heads: TaskHeads | None
     objective: Objective
@@ -42,6 +42,7 @@ def build(
     length: int,
     target: Target | None = None,
     balance: Tensor | None = None,
+    seen_first: Tensor | None = None,
 ) -> Parts:
     """Make the parts; their initial weights come from torch's global random state.
 
@@ -53,6 +54,8 @@ def build(
     target, balance
         What heads say, if it is more than the recipe's classes, and weights of the labels; see
         `TaskHeads`.
+    seen_first
+        Training windows ``(n, channels, length)``, for encoders of fixed features.
 
     Raises
     ------
@@ -65,7 +68,10 @@ def build(
     name, settings = recipe.encoder.name, recipe.encoder.settings
     if name == "guaranteed":
         settings = settings | {"raw": _raw(front_end, channels, settings.get("raw"))}
-    given = dict(zip(networks.ENCODERS.parameters(name), seen, strict=False)) | settings
+    shape = networks.ENCODERS.parameters(name)
+    if "rate" in shape:
+        settings = {"rate": recipe.data.rate, **settings}
+    given = dict(zip(shape, seen, strict=False)) | settings
     trunks = [networks.encoder(name, **given) for _ in range(1 + recipe.encoder.two)]
     trunk = TwoEncoders(*trunks) if recipe.encoder.two else trunks[0]
     if recipe.takes_gaps and not takes_gaps(front_end, trunk):
@@ -76,15 +82,31 @@ def build(
             "interpolate, or fill: interpolate of the transform gaps)"
         )
     told = target or recipe.classes
-    return Parts(
+    parts = Parts(
         nn.Sequential(*([] if front_end.raw else [networks.Standardize()]), front_end),
-        BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
+        _fixed(trunk, schema, name)
+        if isinstance(trunk, networks.FixedFeatures)
+        else BlockHeads(trunk, schema, hidden=recipe.encoder.head_hidden),
         networks.ConvDecoder(schema.size, *seen) if recipe.decoder else None,
         TaskHeads(schema, told, balance) if told else None,
         recipe.make_objective(),
         schema,
         channels,
     )
+    if isinstance(parts.encoder, networks.FixedFeatures) and seen_first is not None:
+        parts.encoder.fit(parts.front_end(seen_first))
+    parts.objective.attach(nn.Sequential(parts.front_end, parts.encoder), (channels, length))
+    return parts
+
+
+def _fixed(encoder: networks.FixedFeatures, schema: LatentSchema, name: str) -> nn.Module:
+    """Fixed features are the latents themselves, and so there is nothing to be said of blocks."""
+    if schema.size != encoder.features or schema.transforms:
+        raise InputError(
+            f"encoder {name!r} gives {encoder.features} fixed features, which are the latents; "
+            f"write latent: [{{name: features, size: {encoder.features}}}], without relations"
+        )
+    return encoder
 
 
 def _front_end(recipe: Recipe) -> networks.FrontEnd:
@@ -163,7 +185,9 @@ def build_model(
     return model.float().cpu().eval()
 
 
-def untrained(recipe: Recipe, channels: Sequence[str] | int) -> Model:
+def untrained(
+    recipe: Recipe, channels: Sequence[str] | int, seen_first: Tensor | None = None
+) -> Model:
     """Model of a recipe with its first weights, which are what a trained one is compared with.
 
     The same as where `fit` begins, but without heads, which would say nothing of the latents.
@@ -172,6 +196,8 @@ def untrained(recipe: Recipe, channels: Sequence[str] | int) -> Model:
     ----------
     channels
         Names of the channels of a window, or how many there are.
+    seen_first
+        Training windows ``(n, channels, length)``, for encoders of fixed features.
 
     Raises
     ------
@@ -180,5 +206,5 @@ def untrained(recipe: Recipe, channels: Sequence[str] | int) -> Model:
     """
     names, count = (None, channels) if isinstance(channels, int) else (channels, len(channels))
     torch.manual_seed(recipe.training.seed)  # pyright: ignore[reportUnknownMemberType]
-    parts = replace(build(recipe, count, recipe.length), heads=None)
+    parts = replace(build(recipe, count, recipe.length, seen_first=seen_first), heads=None)
     return build_model(recipe, parts, names, {})

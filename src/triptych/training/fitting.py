@@ -170,7 +170,8 @@ def fit(
     with same_random_state(), quiet(), interruptible():
         seed_all(torch.device("cpu"), settings.seed)
         balance = target.balance(targets[0]) if target and settings.class_weights else None
-        parts = build(recipe, train.signals.shape[1], recipe.length, target, balance)
+        shape = train.signals.shape[1], recipe.length
+        parts = build(recipe, *shape, target, balance, train.centred)
         if recipe.init_from is not None:
             start_from(recipe.init_from, recipe, parts, channels)
         module = build_module(recipe, parts, teachers)

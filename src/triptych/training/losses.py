@@ -14,7 +14,7 @@ from triptych.errors import InputError
 from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
 from triptych.latent.heads import Outputs
 from triptych.missing import masking, present
-from triptych.networks import SignalVAE, kl_divergence
+from triptych.networks import FrontEnd, SignalVAE, kl_divergence, time_resolved
 from triptych.objectives import LossTerms, Objective, Views
 from triptych.training.heads import TaskHeads
 from triptych.training.settings import Weights
@@ -80,7 +80,6 @@ class CombinedLoss(nn.Module):
         self.front_end = front_end or nn.Identity()
         self.network = SignalVAE(encoder, decoder, found.size) if decoder is not None else encoder
         self.objective = objective
-        objective.attach(nn.Sequential(self.front_end, encoder))
         self.heads = heads
         self.weights = weights or Weights()
         self.augment = tuple(augment)
@@ -138,12 +137,20 @@ class CombinedLoss(nn.Module):
             for each in self.augment:
                 x = each.apply(x, each.sample(len(x), generator).to(x.device))
         views = replace(self.objective.views(x, generator, targets), labels=targets)
-        seen = cast(Tensor, self.front_end(views.signals))
-        z, probabilities = self._encode(seen)
+        seen, penalty = self._seen(views.signals)
+        if self.objective.reads_maps:
+            with time_resolved(self.encoder) as maps:
+                z, probabilities = self._encode(seen)
+            views = replace(views, maps=maps[0])
+        else:
+            z, probabilities = self._encode(seen)
         losses: LossTerms = self.objective(z, views)
         found = dict(losses.terms)
         total = self.weights.structure * losses.total
         total = total + self._task(z, seen, views, targets, len(x), found)
+        if penalty is not None:
+            found["front_end"] = penalty
+            total = total + penalty
         for name, probability in probabilities.items():
             found[f"gate/{name}"] = cast(BernoulliGate, self.schema[name].gate).kl(probability)
             total = total + self.weights.gate * found[f"gate/{name}"]
@@ -152,6 +159,18 @@ class CombinedLoss(nn.Module):
                 silent = (self.schema.select(z, (block.name,)) == 0).all(dim=1)
                 found[f"null/{block.name}"] = silent.to(z.dtype).mean()
         return {**found, "total": total}, z[: len(x)]
+
+    def _seen(self, signals: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the front-end gives, and what its own training adds to the loss, if anything."""
+        if not any(True for _ in self.front_end.parameters()):
+            return cast(Tensor, self.front_end(signals)), None
+        parts = self.front_end if isinstance(self.front_end, nn.Sequential) else [self.front_end]
+        penalties: list[Tensor] = []
+        for part in parts:
+            added = part.penalty(signals) if isinstance(part, FrontEnd) else None
+            penalties += [added] if added is not None else []
+            signals = part(signals)
+        return signals, torch.stack(penalties).sum() if penalties else None
 
     def _encode(self, seen: Tensor) -> Outputs:
         if self._gated:

@@ -51,20 +51,33 @@ TABLE = {
     "plain": "baselines",
     "plain+augment": "baselines",
     "augmentation": "baselines",
+    "rr": "practitioner",
+    "spectrum": "practitioner",
+    "har": "practitioner",
     "exact": "exact",
     "exact+augment": "exact",
     "canonical": "exact",
+    "guided": "exact",
+    "cross-spectrum": "exact",
+    "blur": "exact",
     "aligned": "exact",
     "simclr": "contrastive",
     "supcon": "contrastive",
     "vicreg": "label_free",
     "barlow": "label_free",
     "moco": "label_free",
+    "frame-projections": "label_free",
+    "t-loss": "sub_series",
+    "ts2vec": "sub_series",
+    "ts2vec-dilated": "sub_series",
     "scl-repel": "scl",
     "scl-predict": "scl",
     "scl-equivariant": "scl",
     "scl": "scl",
     "scl-vicreg": "scl_bases",
+    "pseudo-negatives": "scl_bases",
+    "looc": "split_spaces",
+    "sie": "split_spaces",
     "scl+augment": "scl_distilled",
     "exact+scl": "scl_distilled",
     "scl+gate": "ncl",
@@ -106,7 +119,8 @@ def recipe_of(
 ) -> dict[str, Any]:
     """Recipe of a row on a task as plain data; `trial` is one of the settings that were tried.
 
-    Of another objective than the task's, the settings are the method's alone.
+    Of another objective than the task's, the settings are the method's alone; None takes a setting
+    of the encoder out.
     """
     method, (name, _, ablation) = find(row), row.partition("/")
     change = method.change(task)
@@ -114,6 +128,8 @@ def recipe_of(
     if "name" in change.get("objective", {}):
         recipe.pop("objective")
     recipe = merged(recipe, change)
+    if "encoder" in recipe:
+        recipe["encoder"] = {k: v for k, v in recipe["encoder"].items() if v is not None}
     if trial is not None:
         recipe = merged(recipe, TRIALS[task.kind][name][trial])
     if ablation:

@@ -39,8 +39,17 @@ def exact_anywhere(task: Any) -> Change:
     return exact(task) | {"augment": [task.any_start]}
 
 
+def blurred(task: Any) -> Change:
+    """Plain training of an encoder that blurs before it drops samples (Zhang 2019)."""
+    del task
+    return {"encoder": {"name": "conv_blur"}}
+
+
 METHODS = {
     "exact": Method(exact),
+    "guided": Method(lambda task: behind("guided_phase", task)),
+    "cross-spectrum": Method(lambda task: behind("cross_spectrum", task)),
+    "blur": Method(blurred),
     "exact+augment": Method(exact_anywhere),
     "canonical": Method(lambda task: behind("gravity_aligned", task)),
     "aligned": Method(lambda task: behind("aligned_peak", task)),

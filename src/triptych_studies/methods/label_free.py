@@ -21,4 +21,4 @@ def label_free(name: str, **settings: Any) -> Method:
     return Method(change, frozen=True)
 
 
-METHODS = {name: label_free(name) for name in ("vicreg", "barlow", "moco")}
+METHODS = {name: label_free(name) for name in ("vicreg", "barlow", "moco", "frame-projections")}

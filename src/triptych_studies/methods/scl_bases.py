@@ -1,4 +1,4 @@
-"""SCL over another base than NT-Xent: blocks are relations, whatever makes them invariant."""
+"""Label-free SCL in other forms: over VICReg, and with pseudo-negatives in the variant block."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ from typing import Any
 
 from triptych_studies.methods import Change, Method
 
-# One relation counts as much as the other: VICReg's weights are 25 times those of a contrast.
-STRUCTURE = 0.04
+# VICReg's weights are 25 times those of a contrast: one relation counts as much as the other.
+VICREG: Change = {"base": "vicreg", "weights": {"alignment": 0.0, "variation": 25.0}}
 
 
-def scl_vicreg(task: Any) -> Change:
-    """Label-free: VICReg on the invariant block, a head that reads Δ from the variant one."""
-    weights = {"alignment": 0.0, "variation": 25.0}
-    objective: Change = {"name": "scl", "base": "vicreg", "weights": weights}
-    if task.kind == "ecg":  # pairs further apart are ambiguous: the next beat comes in
-        objective["limits"] = task.limits
-    return {
-        "latent": task.blocks("variant"),
-        "objective": objective,
-        "weights": {"structure": STRUCTURE},
-        "decoder": False,
-        "classes": None,
-    }
+def label_free_scl(objective: Change, structure: float = 1.0) -> Method:
+    """SCL on the task's blocks without decoder or labels."""
+
+    def change(task: Any) -> Change:
+        # of ECG windows pairs further apart are ambiguous: the next beat comes in
+        limits = {"limits": task.limits} if task.kind == "ecg" else {}
+        return {
+            "latent": task.blocks("variant"),
+            "objective": {"name": "scl", **objective, **limits},
+            "weights": {"structure": structure},
+            "decoder": False,
+            "classes": None,
+        }
+
+    return Method(change, frozen=True)
 
 
-METHODS = {"scl-vicreg": Method(scl_vicreg, frozen=True)}
+METHODS = {
+    "scl-vicreg": label_free_scl(VICREG, structure=0.04),
+    "pseudo-negatives": label_free_scl({"variation": "pseudo_negative"}),
+}

@@ -107,7 +107,8 @@ class Task(Prepared, ABC):
 
         sides, callbacks, asked = self.sides(cell), self.callbacks(), Recipe.of(recipe)
         if not method.trained:
-            model = untrained(asked, self.channels or sides.train.signals.shape[1])
+            seen = sides.train.centred
+            model = untrained(asked, self.channels or seen.shape[1], seen)
             return Trained(model, None, 0, method.frozen, recipe, callbacks)
         progress("training")
         fitted = fit(
