@@ -24,6 +24,7 @@ CASES = {
     "rotation": 1,
     "data_share": 1,
     "search": 7,
+    "memory": 2,
     "audit_sweep": 2,
     "import_time": 2,
 }

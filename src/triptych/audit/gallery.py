@@ -76,8 +76,8 @@ def add_to(
     InputError
         If a recording is in the index already, or as `Index.append` says.
     """
-    known = index.meta.column("file").same(file) if "file" in index.meta else np.zeros(0, bool)
-    there = set(np.unique(index.meta.column("record")[known]).tolist()) if known.any() else set()
+    known = index.meta.column("file").same(file) if "file" in index.meta else slice(0)
+    there = np.unique(index.meta.column("record")[known])
     twice = [name for name in dataset.names if name in there]
     if twice:
         raise InputError(

@@ -116,10 +116,9 @@ def search(
     found = gallery.search(
         asked, k, hidden, where=where, own=own, unique=unique, near=chosen, far=other or None
     )
-    rows, similarity = found.rows[0].tolist(), found.similarity[0].tolist()
     neighbours = [
-        _described(gallery, row, rank, value)
-        for rank, (row, value) in enumerate(zip(rows, similarity, strict=True), 1)
+        _described(gallery, int(found.rows[0, i]), i + 1, float(found.similarity[0, i]))
+        for i in range(k)
     ]
     return Search(one, chosen, len(gallery), tuple(neighbours), other)
 
@@ -153,7 +152,7 @@ def _query(
         )
     rows = np.flatnonzero(index.meta.column("record").same(name))
     if len(rows):
-        files = np.unique(index.meta["file"][rows]).tolist() if "file" in index.meta else []
+        files = list(map(str, np.unique(index.meta["file"][rows]))) if "file" in index.meta else []
         if len(files) > 1:
             raise InputError(
                 f"{name} is a recording of {len(files)} sources ({', '.join(files[:5])}); name its "
@@ -172,8 +171,8 @@ def _query(
         raise InputError(f"{name} is not in the index, so a model has to embed it; name the model")
     windows = windows_of(fit_to(open_data(name, options), model.preprocessing), model.preprocessing)
     one = windows.take([_within(name, place, len(windows))])
-    words = [str(getattr(one, each)[0]) for each in ("record", "subject")]
-    asked = Neighbour(0, 1.0, *words, float(one.start[0]), str(one.label[0]))
+    record, subject, label = (str(each[0]) for each in (one.record, one.subject, one.label))
+    asked = Neighbour(0, 1.0, record, subject, float(one.start[0]), label)
     return model.embed(one.centred).all.numpy(), asked
 
 

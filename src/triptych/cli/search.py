@@ -98,7 +98,7 @@ def search(
             "and DATA"
         )
     opened = None if index is None or data is not None else Index.open(index)
-    place = model or (opened and opened.about.get("model_folder"))
+    place: Any = model or (opened.about.get("model_folder") if opened is not None else None)
     embeds = append or data or (query and Path(query.rpartition(":")[0]).expanduser().exists())
     if place is None and (embeds or model is not None):
         raise InputError("name the MODEL that embeds these recordings")

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych import signals
+from triptych.datasets.gathered import rows_of
 from triptych.datasets.recordings import Dataset, Ints, Recording, Strings
 from triptych.errors import InputError
 
@@ -24,7 +25,7 @@ class Windows:
     Attributes
     ----------
     signals
-        float32 ``(n, channels, length + 2 * context)`` at `rate` Hz.
+        float32 ``(n, channels, length + 2 * context)`` at `rate` Hz; of `from_windows` `Gathered`.
     record, subject
         ``(n,)`` names.
     start
@@ -72,7 +73,7 @@ class Windows:
         """Pick the windows at these positions (whole numbers, a boolean mask or a slice)."""
         rows = np.ascontiguousarray(np.arange(len(self))[indices])
         return Windows(
-            self.signals[torch.as_tensor(rows)],
+            rows_of(self.signals, rows),
             self.rate,
             self.context,
             self.record[rows],

@@ -72,7 +72,7 @@ class Column:
                 known = self.words or tuple(map(str, np.unique(self.values[:100_000])))
                 shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
                 raise InputError(f"no row has {name} {str(entry)!r}; {name} is one of {shown}")
-        return np.isin(self.values, places)
+        return np.isin(self.values, np.array(places))
 
     def same(self, wanted: Any) -> Mask:
         """Rows ``(n,)`` whose entry is `wanted`; none if no row has it."""

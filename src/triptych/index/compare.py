@@ -84,7 +84,7 @@ class Comparison:
     ) -> tuple[NDArray[np.int64], Floats] | None:
         """Rows and similarities of one query ``(d,)`` by lists; None where these hold too few."""
         n = len(self)
-        left = n if visible is None else np.count_nonzero(visible)
+        left = n if visible is None else int(np.count_nonzero(visible))
         require_rows(k, left, n)
         if left <= FEW * n:
             return None

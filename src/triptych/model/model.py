@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,29 +17,13 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, LinearHead
 from triptych.model import saved
+from triptych.model.answers import Latents, Prediction
 from triptych.model.export import export_onnx
 from triptych.model.preprocessing import Preprocessing, Signals
 
-
-class Latents(dict[str, Tensor]):
-    """Block name → float32 ``(n, block size)`` in order; `all` is the whole ``(n, size)``."""
-
-    def __init__(self, schema: LatentSchema, z: Tensor) -> None:
-        super().__init__(schema.split(z))
-        self.all = z
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a head says: `classes` and their `probabilities` ``(n, classes)``."""
-
-    classes: tuple[str, ...]
-    probabilities: Tensor
-
-    @property
-    def labels(self) -> NDArray[np.str_]:
-        """The most probable class of each window, ``(n,)``."""
-        return np.array(self.classes)[self.probabilities.argmax(dim=1).numpy()]
+BATCH = 256
+"""Windows per forward pass. Their activations stay in the cache: of 1,024 windows of 400 samples
+the same take 1.6 times as long, and where fewer windows would do, 256 cost nothing."""
 
 
 class Model(nn.Module):
@@ -104,28 +88,44 @@ class Model(nn.Module):
         self.schema.check(z, source="the encoder's latents")
         return z
 
-    def embed(self, signals: Signals, rate: float | None = None, batch: int = 1024) -> Latents:
+    def embed(
+        self,
+        signals: Signals,
+        rate: float | None = None,
+        batch: int = BATCH,
+        out: NDArray[np.float32] | None = None,
+    ) -> Latents:
         """Latents of windows ``(n, channels, length)``, on the CPU and without gradients.
 
         Parameters
         ----------
         signals
-            Windows, channels in the order of `preprocessing`, already filtered (`prepare` does).
+            Windows, channels in the order of `preprocessing`, already filtered (`prepare` does). Of
+            a mapped file, or what else has a length and slices, some thousand are read at a time.
         rate
             Hz, if it may differ from the model's; then the windows are resampled first.
         batch
-            Windows a forward pass.
+            Windows per forward pass.
+        out
+            ``(n, schema.size)``, where the latents are written, such as a mapped .npy file.
 
         Raises
         ------
         InputError
             For another shape, NaN or infinities.
         """
-        x = self.preprocessing.windows(signals, rate)
-        return Latents(self.schema, self._run(self.forward, x, batch))
+        parts, done = list[Tensor](), 0
+        for x in self.preprocessing.pieces(signals, rate):
+            part = self._run(self.forward, x, batch)
+            if out is None:
+                parts.append(part)
+            else:
+                out[done : done + len(part)] = part.numpy()
+            done += len(part)
+        return Latents(self.schema, torch.cat(parts) if out is None else torch.as_tensor(out))
 
     def predict(
-        self, signals: Signals, rate: float | None = None, batch: int = 1024
+        self, signals: Signals, rate: float | None = None, batch: int = BATCH
     ) -> dict[str, Prediction]:
         """Head name → `Prediction` for windows as `embed` takes them."""
         if not self.heads:
@@ -138,7 +138,7 @@ class Model(nn.Module):
         }
 
     def reconstruct(
-        self, signals: Signals, rate: float | None = None, batch: int = 1024
+        self, signals: Signals, rate: float | None = None, batch: int = BATCH
     ) -> Float[Tensor, "n c t"]:
         """Decode the latents of windows as `embed` takes them.
 
@@ -149,7 +149,7 @@ class Model(nn.Module):
             raise InputError("this model has no decoder, so it cannot reconstruct; use embed")
         return self.decode(self.embed(signals, rate, batch).all, batch)
 
-    def decode(self, z: Float[Tensor, "n size"], batch: int = 1024) -> Float[Tensor, "n c t"]:
+    def decode(self, z: Float[Tensor, "n size"], batch: int = BATCH) -> Float[Tensor, "n c t"]:
         """Windows from latents, as `reconstruct` gives them, for latents of one's own making."""
         if self.decoder is None:
             raise InputError("this model has no decoder, so it cannot decode")

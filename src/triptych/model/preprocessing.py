@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from triptych.errors import InputError
 from triptych.networks.require import require_above_zero, require_whole
 
 Signals = Tensor | NDArray[np.floating[Any]]
+PIECE = 16_384  # windows of a file that are held at a time
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,20 @@ class Preprocessing:
                 "cannot; convert them to another unit"
             )
         return single
+
+    def pieces(self, signals: Any, rate: float | None = None) -> Iterator[Float[Tensor, "n c t"]]:
+        """Check windows as `windows` does; those in a file or store some thousand at a time."""
+        if isinstance(signals, Tensor | np.ndarray) and not isinstance(signals, np.memmap):
+            yield self.windows(cast(Signals, signals), rate)
+            return
+        source = cast(Any, signals)
+        for start in range(0, len(source), PIECE):
+            piece: Any = source[start : start + PIECE]
+            held: Signals = piece if isinstance(piece, Tensor) else np.array(piece)
+            try:
+                yield self.windows(held, rate)
+            except InputError as error:
+                raise InputError(f"{error} (windows are counted from {start} on)") from error
 
     def prepare(
         self, signal: NDArray[np.floating[Any]], rate: float, step_s: float | None = None

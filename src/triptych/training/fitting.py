@@ -13,6 +13,7 @@ import lightning.pytorch as L
 import torch
 from torch import Tensor, nn
 
+from triptych.datasets.gathered import pieces
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.model import Model
@@ -260,7 +261,8 @@ def _level(signals: Tensor) -> float:
 
     It is kept with a model, so that data in another unit are noticed later.
     """
-    return float(signals.double().flatten(1).square().mean(1).sqrt().median())
+    each = [x.double().flatten(1).square().mean(1).sqrt() for x in pieces(signals)]
+    return float(torch.cat(each).median())
 
 
 def _summary(keeper: Keeper) -> dict[str, Any]:
