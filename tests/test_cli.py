@@ -999,6 +999,20 @@ def test_data_are_checked(world: World, run: Run, tmp_path: Path) -> None:
     assert (nowhere.code, "neither a file or folder" in nowhere.sentence) == (2, True)
 
 
+def test_a_console_without_some_letters_shows_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = one_file(tmp_path / "data", label="µ→θ")
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="cp1252"))
+    for form in ("text", "json"):
+        with pytest.raises(SystemExit) as ended:
+            main(["data", "check", str(data), "--format", form])
+        assert ended.value.code == 0
+    sys.stdout.flush()
+    assert "µ??" in shown.getvalue().decode("cp1252")
+
+
 def test_data_are_fetched(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fetched(name: str, target: Path | None, progress: Callable[[str, int, int], None]) -> Path:
         progress("100.dat", 1, 2)

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.audit import tiny
 
 from triptych.audit.embeddings import read_views, write_latents
-from triptych.datasets import Windows
+from triptych.audit.parts import Parts, embed_parts
+from triptych.datasets import Windows, simulated
 from triptych.errors import InputError
 
 N = 5
@@ -136,3 +139,25 @@ def test_damaged_views_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.zeros(3))
     with pytest.raises(InputError, match="cannot be read as embeddings"):
         read_views(tmp_path / "v.npy")
+
+
+def test_names_that_the_locale_could_not_decode_are_written_whole(tmp_path: Path) -> None:
+    odd = "Zoë".encode().decode("ascii", "surrogateescape")
+    windows = replace(WINDOWS, record=np.full(len(WINDOWS), odd))
+    for kind in ("csv", "npz"):
+        write_latents(tmp_path / f"z.{kind}", [(LATENTS, windows)])
+    assert "Zoë" in (tmp_path / "z.csv").read_text(encoding="utf-8")
+    assert np.load(tmp_path / "z.npz")["record"][0] == "Zoë"
+
+
+def test_a_cluster_is_a_scheduler_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(simulated.load(people=1, seconds=10, rate=100), tiny.model().preprocessing)
+    with monkeypatch.context() as patch:
+        patch.setattr("triptych.audit.parts.find_spec", lambda _: None)
+        with pytest.raises(InputError, match="extra 'cluster'"):
+            list(embed_parts(tiny.model(), parts, cluster="tcp://127.0.0.1:1"))
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as local:
+        (found,) = embed_parts(tiny.model(), parts, cluster=local.scheduler_address)
+    (here,) = embed_parts(tiny.model(), parts)
+    torch.testing.assert_close(found[0].all, here[0].all)

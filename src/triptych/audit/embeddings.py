@@ -109,7 +109,20 @@ class _Table:
 
 
 def _columns(windows: Windows) -> dict[str, NDArray[Any]]:
-    return {name: np.asarray(getattr(windows, name)) for name in COLUMNS}
+    columns = {name: np.asarray(getattr(windows, name)) for name in COLUMNS}
+    for name, values in columns.items():
+        columns[name] = _whole(values) if values.dtype.kind == "U" else values
+    return columns
+
+
+def _whole(words: NDArray[Any]) -> NDArray[Any]:
+    """Words that a file takes: names that a locale could not decode hold halves of letters."""
+    points = np.ascontiguousarray(words).view(np.uint32)
+    if not (points >> 11 == 0xD800 >> 11).any():
+        return words
+    return np.array(
+        [str(each).encode("utf-8", "surrogateescape").decode("utf-8", "replace") for each in words]
+    )
 
 
 def _write(path: str | Path, tables: Iterator[_Table], about: Mapping[str, Any] | None) -> int:
