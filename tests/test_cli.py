@@ -999,6 +999,19 @@ def test_data_are_checked(world: World, run: Run, tmp_path: Path) -> None:
     assert (nowhere.code, "neither a file or folder" in nowhere.sentence) == (2, True)
 
 
+def test_a_foreign_librarys_long_message_is_cut(
+    monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path
+) -> None:
+    def fail(*_: Any) -> None:
+        raise InputError("here it failed: " + "at::native node\n" * 1500 + "; do that")
+
+    monkeypatch.setattr("triptych.model.Model.load", fail)
+    sentence = run("embed", tmp_path, tmp_path, "--out", tmp_path / "z.csv").sentence
+    assert len(sentence) < 1300
+    assert "here it failed" in sentence
+    assert sentence.endswith("do that")
+
+
 def test_a_console_without_some_letters_shows_the_others(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

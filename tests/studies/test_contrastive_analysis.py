@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from triptych_studies.wording import explanation, metric_tables, statements
 STUDIES = (ContrastiveAnalysis(), ContrastiveAblation())
 
 
+@cache
 def task(name: str = "digits", data: Path | None = None) -> TwoPopulations:
     return TwoPopulations.load(data, Options("smoke", ("sepclr",), dataset=name))
 
@@ -184,9 +187,7 @@ def test_contrastive_pca_finds_what_only_targets_vary_in():
     ],
 )
 def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path, dataset, methods):
-    outcome = run(
-        ContrastiveAnalysis(), tmp_path, options=Options("smoke", methods, dataset=dataset)
-    )
+    outcome = run(STUDIES[0], tmp_path, options=Options("smoke", methods, dataset=dataset))
     rows = {row["method"]: row for row in outcome.results["rows"]}
     assert set(rows) == set(methods)
     for row in rows.values():
@@ -205,8 +206,9 @@ def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path, dataset, method
 
 
 def test_the_ablation_is_a_study_of_its_own():
-    ablation = study("contrastive-ablation")
-    prepared = ablation.prepare(None, Options("smoke", ablation.methods, dataset="digits"))
+    ablation = STUDIES[1]
+    assert type(study(ablation.name)) is type(ablation)
+    prepared = replace(task(), options=Options("smoke", ablation.methods))
     cells = ablation.cells(prepared)
     keys = [json.dumps(ablation.key(prepared, cell)) for cell in cells]
     assert len(set(keys)) == len(keys)
@@ -240,27 +242,23 @@ def test_the_ablation_says_which_change_matters_most():
         {"method": name, "metrics": {"error_sum": {"mean": value}}}
         for name, value in {"sepclr": 0.7, "no common term": 1.9, "lambda x 10": 0.65}.items()
     ]
-    said = study("contrastive-ablation").conclude({"summary": rows})
-    assert said == (
-        "The four errors of sepclr are together 0.70. Of 2 changes, 'lambda x 10' has the lowest "
-        "sum (0.65) and 'no common term' the highest (1.90)."
-    )
-    assert not study("contrastive-ablation").conclude({"summary": rows[:1]})
+    said = STUDIES[1].conclude({"summary": rows})
+    assert re.search(r"0\.70.* 'lambda x 10' .*\(0\.65\).* 'no common term' .*\(1\.90\)", said)
+    assert not STUDIES[1].conclude({"summary": rows[:1]})
 
 
 @pytest.mark.parametrize(
     ("sums", "end"),
     [
-        ({"sepclr": 1.4, "sepvae": 1.3}, "1.40; the best rival, sepvae, has 1.30."),
+        ({"sepclr": 1.4, "sepvae": 1.3}, r"1\.40; .* sepvae, has 1\.30\."),
         # the published form is no form of ours
         (
             {"sepclr": 1.4, "sepclr-published": 1.0, "sepvae": 1.3},
-            "1.40; the best rival, sepclr-published, has 1.00.",
+            r"1\.40; .* sepclr-published, has 1\.00\.",
         ),
         (
             {"sepclr": 1.4, "sepclr-published": 1.5, "sepclr-crosscov": 1.1, "sepvae": 1.3},
-            "1.40; the best rival, sepvae, has 1.30, and sepclr-crosscov, another form of "
-            "it, 1.10.",
+            r"1\.40; .* sepvae, has 1\.30, .* sepclr-crosscov, .* 1\.10\.",
         ),
     ],
 )
@@ -273,4 +271,4 @@ def test_a_better_form_of_the_method_is_named_beside_the_best_rival(
         {"method": name, "metrics": flat | {"error_sum": {"mean": value}}}
         for name, value in sums.items()
     ]
-    assert ContrastiveAnalysis().conclude({"summary": rows}).endswith(f"together {end}")
+    assert re.search(rf"together {end}$", STUDIES[0].conclude({"summary": rows}))

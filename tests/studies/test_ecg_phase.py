@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +66,14 @@ def test_merging_goes_into_mappings_and_replaces_the_rest():
     assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 4}
 
 
-def test_people_are_on_one_side_only_and_neighbours_are_not_the_query():
-    study = EcgPhase()
-    prepared = study.prepare(None, Options("smoke", ("plain",), dataset="simulated"))
-    test = prepared.test
+@pytest.fixture(scope="module")
+def simulated() -> MitdbPhase:
+    """What all tests here read once."""
+    return MitdbPhase.load(None, Options("smoke", ("plain",), dataset="simulated"))
+
+
+def test_subjects_are_on_one_side_only_and_neighbours_are_not_the_query(simulated: MitdbPhase):
+    study, prepared, test = EcgPhase(), simulated, simulated.test
     sides = [set(prepared.train.subject), set(prepared.validation.subject), set(test.sweep.subject)]
     assert not sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2]
     assert set(test.beats_train.subject) == sides[0] | sides[1]
@@ -80,8 +85,13 @@ def test_people_are_on_one_side_only_and_neighbours_are_not_the_query():
     assert study.key(prepared, cells[0]) != study.key(prepared, Cell("plain", "x", seed=1))
 
 
-def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(tmp_path):
-    torch.manual_seed(0)
+def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(
+    tmp_path: Path, simulated: MitdbPhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepared(study: EcgPhase, data: Path | None, options: Options) -> MitdbPhase:
+        return replace(simulated, options=options)
+
+    monkeypatch.setattr(EcgPhase, "prepare", prepared)
     options = Options("smoke", ("plain", "scl"), dataset="simulated")
     outcome = run(EcgPhase(), tmp_path, options=options)
     results = json.loads((tmp_path / "results.json").read_text())
@@ -105,10 +115,8 @@ def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(tmp_pat
     assert "Heat map of blocks and factors" in outcome.report.read_text()
 
 
-def test_the_glass_box_says_what_known_blocks_know() -> None:
-    prepared = EcgPhase().prepare(None, Options("smoke", ("plain",), dataset="simulated"))
-    test, rng = prepared.test, np.random.default_rng(0)
-
+def test_the_glass_box_says_what_known_blocks_know(simulated: MitdbPhase) -> None:
+    test, rng = simulated.test, np.random.default_rng(0)
     beats = test.beats_test.take(np.isin(test.beats_test.label, BEATS))
 
     def embed(x: Tensor) -> dict[str, Tensor]:
@@ -135,7 +143,7 @@ def test_the_glass_box_says_what_known_blocks_know() -> None:
     assert figures["record_gap"] > 0.7
     kept = scores.artifacts["glass_box"]
     known = {(cell["block"], cell["factor"]): cell["score"] for cell in kept["cells"]}
-    # one of the three classes is found in people of one half only, so nobody can have learned it
+    # one of the three classes is found in subjects of one half only, so nobody can have learned it
     sides = [set(beats.label[~held]) for held in folds(beats.subject, 2, 0)]
     assert len(sides[0] & sides[1]) == 2
     assert known["detail", "class"] == pytest.approx(0.5, abs=0.02)
@@ -145,9 +153,8 @@ def test_the_glass_box_says_what_known_blocks_know() -> None:
     assert 30 < slow < fast < 200
 
 
-def test_beat_f1_has_figures_of_every_subject() -> None:
-    test = EcgPhase().prepare(None, Options("smoke", ("plain",), dataset="simulated")).test
-    scores = Scores()
+def test_beat_f1_has_values_of_every_subject(simulated: MitdbPhase) -> None:
+    test, scores = simulated.test, Scores()
     measure_beats(lambda x: x[:, 0, ::20], test, scores)
     own = {name: figures["beat_f1"] for name, figures in scores.subjects.items()}
     assert set(own) == set(map(str, test.beats_test.subject))

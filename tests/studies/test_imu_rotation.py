@@ -211,11 +211,12 @@ def test_an_exact_reader_is_consistent_and_a_mean_knows_gravity(data: TurnedImu)
 
 
 @pytest.mark.usefixtures("ridge_only")
-def test_a_small_run_is_whole_and_says_simulated(tmp_path: Path) -> None:
+def test_a_small_run_is_whole_and_says_simulated(
+    tmp_path: Path, data: TurnedImu, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = Options("smoke", ("plain", "scl", "exact+scl"), dataset="simulated")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(imu_windows.SOURCES, "simulated", SMALL)
-        outcome = run(ImuRotation(), tmp_path, options=options)
+    monkeypatch.setattr(ImuRotation, "prepare", lambda *_: replace(data, options=options))
+    outcome = run(ImuRotation(), tmp_path, options=options)
     rows = {row["method"]: row["metrics"] for row in outcome.results["rows"]}
     exact = rows["exact+scl"]
     assert exact["consistency"] == pytest.approx(1.0, abs=0.01)

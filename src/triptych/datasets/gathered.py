@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from triptych.errors import InputError
 
 HELD = 256 * 2**20  # bytes of a mapped file that may lie in memory before they are let go
+NEIGHBOURHOOD = 65_536  # bytes that a system maps at once around a row that is read alone
 PIECE = 16_384  # windows that are looked at at a time
 
 Rows = NDArray[Any] | torch.Tensor | slice | int
@@ -96,7 +97,7 @@ class Gathered:
         together = n > 0 and int(different[-1] - different[0]) == n - 1
         asked: Any = slice(int(different[0]), int(different[-1]) + 1) if together else different
         values = np.asarray(self.source[asked])
-        self._let_go(values.nbytes)
+        self._let_go(values.nbytes if together else n * NEIGHBOURHOOD)
         values = values.reshape(n, self.shape[1], int(self.source.shape[-1]))[
             ..., self.span[0] : self.span[1]
         ]

@@ -63,7 +63,8 @@ def export_onnx(
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         found = session.run(list(outputs), {"signals": batch.numpy()})
     except Exception as error:  # the runtime's own exceptions share no type
-        raise InputError(f"onnxruntime cannot run this network ({error})") from error
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise InputError(f"onnxruntime cannot run this network ({reason})") from error
     with torch.no_grad():
         expected = cast(tuple[Tensor, ...], module(batch.to(device)))
     for name, ours, theirs in zip(outputs, expected, found, strict=True):
