@@ -30,7 +30,6 @@ from triptych_studies.tasks.dimension_probes import Layers, measure_invariance, 
 from triptych_studies.tasks.imu_windows import Source
 
 
-
 @pytest.fixture(scope="module")
 def digits() -> ClassDimensions:
     return ClassDimensions.load(None, Options(dataset="digits", budget="smoke"))

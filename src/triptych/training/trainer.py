@@ -75,6 +75,11 @@ def make_trainer(
         from lightning.pytorch.strategies import DDPStrategy
 
         devices = local
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"note: waiting for {world} processes, as variables of SLURM or torchrun say; if only "
+            "this one was started, end it and unset SLURM_NTASKS, or WORLD_SIZE and "
+            "LOCAL_WORLD_SIZE"
+        )
         strategy = DDPStrategy(
             process_group_backend="nccl" if kind == "cuda" else "gloo",
             find_unused_parameters=unused,
