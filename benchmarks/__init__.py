@@ -17,6 +17,7 @@ NAMES = (
     "rotation",
     "data_share",
     "search",
+    "memory",
     "audit_sweep",
     "import_time",
 )

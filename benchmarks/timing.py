@@ -49,7 +49,7 @@ class Row:
     name, case
         The benchmark, and what was measured in it.
     value, unit
-        The figure: a ratio (×), a share (%) or a time (ms).
+        The figure: a ratio (×), a share (%), a time (ms) or memory (MB).
     bound, sense
         What it is held to; None: shown for information.
     seconds
@@ -59,7 +59,7 @@ class Row:
     name: str
     case: str
     value: Spread
-    unit: Literal["×", "%", "ms"]
+    unit: Literal["×", "%", "ms", "MB"]
     bound: float | None
     sense: Literal["at most", "at least"]
     seconds: dict[str, float]

@@ -23,7 +23,8 @@ CASES = {
     "phase_shift": 2,
     "rotation": 1,
     "data_share": 1,
-    "search": 2,
+    "search": 7,
+    "memory": 2,
     "audit_sweep": 2,
     "import_time": 2,
 }

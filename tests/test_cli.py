@@ -945,12 +945,55 @@ def test_windows_are_found(world: World, run: Run) -> None:
         (["--query", "no-one:1"], "there is no file no-one"),
         (["--query", "ecg-002:1", "--k", "900"], "k=900"),
         (["--query", "ecg-002:1", "--block", "b"], "no block 'b'"),
+        (["--query", "ecg-002:1", "--far", "b"], "no block 'b'"),
+        (["--query", "ecg-002:1", "--where", "label"], "COLUMN=VALUE"),
+        (["--query", "ecg-002:1", "--where", "label=fine"], "ill, well"),
+        (["--query", "ecg-002:1", "--unique", "colour"], "no column 'colour'"),
+        ([], "needs MODEL, DATA and --query"),
     ],
 )
 def test_searches_that_cannot_be(options: list[str], said: str, world: World, run: Run) -> None:
     answer = run("search", world.model, world.own, *options)
     assert answer.code == 2
     assert said in answer.sentence
+
+
+def test_an_index_is_built_opened_appended_to_and_searched(
+    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "index"
+    built = run("search", world.model, world.own, "--index", folder, "--exact")
+    assert (built.code, "holds 60 windows" in built.out) == (0, True)
+    asked = ("--query", "ecg-002:3", "--format", "json")
+    fresh = json.loads(run("search", world.model, world.own, *asked).out)
+    with monkeypatch.context() as patch:  # the gallery, and the query, are not embedded again
+        patch.setattr("triptych.model.Model.embed", lambda *_: 1 / 0)
+        kept = json.loads(run("search", "--index", folder, *asked).out)
+        assert kept == fresh
+        assert json.loads(run("search", "--index", folder, "--format", "json").out)["records"] == 4
+        filtered = run("search", "--index", folder, *asked, "--where", "label=well", "--k", "20")
+        assert {each["label"] for each in json.loads(filtered.out)["found"]} == {"well"}
+        others = ("--unique", "subject", "--exclude", "subject", "--k", "3")
+        far = ("--near", "morphology", "--far", "timing")
+        found = json.loads(run("search", "--index", folder, *asked, *others, *far).out)
+        assert found["far"] == ["timing"]
+        subjects = {each["subject"] for each in found["found"]}
+        assert len(subjects) == 3
+        assert found["query"]["subject"] not in subjects
+        assert "unlike in timing" in run("search", "--index", folder, *asked[:2], *far).out
+    more = one_file(tmp_path / "more")
+    query = ("--query", f"{more}/a.npz:0", "--k", "2")
+    added = run("search", "--index", folder, "--append", more, *query)
+    assert added.code == 0, added.err
+    assert "among 72 windows" in added.out
+    assert "already" in run("search", "--index", folder, "--append", more).sentence
+    answer = run("search", world.model, world.own, "--index", folder)
+    assert (answer.code, "exists" in answer.sentence) == (2, True)
+    assert "is no index" in run("search", "--index", tmp_path / "none").sentence
+    other = tmp_path / "other"
+    tiny.model().save(other)
+    refused = run("search", other, "--index", folder, *asked)
+    assert (refused.code, "another model" in refused.sentence) == (2, True)
 
 
 # --- data --------------------------------------------------------------------------------------
@@ -971,6 +1014,33 @@ def test_data_are_checked(world: World, run: Run, tmp_path: Path) -> None:
     assert "a.npz" in broken.out
     nowhere = run("data", "check", tmp_path / "nowhere")
     assert (nowhere.code, "neither a file or folder" in nowhere.sentence) == (2, True)
+
+
+def test_a_foreign_librarys_long_message_is_cut(
+    monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path
+) -> None:
+    def fail(*_: Any) -> None:
+        raise InputError("here it failed: " + "at::native node\n" * 1500 + "; do that")
+
+    monkeypatch.setattr("triptych.model.Model.load", fail)
+    sentence = run("embed", tmp_path, tmp_path, "--out", tmp_path / "z.csv").sentence
+    assert len(sentence) < 1300
+    assert "here it failed" in sentence
+    assert sentence.endswith("do that")
+
+
+def test_a_console_without_some_letters_shows_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = one_file(tmp_path / "data", label="µ→θ")
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="cp1252"))
+    for form in ("text", "json"):
+        with pytest.raises(SystemExit) as ended:
+            main(["data", "check", str(data), "--format", form])
+        assert ended.value.code == 0
+    sys.stdout.flush()
+    assert "µ??" in shown.getvalue().decode("cp1252")
 
 
 def test_data_are_fetched(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.audit import tiny
 
 from triptych.audit.embeddings import read_views, write_latents
-from triptych.datasets import Windows
+from triptych.audit.parts import Parts, embed_parts
+from triptych.datasets import Windows, simulated
 from triptych.errors import InputError
 
 N = 5
@@ -25,7 +28,7 @@ WINDOWS = Windows(
 
 
 def test_npz_holds_blocks_and_origin(tmp_path: Path) -> None:
-    write_latents(tmp_path / "z.npz", LATENTS, WINDOWS, {"data": "own"})
+    write_latents(tmp_path / "z.npz", [(LATENTS, WINDOWS)], {"data": "own"})
     with np.load(tmp_path / "z.npz", allow_pickle=False) as held:
         assert set(held.files) == {"a", "b", "record", "subject", "start", "label", "about"}
         np.testing.assert_array_equal(held["a"], LATENTS["a"].numpy())
@@ -34,7 +37,7 @@ def test_npz_holds_blocks_and_origin(tmp_path: Path) -> None:
 
 
 def test_csv_has_one_row_a_window(tmp_path: Path) -> None:
-    write_latents(tmp_path / "z.csv", LATENTS, WINDOWS)
+    write_latents(tmp_path / "z.csv", [(LATENTS, WINDOWS)])
     with open(tmp_path / "z.csv", newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     names = ["record", "subject", "start", "label", "a_0", "a_1", "a_2", "b_0", "b_1"]
@@ -46,7 +49,7 @@ def test_csv_has_one_row_a_window(tmp_path: Path) -> None:
 
 def test_parquet_has_the_same_columns(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    write_latents(tmp_path / "z.parquet", LATENTS, WINDOWS)
+    write_latents(tmp_path / "z.parquet", [(LATENTS, WINDOWS)])
     table = parquet.read_table(tmp_path / "z.parquet")
     assert table.column_names[:5] == ["record", "subject", "start", "label", "a_0"]
     assert table.column("record").to_pylist() == WINDOWS.record.tolist()
@@ -55,18 +58,18 @@ def test_parquet_has_the_same_columns(tmp_path: Path) -> None:
 def test_parquet_without_the_extra_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'triptych\[tables\]'"):
-        write_latents(tmp_path / "z.parquet", LATENTS, WINDOWS)
+        write_latents(tmp_path / "z.parquet", [(LATENTS, WINDOWS)])
 
 
 def test_other_kinds_and_clashing_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected a name in \.npz, \.csv, \.parquet"):
-        write_latents(tmp_path / "z.txt", LATENTS, WINDOWS)
+        write_latents(tmp_path / "z.txt", [(LATENTS, WINDOWS)])
     with pytest.raises(InputError, match="block 'label' is called like a column"):
-        write_latents(tmp_path / "z.npz", {"label": LATENTS["a"]}, WINDOWS)
+        write_latents(tmp_path / "z.npz", [({"label": LATENTS["a"]}, WINDOWS)])
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_latents(tmp_path / "z.csv", LATENTS, WINDOWS)
+    write_latents(tmp_path / "z.csv", [(LATENTS, WINDOWS)])
     before = (tmp_path / "z.csv").read_bytes()
 
     def full(*_: object) -> None:
@@ -75,7 +78,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("os.fsync", full)
     for kind in ("csv", "npz"):
         with pytest.raises(InputError, match="No space left"):
-            write_latents(tmp_path / f"z.{kind}", {"c": LATENTS["a"]}, WINDOWS)
+            write_latents(tmp_path / f"z.{kind}", [({"c": LATENTS["a"]}, WINDOWS)])
     assert (tmp_path / "z.csv").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["z.csv"]
 
@@ -136,3 +139,25 @@ def test_damaged_views_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.zeros(3))
     with pytest.raises(InputError, match="cannot be read as embeddings"):
         read_views(tmp_path / "v.npy")
+
+
+def test_names_that_the_locale_could_not_decode_are_written_whole(tmp_path: Path) -> None:
+    odd = "Zoë".encode().decode("ascii", "surrogateescape")
+    windows = replace(WINDOWS, record=np.full(len(WINDOWS), odd))
+    for kind in ("csv", "npz"):
+        write_latents(tmp_path / f"z.{kind}", [(LATENTS, windows)])
+    assert "Zoë" in (tmp_path / "z.csv").read_text(encoding="utf-8")
+    assert np.load(tmp_path / "z.npz")["record"][0] == "Zoë"
+
+
+def test_a_cluster_is_a_scheduler_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(simulated.load(people=1, seconds=10, rate=100), tiny.model().preprocessing)
+    with monkeypatch.context() as patch:
+        patch.setattr("triptych.audit.parts.find_spec", lambda _: None)
+        with pytest.raises(InputError, match="extra 'cluster'"):
+            list(embed_parts(tiny.model(), parts, cluster="tcp://127.0.0.1:1"))
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as local:
+        (found,) = embed_parts(tiny.model(), parts, cluster=local.scheduler_address)
+    (here,) = embed_parts(tiny.model(), parts)
+    torch.testing.assert_close(found[0].all, here[0].all)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,10 @@ import pytest
 import torch
 from tests.audit import tiny
 
+from triptych.audit.parts import Parts, embed_parts
 from triptych.audit.search import search
 from triptych.audit.sources import (
     data_for,
-    embed_all,
     fit_to,
     random_windows_of,
     seen_before,
@@ -118,11 +119,16 @@ def test_steps_and_counts_have_to_be_positive(own: Path) -> None:
         random_windows_of(fitted(own), FORM, PhaseShift(0.2, 100.0), 0)
 
 
-def test_embedding_in_batches_changes_nothing(own: Path) -> None:
+def test_embedding_in_parts_changes_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, cut = tiny.model(), windows_of(fitted(own), FORM)
     told: list[tuple[int, int]] = []
-    parts = embed_all(model, cut.centred, lambda done, of: told.append((done, of)), batch=7)
-    torch.testing.assert_close(parts.all, model.embed(cut.centred).all)
+    monkeypatch.setattr("triptych.audit.parts.FLOATS", 7 * 80)
+    found = list(embed_parts(model, Parts(fitted(own), FORM), lambda *each: told.append(each)))
+    assert all(7 <= len(windows) < 14 for _, windows in found[:-1])
+    torch.testing.assert_close(torch.cat([z.all for z, _ in found]), model.embed(cut.centred).all)
+    for name in ("record", "start", "label"):
+        joined = np.concatenate([getattr(windows, name) for _, windows in found])
+        np.testing.assert_array_equal(joined, getattr(cut, name))
     assert told[-1] == (len(cut), len(cut))
     assert subjects_or_records(cut)[1] == "subjects"
 
@@ -138,8 +144,11 @@ def test_the_nearest_windows_are_found_without_the_query_itself(own: Path) -> No
     near = [e for e in found.found if e.record == name and abs(e.start - found.query.start) <= 5]
     assert not near
     by_file = search(model, source, f"{own / name}.npz:3", 5)
-    assert by_file.found == found.found
-    assert search(model, source, f"{name}:0", 1, block="timing").blocks == ("timing",)
+    assert [replace(each, similarity=0.0) for each in by_file.found] == [
+        replace(each, similarity=0.0) for each in found.found
+    ]
+    np.testing.assert_allclose([e.similarity for e in by_file.found], similarity, atol=1e-5)
+    assert search(model, source, f"{name}:0", 1, near="timing").blocks == ("timing",)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +174,7 @@ def test_searches_that_cannot_be_are_said(own: Path) -> None:
     with pytest.raises(InputError, match="the same morphology for every window"):
         search(still, fitted(own), "ecg-001:1", 1)
     with pytest.raises(InputError, match="no block 'other'"):
-        search(tiny.model(), fitted(own), "ecg-001:1", block="other")
+        search(tiny.model(), fitted(own), "ecg-001:1", near="other")
 
 
 def test_virtual_people_that_were_trained_on_are_told() -> None:

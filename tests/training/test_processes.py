@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
+import pytest
 import torch
 from tests.training import toys
 from torch import Generator, Tensor
@@ -17,7 +18,8 @@ from torch import Generator, Tensor
 from triptych.objectives import StructuredContrastive, Views
 from triptych.objectives.views import Change
 from triptych.training import Recipe, fit
-from triptych.training.trainer import world_size
+from triptych.training.settings import Training
+from triptych.training.trainer import make_trainer, world_size
 from triptych.transforms import PhaseShift
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -136,3 +138,11 @@ def test_processes_are_counted_as_torchrun_and_slurm_tell(monkeypatch: Any) -> N
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert world_size() == (4, 2)
+
+
+def test_waiting_for_other_processes_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("triptych.training.trainer.world_size", lambda: (2, 2))
+    make_trainer(Training(epochs=1), "cpu", [])
+    assert "waiting for 2 processes" in capsys.readouterr().err

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -39,15 +40,14 @@ def require_kind(path: str | Path) -> None:
 
 def write_latents(
     path: str | Path,
-    latents: Mapping[str, Tensor],
-    windows: Windows,
+    parts: Iterable[tuple[Mapping[str, Tensor], Windows]],
     about: Mapping[str, Any] | None = None,
-) -> None:
-    """Write latents by block, with record, subject, start in s and label of every window.
+) -> int:
+    """Write latents by block, with record, subject, start in s and label; return the windows.
 
-    ``.npz``: one array (n, size) a block, one (n,) for each of the others, and ``about`` as JSON.
-    ``.csv`` and ``.parquet`` (extra ``tables``): one row a window, one column a dimension, called
-    ``morphology_0`` and so on.
+    ``.npz``: one array (n, size) per block, one (n,) for each of the others, and ``about`` as JSON.
+    ``.csv`` and ``.parquet`` (extra ``tables``): one row per window, one column per dimension,
+    called ``morphology_0`` and so on; written part by part, so that no more than a part is held.
 
     Raises
     ------
@@ -55,27 +55,31 @@ def write_latents(
         Another kind of file, a block that is called as one of the columns, or a file that cannot
         be written; what stood there stays.
     """
-    require_kind(path)
-    clash = [name for name in latents if name in (*COLUMNS, "about", "file", "allow_pickle")]
-    if clash:
-        raise InputError(
-            f"block {clash[0]!r} is called like a column of the file; rename the block"
-        )
-    columns = {name: np.asarray(getattr(windows, name)) for name in COLUMNS}
-    blocks = {name: z.numpy() for name, z in latents.items()}
-    flat = {f"{name}_{i}": z[:, i] for name, z in blocks.items() for i in range(z.shape[1])}
-    _write(path, columns, blocks, flat, about)
+
+    def tables() -> Iterator[_Table]:
+        for latents, windows in parts:
+            clash = [
+                name for name in latents if name in (*COLUMNS, "about", "file", "allow_pickle")
+            ]
+            if clash:
+                raise InputError(
+                    f"block {clash[0]!r} is called like a column of the file; rename the block"
+                )
+            blocks = {name: z.numpy() for name, z in latents.items()}
+            flat = {f"{name}_{i}": z[:, i] for name, z in blocks.items() for i in range(z.shape[1])}
+            yield _Table(_columns(windows), blocks, flat)
+
+    return _write(path, tables(), about)
 
 
 def write_predictions(
     path: str | Path,
-    prediction: Prediction,
-    windows: Windows,
+    parts: Iterable[tuple[Prediction, Windows]],
     about: Mapping[str, Any] | None = None,
-) -> None:
-    """Write a head's predictions, with record, subject, start in s and label of every window.
+) -> int:
+    """Write a head's predictions, with record, subject, start in s and label; return the windows.
 
-    ``.csv`` and ``.parquet`` (extra ``tables``): one row a window, with ``prediction`` and one
+    ``.csv`` and ``.parquet`` (extra ``tables``): one row per window, with ``prediction`` and one
     column ``probability_CLASS`` per class. ``.npz``: ``probabilities`` (n, K) and ``classes`` (K,)
     in their place. A label is empty where none is known. Of a head that says a number the
     prediction is that number, and there are no probabilities.
@@ -85,45 +89,82 @@ def write_predictions(
     InputError
         Another kind of file, or one that cannot be written; what stood there stays.
     """
-    require_kind(path)
-    columns = {
-        "record": windows.record,
-        "subject": windows.subject,
-        "start": windows.start,
-        "label": windows.label,
-        "prediction": prediction.labels,
-    }
-    if isinstance(prediction.target, Quantity):
-        _write(path, {**columns, "prediction": prediction.values}, {}, {}, about)
-        return
-    p = prediction.probabilities.numpy()
-    flat = {f"probability_{name}": p[:, i] for i, name in enumerate(prediction.classes)}
-    whole = {"probabilities": p, "classes": np.array(prediction.classes)}
-    _write(path, columns, whole, flat, about)
+
+    def tables() -> Iterator[_Table]:
+        for prediction, windows in parts:
+            columns = _columns(windows)
+            if isinstance(prediction.target, Quantity):
+                yield _Table({**columns, "prediction": prediction.values}, {}, {})
+                continue
+            p = prediction.probabilities.numpy()
+            flat = {f"probability_{name}": p[:, i] for i, name in enumerate(prediction.classes)}
+            columns["prediction"] = prediction.labels
+            yield _Table(columns, {"probabilities": p}, flat, prediction.classes)
+
+    return _write(path, tables(), about)
 
 
-def _write(
-    path: str | Path,
-    columns: Mapping[str, NDArray[Any]],
-    whole: Mapping[str, NDArray[Any]],
-    flat: Mapping[str, NDArray[Any]],
-    about: Mapping[str, Any] | None,
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _Table:
     """Columns (n,), with arrays as a `whole` in an .npz file, or `flat`, one column each."""
-    kind = Path(path).suffix.lower()
+
+    columns: Mapping[str, NDArray[Any]]
+    whole: Mapping[str, NDArray[Any]]
+    flat: Mapping[str, NDArray[Any]]
+    classes: tuple[str, ...] = ()
+
+
+def _columns(windows: Windows) -> dict[str, NDArray[Any]]:
+    columns = {name: np.asarray(getattr(windows, name)) for name in COLUMNS}
+    for name, values in columns.items():
+        columns[name] = _whole(values) if values.dtype.kind == "U" else values
+    return columns
+
+
+def _whole(words: NDArray[Any]) -> NDArray[Any]:
+    """Words that a file takes: names that a locale could not decode hold halves of letters."""
+    points = np.ascontiguousarray(words).view(np.uint32)
+    if not (points >> 11 == 0xD800 >> 11).any():
+        return words
+    return np.array(
+        [str(each).encode("utf-8", "surrogateescape").decode("utf-8", "replace") for each in words]
+    )
+
+
+def _write(path: str | Path, tables: Iterator[_Table], about: Mapping[str, Any] | None) -> int:
+    require_kind(path)
+    kind, n = Path(path).suffix.lower(), 0
     if kind == ".npz":
-        said = np.array(json.dumps(dict(about or {})))
+        held = list(tables)
+        said = {"about": np.array(json.dumps(dict(about or {})))}
+        if held[0].classes:
+            said["classes"] = np.array(held[0].classes)
+        for part in ("columns", "whole"):
+            for name in getattr(held[0], part):
+                said[name] = np.concatenate([getattr(each, part)[name] for each in held])
         with write_atomically(path, "wb") as handle:
-            np.savez(handle, allow_pickle=False, **columns, **whole, about=said)
-        return
+            np.savez(handle, allow_pickle=False, **said)
+        return sum(len(each.columns["record"]) for each in held)
     import pandas as pd
 
-    frame: Any = pd.DataFrame({**columns, **flat})
-    with write_atomically(path, "wb") as handle:
-        if kind == ".parquet":
-            frame.to_parquet(handle, engine="pyarrow")
-        else:
-            frame.to_csv(handle, index=False, float_format="%.7g", lineterminator="\n")
+    with write_atomically(path, "wb") as handle, ExitStack() as stack:
+        writer: Any = None
+        for table in tables:
+            frame: Any = pd.DataFrame({**table.columns, **table.flat})
+            if kind == ".csv":
+                frame.to_csv(
+                    handle, index=False, header=not n, float_format="%.7g", lineterminator="\n"
+                )
+            else:
+                import pyarrow as pa
+                import pyarrow.parquet as pq
+
+                rows: Any = cast(Any, pa).Table.from_pandas(frame, preserve_index=False)
+                if writer is None:
+                    writer = stack.enter_context(cast(Any, pq).ParquetWriter(handle, rows.schema))
+                writer.write_table(rows.cast(writer.schema))
+            n += len(frame)
+    return n
 
 
 @dataclass(frozen=True, eq=False)

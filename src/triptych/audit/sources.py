@@ -19,7 +19,7 @@ from triptych.datasets.sources import open_data
 from triptych.datasets.windows import long_enough
 from triptych.errors import InputError
 from triptych.latent import LinearHead, OneLabel
-from triptych.model import Latents, Model, Prediction, Preprocessing
+from triptych.model import Latents, Model, Preprocessing
 from triptych.transforms import Transform, context_of
 
 Progress = Callable[[int, int], None]
@@ -169,14 +169,19 @@ def windows_of(
 
     With the context that the `transforms` need. Raises InputError if the step is not above 0.
     """
+    require_step(preprocessing, step_s)
+    context = max(map(context_of, transforms), default=0)
+    length_s = preprocessing.length / preprocessing.rate
+    return datasets.cut(dataset, length_s, context / preprocessing.rate, step_s)
+
+
+def require_step(preprocessing: Preprocessing, step_s: float | None) -> None:
+    """Raise InputError unless windows can start every `step_s` seconds (None: end to end)."""
     if step_s is not None and not step_s * preprocessing.rate >= 1:
         raise InputError(
             f"a step of {step_s:g} s is less than a sample at {preprocessing.rate:g} Hz; "
             f"expected at least {1 / preprocessing.rate:g} s"
         )
-    context = max(map(context_of, transforms), default=0)
-    length_s = preprocessing.length / preprocessing.rate
-    return datasets.cut(dataset, length_s, context / preprocessing.rate, step_s)
 
 
 def random_windows_of(
@@ -196,30 +201,6 @@ def random_windows_of(
     context_s = 0 if transform is None else context_of(transform) / rate
     length_s = preprocessing.length / rate
     return datasets.random_windows(dataset, per_record, length_s, context_s, seed)
-
-
-def embed_all(
-    model: Model, signals: Tensor, progress: Progress | None = None, batch: int = 1024
-) -> Latents:
-    """Latents of windows (n, channels, length), told batch by batch."""
-    parts: list[Tensor] = []
-    for start in range(0, len(signals), batch):
-        parts.append(model.embed(signals[start : start + batch]).all)
-        if progress is not None:
-            progress(min(start + batch, len(signals)), len(signals))
-    return Latents(model.schema, torch.cat(parts))
-
-
-def predict_all(
-    model: Model, signals: Tensor, head: str, progress: Progress | None = None, batch: int = 1024
-) -> Prediction:
-    """What a head says of windows (n, channels, length), told batch by batch."""
-    parts: list[Tensor] = []
-    for start in range(0, len(signals), batch):
-        parts.append(model.predict(signals[start : start + batch])[head].decoded)
-        if progress is not None:
-            progress(min(start + batch, len(signals)), len(signals))
-    return Prediction(cast(LinearHead, model.heads[head]).target, torch.cat(parts))
 
 
 def classes_of(model: Model, head: str) -> tuple[str, ...]:

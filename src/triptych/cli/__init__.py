@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -101,6 +102,9 @@ for found in entry_points(group="triptych.commands"):  # other packages' command
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line on `argv` (None: what the shell gave); always ends in SystemExit."""
     given = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that a console lacks is shown as "?"
+            stream.reconfigure(errors="replace")
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN)  # read once, when torch is imported
     app(given, prog_name="triptych", obj=given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -32,10 +32,15 @@ def embed(
     own: dict[str, Any],
     step: Step = None,
     window: Window = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, whose workers embed."),
+    ] = None,
 ) -> None:
     """Write the latents of recordings, by block, with record, subject, start and label."""
     from triptych.audit.embeddings import require_kind, write_latents
-    from triptych.audit.sources import data_for, embed_all, windows_of
+    from triptych.audit.parts import Parts, embed_parts
+    from triptych.audit.sources import data_for
     from triptych.model import Model
 
     require_kind(out)
@@ -43,14 +48,13 @@ def embed(
     loaded = loaded if window is None else loaded.with_length(window)
     source = data_for(loaded, data, own)
     note(source.notes)
-    windows = windows_of(source, loaded.preprocessing, step)
-    with progress("embedding") as show:
-        latents = embed_all(loaded, windows.centred, show)
+    parts = Parts(source, loaded.preprocessing, step)
     about = {"model": str(model), "data": source.title, "fingerprint": source.fingerprint}
-    write_latents(out, latents, windows, about)
-    sizes = ", ".join(f"{name} {z.shape[1]}" for name, z in latents.items())
+    with progress("embedding") as show:
+        n = write_latents(out, embed_parts(loaded, parts, show, cluster), about)
+    sizes = ", ".join(f"{block.name} {block.size}" for block in loaded.schema.blocks)
     many = "s" * (len(source) != 1)
     say(
-        f"{len(windows):,} windows of {len(source)} recording{many} ({source.title}) are in {out}: "
+        f"{n:,} windows of {len(source)} recording{many} ({source.title}) are in {out}: "
         f"{sizes} dimensions, with record, subject, start and label."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import typer
 
@@ -28,7 +28,9 @@ def predict(
     """Write the predicted class of every window, with the probability of each class."""
     from triptych.audit.embeddings import require_kind, write_predictions
     from triptych.audit.evaluating import head_of
-    from triptych.audit.sources import data_for, predict_all, windows_of
+    from triptych.audit.parts import Parts, predict_parts
+    from triptych.audit.sources import data_for
+    from triptych.latent import LinearHead
     from triptych.model import Model
 
     require_kind(out)
@@ -36,13 +38,13 @@ def predict(
     chosen = head_of(loaded, head)
     source = data_for(loaded, data, own)
     note(source.notes)
-    windows = windows_of(source, loaded.preprocessing, step)
-    with progress("predicting") as show:
-        found = predict_all(loaded, windows.centred, chosen, show)
+    target = cast(LinearHead, loaded.heads[chosen]).target
+    parts = Parts(source, loaded.preprocessing, step)
     about = {"model": str(model), "head": chosen, "data": source.title}
     about["fingerprint"] = source.fingerprint
-    write_predictions(out, found, windows, about)
+    with progress("predicting") as show:
+        n = write_predictions(out, predict_parts(loaded, parts, chosen, show), about)
     say(
-        f"Predictions of {len(windows):,} windows of {len(source)} recordings ({source.title}) by "
-        f"the {chosen} head are in {out}: {found.target.said}."
+        f"Predictions of {n:,} windows of {len(source)} recordings ({source.title}) by "
+        f"the {chosen} head are in {out}: {target.said}."
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command_of", "progress", "say", "show_table"]
 
+LONG = 1200  # characters of an error; our own sentences are shorter
 WIDE = 200  # columns of a table that is not read on a terminal
 
 
@@ -37,8 +38,11 @@ def note(texts: Iterable[str]) -> None:
 
 
 def complain(sentence: str) -> None:
-    """Print an error, to stderr."""
-    typer.echo(f"triptych: error: {' '.join(sentence.split())}", err=True)
+    """Print an error, to stderr; of another library's long message its begin and its end."""
+    words = " ".join(sentence.split())
+    if len(words) > LONG:
+        words = f"{words[: LONG // 2]} [...] {words[-LONG // 2 :]}"
+    typer.echo(f"triptych: error: {words}", err=True)
 
 
 def command_of(ctx: typer.Context) -> str:

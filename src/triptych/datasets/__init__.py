@@ -24,7 +24,15 @@ from triptych.datasets.base import (
     random_windows,
 )
 from triptych.datasets.download import Progress, Report, target_folder
-from triptych.datasets.memory import from_arrays, from_frame, from_hf, from_mne, from_xarray
+from triptych.datasets.memory import (
+    from_arrays,
+    from_frame,
+    from_hf,
+    from_mne,
+    from_parquet,
+    from_windows,
+    from_xarray,
+)
 from triptych.errors import InputError
 
 if TYPE_CHECKING:  # modules with a split, presets or settings of their own, imported when used
@@ -45,6 +53,8 @@ __all__ = [
     "from_frame",
     "from_hf",
     "from_mne",
+    "from_parquet",
+    "from_windows",
     "from_xarray",
     "load",
     "locate",

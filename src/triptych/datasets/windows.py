@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych import signals
+from triptych.datasets.gathered import rows_of
 from triptych.datasets.recordings import Dataset, Ints, Recording, Strings
 from triptych.errors import InputError
 
@@ -24,7 +25,7 @@ class Windows:
     Attributes
     ----------
     signals
-        float32 ``(n, channels, length + 2 * context)`` at `rate` Hz.
+        float32 ``(n, channels, length + 2 * context)`` at `rate` Hz; of `from_windows` `Gathered`.
     record, subject
         ``(n,)`` names.
     start
@@ -75,7 +76,7 @@ class Windows:
         held = ("record", "subject", "start", "label", "event_offset")
         own: dict[str, Any] = {name: getattr(self, name)[rows] for name in held}
         own["attributes"] = {name: values[rows] for name, values in self.attributes.items()}
-        return replace(self, signals=self.signals[torch.as_tensor(rows)], **own)
+        return replace(self, signals=rows_of(self.signals, rows), **own)
 
     @staticmethod
     def concat(parts: Sequence[Windows]) -> Windows:

@@ -1,7 +1,8 @@
 """A model: preprocessing, encoder, schema, heads and decoder, saved and loaded as one thing."""
 
+from triptych.model.fingerprint import fingerprint_of
 from triptych.model.model import Model
 from triptych.model.outputs import Latents, Prediction
 from triptych.signals.preprocessing import Preprocessing
 
-__all__ = ["Latents", "Model", "Prediction", "Preprocessing"]
+__all__ = ["Latents", "Model", "Prediction", "Preprocessing", "fingerprint_of"]

@@ -77,7 +77,8 @@ def export_onnx(
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         found, holed = (session.run(list(outputs), {"signals": x.numpy()}) for x in (batch, gap))
     except Exception as error:  # the runtime's own exceptions share no type
-        raise InputError(f"onnxruntime cannot run this network ({error})") from error
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise InputError(f"onnxruntime cannot run this network ({reason})") from error
     with torch.no_grad():
         expected, known = (cast(tuple[Tensor, ...], module(x.to(device))) for x in (batch, gap))
     for name, ours, theirs in zip(outputs, expected, found, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self, cast
@@ -19,6 +19,7 @@ from triptych.errors import InputError
 from triptych.missing import bridge
 
 Signals = Tensor | NDArray[np.floating[Any]]
+PIECE = 16_384  # windows of a file that are held at a time
 GRAVITY_HZ = 0.3  # of an acceleration, what is slower than this is gravity
 
 
@@ -168,6 +169,26 @@ class Preprocessing:
                 "such windows in all); leave them out, or cut at long gaps (--max-gap)"
             )
         return single
+
+    def pieces(
+        self,
+        signals: Any,
+        rate: float | None = None,
+        missing: bool = False,
+        shortest: int | None = None,
+    ) -> Iterator[Float[Tensor, "n c t"]]:
+        """Check windows as `windows` does; those in a file or store some thousand at a time."""
+        if isinstance(signals, Tensor | np.ndarray) and not isinstance(signals, np.memmap):
+            yield self.windows(cast(Signals, signals), rate, missing, shortest)
+            return
+        source = cast(Any, signals)
+        for start in range(0, len(source), PIECE):
+            piece: Any = source[start : start + PIECE]
+            held: Signals = piece if isinstance(piece, Tensor) else np.array(piece)
+            try:
+                yield self.windows(held, rate, missing, shortest)
+            except InputError as error:
+                raise InputError(f"{error} (windows are counted from {start} on)") from error
 
     def prepare(
         self, signal: NDArray[np.floating[Any]], rate: float, step_s: float | None = None

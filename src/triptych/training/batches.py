@@ -1,4 +1,4 @@
-"""Batches by index out of tensors in memory: no worker processes, no work per sample."""
+"""Batches by index, of windows in memory or in a file: no worker processes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from triptych.datasets.gathered import pieces
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.networks.registry import takes_images
@@ -105,8 +107,8 @@ def require_fit(
     A subject on both sides is refused too, unless `shared_people` says that it is meant.
     """
     if validation is not None and not shared_people:
-        both = sorted(set(train.subject.tolist()) & set(validation.subject.tolist()))
-        if both:
+        both = np.intersect1d(train.subject, validation.subject)
+        if len(both):
             named = ", ".join(both[:5]) + (", ..." if len(both) > 5 else "")
             raise InputError(
                 f"{len(both)} subjects have windows to train on and to validate on ({named}), "
@@ -116,7 +118,7 @@ def require_fit(
     for name, windows in (("train", train), ("validation", validation)):
         if windows is None:
             continue
-        if windows.signals.ndim != (4 if of_images else 3):
+        if len(windows.signals.shape) != (4 if of_images else 3):
             expected = "images (n, channels, size, size)" if of_images else "signals"
             raise InputError(
                 f"{name} windows have shape {tuple(windows.signals.shape)}, but encoder "
@@ -131,12 +133,12 @@ def require_fit(
                 f"{recipe.name!r} says {recipe.length} at {recipe.data.rate:g} Hz (data.length_s, "
                 "data.rate)"
             )
-        x = windows.signals
-        if not bool((~x.isinf() if recipe.takes_gaps else x.isfinite()).all()):
-            raise InputError(
-                f"{name} windows hold NaN or infinite values; remove these windows, or train on "
-                "missing samples: data.options.missing: mask, or a transform gaps"
-            )
+        for x in pieces(windows.signals):
+            if not bool((~x.isinf() if recipe.takes_gaps else x.isfinite()).all()):
+                raise InputError(
+                    f"{name} windows hold NaN or infinite values; remove these windows, or train "
+                    "on missing samples: data.options.missing: mask, or a transform gaps"
+                )
     if validation is not None and validation.signals.shape[1] != train.signals.shape[1]:
         raise InputError(
             f"validation windows have {validation.signals.shape[1]} channels and train windows "
@@ -146,5 +148,11 @@ def require_fit(
 
 def fingerprint(data: Sequence[Tensor]) -> str:
     """Shapes and checksums: a training is resumed on the same signals and labels only."""
-    parts = [f"{tuple(x.shape)} {zlib.crc32(x.numpy().tobytes()):08x}" for x in data]
-    return ", ".join(parts)
+
+    def checksum(x: Tensor) -> int:
+        value = 0
+        for each in pieces(x):
+            value = zlib.crc32(each.contiguous().numpy().data, value)
+        return value
+
+    return ", ".join(f"{tuple(x.shape)} {checksum(x):08x}" for x in data)

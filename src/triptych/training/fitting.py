@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import Strategy
 from torch import Tensor, nn
 
+from triptych.datasets.gathered import pieces
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 from triptych.missing import mean
@@ -305,7 +306,8 @@ def _level(signals: Tensor) -> float:
 
     It is kept with a model, so that data in another unit are noticed later.
     """
-    return float(mean(signals.double().flatten(1).square(), 1).sqrt().median())
+    each = [mean(x.double().flatten(1).square(), 1).sqrt() for x in pieces(signals)]
+    return float(torch.cat(each).median())
 
 
 def _summary(keeper: Keeper) -> dict[str, Any]:

@@ -79,6 +79,11 @@ def make_trainer(
     devices: Any = [int(index)] if index and kind == "cuda" else 1
     if world > 1:
         devices = local
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"note: waiting for {world} processes, as variables of SLURM or torchrun say; if only "
+            "this one was started, end it and unset SLURM_NTASKS, or WORLD_SIZE and "
+            "LOCAL_WORLD_SIZE"
+        )
         if strategy == "auto":
             strategy = DDPStrategy(
                 process_group_backend="nccl" if kind == "cuda" else "gloo",
