@@ -23,6 +23,7 @@ from triptych_studies.methods import Method
 from triptych_studies.scores import Scores
 from triptych_studies.tasks import benchmark_columns as columns
 from triptych_studies.tasks.base import Sides, Task, Trained
+from triptych_studies.tasks.benchmark_reading import Timed
 from triptych_studies.tasks.peak_memory import PeakMemory
 
 # Windows at most, drawn at random: to train on, to validate on, to test on.
@@ -227,7 +228,7 @@ class BenchmarkTask(Task):
             trained = super().fit(recipe, method, cell, progress)
         seconds = time.perf_counter() - start if method.trained else 0.0
         held = {each.name: getattr(trained, each.name) for each in fields(Trained)}
-        return columns.Timed(**held, seconds=seconds, megabytes=peak.megabytes)
+        return Timed(**held, seconds=seconds, megabytes=peak.megabytes)
 
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
         """Every column of the benchmark."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +13,7 @@ from torch import Tensor
 from triptych import InputError
 from triptych.metrics import f1_scores, linear_probe, per_subject, r2
 from triptych_studies.scores import Scores
-
-if TYPE_CHECKING:
-    from triptych_studies.tasks.benchmark_columns import Reading
+from triptych_studies.tasks.benchmark_reading import Reading
 
 DRAWS = {100: 1, 10: 3, 1: 5}  # per cent of the labels → draws of them
 FITTED = {"smoke": 600, "quick": 3_000, "full": 10_000}  # labelled training windows at most
