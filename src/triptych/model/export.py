@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.files import write_atomically
+from triptych.latent import LatentSchema
+from triptych.signals.preprocessing import Preprocessing
 
 TOLERANCE = 1e-4
 
@@ -23,7 +26,7 @@ def export_onnx(
     shape: tuple[int, int],
     outputs: Sequence[str],
     path: str | Path,
-    rate: float | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write `module` as ONNX: input ``signals (n, channels, time)``, n free, named outputs.
 
@@ -37,8 +40,8 @@ def export_onnx(
         Their names.
     path
         The file to write.
-    rate
-        Hz of the signals, kept as the file's metadata ``rate``.
+    metadata
+        Kept in the file; ``rate`` is the signals' in Hz.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def export_onnx(
     device = next((value.device for value in module.parameters()), torch.device("cpu"))
     windows = trials(*shape)
     batch = torch.stack(list(windows.values()))
-    content = _onnx(module, batch[:2].to(device), outputs, rate)
+    content = _onnx(module, batch[:2].to(device), outputs, metadata or {})
     try:
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         found = session.run(list(outputs), {"signals": batch.numpy()})
@@ -70,6 +73,39 @@ def export_onnx(
         _require_equal(name, list(windows), ours.cpu(), torch.as_tensor(theirs))
     with write_atomically(path, "wb") as handle:
         handle.write(content)
+
+
+def export_stream(
+    module: nn.Module, how: Preprocessing, schema: LatentSchema, path: str | Path
+) -> None:
+    """Write ``path``, an ONNX file with one output per block, and beside it its companion.
+
+    The file's metadata hold all that has to be done before: ``rate`` (Hz), ``length`` (samples),
+    ``channels``, ``low``, ``high``, ``phase``, ``filters`` (as `Preprocessing.filters`; ``null``
+    where no stream can run them) and the ``schema``, as JSON. The companion, ``<name>_stream.py``,
+    does that without torch, with NumPy and onnxruntime only. Raises InputError as `export_onnx`.
+    """
+    filters = how.filters()
+    told = {
+        "rate": f"{how.rate:g}",
+        **{
+            key: json.dumps(value)
+            for key, value in {
+                "length": how.length,
+                "channels": how.channels,
+                "low": how.low,
+                "high": how.high,
+                "phase": how.phase,
+                "gravity": how.gravity,
+                "filters": filters and [(n, each.tolist()) for n, each in filters],
+                "schema": schema.to_dict(),
+            }.items()
+        },
+    }
+    export_onnx(module, how.shape, schema.names, path, told)
+    beside = Path(path).with_name(f"{Path(path).stem}_stream.py")
+    with write_atomically(beside) as handle:
+        handle.write(Path(__file__).with_name("companion.py").read_text("utf-8"))
 
 
 def trials(channels: int, time: int) -> dict[str, Tensor]:
@@ -109,7 +145,9 @@ def _require_equal(name: str, windows: Sequence[str], ours: Tensor, theirs: Tens
             )
 
 
-def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str], rate: float | None) -> bytes:
+def _onnx(
+    module: nn.Module, example: Tensor, outputs: Sequence[str], metadata: Mapping[str, str]
+) -> bytes:
     optimizer: Any = importlib.import_module("onnxscript.optimizer")
     log = logging.getLogger("torch.onnx")
     level = log.level
@@ -134,8 +172,8 @@ def _onnx(module: nn.Module, example: Tensor, outputs: Sequence[str], rate: floa
             optimizer.fold_constants_ir(program.model)
             optimizer.remove_unused_nodes(program.model)
             proto = program.model_proto
-            if rate is not None:
-                proto.metadata_props.add(key="rate", value=f"{rate:g}")
+            for key, value in metadata.items():
+                proto.metadata_props.add(key=key, value=value)
             return proto.SerializeToString()
     except Exception as error:  # the exporter's failures have many types, and long texts
         reason = str(error).strip().splitlines()[0]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, LinearHead
 from triptych.model import saved
-from triptych.model.export import export_onnx
+from triptych.model.export import export_stream
 from triptych.model.outputs import Latents, Prediction
 from triptych.signals.preprocessing import Preprocessing, Signals
 
@@ -147,14 +147,14 @@ class Model(nn.Module):
         return self.preprocessing.prepare(signal, rate, step_s)
 
     def export(self, path: str | Path) -> None:
-        """Write the encoder as ONNX: ``signals (n, channels, length)`` → one output a block.
+        """Write the encoder as ONNX: ``signals (n, channels, length)`` → one output per block.
 
-        Its outputs are compared with torch's before the file is written; see
-        `triptych.model.export.export_onnx` for what raises InputError.
+        Its outputs are compared with torch's before the file is written, its metadata say what
+        has to be done with signals before; ``<name>_stream.py`` beside it does that, and embeds a
+        stream, without torch. See `triptych.model.export` for both, and what raises InputError.
         """
         with _evaluating(self):
-            shape, rate = self.preprocessing.shape, self.preprocessing.rate
-            export_onnx(_Blocks(self), shape, self.schema.names, path, rate)
+            export_stream(_Blocks(self), self.preprocessing, self.schema, path)
 
     def save(self, folder: str | Path) -> None:
         """Write ``model.json`` and ``weights.safetensors`` into `folder`, which is made.
