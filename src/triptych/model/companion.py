@@ -31,7 +31,7 @@ class Windows:
         self.seen: int = at
         self.next: int = at
         self.kept: Any = None
-        self.states: list[Array] | None = None
+        self.states: dict[int, Array] = {}
 
     def push(self, samples: Any, at: int | None = None) -> tuple[Array, Array]:
         """Starts ``(w,)`` and windows ``(w, ..., channels, length)`` that `samples` complete."""
@@ -42,14 +42,15 @@ class Windows:
             self.begin(here)
         if not x.shape[-1]:
             return np.empty(0, dtype=int), np.empty((0, *x.shape[:-1], self.length), x.dtype)
-        if self.states is None:
-            self.kept = x[..., :0]
-            self.states = [steady_state(s, x[..., : n or None, :1]) for n, s in self.filters]
-        for (n, sections), state in zip(self.filters, self.states, strict=True):
-            y = self.run(sections, state, x[..., : n or None, :].astype(np.float64))
+        fresh = self.kept is None
+        for place, (n, sections) in enumerate(self.filters):
+            part = x[..., : n or None, :].astype(np.float64)
+            if fresh:
+                self.states[place] = steady_state(sections, part[..., :1])
+            y = self.run(sections, self.states[place], part)
             x = np.concatenate([y, x[..., y.shape[-2] :, :]], axis=-2).astype(np.float32)
+        self.kept = x if fresh else np.concatenate([self.kept, x], axis=-1)
         self.seen += x.shape[-1]
-        self.kept = np.concatenate([self.kept, x], axis=-1)
         first: int = self.seen - self.kept.shape[-1]
         starts: Array = np.arange(self.next, self.seen - self.length + 1, self.step)
         windows = [self.kept[..., s - first : s - first + self.length] for s in starts]

@@ -62,7 +62,7 @@ class Stream:
             )
         self.model = model
         self._windows = _Fast(how.length, round(step_s * how.rate), filters)
-        self._shape: tuple[int, ...] = ()
+        self._lead: tuple[int, ...] | None = None
 
     def push(self, samples: ArrayLike, at: int | None = None) -> Streamed:
         """Take the next samples; give the latents of every window that they complete.
@@ -85,7 +85,7 @@ class Stream:
         x = np.asarray(samples, dtype=np.float32)
         channels = self.model.preprocessing.channels
         lead = x.shape[:-2]
-        if x.ndim not in (2, 3) or x.shape[-2] != len(channels) or (self._shape or lead) != lead:
+        if x.ndim not in (2, 3) or x.shape[-2] != len(channels) or self._lead not in (None, lead):
             raise InputError(
                 f"samples have shape {x.shape}, expected ({len(channels)}, time) of "
                 f"{', '.join(channels)}, or several streams of that, as many in every push"
@@ -95,7 +95,7 @@ class Stream:
                 "samples hold NaN or infinity; push what was received, and say by at=... where "
                 "it goes on"
             )
-        self._shape = lead
+        self._lead = lead
         starts, windows = self._windows.push(x, at)
         flat = windows.reshape(-1, *windows.shape[-2:])
         return Streamed(
