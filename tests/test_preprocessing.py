@@ -39,10 +39,13 @@ def test_a_causal_filter_does_not_look_ahead(change: int, seed: int) -> None:
 def test_a_causal_filter_starts_steady_and_can_be_streamed_by_its_sections() -> None:
     from scipy.signal import sosfilt, sosfilt_zi
 
-    sections = CAUSAL.sos()
-    assert sections is not None
+    found = CAUSAL.filters()
+    assert found is not None
+    ((channels, sections),) = found
+    assert channels == 0
     assert sections.shape == (3, 6)
-    assert Preprocessing(100.0).sos() is None
+    assert Preprocessing(100.0).filters() == []
+    assert FORM.filters() is None
     assert abs(CAUSAL.apply(np.full((1, 50), 7.0))).max() < 1e-9
     low_pass = Preprocessing(100.0, high=20.0, phase="causal")
     np.testing.assert_allclose(low_pass.apply(np.full((1, 50), 7.0)), 7.0)

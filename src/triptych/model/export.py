@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.files import write_atomically
 from triptych.latent import LatentSchema
+from triptych.signals.preprocessing import Preprocessing
 
 TOLERANCE = 1e-4
 
@@ -25,7 +27,7 @@ def export_onnx(
     shape: tuple[int, int],
     outputs: Sequence[str],
     path: str | Path,
-    rate: float | None = None,
+    metadata: Mapping[str, str] | None = None,
     shortest: int | None = None,
     masks: bool = False,
 ) -> None:
@@ -41,10 +43,10 @@ def export_onnx(
         Their names.
     path
         The file to write.
+    metadata
+        Kept in the file; ``rate`` is the signals' in Hz.
     shortest
         Samples of the shortest window, if any length from there on will do: then time is free too.
-    rate
-        Hz of the signals, kept as the file's metadata ``rate``.
     masks
         Whether the module leaves missing samples (NaN) out. Where the graph does so, too, the
         file's metadata ``missing`` is ``"mask"``, else ``"refuse"``: gaps have to be filled before.
@@ -68,8 +70,8 @@ def export_onnx(
     windows = trials(*shape)
     batch = torch.stack(list(windows.values()))
     proto = _onnx(module, batch[:2].to(device), outputs, shortest)
-    if rate is not None:
-        proto.metadata_props.add(key="rate", value=f"{rate:g}")
+    for key, value in (metadata or {}).items():
+        proto.metadata_props.add(key=key, value=value)
     gap = batch[:2].clone()
     gap[..., shape[1] // 3 : shape[1] // 2] = torch.nan
     try:
@@ -114,6 +116,45 @@ def evaluating(module: nn.Module) -> Generator[None]:
     finally:
         for part in training:
             part.training = True
+
+
+def export_stream(
+    module: nn.Module,
+    how: Preprocessing,
+    schema: LatentSchema,
+    path: str | Path,
+    shortest: int | None = None,
+    masks: bool = False,
+) -> None:
+    """Write ``path``, an ONNX file with one output per block of latents, and its companion.
+
+    The file's metadata hold all that has to be done before: ``rate`` (Hz), ``length`` (samples),
+    ``channels``, ``low``, ``high``, ``phase``, ``filters`` (as `Preprocessing.filters`; ``null``
+    where no stream can run them) and the ``schema``, as JSON. The companion, ``<name>_stream.py``,
+    does that without torch, with NumPy and onnxruntime only. Raises InputError as `export_onnx`.
+    """
+    filters = how.filters()
+    told = {
+        "rate": f"{how.rate:g}",
+        **{
+            key: json.dumps(value)
+            for key, value in {
+                "length": how.length,
+                "channels": how.channels,
+                "low": how.low,
+                "high": how.high,
+                "phase": how.phase,
+                "gravity": how.gravity,
+                "filters": filters and [(n, each.tolist()) for n, each in filters],
+                "schema": schema.to_dict(),
+            }.items()
+        },
+    }
+    blocks = Blocks(module, schema)
+    export_onnx(blocks, how.shape, schema.names, path, told, shortest, masks)
+    beside = Path(path).with_name(f"{Path(path).stem}_stream.py")
+    with write_atomically(beside) as handle:
+        handle.write(Path(__file__).with_name("companion.py").read_text("utf-8"))
 
 
 def trials(channels: int, time: int) -> dict[str, Tensor]:

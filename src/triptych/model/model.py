@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, LinearHead, Target
 from triptych.model import saved
-from triptych.model.export import Blocks, evaluating, export_onnx
+from triptych.model.export import evaluating, export_stream
 from triptych.model.outputs import Latents, Prediction
 from triptych.networks.abilities import shortest, takes_gaps
 from triptych.signals.preprocessing import Preprocessing, Signals
@@ -232,15 +232,15 @@ class Model(nn.Module):
         return self.preprocessing.prepare(signal, rate, step_s)
 
     def export(self, path: str | Path) -> None:
-        """Write the encoder as ONNX: ``signals (n, channels, length)`` → one output a block.
+        """Write the encoder as ONNX: ``signals (n, channels, length)`` → one output per block.
 
-        Its outputs are compared with torch's before the file is written; see
-        `triptych.model.export.export_onnx` for what raises InputError.
+        Its outputs are compared with torch's before the file is written, its metadata say what
+        has to be done with signals before; ``<name>_stream.py`` beside it does that, and embeds a
+        stream, without torch. See `triptych.model.export` for both, and what raises InputError.
         """
-        shape, rate, blocks = self.preprocessing.shape, self.preprocessing.rate, self.schema.names
         with evaluating(self):
-            module = Blocks(self, self.schema)
-            export_onnx(module, shape, blocks, path, rate, self.shortest, self.takes_gaps)
+            form = self.preprocessing
+            export_stream(self, form, self.schema, path, self.shortest, self.takes_gaps)
 
     def save(self, folder: str | Path) -> None:
         """Write ``model.json`` and ``weights.safetensors`` into `folder`, which is made.

@@ -78,12 +78,16 @@ class Preprocessing:
         """``(channels, length)`` of a window."""
         return len(self.channels), self.length
 
-    def sos(self) -> NDArray[np.floating[Any]] | None:
-        """The band's filter as second-order sections ``(n, 6)`` at `rate`; None if it is open.
+    def filters(self) -> list[tuple[int, NDArray[np.floating[Any]]]] | None:
+        """What a stream at `rate` runs forwards, in turn; None where filters are zero-phase.
 
-        A stream runs them forwards with a state of its own, started as `apply` does.
+        Each is ``(n, sections (k, 6))``, of the first n channels, or with 0 of all. It starts as
+        if the first value had always been.
         """
-        return arrays.sections(self.rate, self.low, self.high)
+        gravity = None if self.gravity else arrays.sections(self.rate, GRAVITY_HZ, None)
+        band = arrays.sections(self.rate, self.low, self.high)
+        found = [(n, each) for n, each in ((3, gravity), (0, band)) if each is not None]
+        return None if found and self.phase == "zero" else found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` takes back; what is as usual is left out."""
