@@ -70,27 +70,30 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 96,
     "__main__": 6,
-    "audit": 5358,
-    "cli": 1224,
-    "datasets": 6712,
+    "audit": 5761,
+    "cli": 1375,
+    "datasets": 8358,
     "errors": 10,
-    "estimators": 846,
+    "estimators": 859,
     "files": 97,
-    "index": 238,
-    "latent": 759,
-    "metrics": 3589,
-    "model": 1119,
-    "networks": 1393,
-    "objectives": 2175,
-    "precision": 76,
-    "signals": 295,
-    "training": 2580,
-    "transforms": 2224,
-    "triptych_studies": 7637,
+    "index": 1020,
+    "latent": 1212,
+    "lazy": 45,
+    "metrics": 3653,
+    "missing": 74,
+    "model": 1468,
+    "networks": 2106,
+    "objectives": 3264,
+    "precision": 86,
+    "registry": 125,
+    "signals": 558,
+    "training": 3194,
+    "transforms": 2498,
+    "triptych_studies": 9407,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.
-PRIVATE = 4
+PRIVATE = 0
 
 # Files that import each other in a circle, wherever the import stands.
 CIRCLES: set[frozenset[str]] = set()
