@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema, gates, heads
 from triptych.networks import ConvDecoder, autoencoder, front_end
-from triptych.networks.registry import ALL, make
+from triptych.networks.registry import ALL
 from triptych.objectives import (
     NonNegative,
     Separation,
@@ -27,6 +27,7 @@ from triptych.objectives import (
     terms,
 )
 from triptych.precision import cosine, precise, unit, working_dtype
+from triptych.registry import Registry
 from triptych.transforms import Gain, PhaseShift, Rotation
 from triptych_studies.images.networks import ImageEncoder, PatchEncoder
 from triptych_studies.methods.contrastive_vae import FORMS
@@ -284,8 +285,8 @@ def test_encoders_of_flat_windows_are_finite(
     if name in ("image", "patches"):
         x, shape = x.unflatten(2, (8, 8)), {"channels": 3, "size": 8}
     settings = {"guaranteed": {"raw": 54}, "patches": {"patch": 4, "stride": 2}}
-    kinds = {**ALL, "image": ImageEncoder, "patches": PatchEncoder}
-    network = nn.Sequential(front, make(name, {**shape, **settings.get(name, {})}, kinds)).to(dtype)
+    kinds = Registry[Any]("network", {"image": ImageEncoder, "patches": PatchEncoder}, ALL)
+    network = nn.Sequential(front, kinds.make(name, {**shape, **settings.get(name, {})})).to(dtype)
     with within(autocast):
         z = network(x.to(dtype))
     require_finite(z, list(network.parameters()))

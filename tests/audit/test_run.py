@@ -513,7 +513,7 @@ def test_a_block_that_should_move_and_does_not_is_said() -> None:
 def test_the_default_grid_and_context_fit_every_rate(name: str, rate: float) -> None:
     transform = transform_for(None, name, rate=rate)
     shape = (8, 8) if name.startswith("image") else (8 + 2 * transform.context,)
-    x = torch.zeros(1, 2 if name == "lead_swap" else 3, *shape)
+    x = torch.zeros(1, {"lead_swap": 2, "channel_shift": 8}.get(name, 3), *shape)
     try:
         grid = torch.cat([grid_of(transform, 10), transform.sample(10)])
     except InputError as error:  # a crop of less than one sample

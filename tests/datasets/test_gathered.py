@@ -65,7 +65,7 @@ def test_a_file_is_embedded_and_trained_on_as_an_array_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("triptych.datasets.gathered.PIECE", 10)
-    monkeypatch.setattr("triptych.model.preprocessing.PIECE", 10)
+    monkeypatch.setattr("triptych.signals.preprocessing.PIECE", 10)
     monkeypatch.setattr("triptych.datasets.gathered.HELD", 1000)
     values = mapped(tmp_path)
     who = np.repeat(["a", "b", "c", "d"], 16)
@@ -131,7 +131,7 @@ def test_what_are_no_windows_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_a_fault_far_into_a_file_is_told_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("triptych.model.preprocessing.PIECE", 10)
+    monkeypatch.setattr("triptych.signals.preprocessing.PIECE", 10)
     values = np.zeros((30, 1, 80), np.float32)
     values[23] = np.nan
     windows = from_windows(values, rate=100.0)

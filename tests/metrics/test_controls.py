@@ -214,6 +214,7 @@ OUTSIDE = {
     "levels": "reads a curve",
     "lowest_of": "reads a curve",
     "per_subject": "means of figures",
+    "scores_of": "calls class_scores, set_scores or value_scores",
     "readable": "calls factor_matrix",
     "audit": "calls the others; see test_run",
     "explain": "puts into words what was measured",

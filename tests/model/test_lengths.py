@@ -22,7 +22,7 @@ from triptych.networks import (
     Standardize,
     front_end,
 )
-from triptych.networks.encoder import GuaranteedEncoder
+from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.transforms import Gaps, PhaseShift
 
 SCHEMA = LatentSchema(Block("shape", 5, invariant_to="phase_shift"), Block("detail", 3))

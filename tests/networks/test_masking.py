@@ -18,7 +18,8 @@ from triptych.networks import (
     front_end,
 )
 from triptych.networks.abilities import takes_gaps
-from triptych.networks.encoder import GuaranteedEncoder, WhatAndWhere
+from triptych.networks.encoder import WhatAndWhere
+from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.transforms import Gaps, Rotation
 
 TIME = 101

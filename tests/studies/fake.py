@@ -31,6 +31,7 @@ LEVEL = {"plain": 0.3, "exact": 0.95, "scl": 0.9}
 class FakeData(Prepared):
     """What the test wants to happen in which cell."""
 
+    kind: ClassVar[str] = "fake"
     folder: Path | None = None  # where every computed cell leaves a line
     faults: Mapping[str, BaseException] = field(default_factory=dict)  # method -> raised
     killed: str = ""  # method whose process is killed from outside

@@ -16,7 +16,7 @@ from triptych.errors import InputError
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="Examples: triptych search model mitdb: --query 208:17. Or once triptych search "
+        epilog="Example: triptych search model mitdb: --query 208:17. Or once triptych search "
         "model mitdb: --index found, and then triptych search --index found --query 208:17"
     )(search)
 

@@ -24,6 +24,8 @@ def by_rhythm(
         for sample, note in zip(samples, notes, strict=True)
         if note.startswith("(")
     ]
+    if not marks:
+        return []
     ends = [*(sample for sample, _ in marks[1:]), recording.signal.shape[1]]
     return [
         replace(

@@ -59,7 +59,7 @@ class Quantity(Target):
     @property
     def said(self) -> str:
         """What it is, for people."""
-        return self.name if self.unit in self.name else f"{self.name} in {self.unit}"
+        return self.name if self.name.count(self.unit) else f"{self.name} in {self.unit}"
 
     def encode(self, labels: Words) -> Tensor:
         """Values ``(n,)``, NaN where there is none.

@@ -17,7 +17,7 @@ from triptych.errors import InputError
 from triptych.files import read_json, write_atomically, write_json
 from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.networks import FRONT_ENDS, FrontEnd
-from triptych.networks.encoder import GuaranteedEncoder
+from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.networks.registry import ALL, name_of
 
 FORMAT, VERSION = "triptych-model", 2

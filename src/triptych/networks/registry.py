@@ -10,9 +10,10 @@ from triptych.networks.autoencoder import ConvDecoder
 from triptych.networks.blur import BlurEncoder
 from triptych.networks.cross_spectrum import CrossSpectrum
 from triptych.networks.dilated import DilatedEncoder
-from triptych.networks.encoder import ConvEncoder, FrontEnd, GuaranteedEncoder, Standardize
+from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
 from triptych.networks.features import Components
 from triptych.networks.gravity_aligned import GravityAligned
+from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.networks.guided_phase import GuidedPhase
 from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +12,7 @@ import lightning.pytorch as L
 import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import Strategy
-from torch import Tensor, nn
+from torch import Tensor
 
 from triptych.datasets.gathered import pieces
 from triptych.datasets.windows import Windows
@@ -26,6 +25,7 @@ from triptych.training.batches import (
     require_fit,
 )
 from triptych.training.build import build, build_model, build_module
+from triptych.training.fitted import Fitted as Fitted
 from triptych.training.keeper import Keeper, find_checkpoint
 from triptych.training.labels import labels_of
 from triptych.training.module import NonFiniteLossError, StructuredModule
@@ -36,37 +36,6 @@ from triptych.training.settings import Training
 from triptych.training.starting import start_from
 from triptych.training.trainer import ProgressLine, interruptible, make_trainer, quiet
 from triptych.transforms import context_of
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a training gives.
-
-    Attributes
-    ----------
-    model
-        With the weights of the best epoch, on the CPU.
-    history
-        One row an epoch: epoch (from 1), seconds, learning_rate, ``train/...``,
-        ``validation/...``.
-    epochs, best_epoch
-        Epochs run, and the one whose weights were kept.
-    seconds
-        Of training and validation, over all parts of a resumed training; without a teacher's.
-    best_validation
-        Validation loss of that epoch, or the metric that `training.monitor` names; NaN without
-        validation.
-    objective
-        With its trained parts (SimCLR's projector, heads of the variation terms).
-    """
-
-    model: Model
-    history: tuple[dict[str, float], ...]
-    epochs: int
-    best_epoch: int
-    seconds: float
-    best_validation: float
-    objective: nn.Module
 
 
 def fit(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from triptych import signals
 from triptych.datasets.readers import words
@@ -22,12 +21,11 @@ from triptych.datasets.readers.stretch import (
     Stretch,
     listed,
 )
+from triptych.datasets.readers.values import flag, float32
 from triptych.datasets.recordings import Recording
 from triptych.errors import InputError
 
-_OFFSET = 1e-3  # of a channel's spread, that float32 may round away
 FILES = "files"
-SENTINELS = (-9999.0, -999.0, 9999.0, 99999.0, -32768.0)
 
 
 @dataclass(frozen=True)
@@ -120,8 +118,8 @@ def checked(
         name = origin.name + part + (f".{number}" if number else "")
         if events is not None and (first or values.shape[1] < stretch.signal.shape[1]):
             events = events.within(first, first + values.shape[1])
-        signal = _float32(values, where, findings)
-        _flag(signal, stretch.channels, where, rate, findings)
+        signal = float32(values, where, findings)
+        flag(signal, stretch.channels, where, rate, findings)
         found.append(
             Recording(
                 name=name,
@@ -267,45 +265,3 @@ def _rows(stretch: Stretch, wanted: Sequence[str], where: str) -> list[int]:
             f"{where} has no channel {', '.join(missing)}; it has {', '.join(stretch.channels)}"
         )
     return [plain[each.strip().casefold()] for each in wanted]
-
-
-def _float32(values: Floats, where: str, findings: Findings) -> NDArray[np.float32]:
-    """float32, without the offset of a channel that would lose its changes beside it."""
-    known = ~np.isnan(values)
-    level = np.abs(values).max(axis=1, where=known, initial=0.0)
-    spread = values.std(axis=1, where=known)
-    lost = (spread > 0) & (level * 2.0**-24 > _OFFSET * spread)
-    if lost.any():
-        values = np.where(
-            lost[:, None], values - values.mean(axis=1, keepdims=True, where=known), values
-        )
-        findings.say("a large offset is taken away, which single precision cannot hold", where)
-    if level.max(initial=0.0) > np.finfo(np.float32).max:
-        raise InputError(f"{where} has values beyond {np.finfo(np.float32).max:.1g}; correct them")
-    return values.astype(np.float32)
-
-
-def _flag(
-    signal: NDArray[np.float32],
-    channels: Sequence[str],
-    where: str,
-    rate: float,
-    findings: Findings,
-) -> None:
-    """Say of a stretch what no model can use, and values that stand for missing ones."""
-    still = np.fmax.reduce(signal, axis=1) == np.fmin.reduce(signal, axis=1)
-    if still.any():
-        if still.all():
-            signals.validate(signal, rate, name=where, channels=channels)
-        named = listed([c for c, s in zip(channels, still, strict=False) if s], 3)
-        findings.say(f"channel {named} is constant in a stretch", where)
-    for row, channel in zip(signal, channels, strict=False):
-        for value in SENTINELS:
-            hits = int((row == value).sum())
-            rest = row[(row != value) & ~np.isnan(row)]
-            if hits > 4 and len(rest) and np.abs(rest).max() * 5 < abs(value):
-                findings.say(
-                    f"channel {channel} holds {value:g} {hits} times, which may stand for missing "
-                    f"values; if so, pass --missing-value {value:g}",
-                    where,
-                )

@@ -1,0 +1,78 @@
+"""An encoder some of whose features are invariant by construction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from triptych.errors import InputError
+from triptych.networks.encoder import ConvEncoder
+from triptych.networks.require import WHOLE, require, require_stack
+
+
+class GuaranteedEncoder(nn.Module):
+    """Two convolutional trunks: one over what a front-end made invariant, one over the rest.
+
+    The first one's features come first and are `guaranteed` many. `BlockHeads` lets the blocks
+    that are invariant to every transform read these alone, so their invariance is exact; the other
+    blocks read everything.
+
+    Parameters
+    ----------
+    channels, length
+        Shape of what comes in: invariant channels first.
+    raw
+        How many channels at the end are not invariant: of `InvariantsBeside` its `raw_channels`.
+    **settings
+        Of both trunks, as `ConvEncoder` takes them.
+
+    Raises
+    ------
+    InputError
+        Unless 0 < raw < channels, and for settings that `ConvEncoder` refuses; from `forward`, if
+        a signal's shape is not ``(n, channels, length)``.
+    """
+
+    takes_gaps = True
+
+    def __init__(
+        self,
+        channels: int,
+        length: int,
+        *,
+        raw: int,
+        widths: tuple[int, ...] = (32, 48, 64, 96),
+        kernels: tuple[int, ...] = (15, 7, 5, 5),
+        strides: tuple[int, ...] = (4, 2, 2, 1),
+        where: int = 8,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        require("guaranteed", WHOLE, channels=channels, length=length)
+        require_stack("guaranteed", widths, kernels, strides, where, dropout)
+        if raw not in range(1, channels):
+            raise InputError(
+                f"guaranteed got raw={raw!r} for {channels} channels, expected 1 to "
+                f"{channels - 1}: it needs channels that are invariant, and others beside them"
+            )
+        require("guaranteed", WHOLE, raw=raw)
+        shared: dict[str, Any] = {
+            "widths": widths, "kernels": kernels, "strides": strides, "where": where,
+            "dropout": dropout,
+        }  # fmt: skip
+        self.settings: dict[str, Any] = {
+            "channels": channels, "length": length, "raw": raw,
+            "widths": list(widths), "kernels": list(kernels), "strides": list(strides),
+            "where": where, "dropout": dropout,
+        }  # fmt: skip
+        self.exact = channels - raw
+        self.first = ConvEncoder(self.exact, length, **shared)
+        self.second = ConvEncoder(raw, length, **shared)
+        self.guaranteed, self.shortest = self.first.features, self.first.shortest
+        self.features = self.first.features + self.second.features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features ``(n, features)`` of ``x (n, channels, length)``."""
+        return torch.cat([self.first(x[:, : self.exact]), self.second(x[:, self.exact :])], dim=1)
