@@ -48,7 +48,7 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 LATENTS = {
     "a", "b", "z", "x", "y", "first", "second", "common", "salient", "mean", "log_variance",
-    "forward", "backward",
+    "forward", "backward", "query", "key", "negatives",
 }  # fmt: skip
 MODULES = (terms, separation_terms, gates, heads, autoencoder)
 
@@ -101,6 +101,8 @@ def arguments(function: Callable[..., Any], kind: str, dtype: torch.dtype) -> di
             found[name] = torch.arange(n) // 2 % 2
         elif name in ("weight", "attribute"):
             found[name] = torch.linspace(0, 1, n, dtype=dtype)
+        elif name == "own":
+            found[name] = ()
         elif name == "similarity":
             found[name] = torch.eye(n, dtype=dtype)
         elif name == "probability":
