@@ -14,7 +14,10 @@ SEEDS = {"smoke": 1, "quick": 1, "full": 3}
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for on the command line; `None` or empty leaves it to the study."""
+    """What was asked for on the command line; `None` or empty leaves it to the study.
+
+    `asked` is what one study alone is told, as plain JSON; it stands in its results.
+    """
 
     budget: Budget = "quick"
     methods: tuple[str, ...] = ()
@@ -22,6 +25,7 @@ class Options:
     device: str = "auto"
     dataset: str | None = None
     split: str | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class CellResult:
     artifacts
         Plain JSON, small (curves, map coordinates, gallery signals): kept in the cell's file for
         `Study.draw`, not in results.json.
+    model
+        What was measured; kept only where it is asked for.
     """
 
     metrics: Mapping[str, float]
@@ -103,6 +109,7 @@ class CellResult:
     epochs: int = 0
     trials: int = 0
     artifacts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    model: Any = None
 
 
 @dataclass(frozen=True)

@@ -74,11 +74,14 @@ class Cache:
         Cell to the plain JSON that decides its metrics.
     code
         Hash of the present sources, kept with every cell that is stored.
+    models
+        Whether the models of computed cells are kept.
     """
 
     folder: Path
     keys: Mapping[Cell, dict[str, Any]]
     code: str = ""
+    models: bool = False
 
     def path(self, cell: Cell) -> Path:
         """File of `cell` under its present key."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 
 from triptych.cli.options import Device, names
+from triptych.cli.own import reads_own
 from triptych.cli.show import command_of, progress, say, show_table
 
 if TYPE_CHECKING:
@@ -22,22 +23,56 @@ def register(app: typer.Typer) -> None:
     )(study)
 
 
+@reads_own
 def study(
     ctx: typer.Context,
     name: Annotated[
         str,
         typer.Argument(
             metavar="NAME",
-            help="ecg-phase, imu-rotation, benchmark, contrastive-analysis, gated-contrast, or one "
-            "of the last two's contrastive-ablation and gated-ablation.",
+            help="own (your recordings), ecg-phase, imu-rotation, benchmark, "
+            "contrastive-analysis, gated-contrast, or one of the last two's contrastive-ablation "
+            "and gated-ablation.",
         ),
     ],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for results, table, figures, report.")
     ],
+    own: dict[str, Any],
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The data set's folder, or a folder that holds it."),
+        typer.Option(
+            metavar="DATA",
+            help="The data set's folder, or a folder that holds it; of own a folder, a file, or "
+            "mitdb:DIR.",
+        ),
+    ] = None,
+    nuisance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:SETTING=VALUE,...]",
+            help="Of own: what must not matter, e.g. rotation, or phase_shift:max_shift=0.1; may "
+            "be given several times.",
+        ),
+    ] = None,
+    hold_out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN[=A,B]",
+            help="Of own: train on the other values of this column, and test on each of these "
+            "(all) by itself.",
+        ),
+    ] = None,
+    window: Annotated[
+        float | None, typer.Option(metavar="S", help="Of own: length of windows; default 5.")
+    ] = None,
+    resample: Annotated[
+        float | None,
+        typer.Option(metavar="HZ", help="Of own: rate of windows; default the slowest there is."),
+    ] = None,
+    band: Annotated[
+        str | None,
+        typer.Option(metavar="LOW,HIGH", help="Of own: band in Hz, 0.5,40 or ,40; default open."),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -75,6 +110,10 @@ def study(
             "'all'); nothing is trained, no data are needed.",
         ),
     ] = False,
+    keep_models: Annotated[
+        bool,
+        typer.Option("--keep-models", help="Keep the best model of each method in DIR/models."),
+    ] = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="Three methods, quick, on the data that can be had.")
     ] = False,
@@ -106,12 +145,39 @@ def study(
     if budget not in get_args(Budget):
         choice = ", ".join(get_args(Budget))
         raise InputError(f"there is no budget {budget!r}: choose from {choice}")
-    options = Options(cast(Budget, budget), names(methods), seeds, device, dataset, split)
+    said = {"nuisance": nuisance, "hold_out": hold_out, "window": window, "rate": resample,
+            "band": band}  # fmt: skip
+    asked = _asked(name, data, own, {k: v for k, v in said.items() if v})
+    options = Options(cast(Budget, budget), names(methods), seeds, device, dataset, split, asked)
     if tune:
         _tune(chosen, data, options, out)
         return
-    outcome = run(chosen, out, data=data, options=options, jobs=jobs, command=command_of(ctx))
+    outcome = run(
+        chosen,
+        out,
+        data=data,
+        options=options,
+        jobs=jobs,
+        command=command_of(ctx),
+        keep_models=keep_models,
+    )
     _show(chosen, outcome)
+
+
+def _asked(name: str, data: Path | None, own: dict[str, Any], said: dict[str, Any]) -> Any:
+    """What `study own` is told, as plain data; InputError if another study is told it."""
+    from triptych import InputError
+
+    if name != "own":
+        if used := [*said, *own]:
+            raise InputError(
+                f"the study {name} does not take {', '.join(used)}, which are of own recordings; "
+                "leave them out, or run: triptych study own"
+            )
+        return {}
+    from triptych_studies.tasks.own_words import asked_of
+
+    return asked_of(data and str(data), own, said)
 
 
 def _tune(chosen: Study, data: Path | None, options: Any, out: Path) -> None:

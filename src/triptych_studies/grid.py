@@ -145,6 +145,7 @@ class Study:
             epochs=trained.epochs,
             trials=self._trials(prepared, cell).get("trials", 0),
             artifacts=scores.artifacts,
+            model=trained.model,
         )
 
     def tune(self, prepared: Any, names: Sequence[str], out: Path, progress: Progress) -> Path:
@@ -181,6 +182,15 @@ class Study:
         """The conclusion, in sentences; empty: the first headline metric is read out."""
         del results
         return ""
+
+    def further(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        """Entries of results.json that this study alone has, made from the others."""
+        del results
+        return {}
+
+    def leave(self, prepared: Any, folder: Path) -> None:
+        """Write what the study leaves in its folder beside tables and report."""
+        del prepared, folder
 
     def _trained(self, prepared: Any, cell: Cell, trial: int | None, progress: Progress) -> Trained:
         recipe = self.recipe(prepared, cell, trial)

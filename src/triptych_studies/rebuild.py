@@ -53,7 +53,7 @@ def rebuild(name: str, folder: str | Path) -> Iterator[Path]:
             data_name=content["data"]["name"],
             fingerprint=content["data"]["fingerprint"],
             simulated=content["data"]["simulated"],
-            options=Options(budget=content["budget"]),
+            options=Options(budget=content["budget"], asked=content.get("asked", {})),
         )
         write_results(study(content["study"]), prepared, finished, path, content["command"])
         yield path

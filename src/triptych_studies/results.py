@@ -32,7 +32,8 @@ def results_of(
     of_one: dict[tuple[str, Group], list[Row]] = {}
     for row in rows:
         of_one.setdefault((row["method"], (row["dataset"], row["split"])), []).append(row)
-    return {
+    asked = prepared.options.asked
+    results = {
         "study": study.name,
         "protocol": study.protocol,
         "data": {
@@ -46,7 +47,9 @@ def results_of(
         "rows": rows,
         "summary": [summary_of(each) for each in of_one.values()],
         "command": command,
+        **({"asked": dict(asked)} if asked else {}),
     }
+    return results | study.further(results)
 
 
 def merged(environments: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

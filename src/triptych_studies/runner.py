@@ -13,6 +13,7 @@ from triptych.metrics.result import plain
 from triptych_studies.base import Cell, Finished, Options, Prepared
 from triptych_studies.cache import Cache, code_version
 from triptych_studies.grid import Study
+from triptych_studies.kept_models import keep_best
 from triptych_studies.outputs import write_figures_and_report, write_results
 from triptych_studies.progress import Listener, terminal
 from triptych_studies.work import work
@@ -40,6 +41,7 @@ def run(
     jobs: int = 1,
     command: str = "",
     listener: Listener | None = None,
+    keep_models: bool = False,
 ) -> Outcome:
     """Run `study` into the folder `out`; what stands there from an earlier run is kept and used.
 
@@ -56,6 +58,8 @@ def run(
         Printed in table and report, so that a reader can repeat it.
     listener
         Told of every step; None writes to stderr.
+    keep_models
+        Whether the best cell of each method leaves its model in ``models/METHOD``.
 
     Raises
     ------
@@ -76,7 +80,7 @@ def run(
         ) from stop
     cells: list[Cell] = list(study.cells(prepared))
     code = code_version()  # of what is loaded: files may be edited later
-    cache = Cache(folder / "cells", keys_of(study, prepared, cells), code)
+    cache = Cache(folder / "cells", keys_of(study, prepared, cells), code, keep_models)
     with nullcontext(listener) if listener else terminal(len(cells), jobs) as told:
         return _run(study, prepared, cache, folder, jobs, command, told)
 
@@ -146,6 +150,10 @@ def _run(
     try:
         work(study, prepared, cells, cache, listener, jobs)
         results = write_results(study, prepared, _finished(cache), folder, command)
+        study.leave(prepared, folder)
+        if cache.models:
+            for text in keep_best(study, cache, _finished(cache), folder / "models"):
+                listener.note(text)
         report = write_figures_and_report(study, prepared, _finished(cache), results, folder)
     except KeyboardInterrupt as stop:
         done = _finished(cache)

@@ -12,6 +12,7 @@ from triptych import InputError
 from triptych_studies.base import Cell, Prepared
 from triptych_studies.cache import Cache
 from triptych_studies.grid import Study
+from triptych_studies.kept_models import keep
 from triptych_studies.progress import Listener
 
 PAUSE = 0.5  # s between looks at cells that another run has claimed
@@ -112,6 +113,7 @@ def compute(
         except InputError as error:
             raise InputError(f"{cell} cannot be computed: {error}") from error
         seconds = time.perf_counter() - start
+        keep(cache, cell, result.model)
         cache.store(cell, result, seconds, environment())
         return cell, seconds
 

@@ -12,6 +12,8 @@ import typer
 from triptych.cli.options import names
 from triptych.errors import InputError
 
+__all__ = ["reads_own"]
+
 PANEL = "Own recordings"
 # Option of the command line → its type, the name of the reader's option, metavar and help.
 OPTIONS: dict[str, tuple[Any, str, str, str]] = {
@@ -38,7 +40,7 @@ OPTIONS: dict[str, tuple[Any, str, str, str]] = {
     "--annotations": (str, "annotations", "EXT", "Extension of the WFDB annotations, such as atr."),
 }  # fmt: skip
 LISTS = ("channels", "no_label", "attributes", "titles")
-ALIASES = {"--subject-column": ("--subject-column",)}
+ALIASES = {"--label-column": ("--label",)}
 
 
 def reads_own(command: Callable[..., None]) -> Callable[..., None]:

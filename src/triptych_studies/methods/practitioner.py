@@ -5,7 +5,8 @@ Nothing is trained; scale and components are the training windows'.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from triptych import InputError
@@ -13,6 +14,7 @@ from triptych_studies.methods import Change, Method
 
 COMPONENTS = 32
 NUMBERS = {"rr": 10, "har": 51}  # of a window, and of a sensor
+LEAD = re.compile(r"M?L?(I|II|III|V[1-6]?|aV[RLF])", re.IGNORECASE)  # an ECG's, as MLII, aVF, V1
 
 
 def features(size: int, task: Any, **encoder: Any) -> Change:
@@ -21,10 +23,17 @@ def features(size: int, task: Any, **encoder: Any) -> Change:
     return {"latent": [{"name": "features", "size": size}], "encoder": unset | encoder}
 
 
+def beats_of(title: str, channels: Sequence[str]) -> str:
+    """What beats in signals of this title and these channels: ``"ppg"``, ``"ecg"`` or nothing."""
+    words = " ".join((title, *channels)).lower()
+    leads = any(LEAD.fullmatch(each) for each in channels)
+    return next((each for each in ("ppg", "ecg") if each in words), "ecg" if leads else "")
+
+
 def rr(task: Any) -> Change:
     """Intervals between beats: of an ECG, or of the pulses of a PPG."""
-    kind = next((each for each in ("ppg", "ecg") if each in f"{task.kind} {task.title}"), None)
-    if kind is None:
+    kind = beats_of(f"{task.kind} {task.title}", task.channels)
+    if not kind:
         raise InputError(f"method rr reads beats, and the signals of {task.title} have none")
     return features(NUMBERS["rr"], task, name="rr", kind=kind)
 

@@ -57,8 +57,10 @@ def _exact_scl_label_free(task: Any) -> Change:
     A front-end that forgets the nuisance leaves nothing for a variant block, so there is none.
     """
     front_end, change = exact_of(task), scl(task)
-    if front_end == "rotation_invariants":
-        return change | {"encoder": {"name": "guaranteed", "front_end": "invariants_beside"}}
+    named = {"name": front_end} if isinstance(front_end, str) else dict(front_end)
+    if named["name"] == "rotation_invariants":
+        beside = named | {"name": "invariants_beside"} if len(named) > 1 else "invariants_beside"
+        return change | {"encoder": {"name": "guaranteed", "front_end": beside}}
     steady, moved, rest = change["latent"]
     rest |= {"size": rest["size"] + moved["size"]}
     return change | {"latent": [steady, rest], "encoder": {"front_end": front_end}}

@@ -22,13 +22,13 @@ Table = dict[str, dict[str, float]]  # method → task → figure
 def draw(album: Album) -> None:
     """Add what the finished cells allow."""
     summary = album.results["summary"]
-    names = _names(summary)
+    names = marked(summary)
     for metric in HEAT:
         album.add(
             f"heat_{metric.replace('@', '_').rstrip('%')}.png",
             f"{metric}: methods by tasks",
             heat_table,
-            _table(summary, metric, names),
+            table_of(summary, metric, names),
             caption=f"{album.study.definitions[metric]}. Colours: each task's own range, dark is "
             f"better; {MARK}: trained with labels. A dash: the task has no such row. Tasks in "
             "which training and test share subjects say so under their names.",
@@ -38,8 +38,8 @@ def draw(album: Album) -> None:
         "cost.png",
         "Cost of training against quality",
         scatter,
-        _table(summary, "train_seconds", names),
-        _table(summary, "probe_moved", names),
+        table_of(summary, "train_seconds", names),
+        table_of(summary, "probe_moved", names),
         caption="Seconds of training against the probe under the nuisance, a panel per task.",
         alt="Scatter of training time against the probe's score",
     )
@@ -47,14 +47,14 @@ def draw(album: Album) -> None:
         "labels.png",
         "What a probe reads with few labels",
         curves,
-        {share: _table(summary, metric, names) for share, metric in SHARES.items()},
+        {share: table_of(summary, metric, names) for share, metric in SHARES.items()},
         caption="Probe under the nuisance, fitted on 1, 10 and 100 % of the training subjects' "
         "labels; encoders are frozen.",
         alt="Curves of the probe's score against the share of labels",
     )
 
 
-def _names(summary: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def marked(summary: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Method → its name, marked where any of its rows was trained with labels."""
     marked = {
         row["method"] for row in summary if row["metrics"].get("labels", {"mean": 0.0})["mean"]
@@ -63,7 +63,8 @@ def _names(summary: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {name: f"{name} {MARK}" if name in marked else name for name in found}
 
 
-def _table(summary: Sequence[Mapping[str, Any]], metric: str, names: Mapping[str, str]) -> Table:
+def table_of(summary: Sequence[Mapping[str, Any]], metric: str, names: Mapping[str, str]) -> Table:
+    """Method (by its name in `names`) → data set → mean of a metric."""
     found: Table = {}
     for row in summary:
         if metric in row["metrics"]:

@@ -7,7 +7,6 @@ end, and what a probe has to read. Its columns are in `benchmark_columns`.
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -110,9 +109,9 @@ class BenchmarkTask(Task):
         )
 
     @classmethod
-    @abstractmethod
     def read(cls, data: Path | None) -> tuple[Dataset, Windows]:
         """Read the recordings (InputError if that cannot be), and cut all windows."""
+        raise NotImplementedError(f"{cls.title} does not say how it reads its recordings")
 
     @classmethod
     def division(cls, dataset: Dataset, windows: Windows, options: Options) -> dict[str, Any]:

@@ -80,7 +80,8 @@ def measure(task: Any, trained: Trained, sides: Sides, scores: Scores) -> None:
     scores.count(sides.test.subject)
     if scores.sound(" + ".join(reading.inside), *map(reading.chosen, reading.test)):
         _measure_invariance(reading, scores)
-        probes.measure_probes(reading, scores)
+        if task.number or task.classes:
+            probes.measure_probes(reading, scores)
     _measure_blocks(reading, scores)
     scores.add("labels", float(bool(trained.recipe.get("classes"))) if trained.epochs else 0.0)
     _measure_cost(reading, trained, scores)

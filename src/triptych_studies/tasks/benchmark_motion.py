@@ -46,8 +46,13 @@ class Motion(BenchmarkTask):
 
     def carried(self, windows: Windows, part: Any, theta: Tensor) -> tuple[Tensor, bool]:
         """The direction of gravity in the turned window, read from that alone."""
-        mean = windows.centred[:, :3].mean(dim=2, keepdim=True)
-        return functional.normalize(part.apply(mean, theta)[:, :, 0], dim=1), False
+        return gravity(windows, part, theta), False
+
+
+def gravity(windows: Windows, part: Any, theta: Tensor) -> Tensor:
+    """Unit vectors `(n, 3)` of where gravity points in the first sensor of turned windows."""
+    mean = windows.centred[:, :3].mean(dim=2, keepdim=True)
+    return functional.normalize(part.apply(mean, theta)[:, :, 0], dim=1)
 
 
 class Watch18(Motion):

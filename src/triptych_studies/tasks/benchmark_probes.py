@@ -45,7 +45,7 @@ def measure_probes(reading: Reading, scores: Scores) -> None:
             labels = np.tile(told[picked], 2)
             people = np.tile(train.subject[known[picked]], 2)
             unseen = rows(reading.test, scored, full=False)
-            guesses.append(_read(fitted, labels, people, unseen))
+            guesses.append(read(fitted, labels, people, unseen))
         suffix = "" if share == 100 else f"@{share}%"
         _keep(guesses, truth, subject, suffix, scores)
         if share == 100:
@@ -53,7 +53,7 @@ def measure_probes(reading: Reading, scores: Scores) -> None:
     fitted, labels = np.concatenate(rows(reading.train, known, full=True)), np.tile(told, 2)
     if len(reading.inside) < len(reading.model.schema.names):
         people = np.tile(train.subject[known], 2)
-        both = [_read(fitted, labels, people, rows(reading.test, scored, full=True))]
+        both = [read(fitted, labels, people, rows(reading.test, scored, full=True))]
         _keep(both, truth, subject, "", scores, "probe_full")
     else:  # the whole vector counts anyway
         for name in ("", "_moved"):
@@ -84,7 +84,7 @@ def _share(told: Array, share: int, draw: int, number: bool) -> Array:
     return np.sort(np.concatenate(picked))
 
 
-def _read(fitted: Array, labels: Array, people: Array, unseen: Sequence[Array]) -> list[Array]:
+def read(fitted: Array, labels: Array, people: Array, unseen: Sequence[Array]) -> list[Array]:
     """What a probe reads from each of the `unseen` latents."""
     together = np.concatenate(unseen)
     if labels.dtype.kind != "f":
@@ -116,18 +116,21 @@ def _keep(
 ) -> None:
     """Score what was read from windows as they are and moved, the mean over the draws."""
     classes = np.unique(truth).tolist()
-
-    def score(guess: Array, kept: Array) -> float:
-        if truth.dtype.kind == "f":
-            return r2(guess[kept], truth[kept])
-        return float(np.nanmean(list(f1_scores(guess[kept], truth[kept], classes).values())))
-
     for side, name in enumerate(("", "_moved")):
         scores.pool(
             f"{called}{name}{suffix}",
-            lambda kept, side=side: float(np.mean([score(g[side], kept) for g in guesses])),
+            lambda kept, side=side: float(
+                np.mean([score(g[side][kept], truth[kept], classes) for g in guesses])
+            ),
             subject,
         )
+
+
+def score(guess: Array, truth: Array, classes: Sequence[str]) -> float:
+    """Macro F1 of these classes, or R² of numbers, as a probe read them `(n,)`."""
+    if truth.dtype.kind == "f":
+        return r2(guess, truth)
+    return float(np.nanmean(list(f1_scores(guess, truth, classes).values())))
 
 
 def _keep_all(

@@ -94,6 +94,7 @@ def read(path: str | Path, options: Options) -> Reading:
         files, marks, beside_them = marks_of(source, files, options, findings)
         files, about = metadata_of(source, files, findings)
         about.titles |= {each for mark in marks.values() for each in mark.taken}
+        options = about.understood(options)
         files = without_copies(files, findings)
     done = Reading(source, len(files), findings=findings)
     done.read = [*files, *about.files, *beside_them]

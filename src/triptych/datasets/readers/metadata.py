@@ -6,12 +6,12 @@ import importlib
 import io
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from triptych.datasets.readers import words
-from triptych.datasets.readers.stretch import Findings, listed
+from triptych.datasets.readers.stretch import Findings, Options, listed
 from triptych.datasets.readers.table import TEXT, kind_of
 from triptych.datasets.readers.text import content, form_of
 from triptych.errors import InputError
@@ -26,13 +26,20 @@ FILE = ("file", "filename", "file name", "path", "record", "recording", "record 
 class Metadata:
     """What tables say: of files (rate, label, subject, attributes), and of subjects.
 
-    `titles` are those of the attributes.
+    `titles` are those of the attributes, `meant` those that were taken as label and subject.
     """
 
     of_file: dict[Path, dict[str, str]] = field(default_factory=dict[Path, dict[str, str]])
     of_subject: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     files: list[Path] = field(default_factory=list[Path])
     titles: set[str] = field(default_factory=set[str])
+    meant: dict[str, str] = field(default_factory=dict[str, str])
+
+    def understood(self, options: Options) -> Options:
+        """Options without a label or subject column that is taken from a manifest anyway."""
+        known = {f"{role}_column": title.casefold() for role, title in self.meant.items()}
+        asked = {name: str(getattr(options, name)).casefold() for name in known}
+        return replace(options, **{n: None for n, title in known.items() if asked[n] == title})
 
     def says(self, column: str | None) -> bool:
         """Whether a table has this column about recordings or subjects."""
@@ -191,6 +198,7 @@ def _manifest(
         "label": words.column(names, words.LABEL),
         "rate": words.column(names, words.RATE),
     }
+    about.meant |= {role: str(meant[role]) for role in ("label", "subject") if meant[role]}
     unknown: list[str] = []
     for line, row in enumerate(frame.to_dict("records"), start=2):
         said = {key: row[title] for key, title in meant.items() if title and row[title]}
