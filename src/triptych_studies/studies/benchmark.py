@@ -44,6 +44,10 @@ class Several(Prepared):
     tasks: Mapping[str, BenchmarkTask]
 
 
+LABEL_FREE_ROWS = ("simclr", "vicreg", "barlow", "moco", "t-loss", "ts2vec", "frame-projections",
+                   "looc", "sie", "scl-vicreg")  # fmt: skip
+
+
 class Benchmark(Study):
     """Methods x tasks. The fingerprint of each task's data is in the keys of its cells."""
 
@@ -54,11 +58,23 @@ class Benchmark(Study):
     figures: ClassVar[str] = "studies.benchmark_figures"
     methods: ClassVar[tuple[str, ...]] = (
         "random",
+        "rr",
+        "spectrum",
+        "har",
         "plain",
         "augmentation",
         "exact",
         "simclr",
+        "vicreg",
+        "barlow",
+        "moco",
+        "t-loss",
+        "ts2vec",
+        "frame-projections",
+        "looc",
+        "sie",
         "scl",
+        "scl-vicreg",
         "exact+scl",
     )
     exact: ClassVar[tuple[str, ...]] = ("exact", "exact+scl")
@@ -82,7 +98,10 @@ class Benchmark(Study):
         "augmentation": "the same under a new draw of the nuisance every epoch",
         "exact": "plain behind a front end that is invariant by construction to (a part of) the "
         "nuisance; emg-gestures has none",
-        "simclr": "label-free",
+        "rr": "nothing trained: ten numbers of the intervals between beats, of ECG and PPG",
+        "spectrum": "nothing trained: principal components of the log spectrum",
+        "har": "nothing trained: the usual features of activity recognition",
+        **dict.fromkeys(LABEL_FREE_ROWS, "label-free"),
         "scl": "label-free: NT-Xent in the invariant block, no labels in any other",
         "exact+scl": "label-free: scl behind the exact front end",
     }

@@ -15,10 +15,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import Tensor
 
+from triptych import InputError
 from triptych.datasets import Dataset, Windows
 from triptych.transforms import Chain, at_rate
 from triptych_studies.base import Cell, Options, Progress
-from triptych_studies.methods import Method
+from triptych_studies.methods import Method, find
 from triptych_studies.scores import Scores
 from triptych_studies.tasks import benchmark_columns as columns
 from triptych_studies.tasks.base import Sides, Task, Trained
@@ -140,7 +141,11 @@ class BenchmarkTask(Task):
 
     def refuses(self, method: str) -> str:
         """Why a row is not in the list of this task; empty if it is."""
-        return self.no_exact if method.startswith("exact") and self.exact is None else ""
+        try:
+            find(method).change(self)
+        except InputError as error:
+            return str(error)
+        return ""
 
     def sides(self, cell: Cell) -> Sides:
         """Windows by subject, thinned out at random to what the budget allows."""
