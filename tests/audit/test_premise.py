@@ -56,16 +56,16 @@ def asked(embed: Callable[[Tensor], Tensor], batch: int = 40) -> Any:
 @pytest.mark.parametrize(
     ("embed", "said"),
     [
-        (lambda x: nn.functional.dropout(NETWORK(x)), "dropout was left on"),
+        (lambda x: nn.functional.dropout(NETWORK(x)), "dropout was left"),
         (lambda x: NETWORK(x) + torch.as_tensor(LEGACY.normal(size=(len(x), 6))), "draws noise"),
         (lambda x: torch.randn(len(x), 6), "draws noise"),
-        (draws_of_its_own(), "random numbers of its own"),
-        (Stateful(), "keeps something between calls"),
-        (lambda x: NETWORK(x).flip(0), "rows of a batch back in another order"),
-        (lambda x: NETWORK(x)[torch.randperm(len(x))], "rows of a batch back in another order"),
-        (lambda x: NETWORK(x)[NETWORK(x)[:, 0].argsort()], "back in another order"),
-        (lambda x: (NETWORK(x) - NETWORK(x).mean(0)), "depends on the windows beside it"),
-        (lambda x: NETWORK(x) * len(x), "depends on the windows beside it"),
+        (draws_of_its_own(), "random numbers"),
+        (Stateful(), "keeps something between"),
+        (lambda x: NETWORK(x).flip(0), "batch back"),
+        (lambda x: NETWORK(x)[torch.randperm(len(x))], "batch back"),
+        (lambda x: NETWORK(x)[NETWORK(x)[:, 0].argsort()], "another order"),
+        (lambda x: (NETWORK(x) - NETWORK(x).mean(0)), "windows beside"),
+        (lambda x: NETWORK(x) * len(x), "windows beside"),
     ],
 )  # fmt: skip
 def test_what_breaks_the_premise_is_named(embed: Callable[[Tensor], Tensor], said: str) -> None:
@@ -96,12 +96,9 @@ def test_a_deterministic_model_keeps_it(embed: Callable[[Tensor], Tensor]) -> No
 def test_a_model_that_refuses_one_window_is_noted() -> None:
     found = asked(refuses_one)
     assert found.broken == ""
-    assert "one window alone: Expected more than 1 value" in found.note
+    assert "1 value" in found.note
     assert np.isnan(found.alone)
-    assert (
-        "cannot be asked for one window alone"
-        in asked(lambda x: standardised(x) if len(x) > 1 else refuses_one(x)).note
-    )
+    assert "window alone" in asked(lambda x: standardised(x) if len(x) > 1 else refuses_one(x)).note
 
 
 def test_the_random_state_is_left_as_it_was() -> None:
@@ -117,8 +114,8 @@ def test_the_random_state_is_left_as_it_was() -> None:
 def test_views_are_held_to_theirs() -> None:
     z = np.random.default_rng(0).normal(size=(50, 4))
     assert premise_of_views(z, z).broken == ""
-    assert "no θ among the views is the identity" in premise_of_views(z, None).note
-    assert "rows stand in another order" in premise_of_views(z, z[::-1]).broken
+    assert "among the views" in premise_of_views(z, None).note
+    assert "rows stand" in premise_of_views(z, z[::-1]).broken
     moved = premise_of_views(z, z + np.random.default_rng(1).normal(size=z.shape))
-    assert "the model is random" in moved.broken
+    assert "model is random" in moved.broken
     assert 0.3 < moved.cosine < 0.9

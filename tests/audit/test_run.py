@@ -98,7 +98,7 @@ def test_an_exactly_invariant_embedding_is_called_steady() -> None:
 
 def test_a_collapsed_embedding_is_not_praised() -> None:
     result = audit(collapsed, windows(), CROP, grid=GRID)
-    assert "nearly the same for everyone" in result.verdict
+    assert "nearly the same" in result.verdict
     assert result.figures["separation"].mean == 0.5
     assert result.void == result.verdict
     void, under = result.below({"separation": 0.9})
@@ -110,7 +110,7 @@ def test_a_collapsed_embedding_is_not_praised() -> None:
 
 def test_an_embedding_of_null_vectors_is_not_praised_either(tmp_path: Path) -> None:
     result = audit(lambda x: torch.zeros(len(x), 4), windows(), CROP, grid=GRID)
-    assert "is all zeros for 100% of windows" in result.verdict
+    assert "zeros for 100%" in result.verdict
     assert "collapsed: " in result.notes[-1]
     assert "record_p10" not in result.figures
     assert math.isnan(result.figures["cosine_mean"].mean)
@@ -194,7 +194,7 @@ def test_records_are_strangers_where_there_is_one_person() -> None:
     one = Windows(**{**vars(own), "subject": np.full(len(own), "me")})
     result = audit(raw, one, CROP, grid=GRID)
     assert result.groups == "records"
-    assert "only 2 records: intervals are rough" in result.notes
+    assert "2 records" in result.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -204,11 +204,11 @@ def test_records_are_strangers_where_there_is_one_person() -> None:
         ({"signals": windows(subjects=1)}, "at least two"),
         ({"grid": np.zeros((2, 3))}, r"shape \(2, 3\), but phase_shift needs \(m, 1\)"),
         ({"grid": np.array([0.3])}, "max_shift"),
-        ({"grid": np.array([0.0])}, "every θ is the identity"),
+        ({"grid": np.array([0.0])}, "every θ"),
         ({"transform": Chain(CROP, Gain())}, r"chain needs \(m, 2\)"),
-        ({"classifier": True, "embed": lambda x: x[:, 0, :1]}, "two classes or more"),
-        ({"classifier": True, "embed": lambda x: {"a": x[:, 0]}}, "one array of class scores"),
-        ({"headline": "other"}, "headline is 'other', expected one of embedding"),
+        ({"classifier": True, "embed": lambda x: x[:, 0, :1]}, "classes or more"),
+        ({"classifier": True, "embed": lambda x: {"a": x[:, 0]}}, "class scores"),
+        ({"headline": "other"}, "'other', expected"),
         ({"embed": lambda x: torch.full((len(x), 3), torch.nan)}, "NaN"),
     ],
 )
@@ -270,7 +270,7 @@ def test_results_are_saved_whole(of_model: AuditResult, tmp_path: Path) -> None:
     assert "&lt;tiny&gt;" in page
     assert "<tiny>" not in page
     assert "simulated" in page.partition("</h1>")[0]
-    assert "triptych audit tiny data" in page
+    assert "triptych audit tiny" in page
     assert not re.search(r"(src|href)=\"(?!data:|#)", page)  # nothing is fetched
     table = (folder / "table.md").read_text()
     assert "| cosine_mean |" in table
@@ -288,7 +288,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(InputError, match="No space left on device"):
+    with pytest.raises(InputError, match="No space left"):
         write_audit(of_model, tmp_path, "another command")
     assert (tmp_path / "audit.json").read_bytes() == before
     assert not list(tmp_path.glob(".*"))
@@ -339,13 +339,13 @@ def test_embeddings_without_people_say_so() -> None:
     own = windows()
     alone = views_of(own, groups=np.arange(len(own)), of="rows", record=None, start=None)
     result = audit_views(alone, CROP)
-    assert "every other row counts as another subject" in result.notes[0]
+    assert "every other" in result.notes[0]
     assert "record_p10" not in result.figures
 
 
 def test_embeddings_need_a_transform_that_moves() -> None:
     still = views_of(windows(), theta=torch.zeros(len(GRID), 1))
-    with pytest.raises(InputError, match="every θ is the identity"):
+    with pytest.raises(InputError, match="every θ"):
         audit_views(still, CROP)
     with pytest.raises(InputError, match=r"rotation needs \(m, 4\)"):
         audit_views(views_of(windows()), Rotation())
@@ -420,11 +420,11 @@ def test_a_grid_is_given_in_physical_units(
 
 
 def test_grids_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(InputError, match="give one --grid a part"):
+    with pytest.raises(InputError, match="give one --grid"):
         grid_from(Chain(CROP, Gain()), [(0.1,)])
-    with pytest.raises(InputError, match="give one --grid a part"):
+    with pytest.raises(InputError, match="give one --grid"):
         grid_from(Chain(CROP, Gain()), [(0.1, 0.2), (1.0, 2.0, 3.0)])
-    with pytest.raises(InputError, match="distance of 45 degrees; there are 0, 90, 120, 180"):
+    with pytest.raises(InputError, match="0, 90, 120"):
         grid_from(Rotation("cube24"), [(45.0,)])
 
 
@@ -527,7 +527,7 @@ def test_the_default_grid_and_context_fit_every_rate(name: str, rate: float) -> 
 
 
 def test_a_chain_that_names_a_transform_twice_is_refused() -> None:
-    with pytest.raises(InputError, match="names a transform twice"):
+    with pytest.raises(InputError, match="transform twice"):
         transform_for(None, "gain,gain", {"gain.max_gain": 3.0})
     twice = Chain(Gain(), Gain(3.0))
     with pytest.raises(InputError, match="have one name"):

@@ -41,7 +41,7 @@ def test_own_recordings_take_the_models_form(own: Path) -> None:
     source = fitted(own)
     assert {each.rate for each in source.recordings} == {100.0}
     assert {each.channels for each in source.recordings} == {("MLII",)}
-    assert any("taken in their order" in note for note in source.notes)
+    assert any("their order" in note for note in source.notes)
     cut = windows_of(source, FORM)
     assert cut.signals.shape[1:] == (1, 80)
     assert set(cut.label) == {"well", "ill"}
@@ -73,17 +73,17 @@ def test_words_name_data_sets(tmp_path: Path) -> None:
         open_data("nowhere")
     with pytest.raises(InputError, match="nowhere"):
         open_data(f"mitdb:{tmp_path / 'nowhere'}")
-    with pytest.raises(InputError, match="is unknown; expected 'ecg' or 'imu'"):
+    with pytest.raises(InputError, match="unknown; expected 'ecg'"):
         open_data("simulated:eeg")
-    with pytest.raises(InputError, match="simulated does not take rate"):
+    with pytest.raises(InputError, match="simulated does"):
         open_data("simulated", {"rate": 250.0})
 
 
 def test_a_folder_is_a_data_set_only_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "100.hea").write_text("100 2 360 650000\n")
-    with pytest.raises(InputError, match="of mitdb has no file"):
+    with pytest.raises(InputError, match="of mitdb"):
         open_data(f"mitdb:{tmp_path}")
-    with pytest.raises(InputError, match="promises 2 signals and describes 0"):
+    with pytest.raises(InputError, match="promises 2 signals"):
         open_data(str(tmp_path))
 
 
@@ -103,8 +103,8 @@ def test_channels_are_chosen_by_name_before_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        (Preprocessing(400.0, ("MLII",), 80, 0.5, 150.0), "holds nothing above 60 Hz"),
-        (Preprocessing(100.0, ("MLII",), 5000, None, None), "longest recording lasts 12"),
+        (Preprocessing(400.0, ("MLII",), 80, 0.5, 150.0), "nothing above 60"),
+        (Preprocessing(100.0, ("MLII",), 5000, None, None), "recording lasts 12"),
     ],
 )
 def test_recordings_that_cannot_fit_are_refused(own: Path, form: Any, said: str) -> None:
@@ -113,7 +113,7 @@ def test_recordings_that_cannot_fit_are_refused(own: Path, form: Any, said: str)
 
 
 def test_steps_and_counts_have_to_be_positive(own: Path) -> None:
-    with pytest.raises(InputError, match="less than a sample"):
+    with pytest.raises(InputError, match="less than"):
         windows_of(fitted(own), FORM, 0.0)
     with pytest.raises(InputError, match="1 or more"):
         random_windows_of(fitted(own), FORM, PhaseShift(0.2, 100.0), 0)
@@ -156,8 +156,8 @@ def test_the_nearest_windows_are_found_without_the_query_itself(own: Path) -> No
     [
         ("ecg-001", "is not FILE:INDEX"),
         ("ecg-001:x", "is not FILE:INDEX"),
-        ("ecg-001:99", "windows, counted from 0, so there is no 99"),
-        ("nobody:1", "there is no file nobody"),
+        ("ecg-001:99", "counted from 0"),
+        ("nobody:1", "no file nobody"),
     ],
 )
 def test_queries_that_are_not_there_are_said(own: Path, query: str, said: str) -> None:
@@ -171,7 +171,7 @@ def test_searches_that_cannot_be_are_said(own: Path) -> None:
     still = tiny.model()
     for parameter in still.encoder.parameters():
         parameter.data.zero_()
-    with pytest.raises(InputError, match="the same morphology for every window"):
+    with pytest.raises(InputError, match="same morphology"):
         search(still, fitted(own), "ecg-001:1", 1)
     with pytest.raises(InputError, match="no block 'other'"):
         search(tiny.model(), fitted(own), "ecg-001:1", near="other")
@@ -184,6 +184,6 @@ def test_virtual_people_that_were_trained_on_are_told() -> None:
     same, longer = trained, simulated.load(people=2, seconds=20)
     other = simulated.load(kind="imu", people=1, seconds=10)
     assert "these very recordings" in seen_before(model, same)[0]
-    assert "simulated subjects, and these may be among them" in seen_before(model, longer)[0]
+    assert "simulated subjects" in seen_before(model, longer)[0]
     assert seen_before(model, other) == ()
     assert seen_before(tiny.model(), same) == ()

@@ -44,7 +44,7 @@ def test_each_window_of_the_reference_has_its_heart_rate(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("spoil", "word"),
     [
-        (lambda f: write_ppg(f, rates=6), "6 heart rates for 7 windows"),
+        (lambda f: write_ppg(f, rates=6), "6 heart rates"),
         (lambda f: (f / "REF_01_TYPE01.mat").unlink(), "no reference"),
         (lambda f: (f / "DATA_01_TYPE01.mat").write_bytes(b"MATLAB"), "damaged"),
         (lambda f: savemat(f / "DATA_01_TYPE01.mat", {"x": 1}), "no sig"),

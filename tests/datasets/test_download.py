@@ -82,7 +82,7 @@ def test_locate_asks_the_variable_and_then_the_cache(
     monkeypatch.setenv("TRIPTYCH_DATA", str(tmp_path / "data"))
     cached, named = tmp_path / "cache" / "triptych" / "mitdb", tmp_path / "data" / "mitdb"
     monkeypatch.setattr(download, "_cache", lambda: tmp_path / "cache" / "triptych")
-    with pytest.raises(InputError, match="get the data with `triptych data fetch mitdb`") as error:
+    with pytest.raises(InputError, match="`triptych data fetch") as error:
         download.locate("mitdb")
     assert str(named) in str(error.value)
     assert str(cached) in str(error.value)
@@ -128,7 +128,7 @@ def test_files_are_downloaded_and_kept(server: Server, tmp_path: Path) -> None:
 
 def test_an_interrupted_download_goes_on_file_by_file(server: Server, tmp_path: Path) -> None:
     server.broken["1.dat"] = 503
-    with pytest.raises(InputError, match="answered with status 503"):
+    with pytest.raises(InputError, match="status 503"):
         download.fetch_files(server.address, TABLE, tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["1.hea"]
     server.broken.clear()
@@ -219,7 +219,7 @@ def test_compare_tells_missing_from_different_from_line_ends(tmp_path: Path) -> 
         (tmp_path / name).write_bytes(content)
     report = download.compare("toy", tmp_path, TABLE)
     assert report.ok
-    assert "3 of 3 files are sound" in str(report)
+    assert "3 of 3" in str(report)
     (tmp_path / "1.hea").write_bytes(FILES["1.hea"].replace(b"\r\n", b"\n"))
     report = download.compare("toy", tmp_path, TABLE)
     assert report.ok
@@ -229,5 +229,5 @@ def test_compare_tells_missing_from_different_from_line_ends(tmp_path: Path) -> 
     report = download.compare("toy", tmp_path, TABLE)
     assert not report.ok
     assert (report.missing, report.different) == (("2.dat",), ("1.dat",))
-    assert "1 of 3 files are sound" in str(report)
+    assert "1 of 3" in str(report)
     assert "missing: 2.dat" in str(report)

@@ -32,9 +32,9 @@ def test_columns_of_a_table_are_one_label() -> None:
     data = from_frame(table, rate=100, subject="p", label_column=["AF", "PVC"])
     assert [each.label for each in data.recordings] == ["AF", "AF;PVC", "AF", None]
     assert data.recordings[0].channels == ("ecg",)
-    with pytest.raises(InputError, match="no column 'VT', but 'AF'"):
+    with pytest.raises(InputError, match="'VT', but 'AF'"):
         from_frame(table, rate=100, subject="p", label_column=["AF", "VT"])
-    with pytest.raises(InputError, match="'PVC' of the frame holds '2', expected 0 or 1"):
+    with pytest.raises(InputError, match="'2', expected 0"):
         from_frame(table.assign(PVC=2), rate=100, subject="p", label_column=["AF", "PVC"])
 
 

@@ -86,7 +86,7 @@ def test_a_wrong_folder_says_where_it_looked(tmp_path: Path) -> None:
         mitdb.load(tmp_path)
     assert str(tmp_path) in str(error.value)
     assert one_sentence(error)
-    with pytest.raises(InputError, match="no records at all"):
+    with pytest.raises(InputError, match="no records"):
         mitdb.load(tmp_path, [])
 
 
@@ -157,7 +157,7 @@ def test_cut_off_annotations_do_not_lose_beats_in_silence(tmp_path: Path) -> Non
 
 def test_annotations_of_another_record_are_refused(tmp_path: Path) -> None:
     write_record(tmp_path, "100", n=1000)  # annotations reach to sample 3,300
-    with pytest.raises(InputError, match="annotations outside of the 1000 samples"):
+    with pytest.raises(InputError, match="1000 samples"):
         mitdb.load(tmp_path, ["100"])
 
 
@@ -227,7 +227,7 @@ def test_the_split_does_what_it_can_with_few_records() -> None:
     assert (len(train), len(validation), len(test)) == (2, 1, 0)
     train, validation, _ = mitdb.split(few, 0.99)
     assert (len(train), len(validation)) == (1, 2)
-    with pytest.raises(InputError, match="1 subject of DS1, expected at least 2"):
+    with pytest.raises(InputError, match="DS1, expected"):
         mitdb.split(few.select(["101", "202"]))
     with pytest.raises(InputError, match="validation_fraction"):
         mitdb.split(few, 1.0)

@@ -35,7 +35,7 @@ def test_select_by_name_and_person_keeps_order_and_origin() -> None:
 
 
 def test_select_names_what_is_not_there() -> None:
-    with pytest.raises(InputError, match="toy has no name z; it has a, b, c"):
+    with pytest.raises(InputError, match="no name z"):
         dataset().select(["a", "z"])
     with pytest.raises(InputError, match="no subject q"):
         dataset().select(subjects=["q"])

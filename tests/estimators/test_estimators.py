@@ -80,7 +80,7 @@ def test_a_crop_takes_the_ends_of_the_windows_for_their_neighbours() -> None:
     z = encoder.model_.embed(X[:, None, 5:35]).all.numpy()
     np.testing.assert_allclose(encoder.transform(X), z, atol=1e-5)
     assert 0 <= invariance_score(encoder, X) <= 1
-    with pytest.raises(InputError, match="windows have 40 samples, but the nuisance needs 20"):
+    with pytest.raises(InputError, match="nuisance needs 20"):
         BlockEncoder(BLOCKS, PhaseShift(20, rate=1), **TINY).fit(X)
 
 
@@ -95,7 +95,7 @@ def test_labels_train_heads_if_they_are_classes() -> None:
     assert not hasattr(encoder.fit(X), "classes_")
     assert not BlockEncoder(BLOCKS, **TINY).fit(X).model_.heads
     assert not BlockEncoder(BLOCKS, supervised=False, **TINY).fit(X, y).model_.heads
-    with pytest.raises(InputError, match="supervised=True needs y with two classes or more"):
+    with pytest.raises(InputError, match="supervised=True needs"):
         BlockEncoder(BLOCKS, supervised=True, **TINY).fit(X)
 
 
@@ -190,10 +190,10 @@ def test_saving_and_loading_keeps_latents_and_parameters(kind: str, tmp_path: Pa
 def test_another_folder_is_no_estimator(tmp_path: Path) -> None:
     encoder = BlockEncoder(**TINY).fit(X)
     encoder.save(tmp_path / "a")
-    with pytest.raises(InputError, match="holds BlockEncoder, expected a SeparationTransformer"):
+    with pytest.raises(InputError, match="holds BlockEncoder, expected"):
         SeparationTransformer.load(tmp_path / "a")
     encoder.model_.save(tmp_path / "b")
-    with pytest.raises(InputError, match="a model without an estimator"):
+    with pytest.raises(InputError, match="model without"):
         BlockEncoder.load(tmp_path / "b")
 
 
@@ -290,7 +290,7 @@ def test_a_constant_encoder_scores_at_chance() -> None:
             return np.ones((len(x), 3))
 
     assert invariance_score(Constant(), X, nuisance="gain") == 0.5
-    with pytest.raises(InputError, match="no nuisance of its own"):
+    with pytest.raises(InputError, match="no nuisance"):
         invariance_score(Constant(), X)
     variant = BlockEncoder([BLOCKS[1]], **TINY).fit(X)
     with pytest.raises(InputError, match="no block is invariant"):
@@ -337,8 +337,8 @@ def test_separation_takes_a_background_or_a_population_for_each_window() -> None
     ("background", "target", "sentence"),
     [
         (None, None, "y is None"),
-        (None, np.ones(60), "60 of 60 windows are targets"),
-        (None, np.zeros(60), "0 of 60 windows are targets"),
+        (None, np.ones(60), "60 of 60"),
+        (None, np.zeros(60), "0 of 60"),
         (X[:, :20], None, r"background has windows of shape \(1, 20\)"),
     ],
 )

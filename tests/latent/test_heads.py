@@ -113,7 +113,7 @@ def test_a_trunk_without_flat_features_is_refused(trunk: nn.Module) -> None:
 def test_bare_modules_of_another_size_are_refused() -> None:
     objective = StructuredContrastive(SCHEMA, [SHIFT])
     views = objective.views(torch.randn(4, 1, 60))
-    with pytest.raises(InputError, match="the schema needs 12"):
+    with pytest.raises(InputError, match="schema needs 12"):
         objective(Recurrent(11)(views.signals), views)
 
 
@@ -135,10 +135,10 @@ def test_a_linear_head_reads_its_blocks_only() -> None:
 @pytest.mark.parametrize(
     ("blocks", "classes", "message"),
     [
-        ([], ["a", "b"], "choose from shape, timing, detail"),
+        ([], ["a", "b"], "shape, timing, detail"),
         (["mood"], ["a", "b"], "no block 'mood'"),
-        (["shape"], ["a"], "two or more different classes"),
-        (["shape"], ["a", "b", "a"], "two or more different classes"),
+        (["shape"], ["a"], "more different classes"),
+        (["shape"], ["a", "b", "a"], "more different classes"),
     ],
 )
 def test_impossible_heads_are_refused(blocks: list[str], classes: list[str], message: str) -> None:
@@ -167,7 +167,7 @@ def test_a_null_radius_shortens_salient_latents_and_silences_short_ones() -> Non
     assert torch.isfinite(x.grad).all()
     assert (x.grad[1:, 2:] == 0).all()
     for settings in ({"role": "common"}, {"role": "salient", "gate": {}}):
-        with pytest.raises(InputError, match="has a null radius, which is for"):
+        with pytest.raises(InputError, match="null radius"):
             Block("own", 2, null_radius=0.5, **settings)
-    with pytest.raises(InputError, match="expected at least 0"):
+    with pytest.raises(InputError, match="least 0"):
         Block("own", 2, role="salient", null_radius=-1.0)

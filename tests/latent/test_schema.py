@@ -147,9 +147,7 @@ def test_an_unknown_block_is_named(triptych_schema: LatentSchema) -> None:
         lambda: triptych_schema["mood"],
         lambda: triptych_schema.select(torch.zeros(1, 9), ("mood",)),
     ):
-        with pytest.raises(
-            InputError, match="no block 'mood'; it has activity, orientation, detail"
-        ):
+        with pytest.raises(InputError, match="no block 'mood'"):
             ask()
 
 
@@ -159,26 +157,26 @@ def test_an_unknown_block_is_named(triptych_schema: LatentSchema) -> None:
         (lambda: Block("two words", 3), "not an identifier"),
         (lambda: Block("../weights", 3), "not an identifier"),
         (lambda: Block("a", 0), "at least 1"),
-        (lambda: Block("a", 8.5), "size 8.5, expected a whole number"),  # type: ignore[arg-type]
-        (lambda: Block(False, 3), "name False is not an identifier"),  # type: ignore[arg-type]
+        (lambda: Block("a", 8.5), "size 8.5, expected"),  # type: ignore[arg-type]
+        (lambda: Block(False, 3), "name False"),  # type: ignore[arg-type]
         *((lambda name=name: Block(name, 3), "a word of PyTorch") for name in TAKEN),
-        (lambda: Block("a", 3, role="shared"), "expected 'common' or 'salient'"),  # type: ignore[arg-type]
-        (lambda: Block("a", 3, invariant_to="gain", variant_to="gain"), "more than one relation"),
-        (lambda: Block("a", 3, invariant_to=("gain", "gain")), "more than one relation"),
-        (lambda: LatentSchema(), "at least one block"),
-        (lambda: LatentSchema(Block("a", 1), Block("a", 2)), "two blocks are named 'a'"),
-        (lambda: LatentSchema.from_dict({}), "needs a list 'blocks'"),
-        (lambda: LatentSchema.from_dict({"blocks": {}}), "needs a list 'blocks'"),
-        (lambda: LatentSchema.from_dict({"blocks": []}), "at least one block"),
-        (lambda: LatentSchema.from_dict({"blocks": ["a"]}), "'a' is not a mapping"),
-        (lambda: LatentSchema.from_dict({"blocks": [{"name": "a"}]}), "is not a block"),
+        (lambda: Block("a", 3, role="shared"), "'common' or 'salient'"),  # type: ignore[arg-type]
+        (lambda: Block("a", 3, invariant_to="gain", variant_to="gain"), "more than"),
+        (lambda: Block("a", 3, invariant_to=("gain", "gain")), "more than"),
+        (lambda: LatentSchema(), "least one block"),
+        (lambda: LatentSchema(Block("a", 1), Block("a", 2)), "named 'a'"),
+        (lambda: LatentSchema.from_dict({}), "list 'blocks'"),
+        (lambda: LatentSchema.from_dict({"blocks": {}}), "list 'blocks'"),
+        (lambda: LatentSchema.from_dict({"blocks": []}), "least one block"),
+        (lambda: LatentSchema.from_dict({"blocks": ["a"]}), "'a' is"),
+        (lambda: LatentSchema.from_dict({"blocks": [{"name": "a"}]}), "not a block"),
         (
             lambda: LatentSchema.from_dict({"blocks": [{"name": "a", "size": 1, "for": "x"}]}),
-            "allowed are name, size",
+            "name, size",
         ),
         (
             lambda: LatentSchema.from_dict({"blocks": [{"name": "a", "size": "x"}]}),
-            "size x, expected a whole number",
+            "whole number",
         ),
     ],
 )

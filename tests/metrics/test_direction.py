@@ -50,7 +50,7 @@ def test_collapsed_latents_are_no_guess_even() -> None:
 @pytest.mark.parametrize(
     ("directions", "subjects", "words"),
     [
-        (unit(599, 1), SUBJECTS, "one vector of 3 a row"),
+        (unit(599, 1), SUBJECTS, "vector of 3"),
         (unit(600, 1), np.zeros(600), "at least two"),
     ],
 )

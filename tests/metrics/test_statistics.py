@@ -145,7 +145,7 @@ def test_refusals() -> None:
         bootstrap_interval([1.0, 2.0], [-1.0, 3.0])
     with pytest.raises(InputError, match="shape"):
         bootstrap_interval(np.ones((2, 3, 4)))
-    with pytest.raises(InputError, match="subjects has the shape"):
+    with pytest.raises(InputError, match="subjects has"):
         per_subject([1.0, 2.0], ["a"])
 
 
@@ -175,5 +175,5 @@ def test_a_jackknife_of_a_ratio_matches_the_formula_written_out() -> None:
 
 
 def test_one_subject_cannot_be_left_out() -> None:
-    with pytest.raises(InputError, match="one subject has all rows"):
+    with pytest.raises(InputError, match="one subject"):
         jackknife_per_subject(lambda kept: 0.0, ["a", "a"], 2)

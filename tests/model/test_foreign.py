@@ -76,22 +76,22 @@ def test_an_output_is_chosen_by_name(tmp_path: Path) -> None:
     two = onnx_file(tmp_path / "m.onnx", outputs=("a", "b"))
     assert open_model(two, output="b").embed(X).shape == (5, 1)  # (5, 1, 1) laid flat
     for output in (None, "c"):
-        with pytest.raises(InputError, match="has the outputs a, b; name one: --output NAME"):
+        with pytest.raises(InputError, match="--output NAME"):
             open_model(two, output=output)
     both = script(tmp_path / "m.pt", Both())
     largest = open_model(both, allow_code=True, output="largest").embed(X)
     np.testing.assert_allclose(largest, X.amax(-1).numpy())
-    with pytest.raises(InputError, match="has the outputs mean, largest"):
+    with pytest.raises(InputError, match="outputs mean, largest"):
         open_model(both, allow_code=True).embed(X)
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"shape": ("n", 80)}, "expected one of floats .windows, channels, time."),
-        ({"inputs": 2}, "expected one of floats"),
-        ({"kind": 7}, "expected one of floats"),
-        ({"rate": "fast"}, "states the rate 'fast'"),
+        ({"shape": ("n", 80)}, "floats .windows, channels"),
+        ({"inputs": 2}, "expected one"),
+        ({"kind": 7}, "expected one"),
+        ({"rate": "fast"}, "rate 'fast'"),
     ],
 )
 def test_onnx_with_other_inputs_is_refused(
@@ -109,7 +109,7 @@ def test_malformed_files_are_refused(tmp_path: Path) -> None:
             with pytest.raises(InputError, match="cannot be read"):
                 open_model(str(path), allow_code=True)
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "weights.pt")
-    with pytest.raises(InputError, match="not weights alone or a pickled module"):
+    with pytest.raises(InputError, match="not weights alone"):
         open_model(str(tmp_path / "weights.pt"), allow_code=True)
     (tmp_path / "m.h5").touch()
     with pytest.raises(InputError, match="unknown kind"):
@@ -126,12 +126,12 @@ def test_nothing_runs_code_without_leave(tmp_path: Path, monkeypatch: pytest.Mon
     script(tmp_path / "m.pt", Both())
     Path("m.pt2").touch()
     for name in ("strangers:f", "m.pt", "m.pt2"):
-        with pytest.raises(InputError, match="pass --allow-code if you trust who made it"):
+        with pytest.raises(InputError, match="pass --allow-code"):
             open_model(name)
     assert not Path("it ran").exists()
     model = open_model("strangers:f", allow_code=True)
     assert Path("it ran").exists()
-    assert "importing its module runs it" in model.warning
+    assert "module runs" in model.warning
     np.testing.assert_allclose(model.embed(X), X.mean(-1).numpy(), atol=1e-6)
     assert "" not in sys.path
 
@@ -144,7 +144,7 @@ def test_functions_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("odd:nothing", "no_such_module:f"):
         with pytest.raises(InputError, match="cannot be imported"):
             open_model(name, allow_code=True)
-    with pytest.raises(InputError, match="no function but a int"):
+    with pytest.raises(InputError, match="no function"):
         open_model("odd:n", allow_code=True)
     for name, said in (
         ("odd:short", "one row a window"),
@@ -160,13 +160,13 @@ def test_the_form_is_the_models_or_what_is_asked_of_it() -> None:
     free = ForeignModel("m", lambda x: {"z": x})
     assert free.form(*recorded, 100, 0.8).shape == (1, 80)
     assert free.form(*recorded, None, 1).rate == 120.0  # the recordings'
-    with pytest.raises(InputError, match="say how long: --window S"):
+    with pytest.raises(InputError, match="long: --window S"):
         free.form(*recorded)
     strict = ForeignModel("m", lambda x: {"z": x}, None, 2, 80, 100.0)
     assert strict.form(*recorded).channels == ("0", "1")
-    with pytest.raises(InputError, match="made for 100 Hz, but 50"):
+    with pytest.raises(InputError, match="100 Hz"):
         strict.form(*recorded, 50)
-    with pytest.raises(InputError, match="of 80 samples, at 100 Hz; not of 1 s"):
+    with pytest.raises(InputError, match="80 samples"):
         strict.form(*recorded, None, 1)
 
 

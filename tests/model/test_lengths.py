@@ -87,7 +87,7 @@ def test_the_length_is_fixed_where_something_depends_on_it() -> None:
         assert fixed.shortest is None
         with pytest.raises(InputError, match=r"needs windows \(n, 1, 80\)"):
             fixed.embed(torch.randn(2, 1, 81))
-        with pytest.raises(InputError, match="of 80 samples at 100 Hz, not of 160"):
+        with pytest.raises(InputError, match="80 samples"):
             fixed.with_length(1.6)
     for free in (
         make(pooled, Standardize(), AlignedPeak(100.0)),

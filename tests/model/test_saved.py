@@ -125,7 +125,7 @@ def test_a_model_comes_back_whole(tmp_path: Path, encoder: Callable[[], nn.Modul
 def test_a_lazy_head_is_saved_with_the_width_it_found(tmp_path: Path) -> None:
     trunk = nn.Sequential(Standardize(), ConvEncoder(1, 60))
     model = make(BlockHeads(trunk, SCHEMA))
-    with pytest.raises(InputError, match="run one batch through the encoder"):
+    with pytest.raises(InputError, match="batch through"):
         model.save(tmp_path / "m")
     assert not names(tmp_path)
     model.embed(X)
@@ -164,7 +164,7 @@ def test_a_foreign_decoder_is_named_and_then_filled(tmp_path: Path) -> None:
     model = make()
     model.decoder = nn.Sequential(nn.Linear(8, 60), nn.Unflatten(1, (1, 60)))
     model.save(tmp_path / "m")
-    with pytest.raises(InputError, match="the decoder of this model"):
+    with pytest.raises(InputError, match="the decoder"):
         Model.load(tmp_path / "m")
     decoder = nn.Sequential(nn.Linear(8, 60), nn.Unflatten(1, (1, 60)))
     loaded = Model.load(tmp_path / "m", decoder=decoder)
@@ -176,7 +176,7 @@ def test_a_foreign_decoder_is_named_and_then_filled(tmp_path: Path) -> None:
     [
         (Recurrent(9), r"weight 'encoder\.lstm\..*' .* of shape \(32, 1\), but the network needs"),
         (nn.Linear(60, 8), r"lacks 2 weights, the first is 'encoder\.weight'"),
-        (nn.Identity(), r"has, beyond the network's, 4 weights"),
+        (nn.Identity(), "network's, 4 weights"),
     ],
 )
 def test_a_module_that_does_not_fit_is_refused_and_left_alone(
@@ -207,7 +207,7 @@ def test_a_model_replaces_a_model_and_leaves_other_files(tmp_path: Path) -> None
 @pytest.mark.parametrize("file", ["notes.txt", "model.json"])
 def test_what_is_no_model_is_not_overwritten(tmp_path: Path, file: str) -> None:
     (tmp_path / file).write_text('{"mine": true}')
-    with pytest.raises(InputError, match="is not a triptych model, so it is not overwritten"):
+    with pytest.raises(InputError, match="triptych model"):
         make().save(tmp_path)
     assert names(tmp_path) == [file]
     with pytest.raises(InputError, match="not overwritten"):
@@ -223,7 +223,7 @@ def test_a_full_disk_keeps_the_old_model(tmp_path: Path, monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", no_space)
         for target in ("m", "new"):
-            with pytest.raises(InputError, match="No space left on device"):
+            with pytest.raises(InputError, match="No space left"):
                 make().save(tmp_path / target)
     assert names(tmp_path) == ["m"]
     assert torch.equal(Model.load(tmp_path / "m").embed(X).all, old.embed(X).all)
@@ -237,7 +237,7 @@ def test_bad_weights_and_info_are_not_written(tmp_path: Path) -> None:
     model = make()
     with torch.no_grad():
         next(model.encoder.parameters()).fill_(float("nan"))
-    with pytest.raises(InputError, match="holds NaN or infinity"):
+    with pytest.raises(InputError, match="holds NaN"):
         model.save(tmp_path / "m")
     assert not names(tmp_path)
 
@@ -359,7 +359,7 @@ def test_changed_descriptions_are_refused(
     ("message", "edit"),
     [
         ("lacks 1 weights", lambda s: s.pop("heads.beat.linear.bias")),
-        ("has, beyond the network's, 1 weights", lambda s: s.update({"../x": torch.zeros(1)})),
+        ("network's, 1 weights", lambda s: s.update({"../x": torch.zeros(1)})),
         (
             r"of shape \(1, 2\), but the network needs",
             lambda s: s.update({"heads.beat.linear.bias": torch.zeros(1, 2)}),
@@ -369,7 +369,7 @@ def test_changed_descriptions_are_refused(
             lambda s: s.update({"heads.beat.linear.bias": torch.zeros(2, dtype=torch.int64)}),
         ),
         (
-            "holds NaN or infinity",
+            "holds NaN",
             lambda s: s.update({"heads.beat.linear.bias": torch.full((2,), float("inf"))}),
         ),
     ],

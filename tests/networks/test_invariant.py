@@ -174,7 +174,7 @@ def test_the_spectrum_has_the_promised_shape(time: int) -> None:
 
 
 def test_windows_too_short_for_a_spectrum_are_refused() -> None:
-    with pytest.raises(InputError, match="no frequency up to"):
+    with pytest.raises(InputError, match="no frequency up"):
         PowerSpectrum(RATE, cutoff=0.5)(torch.randn(1, 1, 100))
 
 

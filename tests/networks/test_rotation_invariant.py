@@ -220,9 +220,9 @@ def test_scaling_commutes_with_rotations_and_standardising_does_not() -> None:
 @pytest.mark.parametrize(
     ("module", "channels", "message"),
     [
-        (Scaled(scales=(1.0, 2.0)), 3, "2 scales for 3 channels"),
-        (GravityAligned(), 4, "signals have 4 channels"),
-        (RotationInvariants(), 1, "signals have 1 channels"),
+        (Scaled(scales=(1.0, 2.0)), 3, "2 scales"),
+        (GravityAligned(), 4, "4 channels"),
+        (RotationInvariants(), 1, "1 channels"),
     ],
 )
 def test_channels_that_do_not_fit_are_refused(

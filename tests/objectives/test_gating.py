@@ -90,8 +90,8 @@ def test_samples_that_open_nothing_leave_the_loss_and_its_gradient_finite() -> N
     ("settings", "message"),
     [
         ({"temperature": 0}, "temperature is 0"),
-        ({"non_negative": "gelu"}, "non_negative is 'gelu', expected 'relu' or 'rep_relu'"),
-        ({"top_k": 0}, "top_k is 0; it must be 1 to 16"),
+        ({"non_negative": "gelu"}, "'relu' or 'rep_relu'"),
+        ({"top_k": 0}, "top_k is 0"),
         ({"top_k": 17}, "top_k is 17"),
     ],
 )

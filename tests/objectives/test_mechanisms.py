@@ -128,12 +128,12 @@ def test_one_known_side_tells_what_always_happens() -> None:
 
 @pytest.mark.parametrize("kind", ["repel", "predict"])
 def test_a_tone_has_no_delta_that_views_show(kind) -> None:
-    with pytest.raises(InputError, match="no block can carry image_tone"):
+    with pytest.raises(InputError, match="carry image_tone"):
         mechanism_of(TRANSFORMS["image_tone"], kind, "transformed", 4)
 
 
 def test_products_of_permutations_are_not_read() -> None:
-    with pytest.raises(InputError, match="the product of two permutations"):
+    with pytest.raises(InputError, match="two permutations"):
         mechanism_of(LeadSwap(12, 6), "predict", "transformed", 4)
     mechanism_of(LeadSwap(12, 6), "predict", "original", 4)
     mechanism_of(LeadSwap(12, 6), "repel", "transformed", 4)

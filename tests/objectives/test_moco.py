@@ -105,7 +105,7 @@ def test_what_cannot_be_is_refused() -> None:
             made(**settings)
     objective, encoder = made(queue=8)
     views = objective.views(X.double())
-    with pytest.raises(InputError, match="12 keys for a queue of 8"):
+    with pytest.raises(InputError, match="12 keys"):
         objective(encoder(views.signals), views)
     with pytest.raises(InputError, match="attach"):
         MoCo(5, [SHIFT])(torch.zeros(12, 5), SimCLR(5, [SHIFT]).views(X))

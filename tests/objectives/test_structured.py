@@ -171,7 +171,7 @@ def test_rotation_vectors_turn_with_the_sensor():
         (lambda: StructuredContrastive(SCHEMA, [SHIFT], weights={"alignment": -1}), "alignment=-1"),
         (
             lambda: StructuredContrastive(SCHEMA, [SHIFT], weights={"alignment": "4"}),  # type: ignore[dict-item]
-            "alignment='4', expected a number",
+            "alignment='4', expected",
         ),
         (
             lambda: StructuredContrastive(SCHEMA, [SHIFT], limits={"phase_shift": float("nan")}),
@@ -193,7 +193,7 @@ def test_rotation_vectors_turn_with_the_sensor():
             lambda: StructuredContrastive(
                 LatentSchema(Block("a", 3, variant_to="phase_shift")), [SHIFT], one_sided=True
             ),
-            "declare one or leave one_sided out",
+            "leave one_sided",
         ),
     ],
 )
@@ -277,7 +277,7 @@ def test_a_network_learns_an_equivariant_block():
 
 @pytest.mark.parametrize("kind", ["yaw", "tilt"])
 def test_rotations_relative_to_gravity_are_predicted_not_turned_by(kind):
-    with pytest.raises(InputError, match="use so3 or cube24"):
+    with pytest.raises(InputError, match="so3 or cube24"):
         StructuredContrastive(ORIENTED, [Rotation(kind)])
     schema = LatentSchema(Block("orientation", 6, variant_to="rotation"))
     scl = StructuredContrastive(schema, [Rotation(kind)], variation="predict")

@@ -139,7 +139,7 @@ def test_committed_cells_that_collapsed_are_marked_and_never_best():
     ]
     assert lines
     assert all("(collapsed: salient in 2 of 3 runs)" in line and "**" not in line for line in lines)
-    assert "the row is never the best" in explanation(study, results)
+    assert "never the best" in explanation(study, results)
     said = [point for _, points in statements(study, results) for point in points]
     assert said
     assert not any("kjem" in point for point in said)

@@ -44,7 +44,7 @@ def test_the_digits_sides_share_no_image(digits: ClassDimensions) -> None:
 
 
 def test_an_unknown_data_set_is_named() -> None:
-    with pytest.raises(InputError, match="no data set 'cifar'; choose one of watch-18"):
+    with pytest.raises(InputError, match="'cifar'; choose"):
         GatedContrast().prepare(None, Options(dataset="cifar"))
 
 

@@ -52,11 +52,11 @@ def test_tone_scales_contrast_and_adds_colour() -> None:
 
 def test_what_they_refuse() -> None:
     for transform in BOTH:
-        with pytest.raises(InputError, match="expected a float tensor"):
+        with pytest.raises(InputError, match="float tensor"):
             transform.apply(torch.zeros(2, 3, 8), transform.identity(2))
-        with pytest.raises(InputError, match="got parameters of shape"):
+        with pytest.raises(InputError, match="parameters of shape"):
             transform.apply(torch.zeros(2, 3, 8, 8), torch.zeros(3, 3))
-    with pytest.raises(InputError, match="expected 1 to 3"):
+    with pytest.raises(InputError, match="1 to 3"):
         ImageTone().apply(torch.zeros(2, 4, 8, 8), ImageTone().identity(2))
     with pytest.raises(InputError, match="max_shift=2"):
         ImageCrop(max_shift=2)

@@ -81,7 +81,7 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     assert (tmp_path / "b" / "checkpoint.ckpt").exists()
     assert not (tmp_path / "b" / "model.json").exists()
-    with pytest.raises(InputError, match="stopped after epoch 1; resume it"):
+    with pytest.raises(InputError, match="after epoch 1"):
         run(out=tmp_path / "b")
     whole = run(out=tmp_path / "a")
     resumed = run(out=tmp_path / "b", resume=True)
@@ -116,7 +116,7 @@ def test_a_teacher_is_trained_first_and_resumed(tmp_path: Path) -> None:
         run(plain, out=tmp_path / "a", callbacks=[Stop(1, 1, interrupt)])
     (tmp_path / "b").mkdir()
     (tmp_path / "a").rename(tmp_path / "b" / "teacher")
-    with pytest.raises(InputError, match="stopped after epoch 1; resume it"):
+    with pytest.raises(InputError, match="after epoch 1"):
         run(taught, out=tmp_path / "b")
     resumed = run(taught, out=tmp_path / "b", resume=True)
     assert equal(whole.model, resumed.model)
@@ -309,7 +309,7 @@ def test_a_checkpoint_of_another_recipe_or_data_is_refused(tmp_path: Path) -> No
     with pytest.raises(InputError, match="checksum"):
         fit(recipe, toys.windows(seed=5), None, out=tmp_path, resume=True, device="cpu")
     (tmp_path / "checkpoint.ckpt").write_bytes(b"no checkpoint")
-    with pytest.raises(InputError, match="damaged or not a checkpoint"):
+    with pytest.raises(InputError, match="damaged or"):
         run(recipe, out=tmp_path, resume=True)
     run(recipe, out=tmp_path)  # anew: nothing there that could be continued
 
@@ -349,19 +349,19 @@ def set_nan(signals: Tensor) -> None:
 @pytest.mark.parametrize(
     ("recipe", "train", "options", "words"),
     [
-        ({}, toys.windows(context=10), {}, "10 samples of context"),
-        ({"data__length_s": 1.0}, toys.windows(), {}, "80 samples at 100 Hz, but recipe 'toy'"),
-        ({}, with_signals(set_nan), {}, "train windows hold NaN"),
-        ({}, toys.windows(channels=2), {}, "1 channels and train windows 2"),
-        ({"classes": ["slow", "fsat"]}, toys.windows(), {}, "no window is labelled 'fsat'"),
+        ({}, toys.windows(context=10), {}, "10 samples"),
+        ({"data__length_s": 1.0}, toys.windows(), {}, "80 samples"),
+        ({}, with_signals(set_nan), {}, "train windows hold"),
+        ({}, toys.windows(channels=2), {}, "train windows 2"),
+        ({"classes": ["slow", "fsat"]}, toys.windows(), {}, "labelled 'fsat'"),
         ({"encoder__name": "lstm"}, toys.windows(), {}, "no encoder 'lstm'"),
         ({"encoder__front_end": "spectrum"}, toys.windows(), {}, "no front-end 'spectrum'"),
         ({"encoder__widhts": [8]}, toys.windows(), {}, "no setting 'widhts'"),
         ({"encoder__name": "guaranteed"}, toys.windows(), {}, "write front_end: invariants_beside"),
-        ({}, toys.windows(seed=1), {}, "3 subjects have windows to train on and to validate on"),
-        ({}, toys.windows(), {"device": "tpu"}, "device 'tpu' is not there"),
-        ({}, toys.windows(), {"device": "cpu:x"}, "device 'cpu:x' is not there"),
-        ({}, toys.windows(), {"resume": True}, "resume needs the folder"),
+        ({}, toys.windows(seed=1), {}, "3 subjects"),
+        ({}, toys.windows(), {"device": "tpu"}, "device 'tpu'"),
+        ({}, toys.windows(), {"device": "cpu:x"}, "device 'cpu:x'"),
+        ({}, toys.windows(), {"resume": True}, "resume needs"),
     ],
 )
 def test_a_fault_is_named(

@@ -58,7 +58,7 @@ def test_recordings_of_a_person_stay_together() -> None:
 
 
 def test_one_person_cannot_be_split() -> None:
-    with pytest.raises(InputError, match="recordings of 1 subject; validation needs subjects"):
+    with pytest.raises(InputError, match="1 subject; validation"):
         validation_people(dataset(recording("a", 0), recording("a", 1)), 0.2, 0)
 
 
@@ -82,8 +82,8 @@ def test_every_class_is_on_both_sides(tmp_path: Path) -> None:
     prepared = prepare(recipe)
     for side in (prepared.train, prepared.validation):
         assert set(side.label) == {"x", "y", "z"}
-    assert "another split of subjects was drawn" in prepared.notes[-1]
-    assert "no validation subject has a window of class" in prepared.notes[-1]
+    assert "another split" in prepared.notes[-1]
+    assert "no validation subject" in prepared.notes[-1]
 
 
 def test_a_class_of_one_subject_is_named(tmp_path: Path) -> None:

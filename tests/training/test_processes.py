@@ -145,4 +145,4 @@ def test_waiting_for_other_processes_is_said(
 ) -> None:
     monkeypatch.setattr("triptych.training.trainer.world_size", lambda: (2, 2))
     make_trainer(Training(epochs=1), "cpu", [])
-    assert "waiting for 2 processes" in capsys.readouterr().err
+    assert "2 processes" in capsys.readouterr().err

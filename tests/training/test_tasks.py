@@ -109,8 +109,8 @@ def test_a_label_itself_may_be_the_number() -> None:
         ({"labels": "regression", "classes": ["a", "b"]}, "leave classes out"),
         ({"labels": "single", "data__target": "hr"}, "make it 'regression'"),
         ({"training__class_weights": "balanced"}, "are of classes"),
-        ({"training__monitor": "macro_f1"}, "metric of the heads"),
-        ({"training__monitor": "mae", "classes": ["a", "b"]}, "no metric of single labels"),
+        ({"training__monitor": "macro_f1"}, "metric of"),
+        ({"training__monitor": "mae", "classes": ["a", "b"]}, "single labels"),
         ({"training__freeze": "encoder", "classes": ["a", "b"]}, "init_from"),
         ({**SETS, "weights__consistency": 1.0}, "one per window"),
     ],
@@ -197,7 +197,7 @@ def test_another_model_is_refused_in_one_sentence(
 
 def test_other_channels_are_refused(tmp_path: Path) -> None:
     recipe = saved(tmp_path / "m").replace({"init_from": str(tmp_path / "m")})
-    with pytest.raises(InputError, match="channels ECG, but the recipe has PPG"):
+    with pytest.raises(InputError, match="channels ECG"):
         fit(recipe, toys.windows(), None, device="cpu", progress=False, channels=["PPG"])
 
 
@@ -217,7 +217,7 @@ def test_heads_alone_are_fitted_in_one_call(tmp_path: Path) -> None:
     assert same(weights(single.heads), weights(twice.heads))
     number = fit_heads(model, data, Quantity("rate (Hz)"))
     assert number.predict(data.centred)["full"].values.shape == (96,)
-    with pytest.raises(InputError, match="no window is labelled 'quick'"):
+    with pytest.raises(InputError, match="labelled 'quick'"):
         fit_heads(model, data, ["slow", "quick"])
     number.save(tmp_path / "n")
     assert Model.load(tmp_path / "n").heads["full"].settings == number.heads["full"].settings

@@ -73,7 +73,7 @@ def test_seeds_at_the_end_survive_float32() -> None:
 
 @pytest.mark.parametrize("seed", [-1.0, 0.5, float(SEEDS), math.nan])
 def test_seeds_that_are_none_are_refused(seed: float) -> None:
-    with pytest.raises(InputError, match="seed that is not a whole number"):
+    with pytest.raises(InputError, match="whole number"):
         NoiseSNR().apply(torch.randn(1, 1, 50), torch.tensor([[10.0, seed]]))
 
 
@@ -192,7 +192,7 @@ def test_channel_dropout_drops_as_many_as_asked_and_keeps_the_rest() -> None:
 def test_channel_dropout_leaves_a_channel() -> None:
     with pytest.raises(InputError, match=r"\(2, 1, 9\)"):
         ChannelDropout().apply(torch.randn(2, 1, 9), torch.zeros(2, 2))
-    with pytest.raises(InputError, match="magnitudes from 2 to 2"):
+    with pytest.raises(InputError, match="2 to 2"):
         ChannelDropout().apply(torch.randn(1, 3, 9), torch.tensor([[2.0, 0.0]]))
 
 
