@@ -20,8 +20,8 @@ UNTRAINED = ("random", *PRACTITIONER)
 FEWEST = 6  # subjects, below which no difference can be shown
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 7: "a seventh",
           8: "an eighth", 9: "a ninth", 10: "a tenth"}  # fmt: skip
-SUITED = {"probe": "classes or numbers read from latents of the values held out",
-          "probe_moved": "classes or numbers read from latents under the nuisance",
+SUITED = {"probe": "labels read from latents of what was held out",
+          "probe_moved": "labels read from latents under the nuisance",
           "gap": "closeness of a window to itself under the nuisance, beside that of different "
           "subjects"}  # fmt: skip
 
@@ -66,8 +66,11 @@ def _group(study: Study, results: Mapping[str, Any], metric: str, group: Group) 
     start = min([leader, *(n for n in even if n != "random")], key=lambda n: cost[n])
     several = len(groups_of(results["summary"])) > 1
     told = [f"{f'{group[0]}: ' if several else ''}{leader} has the most, {number(found[leader])}"]
-    told += _sentences(leader, judged, cost)
     enough = [each for each in judged.values() if each.subjects >= FEWEST]
+    if enough:
+        told += _sentences(leader, judged, cost)
+    else:
+        told += [f"{name} {number(mean)}" for name, mean in found.items() if name != leader]
     if enough and start != leader:
         told.append(f"start from {start}, the cheapest that nothing is shown to be above")
     return part | {
