@@ -117,7 +117,7 @@ def _caveats(rows: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, An
             f"{len(tested)} subjects were tested, and fewer than {FEWEST} cannot show any "
             "difference: these are means of one run, and no more."
         )
-    known = [each["smallest"] for each in groups if each.get("smallest")]
+    known = [each["smallest"] for each in groups if each["smallest"] is not None]
     if known:
         least = f"{min(known) * 100:.1f}"
         found.append(
@@ -152,7 +152,7 @@ def smallest(judged: Sequence[Difference]) -> float | None:
         if each.subjects >= FEWEST and math.isfinite(half):
             error = half / special.stdtrit(freedom, 0.975)
             found.append(float(error * special.stdtrit(freedom, 1 - 0.025 / len(judged))))
-    return median(found) if found else None
+    return median(filter(None, found)) if any(found) else None  # 0: all subjects are alike
 
 
 def _seconds(rows: Sequence[Mapping[str, Any]], name: str) -> float:
@@ -161,9 +161,10 @@ def _seconds(rows: Sequence[Mapping[str, Any]], name: str) -> float:
 
 
 def _points(each: Difference) -> str:
-    ends = sorted(abs(end) * each.scale for end in (each.low, each.high))
-    mean = abs(each.mean) * each.scale
-    return f"{mean:.0f} {each.unit} ({ends[0]:.0f} to {ends[1]:.0f}, {each.subjects} subjects)"
+    low, high = sorted(abs(end) * each.scale for end in (each.low, each.high))
+    mean, digits = abs(each.mean) * each.scale, 0 if high - low >= 5 else 1
+    ends = f"{low:.{digits}f} to {high:.{digits}f}"
+    return f"{mean:.{digits}f} {each.unit} ({ends}, {each.subjects} subjects)"
 
 
 def _interval(each: Difference) -> str:
