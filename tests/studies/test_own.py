@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
 import pytest
 
 from triptych import InputError
+from triptych.cli import main
 from triptych.files import read_json
 from triptych.metrics import paired_difference
 from triptych.model import Model
@@ -70,9 +72,7 @@ def loaded(data: Path, methods: tuple[str, ...] = ("random",), **said: Any) -> T
 @pytest.fixture(scope="module")
 def computed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("own") / "out"
-    options = Options(
-        "smoke", ("plain", "exact+scl"), asked=asked(data, hold_out="orientation=waist")
-    )
+    options = Options("smoke", ("plain", "exact"), asked=asked(data, hold_out="orientation=waist"))
     run(Own(), out, options=options, listener=Ears(), keep_models=True)
     return out
 
@@ -96,7 +96,7 @@ def test_a_run_leaves_tables_advice_recipes_and_models(data: Path, computed: Pat
     results = read_json(computed / "results.json")
     rows = {row["method"]: row for row in results["rows"]}
     assert {row["dataset"] for row in rows.values()} == {"own (orientation=waist)"}
-    assert rows["exact+scl"]["metrics"]["gap"] == pytest.approx(1, abs=1e-3)
+    assert rows["exact"]["metrics"]["gap"] == pytest.approx(1, abs=1e-3)
     assert rows["plain"]["metrics"]["gap"] < 0.99
     for way in WAYS:  # seen in training or not
         assert 0 <= rows["plain"]["metrics"][f"probe@orientation={way}"] <= 1
@@ -105,8 +105,8 @@ def test_a_run_leaves_tables_advice_recipes_and_models(data: Path, computed: Pat
     assert "validation subject" in text
     for page in ("table.md", "report.html"):
         assert text[:60] in (computed / page).read_text().replace("\n", " ")
-    assert {path.stem for path in (computed / "recipes").iterdir()} == {"plain", "exact+scl"}
-    for name in ("plain", "exact+scl"):
+    assert {path.stem for path in (computed / "recipes").iterdir()} == {"plain", "exact"}
+    for name in ("plain", "exact"):
         model = Model.load(computed / "models" / name)
         assert model.embed(np.zeros((2, 3, 100), np.float32)).all.shape == (2, 128)
     before = (computed / "results.json").read_text()
@@ -115,28 +115,32 @@ def test_a_run_leaves_tables_advice_recipes_and_models(data: Path, computed: Pat
 
 
 def test_recipes_train_on_the_data(data: Path, computed: Path) -> None:
-    recipe = Recipe.read(computed / "recipes" / "exact+scl.yaml")
+    recipe = Recipe.read(computed / "recipes" / "exact.yaml")
     made = prepare(recipe, data)
     assert fit(recipe, made.train, made.validation, progress=False).epochs == 1
     assert Recipe.read(computed / "recipes" / "plain.yaml").classes == ("run", "walk")
 
 
 def test_finished_cells_are_used_and_a_model_that_was_not_kept_is_said(
-    data: Path, tmp_path: Path
+    data: Path, computed: Path, tmp_path: Path
 ) -> None:
-    options = Options("smoke", ("har",), asked=asked(data))
-    first, again = Ears(), Ears()
-    run(Own(), tmp_path, options=options, listener=first)
-    assert len(first.cells) == 1
-    run(Own(), tmp_path, options=options, listener=again, keep_models=True)
-    assert not again.cells
+    copytree(computed / "cells", tmp_path / "cells", ignore=lambda *_: ["models"])
+    options = Options("smoke", ("plain",), asked=asked(data, hold_out="orientation=waist"))
+    ears, study = Ears(), Own()
+    run(study, tmp_path, options=options, listener=ears, keep_models=True)
+    assert not ears.cells
     assert not (tmp_path / "models").exists()
-    assert any("har" in text and "--keep-models" in text for text in again.notes)
-    changed = replace(options, asked=asked(data, "gain:max_gain=3"))
-    study, task = Own(), loaded(data, ("har",))
-    cell = task.cells()[0]
-    keys = [study.key(Task.load(None, each), cell) for each in (options, changed)]
-    assert keys[0] != keys[1]
+    assert any("plain" in text and "--keep-models" in text for text in ears.notes)
+    task = Task.load(None, options)
+    cell, seen = task.cells()[0], []
+    for asking in (
+        task.asked,
+        replace(task.asked, values=()),
+        replace(task.asked, data=str(tmp_path)),
+    ):
+        seen.append(study.key(replace(task, asked=asking), cell))
+    assert seen[0] != seen[1]
+    assert seen[0] == seen[2]
 
 
 def test_subjects_and_values_are_apart(data: Path) -> None:
@@ -316,3 +320,24 @@ def test_words() -> None:
         "ppg",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["own", "--data", "DATA"], "--nuisance"),
+        (["own", "--nuisance", "rotation"], "--data"),
+        (["own", "--nuisance", "rotation", "--data", "DATA", "--dataset", "x"], "dataset"),
+        (["own", "--nuisance", "rotation", "--data", "nowhere"], "no data 'nowhere'"),
+        (["ecg-phase", "--nuisance", "rotation"], "nuisance"),
+        (["ecg-phase", "--label", "activity"], "label_column"),
+    ],
+)
+def test_words_that_a_study_does_not_take(
+    words: list[str], said: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(data) if word == "DATA" else word for word in words]
+    with pytest.raises(SystemExit) as end:
+        main(["study", *given, "--out", str(tmp_path / "out")])
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
