@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, ignore_patterns
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,7 @@ def test_recipes_train_on_the_data(data: Path, computed: Path) -> None:
 def test_finished_cells_are_used_and_a_model_that_was_not_kept_is_said(
     data: Path, computed: Path, tmp_path: Path
 ) -> None:
-    copytree(computed / "cells", tmp_path / "cells", ignore=lambda *_: ["models"])
+    copytree(computed / "cells", tmp_path / "cells", ignore=ignore_patterns("models"))
     options = Options("smoke", ("plain",), asked=asked(data, hold_out="orientation=waist"))
     ears, study = Ears(), Own()
     run(study, tmp_path, options=options, listener=ears, keep_models=True)
@@ -132,13 +132,9 @@ def test_finished_cells_are_used_and_a_model_that_was_not_kept_is_said(
     assert not (tmp_path / "models").exists()
     assert any("plain" in text and "--keep-models" in text for text in ears.notes)
     task = Task.load(None, options)
-    cell, seen = task.cells()[0], []
-    for asking in (
-        task.asked,
-        replace(task.asked, values=()),
-        replace(task.asked, data=str(tmp_path)),
-    ):
-        seen.append(study.key(replace(task, asked=asking), cell))
+    cell = task.cells()[0]
+    askings = [task.asked, replace(task.asked, values=()), replace(task.asked, data=str(tmp_path))]
+    seen = [study.key(replace(task, asked=each), cell) for each in askings]
     assert seen[0] != seen[1]
     assert seen[0] == seen[2]
 
@@ -152,7 +148,9 @@ def test_subjects_and_values_are_apart(data: Path) -> None:
     tested: list[str] = []
     for cell in one.cells():
         sides = one.sides(cell)
-        parts = [set(each.subject) for each in (sides.train, sides.validation, sides.test)]
+        parts = [
+            set[str](each.subject.tolist()) for each in (sides.train, sides.validation, sides.test)
+        ]
         assert all(parts)
         assert sum(map(len, parts)) == len(set.union(*parts))
         for side in (sides.train, sides.validation):
