@@ -147,7 +147,8 @@ def study(
         raise InputError(f"there is no budget {budget!r}: choose from {choice}")
     said = {"nuisance": nuisance, "hold_out": hold_out, "window": window, "rate": resample,
             "band": band}  # fmt: skip
-    asked = _asked(name, data, own, {k: v for k, v in said.items() if v})
+    theirs = {"dataset": dataset, "split": split}
+    asked = _asked(name, data, own, _given(said), _given(theirs))
     options = Options(cast(Budget, budget), names(methods), seeds, device, dataset, split, asked)
     if tune:
         _tune(chosen, data, options, out)
@@ -164,16 +165,22 @@ def study(
     _show(chosen, outcome)
 
 
-def _asked(name: str, data: Path | None, own: dict[str, Any], said: dict[str, Any]) -> Any:
-    """What `study own` is told, as plain data; InputError if another study is told it."""
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value}
+
+
+def _asked(
+    name: str, data: Path | None, own: dict[str, Any], said: dict[str, Any], theirs: dict[str, Any]
+) -> dict[str, Any]:
+    """What `study own` is told, as plain data; InputError for options of other studies."""
     from triptych import InputError
 
+    if used := [*theirs] if name == "own" else [*said, *own]:
+        whose = "of the other studies" if name == "own" else "of study own"
+        raise InputError(
+            f"the study {name} does not take {', '.join(used)}, which are {whose}; leave them out"
+        )
     if name != "own":
-        if used := [*said, *own]:
-            raise InputError(
-                f"the study {name} does not take {', '.join(used)}, which are of own recordings; "
-                "leave them out, or run: triptych study own"
-            )
         return {}
     from triptych_studies.tasks.own_words import asked_of
 

@@ -83,5 +83,5 @@ class Album(Drawings):
                 axis.grid(axis="y", visible=False)
             kinds = [("dot", COLOURS[0], "mean and 95 % interval")]
             kinds += [("square", COLOURS[0], "exact by construction")] if exact else []
-            kinds += [("dot", COLOURS[1], f"{focus}, the method under study")]
+            kinds += [("dot", COLOURS[1], f"{focus}, the method under study")] if focus else []
             legend(figure, kinds)

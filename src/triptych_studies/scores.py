@@ -78,6 +78,8 @@ class Scores:
     ) -> None:
         """Keep a metric of all rows together (an AUROC, a macro F1), with a jackknife per subject.
 
+        Of one subject, as of one who is left out, it is the metric itself.
+
         Parameters
         ----------
         statistic
@@ -85,10 +87,12 @@ class Scores:
         subjects
             (n,) subject of every row.
         """
-        n = len(subjects)
+        n, who = len(subjects), np.unique(np.asarray(subjects)).tolist()
         value = statistic(np.ones(n, dtype=bool))
-        several = np.isfinite(value) and len(np.unique(np.asarray(subjects))) > 1
-        self.add(name, value, jackknife_per_subject(statistic, subjects, n) if several else None)
+        own = {str(who[0]): (value, n)} if len(who) == 1 else None
+        if np.isfinite(value) and len(who) > 1:
+            own = jackknife_per_subject(statistic, subjects, n)
+        self.add(name, value, own)
 
     def sound(self, block: str, *latents: Any) -> bool:
         """Whether these latents (n, d) of a block may be measured; a collapsed one is marked."""

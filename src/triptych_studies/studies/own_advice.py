@@ -20,8 +20,8 @@ UNTRAINED = ("random", *PRACTITIONER)
 FEWEST = 6  # subjects, below which no difference can be shown
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 7: "a seventh",
           8: "an eighth", 9: "a ninth", 10: "a tenth"}  # fmt: skip
-SUITED = {"probe": "classes or numbers read from latents of the values held out",
-          "probe_moved": "classes or numbers read from latents under the nuisance",
+SUITED = {"probe": "labels read from latents of what was held out",
+          "probe_moved": "labels read from latents under the nuisance",
           "gap": "closeness of a window to itself under the nuisance, beside that of different "
           "subjects"}  # fmt: skip
 
@@ -66,8 +66,11 @@ def _group(study: Study, results: Mapping[str, Any], metric: str, group: Group) 
     start = min([leader, *(n for n in even if n != "random")], key=lambda n: cost[n])
     several = len(groups_of(results["summary"])) > 1
     told = [f"{f'{group[0]}: ' if several else ''}{leader} has the most, {number(found[leader])}"]
-    told += _sentences(leader, judged, cost)
     enough = [each for each in judged.values() if each.subjects >= FEWEST]
+    if enough:
+        told += _sentences(leader, judged, cost)
+    else:
+        told += [f"{name} {number(mean)}" for name, mean in found.items() if name != leader]
     if enough and start != leader:
         told.append(f"start from {start}, the cheapest that nothing is shown to be above")
     return part | {
@@ -114,7 +117,7 @@ def _caveats(rows: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, An
             f"{len(tested)} subjects were tested, and fewer than {FEWEST} cannot show any "
             "difference: these are means of one run, and no more."
         )
-    known = [each["smallest"] for each in groups if each.get("smallest")]
+    known = [each["smallest"] for each in groups if each["smallest"] is not None]
     if known:
         least = f"{min(known) * 100:.1f}"
         found.append(
@@ -149,7 +152,7 @@ def smallest(judged: Sequence[Difference]) -> float | None:
         if each.subjects >= FEWEST and math.isfinite(half):
             error = half / special.stdtrit(freedom, 0.975)
             found.append(float(error * special.stdtrit(freedom, 1 - 0.025 / len(judged))))
-    return median(found) if found else None
+    return median(filter(None, found)) if any(found) else None  # 0: all subjects are alike
 
 
 def _seconds(rows: Sequence[Mapping[str, Any]], name: str) -> float:
@@ -158,9 +161,10 @@ def _seconds(rows: Sequence[Mapping[str, Any]], name: str) -> float:
 
 
 def _points(each: Difference) -> str:
-    ends = sorted(abs(end) * each.scale for end in (each.low, each.high))
-    mean = abs(each.mean) * each.scale
-    return f"{mean:.0f} {each.unit} ({ends[0]:.0f} to {ends[1]:.0f}, {each.subjects} subjects)"
+    low, high = sorted(abs(end) * each.scale for end in (each.low, each.high))
+    mean, digits = abs(each.mean) * each.scale, 0 if high - low >= 5 else 1
+    ends = f"{low:.{digits}f} to {high:.{digits}f}"
+    return f"{mean:.{digits}f} {each.unit} ({ends}, {each.subjects} subjects)"
 
 
 def _interval(each: Difference) -> str:

@@ -46,6 +46,8 @@ class Own(BenchmarkTask):
         Name of the part → the value that is held out.
     carries
         Whether a block can carry the main nuisance.
+    turning
+        Name of the nuisance that turns all sensors, if they feel gravity; else empty.
     refused
         Row → why it is left out.
     """
@@ -63,6 +65,7 @@ class Own(BenchmarkTask):
     fold_of: Mapping[str, Mapping[str, int]]
     value_of: Mapping[str, str]
     carries: bool = True
+    turning: str = ""
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
@@ -188,7 +191,7 @@ class Own(BenchmarkTask):
 
     def carried(self, windows: Windows, part: Any, theta: Tensor) -> tuple[Tensor, bool]:
         """Of a rotation with gravity where that points; of anything else its θ."""
-        if part.name == "rotation" and self.exact is not None and self.asked.band[0] is None:
+        if part.name == self.turning:
             return gravity(windows, part, theta), False
         return super().carried(windows, part, theta)
 
@@ -269,6 +272,7 @@ def _front_ends(asked: Asked, names: tuple[str, ...], windows: Windows) -> dict[
             "front_end": {"name": "second_order", "scales": scales},
             "exact": {"name": "rotation_invariants", "scales": scales},
             "encoder": Motion.encoder,
+            "turning": "" if asked.band[0] else "rotation",
         }
     if {"gain", "channel_shift"} & set(names):  # both are gone, or spoilt, once standardised
         found["front_end"] = {"name": "scaled", "scales": own_data.strengths(windows, channels)}

@@ -16,7 +16,7 @@ from triptych_studies.tasks.benchmark_probes import FITTED, read, score
 from triptych_studies.tasks.benchmark_reading import Reading
 
 MOST_VALUES, MOST_COLUMNS = 12, 3
-FEWEST = 20  # windows of a condition
+FEWEST = 5  # windows of a condition
 
 
 def columns_of(windows: Windows, first: str) -> tuple[str, ...]:
