@@ -58,7 +58,10 @@ def _exact_scl_label_free(task: Any) -> Change:
     """
     front_end, change = exact_of(task), scl(task)
     if front_end == "rotation_invariants":
-        return change | {"encoder": {"name": "guaranteed", "front_end": "invariants_beside"}}
+        more: Change = {"encoder": {"name": "guaranteed", "front_end": "invariants_beside"}}
+        if task.varied:  # a trunk of its own: here variation costs the invariant block nothing
+            more["objective"] = {"weights": {"variation": 2.0}}
+        return merged(change, more)
     steady, moved, rest = change["latent"]
     rest |= {"size": rest["size"] + moved["size"]}
     return change | {"latent": [steady, rest], "encoder": {"front_end": front_end}}
