@@ -45,7 +45,7 @@ class Small(Motion):
 def made(kind: type[BenchmarkTask], channels: int, length: int, rate: float, n: int = 60) -> Any:
     """A task of random windows: six subjects, two labels."""
     context = max(int(np.ceil(each.get("max_shift", 0) * rate)) for each in
-                  (*kind.nuisance, *kind.tested))  # fmt: skip
+                  (*kind.nuisance, *kind.tested, *kind.varied))  # fmt: skip
     x = torch.randn(n, channels, length + 2 * context, generator=torch.Generator().manual_seed(0))
     subject = np.array([f"s{k % 6}" for k in range(n)])
     label = np.array([["60.0", "90.0"] if kind.number else ["a", "b"]][0])[np.arange(n) // 6 % 2]

@@ -7,6 +7,7 @@ from typing import Any
 from triptych_studies.methods import Change, Method
 
 TEMPERATURE = {"ecg": 0.05, "imu": 0.1, "benchmark": 0.2}
+VARIED_TEMPERATURE = 0.5  # where views differ in much: chosen on validation subjects of watch-18
 
 LABEL_FREE: Change = {"classes": None, "decoder": False}  # on every task of the benchmark
 
@@ -19,7 +20,9 @@ def simclr(task: Any) -> Change:
         return {"objective": "simclr"}
     change: Change = {"objective": {"name": "simclr", "temperature": TEMPERATURE[task.kind]}}
     if task.kind == "benchmark":
-        return change | LABEL_FREE
+        if task.varied:
+            change["objective"] |= {"temperature": VARIED_TEMPERATURE}
+        return change | LABEL_FREE | {"transforms": task.contrasted}
     return change | ({"decoder": False} if task.kind == "ecg" else {"classes": None})
 
 

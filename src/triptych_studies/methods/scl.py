@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from triptych_studies.methods import Change, Method
-from triptych_studies.methods.contrastive import LABEL_FREE
+from triptych_studies.methods.contrastive import LABEL_FREE, VARIED_TEMPERATURE
 from triptych_studies.recipes import merged
 
 # Chosen by trials on validation subjects: weight of variation beside alignment.
 VARIATION = {"repel": 8.0, "predict": 2.0, "equivariant": 2.0}
+TURNING = (64, 12, 52)  # blocks of a benchmark's rows: the second one holds four directions
 TEACHER = 8.0  # weight of the exact row's predictions; the labels have 1
 
 
@@ -29,13 +30,8 @@ def structured(mechanism: str, task: Any) -> Change:
             "objective": objective | {"name": "scl"},
             "weights": {"structure": 0.01},
         }
-    if task.kind == "benchmark":  # label-free: NT-Xent in the invariant block, nothing else
-        objective = {"name": "scl", "temperature": 0.2, "weights": {"variation": 0.5}}
-        equivariant = mechanism == "equivariant"
-        return LABEL_FREE | {
-            "latent": task.blocks("equivariant" if equivariant else "variant"),
-            "objective": objective | ({} if equivariant else {"variation": mechanism}),
-        }
+    if task.kind == "benchmark":
+        return _label_free(mechanism, task)
     # The full head and the variant block share the trunk with the invariant head, and take its
     # accuracy at equal weights; the row `exact` is distilled into it.
     equivariant = mechanism == "equivariant"
@@ -48,13 +44,33 @@ def structured(mechanism: str, task: Any) -> Change:
     }
 
 
+def _label_free(mechanism: str, task: Any) -> Change:
+    """NT-Xent in the invariant block, nothing else; the views of `simclr`, two per window.
+
+    Settings where views differ in much were chosen on validation subjects of watch-18.
+    """
+    objective: Change = {"name": "scl-joint", "temperature": 0.2, "weights": {"variation": 0.5}}
+    if task.varied:
+        objective |= {"temperature": VARIED_TEMPERATURE, "projection": 64}
+        # More variation keeps the orientation in the trunk, where a probe finds it again.
+        objective |= {"weights": {"alignment": 0.0, "variation": 0.3}}
+    views = task.contrasted
+    if mechanism == "equivariant":
+        blocks = task.blocks("equivariant", TURNING, views)
+    else:
+        blocks = task.blocks("variant", views=views)
+        objective |= {"variation": mechanism}
+    return LABEL_FREE | {"transforms": views, "latent": blocks, "objective": objective}
+
+
 def scl(task: Any) -> Change:
     """The settings that development found best."""
     if task.kind == "dimensions":
         objective: Change = {"name": "scl", "variation": "predict", "temperature": 0.2}
         return {"latent": task.blocks("variant"), "objective": objective}
     if task.kind == "benchmark":
-        return structured("predict", task)
+        turning = task.main == "rotation" and len(task.nuisance) == 1
+        return structured("equivariant" if turning else "predict", task)
     if task.kind == "ecg":
         weights = {"alignment": 4.0, "variation": 8.0, "centring": 1.0}
         objective = {"sharpness": 0.02, "temperature": 0.07, "weights": weights}

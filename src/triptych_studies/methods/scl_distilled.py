@@ -60,7 +60,10 @@ def _exact_scl_label_free(task: Any) -> Change:
     named = {"name": front_end} if isinstance(front_end, str) else dict(front_end)
     if named["name"] == "rotation_invariants":
         beside = named | {"name": "invariants_beside"} if len(named) > 1 else "invariants_beside"
-        return change | {"encoder": {"name": "guaranteed", "front_end": beside}}
+        more: Change = {"encoder": {"name": "guaranteed", "front_end": beside}}
+        if task.varied:  # a trunk of its own: here variation costs the invariant block nothing
+            more["objective"] = {"weights": {"variation": 2.0}}
+        return merged(change, more)
     steady, moved, rest = change["latent"]
     rest |= {"size": rest["size"] + moved["size"]}
     return change | {"latent": [steady, rest], "encoder": {"front_end": front_end}}

@@ -48,6 +48,9 @@ class BenchmarkTask(Task):
         Transforms of training as a recipe names them; a crop first.
     tested
         The same of the tests, where these go further; empty: those of training.
+    varied
+        What both views of a label-free contrast differ in beside the nuisance: changes that leave
+        a window what it is, a crop among them (neighbours in time) first. No test is under them.
     main
         Name of the one that a variant block carries, and of purity and leakage.
     front_end
@@ -78,6 +81,7 @@ class BenchmarkTask(Task):
     metrics: ClassVar[Mapping[str, str]] = columns.METRICS
     nuisance: ClassVar[tuple[Mapping[str, Any], ...]]
     tested: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    varied: ClassVar[tuple[Mapping[str, Any], ...]] = ()
     main: ClassVar[str]
     front_end: ClassVar[Any] = "standardize"
     exact: ClassVar[Any] = None
@@ -214,12 +218,33 @@ class BenchmarkTask(Task):
             "columns": columns.REVISION,
         }
 
-    def blocks(self, relation: str, sizes: tuple[int, int, int] = SIZES) -> list[dict[str, Any]]:
-        """SCL's three blocks: invariant to the whole nuisance, related to `main`, and free."""
-        names = [each["name"] for each in self.nuisance]
+    @property
+    def contrasted(self) -> list[dict[str, Any]]:
+        """What views of a label-free contrast differ in, as a recipe names it; a crop first."""
+        named = {each["name"] for each in self.nuisance}
+        more = [dict(each) for each in self.varied if each["name"] not in named]
+        crops = [each for each in more if each["name"] == "phase_shift"]
+        rest = [each for each in more if each not in crops]
+        return [*crops, *map(dict, self.nuisance), *rest]
+
+    def blocks(
+        self,
+        relation: str,
+        sizes: tuple[int, int, int] = SIZES,
+        views: Sequence[Mapping[str, Any]] = (),
+    ) -> list[dict[str, Any]]:
+        """SCL's three blocks: invariant to all, related to `main`, and free.
+
+        `views`: what views differ in if that is more than the nuisance; the second block is then
+        invariant to all else of it.
+        """
+        names = [each["name"] for each in views or self.nuisance]
+        moved: dict[str, Any] = {"name": "moved", "size": sizes[1], f"{relation}_to": [self.main]}
+        if rest := [name for name in names if views and name != self.main]:
+            moved["invariant_to"] = rest
         return [
             {"name": "steady", "size": sizes[0], "invariant_to": names},
-            {"name": "moved", "size": sizes[1], f"{relation}_to": [self.main]},
+            moved,
             {"name": "rest", "size": sizes[2]},
         ]
 

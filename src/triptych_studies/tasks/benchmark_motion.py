@@ -14,12 +14,22 @@ from triptych.datasets import Dataset, Windows, cut, preprocess, wisdm
 from triptych_studies.tasks.benchmark import BenchmarkTask
 
 HAAR: Mapping[str, Any] = {"name": "rotation"}
+# A row that learns to ignore rotations alone tells windows by their noise and pace.
+VARIED: tuple[Mapping[str, Any], ...] = (
+    {"name": "noise_snr"},
+    {"name": "gain"},
+    {"name": "time_scale"},
+    {"name": "channel_dropout"},
+)
+NEAR_S = 10.0  # a view lies that close to its window: what lasts is what is learned
+NEAR: Mapping[str, Any] = {"name": "phase_shift", "max_shift": NEAR_S}
 
 
 class Motion(BenchmarkTask):
     """Windows with gravity, overlapping by half; the nuisance is a rotation, Haar-uniform."""
 
     nuisance: ClassVar[tuple[Mapping[str, Any], ...]] = (HAAR,)
+    varied: ClassVar[tuple[Mapping[str, Any], ...]] = VARIED
     main: ClassVar[str] = "rotation"
     front_end: ClassVar[Any] = "second_order"
     exact: ClassVar[Any] = "rotation_invariants"
@@ -60,6 +70,8 @@ class Watch18(Motion):
 
     title: ClassVar[str] = "watch-18"
     source: ClassVar[tuple[str, Mapping[str, Any]]] = ("wisdm", wisdm.PRESETS["watch-18"])
+    varied: ClassVar[tuple[Mapping[str, Any], ...]] = (NEAR, *VARIED)
+    context_s: ClassVar[float] = NEAR_S
 
 
 class Watch18Harnet(Watch18):
@@ -75,6 +87,8 @@ class Phone5(Motion):
 
     title: ClassVar[str] = "phone-5"
     source: ClassVar[tuple[str, Mapping[str, Any]]] = ("wisdm", wisdm.PRESETS["phone-5"])
+    varied: ClassVar[tuple[Mapping[str, Any], ...]] = (NEAR, *VARIED)
+    context_s: ClassVar[float] = NEAR_S
 
 
 class Hapt6(Motion):
