@@ -22,7 +22,7 @@ from triptych.networks.registry import ALL, name_of
 
 FORMAT, VERSION = "triptych-model", 2
 WITHOUT_FRONT_END = 1  # the version whose encoder begins with the front-end
-DESCRIPTION, WEIGHTS = "model.json", "weights.safetensors"
+DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
 PARTS = ("schema", "preprocessing", "front_end", "encoder", "decoder", "heads", "info")
 
 
@@ -115,6 +115,16 @@ def write(folder: str | Path, content: dict[str, Any], module: nn.Module) -> Non
         raise InputError(f"the model's info or settings are not plain data: {error}") from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def write_card(folder: str | Path, text: str) -> None:
+    """Write a model's card beside it; raises InputError if it cannot be written."""
+    path = Path(folder).expanduser() / CARD
+    try:
+        with write_atomically(path) as handle:
+            handle.write(text)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def read(folder: str | Path, whole: bool = False) -> tuple[dict[str, Any], WeightsFile]:

@@ -10,6 +10,7 @@ from triptych.latent import LatentSchema
 from triptych.objectives.base import Augmentation, Objective, Plain
 from triptych.objectives.frames import FrameProjections
 from triptych.objectives.gating import NonNegative
+from triptych.objectives.joint import JointContrastive
 from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
 from triptych.objectives.separation import Separation
@@ -37,6 +38,7 @@ OBJECTIVES = Registry[type[Objective]](
         "ncl": NonNegative,
         "supcon": SupCon,
         "scl": StructuredContrastive,
+        "scl-joint": JointContrastive,
         "sie": SIE,
         "looc": LooC,
         "separation": Separation,
