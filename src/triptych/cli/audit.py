@@ -46,9 +46,9 @@ def audit(
             metavar="MODEL_OR_EMBEDDINGS",
             help="A pretrained name or the folder of a model; an .onnx file (best for models of "
             "other makers); with --allow-code a TorchScript file (.pt, .ts), a torch.export file "
-            "(.pt2) or package.module:function, which maps (n, channels, time) to (n, d); or an .npz with "
-            "original (n, d), transformed (m, n, d), theta (m,), if known also subject, record, "
-            "start, label (n,).",
+            "(.pt2) or package.module:function, which maps (n, channels, time) to (n, d); or an "
+            ".npz with original (n, d), transformed (m, n, d), theta (m,), if known also subject, "
+            "record, start, label (n,).",
         ),
     ],
     out: Annotated[

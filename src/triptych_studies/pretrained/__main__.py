@@ -88,5 +88,8 @@ def _cpu() -> str:
     return f"one core of a {platform.machine()} CPU"
 
 
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+app.command()(main)
+
 if __name__ == "__main__":
-    typer.run(main)
+    app(prog_name="python -m triptych_studies.pretrained")
