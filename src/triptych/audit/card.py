@@ -22,7 +22,8 @@ from triptych.model.saved import write_card as write
 from triptych.transforms import Transform
 
 STEPS = 10  # distances of a sweep
-SWEPT = 300  # windows that are swept
+SWEPT = 300  # windows that are swept, and that θ is read from
+PERMUTATIONS = 19  # no p is printed
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,9 @@ def block_figures(
         As `moves_of` and `glass_box_of`.
     """
     moves, notes = moves_of(model, windows, transforms, seed=seed)
-    box, unread = glass_box_of(model, windows, transforms, seed=seed)
+    box, unread = glass_box_of(
+        model, windows, transforms, rows=SWEPT, permutations=PERMUTATIONS, seed=seed
+    )
     few = windows.take(np.sort(np.random.default_rng(seed).permutation(len(windows))[:SWEPT]))
     halves = {
         each.name: audit_model(model, few, each, grid=grid_of(each, STEPS), seed=seed).half_lives

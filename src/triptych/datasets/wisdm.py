@@ -63,7 +63,8 @@ def load(
         Folder that holds ``raw/``, or one with ``wisdm-dataset/raw/`` in it.
     device, sensors, activities
         Which device (any: both, as recordings "1600 walking watch" and "1600 walking phone");
-        "acc", "gyro" or both (at the moments of the first, people who have both); some of `ACTIVITIES` (None = all).
+        "acc", "gyro" or both (at the moments of the first, people who have both); some of
+        `ACTIVITIES` (None = all).
     rate
         Hz of the result, resampled from the timestamps.
 

@@ -64,7 +64,7 @@ def _make(
     entry = ENTRIES[name]
     recipe = Recipe.read(recipes / f"{name}.yaml", changes)
     source = Source.read(recipe, data, entry.channels)
-    out = source.fold(fold)
+    out = entry.left_out(source, fold)
     twin, seconds = source.trained(work / name / f"fold-{fold}", out)
     say(f"The twin without {len(out)} subjects took {seconds:.0f} s.")
     unseen = source.split(out)[1]

@@ -14,7 +14,7 @@ from triptych.audit.tables import Table
 from triptych.datasets import Windows, wisdm
 from triptych.model import Model
 from triptych.training import fit_heads
-from triptych_studies.pretrained import motion
+from triptych_studies.pretrained import ecg, motion
 from triptych_studies.pretrained.training import Source
 
 Measure = Callable[[Source, Model, frozenset[str], Path | None], dict[str, Any]]
@@ -37,7 +37,12 @@ class Entry:
     tables: Callable[[dict[str, Any]], list[Table]]
     tags: Sequence[str] = ()
     classes: Sequence[str] = ()
+    fold: Callable[[int], frozenset[str]] | None = None
     info: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def left_out(self, source: Source, number: int) -> frozenset[str]:
+        """Subjects of a fold: those that the data set's own split tests, else drawn."""
+        return self.fold(number) if self.fold else source.fold(number)
 
     def about(self, name: str, subjects: int, out: int, seconds: float, device: str) -> About:
         """What the card says beside its figures."""
@@ -91,6 +96,35 @@ USE = (
 )
 
 ENTRIES: dict[str, Entry] = {
+    "ecg-1lead": Entry(
+        summary="Any single lead of an ECG, 100 Hz, windows of 3 s: morphology whatever the shift, "
+        "gain, noise and wander; timing; detail.",
+        licence="odc-by",
+        data=("mitdb",),
+        attribution="MIT-BIH Arrhythmia Database 1.0.0, G. B. Moody and R. G. Mark, IEEE Eng. in "
+        "Med. and Biol. 20(3):45–50, 2001, [doi 10.13026/C2F305](https://doi.org/10.13026/C2F305), on "
+        "PhysioNet, Open Data Commons Attribution License 1.0; changed: resampled, filtered, cut, "
+        "learned from.",
+        recorded="Holter recordings of 44 half hours, leads MLII and V1 to V5.",
+        use=(
+            "Embeddings of single-lead ECG windows: a recording of several leads is embedded lead "
+            "by lead, by one command or in a loop.",
+            "Search by morphology, probes and heads for own labels "
+            "(`triptych.training.fit_heads`), `init_from: ecg-1lead` in a recipe.",
+        ),
+        limits=(
+            "Windows of 3 s only: where the beats stand is read from a map of fixed length.",
+            "Gain-free: windows are standardised, so that amplitudes in mV are not known.",
+            "44 recordings of one hospital: other devices and paced rhythms were not seen.",
+            "Not a medical device; a probe's figures here are no diagnosis.",
+        ),
+        channels=("ECG",),
+        measure=ecg.measure,
+        tables=ecg.tables,
+        tags=("ecg", "arrhythmia", "phase-shift"),
+        fold=ecg.fold,
+        info={"each_channel": True},
+    ),
     "imu-wrist": Entry(
         summary="Accelerometer on the wrist, 20 Hz, windows of 5 s or longer: activity whatever "
         "the sensor's orientation, orientation, and detail.",
