@@ -88,7 +88,8 @@ def _rhythm(model: Model, windows: Windows, out: frozenset[str]) -> dict[str, An
     """AUROC of atrial fibrillation with 10 and 100 % of the labels, beside RR intervals."""
     x = windows.centred
     parts = [model.embed(each.contiguous()).all.numpy() for each in x.chunk(PARTS, dim=2)]
-    rr = encoder("rr", channels=1, length=x.shape[-1], rate=windows.rate)
+    rr: Any = encoder("rr", channels=1, length=x.shape[-1], rate=windows.rate)
+    rr.fit(x)  # scales only
     with torch.no_grad():
         intervals = rr(x).numpy()
     rows: dict[str, NDArray[Any]] = {

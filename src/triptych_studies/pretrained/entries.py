@@ -102,9 +102,9 @@ ENTRIES: dict[str, Entry] = {
         licence="odc-by",
         data=("mitdb",),
         attribution="MIT-BIH Arrhythmia Database 1.0.0, G. B. Moody and R. G. Mark, IEEE Eng. in "
-        "Med. and Biol. 20(3):45–50, 2001, [doi 10.13026/C2F305](https://doi.org/10.13026/C2F305), on "
-        "PhysioNet, Open Data Commons Attribution License 1.0; changed: resampled, filtered, cut, "
-        "learned from.",
+        "Med. and Biol. 20(3):45–50, 2001, [doi 10.13026/C2F305](https://doi.org/10.13026/C2F305"
+        "), on PhysioNet, Open Data Commons Attribution License 1.0; changed: resampled, "
+        "filtered, cut, learned from.",
         recorded="Holter recordings of 44 half hours, leads MLII and V1 to V5.",
         use=(
             "Embeddings of single-lead ECG windows: a recording of several leads is embedded lead "
