@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from triptych import __version__
 from triptych.datasets import Windows
@@ -45,7 +46,7 @@ class Source:
     def trained(self, folder: Path, without: frozenset[str] = frozenset()) -> tuple[Model, float]:
         """Train on all subjects but these, or take what a finished training left; and its seconds.
 
-        An interrupted training goes on where it was.
+        An interrupted training goes on where it was; one that another process is at is waited for.
         """
         windows = self.split(without)[0]
         info: dict[str, Any] = {
@@ -59,7 +60,10 @@ class Source:
             },
             "versions": {"triptych": __version__, "torch": version("torch")},
         }  # fmt: skip
-        fitted = fit(
-            self.recipe, windows, None, out=folder, resume=True, channels=self.channels, info=info
-        )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            fitted = fit(
+                self.recipe, windows, None, out=folder, resume=True, channels=self.channels,
+                info=info,
+            )  # fmt: skip
         return fitted.model, fitted.seconds
