@@ -17,8 +17,7 @@ from triptych.audit.sweep import grid_of
 from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Windows
 from triptych.metrics.result import Result
-from triptych.model import Model
-from triptych.model.saved import write_card as write
+from triptych.model import Model, hub
 from triptych.transforms import Transform
 
 STEPS = 10  # distances of a sweep
@@ -192,7 +191,7 @@ def write_card(
     probes: Sequence[Table] = (),
 ) -> None:
     """Write ``README.md`` into a model's folder; see `card_of`. InputError if it cannot be."""
-    write(folder, card_of(model, about, figures, probes))
+    hub.write_card(folder, card_of(model, about, figures, probes))
 
 
 def _moved(figures: BlockFigures) -> Table:

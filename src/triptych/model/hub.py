@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from triptych.errors import InputError
-from triptych.files import read_json
+from triptych.files import read_json, write_atomically
 from triptych.model.saved import CARD, DESCRIPTION, WEIGHTS
 
-__all__ = ["SHIPPED", "locate", "means_model", "names", "summary"]
+__all__ = ["SHIPPED", "locate", "means_model", "names", "summary", "write_card"]
 
 SHIPPED = Path(__file__).with_name("weights")
 PREFIX = "hf:"
@@ -63,6 +63,16 @@ def locate(model: str | Path) -> Path:
             f"({_known()}); from the Hugging Face hub write hf:user/repo@revision"
         )
     return folder
+
+
+def write_card(folder: str | Path, text: str) -> None:
+    """Write a model's card beside it; raises InputError if it cannot be written."""
+    path = Path(folder).expanduser() / CARD
+    try:
+        with write_atomically(path) as handle:
+            handle.write(text)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _known() -> str:

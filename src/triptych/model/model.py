@@ -265,7 +265,7 @@ class Model(nn.Module):
         }
         saved.write(folder, content, self)
         if card is not None:
-            saved.write_card(folder, card)
+            hub.write_card(folder, card)
 
     @classmethod
     def from_pretrained(cls, model: str | Path, device: str | torch.device = "cpu") -> Model:

@@ -117,16 +117,6 @@ def write(folder: str | Path, content: dict[str, Any], module: nn.Module) -> Non
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def write_card(folder: str | Path, text: str) -> None:
-    """Write a model's card beside it; raises InputError if it cannot be written."""
-    path = Path(folder).expanduser() / CARD
-    try:
-        with write_atomically(path) as handle:
-            handle.write(text)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-
-
 def read(folder: str | Path, whole: bool = False) -> tuple[dict[str, Any], WeightsFile]:
     """Read a model's description and weights file, checked against each other.
 

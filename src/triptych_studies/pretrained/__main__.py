@@ -14,7 +14,7 @@ import typer
 
 from triptych import InputError
 from triptych.audit import block_figures, card_of
-from triptych.cli.show import complain, say
+from triptych.cli.show import say
 from triptych.files import write_json
 from triptych.metrics.result import plain
 from triptych.model import Model, hub
@@ -45,7 +45,7 @@ def main(
     try:
         _make(name, data, fold, recipes, work, results, weights or hub.SHIPPED / name, change or [])
     except InputError as error:
-        complain(str(error))
+        typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error
 
 
