@@ -4,6 +4,7 @@ from triptych.objectives.base import Augmentation, LossTerms, Objective, Plain
 from triptych.objectives.diagnosis import Diagnosis, Finding, diagnose
 from triptych.objectives.frames import FrameProjections
 from triptych.objectives.gating import NonNegative
+from triptych.objectives.joint import JointContrastive
 from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
 from triptych.objectives.populations import Membership
@@ -24,6 +25,7 @@ __all__ = [
     "Diagnosis",
     "Finding",
     "FrameProjections",
+    "JointContrastive",
     "LooC",
     "LossTerms",
     "Membership",

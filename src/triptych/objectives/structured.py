@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Self, cast, get_args
 
 import torch
 from torch import Generator, Tensor, nn
 
-from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
-from triptych.objectives import redundancy, separation_terms, terms
+from triptych.objectives import redundancy, terms
 from triptych.objectives.base import (
     LossTerms,
     Objective,
@@ -24,27 +23,19 @@ from triptych.objectives.gather import gather
 from triptych.objectives.hypernetwork import Hypernetwork
 from triptych.objectives.orbit import orbit_similarity
 from triptych.objectives.pseudo_negative import PseudoNegative
+from triptych.objectives.settings import (
+    INDEPENDENCE,
+    WEIGHTS,
+    Base,
+    Independence,
+    Variation,
+    require_contrast,
+    require_related,
+)
 from triptych.objectives.simclr import supervised_contrast
 from triptych.objectives.variation import Equivariant, Mechanism, Predict, Repel
 from triptych.objectives.views import Reference, Views, check_changes, make_views
 from triptych.transforms import Transform
-
-Variation = Literal["repel", "predict", "equivariant", "hypernetwork", "pseudo_negative"]
-Base = Literal["nt_xent", "vicreg"]
-Independence = Literal["cross_covariance", "canonical_correlation", "hsic", "joint_entropy"]
-WEIGHTS = {
-    "invariance": 1.0,
-    "alignment": 1.0,
-    "centring": 0.0,
-    "variation": 1.0,
-    "independence": 1.0,
-}
-INDEPENDENCE = {
-    "cross_covariance": terms.cross_covariance,
-    "canonical_correlation": terms.canonical_correlation,
-    "hsic": terms.hsic,
-    "joint_entropy": separation_terms.joint_entropy,
-}
 
 
 class StructuredContrastive(Objective):
@@ -128,7 +119,16 @@ class StructuredContrastive(Objective):
         self.vicreg = tuple(vicreg)
         self.one_sided = one_sided
         chosen = (variation,) if isinstance(variation, str) else tuple(variation)
-        self._check(chosen)
+        require_related(schema, self.transforms, one_sided=one_sided, independence=independence)
+        require_known("variation", chosen, get_args(Variation))
+        require_known("base", (base,), get_args(Base))
+        require_known("reference", (reference,), get_args(Reference))
+        require_known("weights", self.weights, WEIGHTS)
+        require_known("limits", self.limits, {each.name for each in self.transforms})
+        require_known("independence", (independence,), (None, *INDEPENDENCE))
+        require_sizes("weights", self.weights)
+        require_sizes("limits", self.limits)
+        require_contrast(temperature, sharpness, supervised, base, self.vicreg)
         self.carried = tuple(
             each.name
             for each in self.transforms
@@ -176,9 +176,7 @@ class StructuredContrastive(Objective):
         """
         self.schema.check(z, source="the encoder's latents")
         require_rows(z, views)
-        found: dict[str, Tensor] = {}
-        for transform in self.transforms:
-            found |= self._pair_terms(transform.name, z, views)
+        found = self.terms_of(z, views)
         if self.independence is not None:
             found["independence"] = self._independence(z)
         total = z.new_zeros(())
@@ -190,29 +188,52 @@ class StructuredContrastive(Objective):
         """Say whether each block has learned its relations: `diagnosis.diagnose`."""
         return diagnose(self.schema, self.transforms, z, views)
 
-    def _pair_terms(self, name: str, z: Tensor, views: Views) -> dict[str, Tensor]:
-        def sides(blocks: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-            # anew for every term: shared ones would add up gradients in another order
-            return views.sides(self.schema.select(z, blocks), name)
-
+    def terms_of(self, z: Tensor, views: Views) -> dict[str, Tensor]:
+        """Every term of the blocks' relations, by name."""
         found: dict[str, Tensor] = {}
+        for name in (each.name for each in self.transforms):
+            if inside := tuple(block.name for block in self.schema.invariant(name)):
+                found |= self.invariance_terms(inside, name, z, views)
+            found |= self.variation_terms(name, z, views)
+        return found
+
+    def invariance_terms(
+        self, inside: tuple[str, ...], pair: str, z: Tensor, views: Views
+    ) -> dict[str, Tensor]:
+        """Invariance, alignment and centring of the blocks `inside` on a pair."""
+
+        def sides() -> tuple[Tensor, Tensor]:
+            # anew for every term: shared ones would add up gradients in another order
+            return views.sides(self.schema.select(z, inside), pair)
+
+        first, second = (self.compared(side, pair) for side in sides())
+        found = {f"invariance/{pair}": self._invariance(first, second, pair, views)}
+        found[f"alignment/{pair}"] = terms.alignment(*sides())
+        if self.weights["centring"]:
+            found[f"centring/{pair}"] = terms.centring(gather(torch.cat(sides())))
+        return found
+
+    def compared(self, z: Tensor, pair: str) -> Tensor:
+        """What invariance compares of invariant latents of a pair: by default themselves."""
+        del pair
+        return z
+
+    def variation_terms(self, name: str, z: Tensor, views: Views) -> dict[str, Tensor]:
+        """Variation of every block that carries this transform, by each of its mechanisms."""
+        related = self.schema.variant(name) + self.schema.equivariant(name)
+        if not related:
+            return {}
         inside = tuple(block.name for block in self.schema.invariant(name))
         invariant = z.new_zeros(views.n, 0)
         if inside:
-            found[f"invariance/{name}"] = self._invariance(*sides(inside), name, views)
-            found[f"alignment/{name}"] = terms.alignment(*sides(inside))
-            if self.weights["centring"]:
-                found[f"centring/{name}"] = terms.centring(gather(torch.cat(sides(inside))))
-            invariant = torch.stack(sides(inside)).mean(dim=0)
-        related = self.schema.variant(name) + self.schema.equivariant(name)
-        if not related:
-            return found
+            invariant = torch.stack(views.sides(self.schema.select(z, inside), name)).mean(dim=0)
         change = views.change(name)
         weight = z.new_ones(len(change.delta))
         if name in self.limits:
             weight = (change.distance <= self.limits[name]).to(z.dtype)
+        found: dict[str, Tensor] = {}
         for block in related:
-            both = sides((block.name,))
+            both = views.sides(self.schema.select(z, (block.name,)), name)
             mechanisms = cast(nn.ModuleDict, self.mechanisms[f"{name}__{block.name}"])
             for kind, mechanism in mechanisms.items():
                 key = f"variation/{name}/{block.name}/{kind}"
@@ -254,45 +275,3 @@ class StructuredContrastive(Objective):
             return PseudoNegative(transform, block.size)
         inside = sum(other.size for other in self.schema.invariant(transform.name))
         return Equivariant(transform, block.size, inside)
-
-    def _check(self, chosen: tuple[str, ...]) -> None:
-        given = {transform.name for transform in self.transforms}
-        named = set(self.schema.transforms)
-        if given != named:
-            raise InputError(
-                f"the schema's blocks name {sorted(named) or 'no transform'}, but the transforms "
-                f"given are {sorted(given) or 'none'}; they must be the same"
-            )
-        require_known("variation", chosen, get_args(Variation))
-        require_known("base", (self.base,), get_args(Base))
-        require_known("reference", (self.reference,), get_args(Reference))
-        require_known("weights", self.weights, WEIGHTS)
-        require_known("limits", self.limits, given)
-        require_known("independence", (self.independence,), (None, *INDEPENDENCE))
-        require_sizes("weights", self.weights)
-        require_sizes("limits", self.limits)
-        if not (self.temperature > 0 and self.sharpness >= 0):
-            raise InputError(
-                f"temperature is {self.temperature} and sharpness {self.sharpness}; the first must "
-                "be above 0, the second at least 0"
-            )
-        if self.supervised and self.sharpness:
-            raise InputError("supervised and sharpness both choose invariance's positives; use one")
-        if self.base == "vicreg" and (self.supervised or self.sharpness):
-            raise InputError(
-                "base 'vicreg' has no negatives, so supervised and sharpness have nothing to "
-                "choose; leave them out, or use base 'nt_xent'"
-            )
-        if len(self.vicreg) != 3 or not all(weight >= 0 for weight in self.vicreg):
-            raise InputError(
-                f"vicreg is {list(self.vicreg)}, expected the three weights of similarity, "
-                "variance and covariance, each at least 0"
-            )
-        if self.one_sided and not self.schema.invariant_to_all:
-            raise InputError(
-                "one_sided moves only blocks that are invariant to every transform, and the schema "
-                "has none; declare one or leave one_sided out"
-            )
-        related = [block for block in self.schema.blocks if not block.free]
-        if self.independence is not None and len(related) < 2:
-            raise InputError("independence needs at least two blocks that declare a relation")

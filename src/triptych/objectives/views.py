@@ -174,6 +174,49 @@ def make_views(
     return replace(views, changes=found)
 
 
+def joint_views(
+    x: Tensor,
+    transforms: Sequence[Transform],
+    sets: Sequence[Sequence[str]],
+    *,
+    changes: Collection[str] = (),
+    generator: Generator | None = None,
+) -> Views:
+    """One pair of views a set of transforms: all of the set differ in it, the others are shared.
+
+    Parameters as in `make_views`. The pairs' names are those of their set, joined by "+"; that of a
+    transform alone is the first set's that has it. Δ is what its first side sees.
+    """
+    transforms = told_apart(transforms)
+    n, rows = len(x), torch.arange(len(x))
+    signals: list[Tensor] = []
+    params: dict[str, list[Tensor]] = {each.name: [] for each in transforms}
+    pairs: dict[str, Tensor] = {}
+    before: dict[str, Tensor] = {}
+    for names in sets:
+        shared = {t.name: t.sample(n, generator) for t in transforms if t.name not in names}
+        for side in range(2):
+            view = x
+            for each in transforms:
+                theta = shared[each.name] if each.name in shared else each.sample(n, generator)
+                params[each.name].append(theta.to(x.device))
+                if not side and each.name in names:
+                    before.setdefault(each.name, view)
+                view = each.apply(view, params[each.name][-1])
+            signals.append(view)
+        pair = rows + n * torch.tensor([[len(signals) - 2], [len(signals) - 1]])
+        pairs["+".join(names)] = pair
+        pairs |= {name: pair for name in names if name not in pairs}
+    stacked = {name: torch.stack(drawn) for name, drawn in params.items()}
+    views = Views(torch.cat(signals), stacked, pairs)
+    found = {
+        each.name: _change(views, each, before[each.name], transforms[place + 1 :])
+        for place, each in enumerate(transforms)
+        if each.name in changes
+    }
+    return replace(views, changes=found)
+
+
 def _change(views: Views, focus: Transform, x: Tensor, after: Sequence[Transform]) -> Change:
     """Δ and distance of the pair of `focus`: both sides of `x`, and then under `after`."""
     first, second = views.thetas(focus.name)

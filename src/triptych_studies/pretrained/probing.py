@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.datasets import Windows
-from triptych.metrics import f1_scores, linear_probe
-from triptych.metrics.statistics import bootstrap_interval, per_subject
+from triptych.metrics import bootstrap_interval, f1_scores, linear_probe, per_subject
 from triptych.model import Model
 from triptych.training import Recipe, fit
 from triptych.transforms import Transform, context_of
