@@ -118,14 +118,18 @@ def block_figures(
     transforms
         Those that blocks name.
 
+    What blocks know is read of the transforms that a block carries, of classes and identity.
+
     Raises
     ------
     InputError
         As `moves_of` and `glass_box_of`.
     """
     moves, notes = moves_of(model, windows, transforms, seed=seed)
+    schema = model.schema
+    carried = [t for t in transforms if schema.variant(t.name) + schema.equivariant(t.name)]
     box, unread = glass_box_of(
-        model, windows, transforms, rows=SWEPT, permutations=PERMUTATIONS, seed=seed
+        model, windows, carried, rows=SWEPT, permutations=PERMUTATIONS, seed=seed
     )
     few = windows.take(np.sort(np.random.default_rng(seed).permutation(len(windows))[:SWEPT]))
     halves = {
