@@ -29,6 +29,7 @@ from triptych.cli.options import pairs
 from triptych.errors import InputError
 from triptych.files import held
 from triptych.latent import BernoulliGate, Block, LatentSchema
+from triptych.model import hub
 from triptych.training import Recipe
 from triptych_studies import demo
 
@@ -705,7 +706,7 @@ def test_values_of_settings_are_read_as_in_a_recipe() -> None:
 
 def test_every_table_is_printed_as_json(world: World, run: Run, tmp_path: Path) -> None:
     listed = json.loads(run("data", "list", "--format", "json").out)
-    assert {each["name"] for each in listed} == set(datasets.names())
+    assert {each["name"] for each in listed} == {*datasets.names(), *hub.names()}
     query = ("--query", "ecg-002:3", "--k", "3")
     found = json.loads(run("search", world.model, world.own, *query, "--format", "json").out)
     assert [each["rank"] for each in found["found"]] == [1, 2, 3]
@@ -1000,7 +1001,7 @@ def test_an_index_is_built_opened_appended_to_and_searched(
 def test_data_sets_are_listed(run: Run) -> None:
     answer = run("data", "list")
     assert answer.code == 0
-    assert all(name in answer.out for name in datasets.names())
+    assert all(name in answer.out for name in (*datasets.names(), *hub.names()))
 
 
 def test_data_are_checked(world: World, run: Run, tmp_path: Path) -> None:

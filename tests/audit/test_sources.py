@@ -51,6 +51,20 @@ def test_own_recordings_take_the_models_form(own: Path) -> None:
     assert drawn.context == 20
 
 
+def test_a_model_of_single_channels_takes_several_one_by_one(tmp_path: Path) -> None:
+    both = np.random.default_rng(0).normal(size=(2, 1200))
+    np.savez(tmp_path / "two.npz", signal=both, channels=["I", "V1"], rate=120.0)
+    model = tiny.model(info={"each_channel": True})
+    source = data_for(model, str(tmp_path / "two.npz"))
+    assert [each.channels for each in source.recordings] == [("MLII",)] * 2
+    assert [each.name.rpartition(" ")[2] for each in source.recordings] == ["I", "V1"]
+    alone = open_data(str(tmp_path / "two.npz"), {"channels": "V1"})
+    expected = fit_to(alone, FORM).recordings[0].signal
+    np.testing.assert_allclose(source.recordings[1].signal, expected)
+    with pytest.raises(InputError, match="has 2 channels"):
+        data_for(tiny.model(), str(tmp_path / "two.npz"))
+
+
 @pytest.mark.parametrize(("scale", "told"), [(1.0, False), (3.0, False), (9.81, True), (0.1, True)])
 def test_recordings_in_another_unit_are_noticed(own: Path, scale: float, told: bool) -> None:
     level = [float(np.sqrt(np.mean(r.signal**2))) for r in fitted(own).recordings]

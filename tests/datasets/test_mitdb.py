@@ -54,6 +54,18 @@ def test_the_lead_is_picked_by_name(tmp_path: Path) -> None:
     assert not np.array_equal(v5.signal, dataset.recordings[1].signal)
 
 
+def test_each_lead_is_a_recording_of_its_own(tmp_path: Path) -> None:
+    write_record(tmp_path, "103", leads=("V5", "V2"))
+    each = mitdb.load(tmp_path, ["103"], lead="each")
+    assert each.names == ("103 lead 0", "103 lead 1")
+    assert {one.channels for one in each.recordings} == {("ECG",)}
+    assert each.subjects == ("103",)
+    for lead, one in enumerate(each.recordings):
+        alone = mitdb.load(tmp_path, ["103"], lead=lead).recordings[0]
+        np.testing.assert_array_equal(one.signal, alone.signal)
+    assert each.notes == ()
+
+
 def test_the_fingerprint_follows_every_byte_and_name(tmp_path: Path) -> None:
     write_record(tmp_path, "100")
     write_record(tmp_path, "101")

@@ -161,6 +161,11 @@ def test_devices_activities_and_presets(tmp_path: Path) -> None:
     assert (watch.name, phone.name) == ("wisdm-watch", "wisdm-phone")
     assert any("1638 look" in note for note in phone.notes)
     assert watch.notes == ()
+    both = wisdm.load(tmp_path, device="any")
+    phones = wisdm.load(tmp_path, device="phone")
+    assert len(set(both.names)) == len(both) == len(watch) + len(phones)
+    assert {"1600 walking watch", "1600 walking phone"} <= set(both.names)
+    assert both.fingerprint not in (watch.fingerprint, phones.fingerprint)
     with pytest.raises(InputError, match="no device 'tablet'"):
         wisdm.load(tmp_path, device="tablet")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="no activity swimming; choose"):

@@ -3,10 +3,23 @@
 `evaluate` compares the predictions of a model's head with labels.
 """
 
+from triptych.audit.card import About, BlockFigures, block_figures, card_of, write_card
 from triptych.audit.evaluating import evaluate
 from triptych.audit.evaluation import Evaluation
 from triptych.audit.result import AuditResult
 from triptych.audit.run import audit
 from triptych.audit.write import plot_audit, write_audit
 
-__all__ = ["AuditResult", "Evaluation", "audit", "evaluate", "plot_audit", "write_audit"]
+__all__ = [
+    "About",
+    "AuditResult",
+    "BlockFigures",
+    "Evaluation",
+    "audit",
+    "block_figures",
+    "card_of",
+    "evaluate",
+    "plot_audit",
+    "write_audit",
+    "write_card",
+]

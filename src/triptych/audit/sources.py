@@ -34,7 +34,8 @@ def data_for(
 ) -> Dataset:
     """`open_data` in the form that a model needs, with a note if it looks like another unit.
 
-    Recordings too short for a window, with what the `transforms` need around it, are left out.
+    Recordings too short for a window, with what the `transforms` need around it, are left out. For
+    a model of single channels (``info["each_channel"]``) every channel is a recording of its own.
 
     Raises
     ------
@@ -42,8 +43,35 @@ def data_for(
         As `open_data` and `fit_to` say.
     """
     asked = {**_implied(model, data), **(options or {})}
-    dataset = fit_to(open_data(data, asked), model.preprocessing, transforms)
+    opened = open_data(data, asked)
+    if model.info.get("each_channel"):
+        opened = each_channel(opened)
+    dataset = fit_to(opened, model.preprocessing, transforms)
     return replace(dataset, notes=(*dataset.notes, *_another_unit(model, dataset)))
+
+
+def each_channel(dataset: Dataset) -> Dataset:
+    """Make a recording of every channel, "NAME CHANNEL", where there are several."""
+
+    def apart(one: Recording) -> list[Recording]:
+        parts = ((name, slice(k, k + 1)) for k, name in enumerate(one.channels))
+        return [
+            replace(
+                one,
+                name=f"{one.name} {name}",
+                signal=one.signal[own],
+                channels=one.channels[own],
+                units=one.units[own],
+            )
+            for name, own in parts
+        ]
+
+    recordings = tuple(
+        part
+        for one in dataset.recordings
+        for part in (apart(one) if len(one.channels) > 1 else [one])
+    )
+    return replace(dataset, recordings=recordings)
 
 
 def _implied(model: Model, data: str) -> dict[str, Any]:

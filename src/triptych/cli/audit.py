@@ -44,11 +44,11 @@ def audit(
         str,
         typer.Argument(
             metavar="MODEL_OR_EMBEDDINGS",
-            help="Folder of a model; an .onnx file (best for models of other makers); with "
-            "--allow-code a TorchScript file (.pt, .ts), a torch.export file (.pt2) or "
-            "package.module:function, which maps (n, channels, time) to (n, d); or an .npz with "
-            "original (n, d), transformed (m, n, d), theta (m,), if known also subject, record, "
-            "start, label (n,).",
+            help="A pretrained name or the folder of a model; an .onnx file (best for models of "
+            "other makers); with --allow-code a TorchScript file (.pt, .ts), a torch.export file "
+            "(.pt2) or package.module:function, which maps (n, channels, time) to (n, d); or an "
+            ".npz with original (n, d), transformed (m, n, d), theta (m,), if known also subject, "
+            "record, start, label (n,).",
         ),
     ],
     out: Annotated[
@@ -160,6 +160,7 @@ def audit(
     """Measure how much an embedding changes when only a nuisance changes, and say it."""
     from triptych.audit.figures import check_limits
     from triptych.audit.write import tables_of, write_audit
+    from triptych.model import hub
 
     at_least = limits(fail_under, "--fail-under")
     check_limits(at_least)
@@ -183,14 +184,14 @@ def audit(
             raise InputError(f"{subject} needs DATA to be audited on, e.g. simulated")
         cut = (data, own, per_record, seed)
         named = (transform, wanted, theta, steps)
-        if path.is_dir():
+        if hub.means_model(subject):
             if classifier or model_rate or allow_code:
                 raise InputError(
                     f"{subject} is a model of ours and says itself what it needs; leave "
                     "--classifier, --model-rate and --allow-code out"
                 )
             common |= {"head": output, "glass": glass_box}
-            result = _of_model(path, window, cut, named, common)
+            result = _of_model(subject, window, cut, named, common)
         else:
             if glass_box:
                 raise InputError(
@@ -226,14 +227,14 @@ def _of_embeddings(
 
 
 def _of_model(
-    path: Path, window: float | None, cut: Any, named: Any, common: dict[str, Any]
+    subject: str, window: float | None, cut: Any, named: Any, common: dict[str, Any]
 ) -> AuditResult:
     from triptych.audit.run import audit_model
     from triptych.audit.sources import data_for, random_windows_of, seen_before
     from triptych.audit.sweep import transform_for
     from triptych.model import Model
 
-    model = Model.load(path)
+    model = Model.from_pretrained(subject)
     model = model if window is None else model.with_length(window)
     data, given, per_record, seed = cut
     chosen = transform_for(model, *named[:2])

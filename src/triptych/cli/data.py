@@ -14,7 +14,9 @@ from triptych.cli.show import progress, say, say_json, show_rows
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
-    group = typer.Typer(help="List, download and check data sets.", no_args_is_help=True)
+    group = typer.Typer(
+        help="List, download and check data sets; list pretrained models.", no_args_is_help=True
+    )
     group.command("list", epilog="Example: triptych data list")(list_sets)
     group.command(epilog="Example: triptych data fetch mitdb --to recordings")(fetch)
     group.command(epilog="Example: triptych data check recordings/ --rate 50")(check)
@@ -22,12 +24,14 @@ def register(app: typer.Typer) -> None:
 
 
 def list_sets(output: Format = "text") -> None:
-    """List the data sets that triptych knows, and where they lie on this machine."""
+    """List the data sets that triptych knows, where they lie, and the pretrained models."""
     from triptych import datasets
     from triptych.datasets.download import lacking
     from triptych.errors import InputError
+    from triptych.model import hub
 
     rows: list[tuple[str, str, str]] = []
+    models = [(name, hub.summary(name)) for name in hub.names()]
     for name in datasets.names():
         try:
             where = {"simulated": "made when needed", "folder": "any folder or file"}.get(name)
@@ -40,9 +44,12 @@ def list_sets(output: Format = "text") -> None:
             where = f"not here (triptych data fetch {name})"
         rows.append((name, datasets.summary(name), where))
     if output == "json":
-        say_json([{"name": name, "summary": what, "place": where} for name, what, where in rows])
+        every = [*rows, *((name, what, "shipped: a pretrained model") for name, what in models)]
+        say_json([{"name": name, "summary": what, "place": where} for name, what, where in every])
         return
     show_rows(("name", "what it is", "where it lies"), rows, right=())
+    if models:
+        show_rows(("pretrained model", "what it is"), models, right=())
 
 
 def fetch(

@@ -44,7 +44,7 @@ def embed(
     from triptych.model import Model
 
     require_kind(out)
-    loaded = Model.load(model)
+    loaded = Model.from_pretrained(model)
     loaded = loaded if window is None else loaded.with_length(window)
     source = data_for(loaded, data, own)
     note(source.notes)

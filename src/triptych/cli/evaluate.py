@@ -42,7 +42,7 @@ def evaluate(
     from triptych.audit.sweep import transform_for
     from triptych.model import Model
 
-    loaded = Model.load(model)
+    loaded = Model.from_pretrained(model)
     head_of(loaded, head)
     transforms = [transform_for(loaded, name) for name in loaded.schema.transforms]
     source = data_for(loaded, data, own)

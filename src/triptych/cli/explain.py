@@ -59,7 +59,7 @@ def explain(
     from triptych.model import Model
     from triptych.transforms import context_of
 
-    loaded = Model.load(model)
+    loaded = Model.from_pretrained(model)
     box, title, gated, further = None, "", None, list[Table]()
     moves, judged = list[Move](), list[str]()
     if figure is not None and (data is None or not any(b.gate for b in loaded.schema.blocks)):

@@ -11,7 +11,14 @@ from triptych.errors import InputError
 
 __all__ = ["Device", "names"]
 
-ModelDir = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model.")]
+ModelDir = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A pretrained model by its name (triptych data list), the folder of one, or "
+        "hf:user/repo@revision. A folder named like a pretrained model is written ./NAME.",
+    ),
+]
 Data = Annotated[
     str,
     typer.Argument(

@@ -34,7 +34,7 @@ def predict(
     from triptych.model import Model
 
     require_kind(out)
-    loaded = Model.load(model)
+    loaded = Model.from_pretrained(model)
     chosen = head_of(loaded, head)
     source = data_for(loaded, data, own)
     note(source.notes)

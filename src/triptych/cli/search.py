@@ -25,8 +25,11 @@ def register(app: typer.Typer) -> None:
 def search(
     own: dict[str, Any],
     model: Annotated[
-        Path | None,
-        typer.Argument(metavar="[MODEL]", help="Folder of a model; an index remembers its own."),
+        str | None,
+        typer.Argument(
+            metavar="[MODEL]",
+            help="Folder or pretrained name of a model; an index remembers its own.",
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -102,7 +105,11 @@ def search(
     embeds = append or data or (query and Path(query.rpartition(":")[0]).expanduser().exists())
     if place is None and (embeds or model is not None):
         raise InputError("name the MODEL that embeds these recordings")
-    loaded = Model.load(place) if place is not None and (embeds or model is not None) else None
+    loaded = (
+        Model.from_pretrained(place)
+        if place is not None and (embeds or model is not None)
+        else None
+    )
     if opened is not None and loaded is not None and index is not None:
         opened = Index.open(index, fingerprint_of(loaded))
     title = f"the index {index}"

@@ -71,7 +71,8 @@ def load(
         Names; None means the 44 records of DS1 and DS2 (the paced ones are left out).
     lead
         Name of the lead; a record without it gives its first lead, and the data set a note. Or its
-        number, 0 or 1: every record has two.
+        number, 0 or 1: every record has two. ``"each"``: both, as recordings "100 lead 0" and "100
+        lead 1" of a channel "ECG".
     rhythms
         A recording per stretch of one annotated rhythm ("201 AFIB 1", with label "AFIB"), without
         the beats.
@@ -104,11 +105,17 @@ def load(
                     f"record {name} of mitdb has no file {file} in {folder}; "
                     "get it with `triptych data fetch mitdb`"
                 )
-    recordings = tuple(_read(folder, name, lead) for name in wanted)
+    if lead == "each":
+        read = [(_read(folder, name, k), k) for name in wanted for k in (0, 1)]
+        recordings = tuple(
+            replace(one, name=f"{one.name} lead {k}", channels=("ECG",)) for one, k in read
+        )
+    else:
+        recordings = tuple(_read(folder, name, lead) for name in wanted)
     notes = tuple(
         f"record {each.name} has no lead {lead}: {each.channels[0]} is used"
         for each in recordings
-        if isinstance(lead, str) and each.channels[0] != lead
+        if isinstance(lead, str) and lead != "each" and each.channels[0] != lead
     )
     if rhythms:
         recordings = tuple(part for each in recordings for part in _rhythms(folder, each))
@@ -129,7 +136,7 @@ def _wfdb() -> Generator[Any]:
 
 def _rhythms(folder: Path, recording: Recording) -> list[Recording]:
     with _wfdb() as wfdb:
-        annotation = wfdb.rdann(str(folder / recording.name), "atr")
+        annotation = wfdb.rdann(str(folder / recording.name.split(" ")[0]), "atr")
     return by_rhythm(recording, annotation.sample, annotation.aux_note)
 
 

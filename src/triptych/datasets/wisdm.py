@@ -50,7 +50,7 @@ _FILE = re.compile(r"raw/(phone|watch)/(accel|gyro)/data_\d+_\2_\1\.txt$")
 
 def load(
     path: str | Path,
-    device: Literal["watch", "phone"] = "watch",
+    device: Literal["watch", "phone", "any"] = "watch",
     sensors: Sequence[str] = ("acc",),
     activities: Sequence[str] | None = None,
     rate: float = NOMINAL_HZ,
@@ -62,8 +62,9 @@ def load(
     path
         Folder that holds ``raw/``, or one with ``wisdm-dataset/raw/`` in it.
     device, sensors, activities
-        Which device; "acc", "gyro" or both (at the moments of the first, people who have both);
-        some of `ACTIVITIES` (None = all).
+        Which device (any: both, as recordings "1600 walking watch" and "1600 walking phone");
+        "acc", "gyro" or both (at the moments of the first, people who have both); some of
+        `ACTIVITIES` (None = all).
     rate
         Hz of the result, resampled from the timestamps.
 
@@ -81,6 +82,8 @@ def load(
         an axis that is dead in all of a file.
     """
     sensors = imu_text.require_sensors(sensors)
+    if device == "any":
+        return _both(*(load(path, each, sensors, activities, rate) for each in ("watch", "phone")))
     wanted = _require(device, activities)
     tables = [_files(Path(path), device, sensor) for sensor in sensors]
     shared = sorted(set(tables[0]).intersection(*tables))
@@ -120,9 +123,20 @@ def load(
     return Dataset(f"wisdm-{device}", title, recordings, packed.fingerprint(contents), tuple(notes))
 
 
+def _both(*sets: Dataset) -> Dataset:
+    recordings = tuple(
+        replace(each, name=f"{each.name} {one.name.removeprefix('wisdm-')}")
+        for one in sets
+        for each in one.recordings
+    )
+    origin = packed.fingerprint((one.name, one.fingerprint.encode()) for one in sets)
+    notes = tuple(said for one in sets for said in one.notes)
+    return Dataset("wisdm-any", "WISDM 2019, watch and phone", recordings, origin, notes)
+
+
 def _require(device: str, activities: Sequence[str] | None) -> tuple[str, ...]:
     if device not in ("watch", "phone"):
-        raise InputError(f"wisdm has no device {device!r}, expected 'watch' or 'phone'")
+        raise InputError(f"wisdm has no device {device!r}, expected 'watch', 'phone' or 'any'")
     wanted = (activities,) if isinstance(activities, str) else tuple(activities or ACTIVITIES)
     unknown = [each for each in wanted if each not in ACTIVITIES]
     if unknown:

@@ -11,7 +11,7 @@ from torch import nn
 
 from triptych.errors import InputError
 from triptych.latent import LatentSchema, LinearHead
-from triptych.model import saved
+from triptych.model import hub, saved
 from triptych.model.export import evaluating, export_stream
 from triptych.model.inference import Inference
 from triptych.signals.preprocessing import Preprocessing
@@ -54,10 +54,11 @@ class Model(Inference):
             form = self.preprocessing
             export_stream(self, form, self.schema, path, self.shortest, self.takes_gaps)
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, card: str | None = None) -> None:
         """Write ``model.json`` and ``weights.safetensors`` into `folder`, which is made.
 
-        A model that stands there is replaced; other files beside it stay.
+        A model that stands there is replaced; other files beside it stay. `card` is the text of a
+        ``README.md`` beside them, as `triptych.audit.card_of` writes it.
 
         Raises
         ------
@@ -75,6 +76,18 @@ class Model(Inference):
             "info": self.info,
         }
         saved.write(folder, content, self)
+        if card is not None:
+            hub.write_card(folder, card)
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path, device: str | torch.device = "cpu") -> Model:
+        """Load a model by name, from a folder or from the Hugging Face hub.
+
+        `model` is a name of `triptych.model.hub.names()`, such as ``"ecg-1lead"`` (shipped with
+        triptych: no network), a folder, or ``"hf:user/repo@revision"``; see `hub.locate`, which
+        says what raises InputError beside `load`.
+        """
+        return cls.load(hub.locate(model), device=device)
 
     @classmethod
     def load(

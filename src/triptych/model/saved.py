@@ -22,7 +22,7 @@ from triptych.networks.registry import ALL, name_of
 
 FORMAT, VERSION = "triptych-model", 2
 WITHOUT_FRONT_END = 1  # the version whose encoder begins with the front-end
-DESCRIPTION, WEIGHTS = "model.json", "weights.safetensors"
+DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
 PARTS = ("schema", "preprocessing", "front_end", "encoder", "decoder", "heads", "info")
 
 

@@ -24,7 +24,7 @@ def start_from(
     InputError
         If there is no model, or channels, rate, band, length, blocks or networks differ.
     """
-    model = Model.load(folder)
+    model = Model.from_pretrained(folder)
     was, data = model.preprocessing, recipe.data
     names = tuple(channels) if channels and named(channels) and named(was.channels) else None
     pairs: dict[str, tuple[Any, Any]] = {

@@ -1,0 +1,152 @@
+"""The encoders that ship: whose data, what they are for, how they are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triptych.audit import About
+from triptych.audit.tables import Table
+from triptych.datasets import Windows, wisdm
+from triptych.model import Model
+from triptych.training import fit_heads
+from triptych_studies.pretrained import ecg, motion
+from triptych_studies.pretrained.training import Source
+
+Measure = Callable[[Source, Model, frozenset[str], Path | None], dict[str, Any]]
+HEADED = 8_000  # windows that heads are fitted on, at most
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is told of one encoder, and what is measured beside its blocks."""
+
+    summary: str
+    licence: str
+    data: Sequence[str]
+    attribution: str
+    recorded: str
+    use: Sequence[str]
+    limits: Sequence[str]
+    channels: tuple[str, ...]
+    measure: Measure
+    tables: Callable[[dict[str, Any]], list[Table]]
+    tags: Sequence[str] = ()
+    classes: Sequence[str] = ()
+    fold: Callable[[int], frozenset[str]] | None = None
+    info: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def left_out(self, source: Source, number: int) -> frozenset[str]:
+        """Subjects of a fold: those that the data set's own split tests, else drawn."""
+        return self.fold(number) if self.fold else source.fold(number)
+
+    def about(self, name: str, subjects: int, out: int, seconds: float, device: str) -> About:
+        """What the card says beside its figures."""
+        return About(
+            name, self.summary, self.licence, self.data, self.attribution,
+            f"{self.recorded} The shipped weights saw {subjects} subjects, all that are there.",
+            "No figure is of a subject that its weights saw: a twin of the shipped weights, "
+            f"trained alike without {out} of the subjects, gave them on these.",
+            self.use, self.limits, f"python -m triptych_studies.pretrained {name}", seconds, device,
+            self.tags,
+        )  # fmt: skip
+
+    def some(self, windows: Windows, most: int) -> Windows:
+        """So many of the windows at most, drawn."""
+        rows = np.random.default_rng(2).permutation(len(windows))[:most]
+        return windows.take(np.sort(rows))
+
+    def with_heads(self, model: Model, source: Source) -> Model:
+        """The model with linear heads for the data's labels, if it has classes."""
+        if not self.classes:
+            return model
+        return fit_heads(model, self.some(source.windows, HEADED), self.classes, balanced=True)
+
+
+WISDM = (
+    "WISDM Smartphone and Smartwatch Activity and Biometrics Dataset, G. Weiss, K. Yoneda and T. "
+    "Hayajneh, IEEE Access 7:133190–133202, 2019, [doi 10.24432/C5HK59]"
+    "(https://doi.org/10.24432/C5HK59), CC BY 4.0; changed: resampled, cut, learned from."
+)
+MOTION: dict[str, Any] = {
+    "licence": "cc-by-4.0",
+    "data": ("wisdm",),
+    "attribution": WISDM,
+    "channels": ("acc x", "acc y", "acc z"),
+    "measure": motion.measure,
+    "tables": motion.tables,
+    "tags": ("accelerometer", "human-activity-recognition", "rotation"),
+    "classes": wisdm.ACTIVITIES,
+}
+LIMITS = (
+    "Acceleration in g, with gravity: not gain-free (a note says if data look like another unit).",
+    "Students of one university, activities of three minutes on request: daily life differs.",
+    "A mirrored axis is not a rotation: axes must be right-handed, as on every phone and watch.",
+    "Not a medical device, and not tested for identifying people.",
+)
+USE = (
+    "Embeddings of accelerometer windows that do not change with how the sensor is worn (block "
+    "activity), beside the direction of gravity and motion in the sensor's own axes (orientation).",
+    "Own labels: `triptych.training.fit_heads(model, windows, classes)` trains heads in seconds; "
+    "`init_from: {name}` in a recipe trains the encoder on.",
+)
+
+ENTRIES: dict[str, Entry] = {
+    "ecg-1lead": Entry(
+        summary="Any single lead of an ECG, 100 Hz, windows of 3 s: morphology whatever the shift, "
+        "gain, noise and wander; timing; detail.",
+        licence="odc-by",
+        data=("mitdb",),
+        attribution="MIT-BIH Arrhythmia Database 1.0.0, G. B. Moody and R. G. Mark, IEEE Eng. in "
+        "Med. and Biol. 20(3):45–50, 2001, [doi 10.13026/C2F305](https://doi.org/10.13026/C2F305"
+        "), on PhysioNet, Open Data Commons Attribution License 1.0; changed: resampled, "
+        "filtered, cut, learned from.",
+        recorded="Holter recordings of 44 half hours, leads MLII and V1 to V5.",
+        use=(
+            "Embeddings of single-lead ECG windows: a recording of several leads is embedded lead "
+            "by lead, by one command or in a loop.",
+            "Search by morphology, probes and heads for own labels "
+            "(`triptych.training.fit_heads`), `init_from: ecg-1lead` in a recipe.",
+        ),
+        limits=(
+            "Windows of 3 s only: where the beats stand is read from a map of fixed length.",
+            "Gain-free: windows are standardised, so that amplitudes in mV are not known.",
+            "44 recordings of one hospital: other devices and paced rhythms were not seen.",
+            "Not a medical device; a probe's figures here are no diagnosis.",
+        ),
+        channels=("ECG",),
+        measure=ecg.measure,
+        tables=ecg.tables,
+        tags=("ecg", "arrhythmia", "phase-shift"),
+        fold=ecg.fold,
+        info={"each_channel": True},
+    ),
+    "imu-wrist": Entry(
+        summary="Accelerometer on the wrist, 20 Hz, windows of 5 s or longer: activity whatever "
+        "the sensor's orientation, orientation, and detail.",
+        recorded="A smartwatch on the dominant wrist, 18 activities (walking to folding clothes).",
+        use=tuple(each.format(name="imu-wrist") for each in USE),
+        limits=LIMITS,
+        **MOTION,
+    ),
+    "imu-phone": Entry(
+        summary="Phone in the trouser pocket, accelerometer, 20 Hz, windows of 5 s or longer: "
+        "activity whatever the orientation, orientation, and detail.",
+        recorded="A phone in the front pocket, 18 activities.",
+        use=tuple(each.format(name="imu-phone") for each in USE),
+        limits=LIMITS,
+        **MOTION,
+    ),
+    "imu-any": Entry(
+        summary="Accelerometer on the wrist or in a pocket, 20 Hz, windows of 5 s or longer: "
+        "activity whatever the orientation, orientation, and detail.",
+        recorded="A smartwatch on the wrist and a phone in the pocket, 18 activities.",
+        use=tuple(each.format(name="imu-any") for each in USE),
+        limits=LIMITS,
+        **MOTION,
+    ),
+}
