@@ -70,9 +70,9 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 96,
     "__main__": 6,
-    "audit": 5761,
-    "cli": 1375,
-    "datasets": 8373,
+    "audit": 6043,
+    "cli": 1399,
+    "datasets": 8403,
     "errors": 10,
     "estimators": 859,
     "files": 97,
@@ -81,15 +81,15 @@ BUDGETS = {
     "lazy": 45,
     "metrics": 3653,
     "missing": 74,
-    "model": 1487,
+    "model": 1604,
     "networks": 2119,
-    "objectives": 3264,
+    "objectives": 3485,
     "precision": 86,
     "registry": 125,
     "signals": 558,
     "training": 3203,
     "transforms": 2498,
-    "triptych_studies": 9407,
+    "triptych_studies": 11362,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.

@@ -195,9 +195,14 @@ class Own(BenchmarkTask):
             return gravity(windows, part, theta), False
         return super().carried(windows, part, theta)
 
-    def blocks(self, relation: str, sizes: tuple[int, int, int] = SIZES) -> list[dict[str, Any]]:
+    def blocks(
+        self,
+        relation: str,
+        sizes: tuple[int, int, int] = SIZES,
+        views: Sequence[Mapping[str, Any]] = (),
+    ) -> list[dict[str, Any]]:
         """SCL's three blocks; two where nothing can carry the nuisance."""
-        steady, moved, rest = super().blocks(relation, sizes)
+        steady, moved, rest = super().blocks(relation, sizes, views)
         if self.carries:
             return [steady, moved, rest]
         return [steady, rest | {"size": rest["size"] + moved["size"]}]
