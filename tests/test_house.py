@@ -443,3 +443,17 @@ def test_only_transforms_know_transforms() -> None:
 def test_a_check_on_a_transform_is_found(source: str) -> None:
     assert transform_checks(source)
     assert not transform_checks("isinstance(x, str) and block.name == 'class' and x.unit")
+
+
+# Names of two classes that mean the same: the companion of an exported model knows no other file.
+SAME = {"Stream"}
+
+
+def test_a_class_name_means_one_thing() -> None:
+    where: dict[str, set[str]] = {}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where.setdefault(node.name, set()).add(dotted(path))
+    twice = {name: places for name, places in where.items() if len(places) > 1}
+    assert set(twice) <= SAME, f"one of each pair wants another name: {twice}"

@@ -17,7 +17,7 @@ STUDIES = {
     "contrastive-ablation": "triptych_studies.studies.contrastive_analysis:ContrastiveAblation",
     "gated-contrast": "triptych_studies.studies.gated_contrast:GatedContrast",
     "benchmark": "triptych_studies.studies.benchmark:Benchmark",
-    "own": "triptych_studies.studies.own:Own",
+    "own": "triptych_studies.studies.own:OwnStudy",
     "gated-ablation": "triptych_studies.studies.gated_contrast:GatedAblation",
 }
 

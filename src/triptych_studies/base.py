@@ -53,7 +53,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared:
+class StudyData:
     """The study's data, read once; a study subclasses it (kw_only) and adds its windows.
 
     It must pickle, because parallel processes get a copy. `split` says what training and test do

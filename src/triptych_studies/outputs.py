@@ -11,7 +11,7 @@ from triptych.audit.report import Code, Part, Points, Section, Terms, Text, writ
 from triptych.audit.tables import Table, escaped
 from triptych.files import write_atomically, write_json
 from triptych_studies import ablations, probe_matrix, wording
-from triptych_studies.base import Finished, Prepared
+from triptych_studies.base import Finished, StudyData
 from triptych_studies.figures import Album
 from triptych_studies.grid import Study
 from triptych_studies.results import results_of
@@ -20,14 +20,14 @@ FIGURES = "figures"
 VERDICTS = "2"  # version of the protocol whose intervals and verdicts the tables have
 
 
-def note_of(prepared: Prepared) -> str:
+def note_of(prepared: StudyData) -> str:
     """What every title must say about the data."""
     return "simulated" if prepared.simulated else ""
 
 
 def write_results(
     study: Study,
-    prepared: Prepared,
+    prepared: StudyData,
     finished: Sequence[Finished],
     folder: Path,
     command: str,
@@ -46,7 +46,7 @@ def write_results(
 
 def write_figures_and_report(
     study: Study,
-    prepared: Prepared,
+    prepared: StudyData,
     finished: Sequence[Finished],
     results: Mapping[str, Any],
     folder: Path,
@@ -66,7 +66,7 @@ def write_figures_and_report(
 
 def _sections(
     study: Study,
-    prepared: Prepared,
+    prepared: StudyData,
     finished: Sequence[Finished],
     results: Mapping[str, Any],
     figures: Sequence[tuple[str, Part]] = (),
@@ -118,7 +118,7 @@ def _markdown(part: Part) -> str:
             return ""
 
 
-def _provenance(prepared: Prepared, results: Mapping[str, Any]) -> tuple[Part, ...]:
+def _provenance(prepared: StudyData, results: Mapping[str, Any]) -> tuple[Part, ...]:
     rows = results["rows"]
     terms = {
         "data": titled(prepared.data_name, note_of(prepared)),

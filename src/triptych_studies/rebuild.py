@@ -9,7 +9,7 @@ from typing import Any
 from triptych import InputError
 from triptych.files import read_json
 from triptych_studies import names, study
-from triptych_studies.base import Cell, Finished, Options, Prepared
+from triptych_studies.base import Cell, Finished, Options, StudyData
 from triptych_studies.cache import read_cell
 from triptych_studies.outputs import write_results
 
@@ -49,7 +49,7 @@ def rebuild(name: str, folder: str | Path) -> Iterator[Path]:
         raise InputError(f"there is no results.json of {what} in {folder} or below")
     for path, content in chosen.items():
         finished = _cells(path, content)
-        prepared = Prepared(
+        prepared = StudyData(
             data_name=content["data"]["name"],
             fingerprint=content["data"]["fingerprint"],
             simulated=content["data"]["simulated"],

@@ -10,7 +10,7 @@ import numpy as np
 
 from triptych.metrics import Difference, bootstrap_interval, holm, paired_difference
 from triptych_studies import collapse
-from triptych_studies.base import Finished, Prepared
+from triptych_studies.base import Finished, StudyData
 from triptych_studies.grid import Study
 
 Row: TypeAlias = Mapping[str, Any]
@@ -22,7 +22,7 @@ POINTS = (100.0, "points")  # how a difference is worded, where the study says n
 
 
 def results_of(
-    study: Study, prepared: Prepared, finished: Sequence[Finished], command: str = ""
+    study: Study, prepared: StudyData, finished: Sequence[Finished], command: str = ""
 ) -> dict[str, Any]:
     """Content of results.json, in the binding format of the design.
 

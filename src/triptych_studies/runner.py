@@ -10,7 +10,7 @@ from typing import Any
 
 from triptych import InputError
 from triptych.metrics.result import plain
-from triptych_studies.base import Cell, Finished, Options, Prepared
+from triptych_studies.base import Cell, Finished, Options, StudyData
 from triptych_studies.cache import Cache, code_version
 from triptych_studies.grid import Study
 from triptych_studies.kept_models import keep_best
@@ -72,7 +72,7 @@ def run(
     options = checked(study, options or Options(), jobs)
     folder = Path(out)
     try:
-        prepared: Prepared = study.prepare(data, options)
+        prepared: StudyData = study.prepare(data, options)
     except KeyboardInterrupt as stop:
         raise Interrupted(
             f"interrupted while the data were read; finished cells in {folder} are kept, so run "
@@ -101,7 +101,7 @@ def checked(study: Study, options: Options, jobs: int) -> Options:
     return replace(options, methods=tuple(chosen))
 
 
-def keys_of(study: Study, prepared: Prepared, cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
+def keys_of(study: Study, prepared: StudyData, cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
     """For every cell, the plain JSON that decides its metrics."""
     return {
         cell: {
@@ -119,7 +119,7 @@ def keys_of(study: Study, prepared: Prepared, cells: Sequence[Cell]) -> dict[Cel
 
 def _run(
     study: Study,
-    prepared: Prepared,
+    prepared: StudyData,
     cache: Cache,
     folder: Path,
     jobs: int,

@@ -9,7 +9,7 @@ from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from triptych import InputError
-from triptych_studies.base import Cell, Prepared
+from triptych_studies.base import Cell, StudyData
 from triptych_studies.cache import Cache
 from triptych_studies.grid import Study
 from triptych_studies.kept_models import keep
@@ -39,7 +39,7 @@ def environment() -> dict[str, Any]:
 
 def work(
     study: Study,
-    prepared: Prepared,
+    prepared: StudyData,
     cells: Sequence[Cell],
     cache: Cache,
     listener: Listener,
@@ -98,7 +98,7 @@ def work(
 
 def compute(
     study: Study,
-    prepared: Prepared,
+    prepared: StudyData,
     cell: Cell,
     cache: Cache,
     heard: Callable[[Cell, str], None],

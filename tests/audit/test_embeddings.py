@@ -12,7 +12,7 @@ import torch
 from tests.audit import tiny
 
 from triptych.audit.embeddings import read_views, write_latents
-from triptych.audit.parts import Parts, embed_parts
+from triptych.audit.parts import WindowParts, embed_parts
 from triptych.datasets import Windows, simulated
 from triptych.errors import InputError
 
@@ -151,7 +151,7 @@ def test_names_that_the_locale_could_not_decode_are_written_whole(tmp_path: Path
 
 
 def test_a_cluster_is_a_scheduler_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = Parts(simulated.load(people=1, seconds=10, rate=100), tiny.model().preprocessing)
+    parts = WindowParts(simulated.load(people=1, seconds=10, rate=100), tiny.model().preprocessing)
     with monkeypatch.context() as patch:
         patch.setattr("triptych.audit.parts.find_spec", lambda _: None)
         with pytest.raises(InputError, match="extra 'cluster'"):

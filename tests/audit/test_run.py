@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.audit import tiny
 
-from triptych.audit.embeddings import Views
+from triptych.audit.embeddings import StoredViews
 from triptych.audit.factors import glass_box_of
 from triptych.audit.result import AuditResult, check_limits
 from triptych.audit.run import audit, audit_model, audit_views
@@ -317,14 +317,14 @@ def test_limits_are_held_against_figures(of_model: AuditResult) -> None:
             of_model.below({name: 0.5})
 
 
-def views_of(own: Windows, embed: Any = raw, **changes: Any) -> Views:
+def views_of(own: Windows, embed: Any = raw, **changes: Any) -> StoredViews:
     theta = torch.as_tensor(GRID, dtype=torch.float32)[:, None]
     held = [embed(CROP.apply(own.signals, step[None])).numpy() for step in theta]
     fields = {
         "original": embed(own.centred).numpy(), "transformed": np.stack(held), "theta": theta,
         "groups": own.subject, "of": "subjects", "record": own.record, "start": own.start,
     }  # fmt: skip
-    return Views(**{**fields, **changes})
+    return StoredViews(**{**fields, **changes})
 
 
 def test_embeddings_of_others_give_the_same_curve() -> None:

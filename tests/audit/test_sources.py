@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.audit import tiny
 
-from triptych.audit.parts import Parts, embed_parts
+from triptych.audit.parts import WindowParts, embed_parts
 from triptych.audit.search import search
 from triptych.audit.sources import (
     data_for,
@@ -137,7 +137,9 @@ def test_embedding_in_parts_changes_nothing(own: Path, monkeypatch: pytest.Monke
     model, cut = tiny.model(), windows_of(fitted(own), FORM)
     told: list[tuple[int, int]] = []
     monkeypatch.setattr("triptych.audit.parts.FLOATS", 7 * 80)
-    found = list(embed_parts(model, Parts(fitted(own), FORM), lambda *each: told.append(each)))
+    found = list(
+        embed_parts(model, WindowParts(fitted(own), FORM), lambda *each: told.append(each))
+    )
     assert all(7 <= len(windows) < 14 for _, windows in found[:-1])
     torch.testing.assert_close(torch.cat([z.all for z, _ in found]), model.embed(cut.centred).all)
     for name in ("record", "start", "label"):

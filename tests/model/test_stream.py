@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema
 from triptych.model import Model, Preprocessing
-from triptych.model.companion import Windows
+from triptych.model.companion import Cutting
 from triptych.model.stream import Stream
 from triptych.networks import ConvEncoder
 
@@ -132,7 +132,7 @@ def test_the_companion_needs_neither_torch_nor_triptych(tmp_path: Path) -> None:
     stream = companion.Stream(tmp_path / "watch.onnx", 0.5)
     whole = stream.push(x)[1]["shape"]
     np.testing.assert_allclose(whole, found, rtol=1e-6, atol=1e-6)
-    windows = Windows(LENGTH, 25, model.preprocessing.filters()).push(x)[1]
+    windows = Cutting(LENGTH, 25, model.preprocessing.filters()).push(x)[1]
     direct = stream.session.run(["shape"], {"signals": windows})[0]
     np.testing.assert_allclose(whole, direct, rtol=1e-6, atol=1e-6)
 

@@ -17,8 +17,8 @@ from triptych_studies.base import (
     Cell,
     CellResult,
     Options,
-    Prepared,
     Progress,
+    StudyData,
 )
 from triptych_studies.figures import Album
 from triptych_studies.grid import Study
@@ -28,7 +28,7 @@ LEVEL = {"plain": 0.3, "exact": 0.95, "scl": 0.9}
 
 
 @dataclass(frozen=True, kw_only=True)
-class FakeData(Prepared):
+class FakeData(StudyData):
     """What the test wants to happen in which cell."""
 
     kind: ClassVar[str] = "fake"

@@ -15,7 +15,7 @@ import torch
 
 from triptych.errors import InputError
 from triptych_studies import study
-from triptych_studies.base import Cell, Finished, Options, Prepared
+from triptych_studies.base import Cell, Finished, Options, StudyData
 from triptych_studies.methods import find
 from triptych_studies.methods.contrastive_pca import ContrastivePCA
 from triptych_studies.results import results_of
@@ -120,7 +120,7 @@ def test_committed_cells_that_collapsed_are_marked_and_never_best():
         if row["method"] in ("sepclr", "sepclr-kjem", "random"):
             cell = Cell(*(row[name] for name in ("method", "dataset", "split", "fold", "seed")))
             finished.append(Finished(cell, row, {}))
-    results = results_of(study, Prepared(data_name="mitdb", fingerprint=""), finished)
+    results = results_of(study, StudyData(data_name="mitdb", fingerprint=""), finished)
     seeds = {
         row["seed"] for row in results["rows"] if "collapsed:salient" in row["metrics"]
     }  # of sepclr-kjem alone

@@ -26,7 +26,7 @@ from triptych_studies.tasks.imu_windows import FOLDS, Source
 from triptych_studies.tasks.turned_factors import cadence, measure_matrix
 from triptych_studies.tasks.turned_imu import TurnedImu
 from triptych_studies.tasks.turned_probes import (
-    Measured,
+    MeasuredTurns,
     measure_angles,
     measure_classes,
     measure_latents,
@@ -106,7 +106,7 @@ def test_every_row_has_a_recipe(data: TurnedImu, method: str) -> None:
     assert recipe.encoder.settings["widths"] == [48, 64, 96, 96]  # the same terms for all
 
 
-def known(data: TurnedImu, test: Windows) -> Measured:
+def known(data: TurnedImu, test: Windows) -> MeasuredTurns:
     """Latents that are right by construction: the size of the motion, and the mean."""
 
     def embed(x: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ def known(data: TurnedImu, test: Windows) -> Measured:
     def read(z: Tensor) -> np.ndarray:
         return np.abs(z[:, :1].numpy() - np.array(centres)).argmin(axis=1)
 
-    return Measured(embed, SCHEMA, read, read, Sides(train, train, test), data.classes)
+    return MeasuredTurns(embed, SCHEMA, read, read, Sides(train, train, test), data.classes)
 
 
 @pytest.fixture

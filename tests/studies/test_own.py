@@ -21,10 +21,10 @@ from triptych_studies.base import Cell, Options
 from triptych_studies.methods.practitioner import beats_of
 from triptych_studies.rebuild import rebuild
 from triptych_studies.runner import run
-from triptych_studies.studies.own import Own
+from triptych_studies.studies.own import OwnStudy
 from triptych_studies.studies.own_advice import advise, smallest
 from triptych_studies.tasks import own_words
-from triptych_studies.tasks.own import Own as Task
+from triptych_studies.tasks.own import OwnStudy as Task
 
 RATE, SECONDS = 20.0, 20
 LABELS = {"walk": (1.5, 0.3), "run": (2.6, 0.9)}
@@ -73,7 +73,7 @@ def loaded(data: Path, methods: tuple[str, ...] = ("random",), **said: Any) -> T
 def computed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("own") / "out"
     options = Options("smoke", ("plain", "exact"), asked=asked(data, hold_out="orientation=waist"))
-    run(Own(), out, options=options, listener=Ears(), keep_models=True)
+    run(OwnStudy(), out, options=options, listener=Ears(), keep_models=True)
     return out
 
 
@@ -126,7 +126,7 @@ def test_finished_cells_are_used_and_a_model_that_was_not_kept_is_said(
 ) -> None:
     copytree(computed / "cells", tmp_path / "cells", ignore=ignore_patterns("models"))
     options = Options("smoke", ("plain",), asked=asked(data, hold_out="orientation=waist"))
-    ears, study = Ears(), Own()
+    ears, study = Ears(), OwnStudy()
     run(study, tmp_path, options=options, listener=ears, keep_models=True)
     assert not ears.cells
     assert not (tmp_path / "models").exists()
@@ -190,7 +190,7 @@ def test_without_labels_invariance_is_measured_and_nothing_is_read(tmp_path: Pat
     plain = folder(tmp_path / "data", 4, ("walk",))
     task = loaded(plain, ("random",), own={"attributes": ("orientation",)})
     assert any("no labels" in note for note in task.notes)
-    result = Own().compute(task, task.cells()[0], lambda text: None)
+    result = OwnStudy().compute(task, task.cells()[0], lambda text: None)
     assert {"gap", "separation", "leakage"} <= set(result.metrics)
     assert not [name for name in result.metrics if name.startswith("probe")]
     assert "cosine_moved@orientation=waist" in result.metrics
@@ -263,7 +263,7 @@ def test_advice_names_what_is_shown_and_the_cheapest_that_is_not_beaten() -> Non
     level = {"plain": 0.4, "augmentation": 0.79, "exact+scl": 0.8, "har": 0.6}
     noise -= noise.mean(axis=1, keepdims=True)
     figures = {n: (v + e).tolist() for (n, v), e in zip(level.items(), noise, strict=True)}
-    found = advise(Own(), results(figures, {"plain": 8, "augmentation": 10, "exact+scl": 50}))
+    found = advise(OwnStudy(), results(figures, {"plain": 8, "augmentation": 10, "exact+scl": 50}))
     (part,) = found["parts"]
     assert part["start_from"] == "augmentation"
     text, leader = found["text"], part["leader"]
@@ -281,11 +281,11 @@ def test_advice_says_so_when_nothing_beats_features_or_nothing_can_be_shown() ->
     figures = {"har": [0.8, 0.81, 0.79, 0.8, 0.82, 0.78, 0.8, 0.8]}
     figures["scl"] = [value + 0.01 * (-1) ** k for k, value in enumerate(figures["har"])]
     figures["scl"][0] += 0.01
-    found = advise(Own(), results(figures, {"scl": 10.0}))
+    found = advise(OwnStudy(), results(figures, {"scl": 10.0}))
     assert "not better than har" in found["text"]
     assert found["parts"][0]["start_from"] == "har"
     few = {name: values[:3] for name, values in figures.items()}
-    told = advise(Own(), results(few, {"scl": 10.0}))
+    told = advise(OwnStudy(), results(few, {"scl": 10.0}))
     assert "fewer than 6" in told["text"]
     assert (told["parts"][0]["smallest"], told["parts"][0]["start_from"]) == (None, "")
 

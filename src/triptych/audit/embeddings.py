@@ -168,7 +168,7 @@ def _write(path: str | Path, tables: Iterator[_Table], about: Mapping[str, Any] 
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
+class StoredViews:
     """Latents of any model, before and after a transform.
 
     Attributes
@@ -198,7 +198,7 @@ class Views:
     label: Labels | None = None
 
 
-def read_views(path: str | Path) -> Views:
+def read_views(path: str | Path) -> StoredViews:
     """Read an ``.npz`` with ``original`` (n, d), ``transformed`` (m, n, d) and ``theta`` (m,).
 
     ``theta`` may be (m, p); with one θ, ``transformed`` may be (n, d). Optional: ``subject``,
@@ -247,7 +247,7 @@ def read_views(path: str | Path) -> Views:
     several = [name for name in ("subject", "record") if len(np.unique(side.get(name, ()))) > 1]
     of = next((name for name in (*several, "subject", "record") if name in side), "row")
     words = {"subject": "subjects", "record": "records", "row": "rows"}
-    return Views(
+    return StoredViews(
         original,
         as_array(transformed, "transformed", 3),
         torch.as_tensor(theta, dtype=torch.float32),

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.audit.evaluation import Evaluation, Scored
-from triptych.audit.judge import Answered, Answers, Judge
+from triptych.audit.judge import Answered, Judge, Judged
 from triptych.audit.judge_classes import ClassJudge
 from triptych.audit.judge_sets import SetJudge
 from triptych.audit.judge_values import ValueJudge
@@ -120,8 +120,8 @@ def evaluate(
             f"{labels}"
         )
     said = answered(held.centred)
-    plain = Answers(held.subject, judge.truth(targets), said, said[None][:0])
-    moved: dict[str, Answers] = {}
+    plain = Judged(held.subject, judge.truth(targets), said, said[None][:0])
+    moved: dict[str, Judged] = {}
     near, own, _ = _known(windows if around is None else around, target)
     for transform in transforms if len(near) else ():
         x = near.with_context(context_of(transform)).signals
@@ -130,7 +130,7 @@ def evaluate(
             answered(transform.apply(x, transform.sample(len(x), generator))) for _ in range(draws)
         ]
         before = answered(transform.apply(x, transform.identity(len(x))))
-        moved[transform.name] = Answers(near.subject, judge.truth(own), before, np.stack(after))
+        moved[transform.name] = Judged(near.subject, judge.truth(own), before, np.stack(after))
 
     def scored(of: Callable[[Windows], Mask]) -> Scored:
         some = plain.of(of(held))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from triptych.audit.parts import Parts, embed_parts
+from triptych.audit.parts import WindowParts, embed_parts
 from triptych.audit.sources import Progress
 from triptych.datasets import Dataset, Windows
 from triptych.errors import InputError
@@ -48,7 +48,9 @@ def index_of(
     }
     attributes = sorted({name for each in dataset.recordings for name in each.attributes})
     names = tuple(each for each in attributes if each not in (*COLUMNS, "file"))
-    embedded = embed_parts(model, Parts(dataset, model.preprocessing, step_s), progress, cluster)
+    embedded = embed_parts(
+        model, WindowParts(dataset, model.preprocessing, step_s), progress, cluster
+    )
     rows = _rows(embedded, file, names)
     if folder is not None:
         return Index.build(folder, rows, **settings)
@@ -87,7 +89,7 @@ def add_to(
     names = tuple(each for each in index.meta if each not in (*COLUMNS, "file"))
     attributes = sorted({name for each in dataset.recordings for name in each.attributes})
     lost = [name for name in attributes if name not in index.meta]
-    parts = Parts(dataset, model.preprocessing, step_s)
+    parts = WindowParts(dataset, model.preprocessing, step_s)
     index.append(_rows(embed_parts(model, parts, progress, cluster), file, names))
     left = f"the index has no column for {', '.join(lost)}, so these are left out"
     return (left,) if lost else ()

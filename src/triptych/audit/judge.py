@@ -21,7 +21,7 @@ Answered = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Judged:
     """What is said of windows with a known label.
 
     Attributes
@@ -39,9 +39,9 @@ class Answers:
     said: Answered
     after: Answered
 
-    def of(self, rows: Mask) -> Answers:
+    def of(self, rows: Mask) -> Judged:
         """Those of some of the windows."""
-        return Answers(self.subject[rows], self.truth[rows], self.said[rows], self.after[:, rows])
+        return Judged(self.subject[rows], self.truth[rows], self.said[rows], self.after[:, rows])
 
 
 class Judge(ABC):
@@ -67,23 +67,23 @@ class Judge(ABC):
         return targets.numpy()
 
     @abstractmethod
-    def figures(self, plain: Answers) -> dict[str, Interval]:
+    def figures(self, plain: Judged) -> dict[str, Interval]:
         """How right answers are, with intervals over subjects."""
 
     @abstractmethod
-    def kept(self, name: str, moved: Answers) -> dict[str, Interval]:
+    def kept(self, name: str, moved: Judged) -> dict[str, Interval]:
         """Whether they stay under the nuisance of this name."""
 
     @abstractmethod
-    def chance(self, plain: Answers, moved: Mapping[str, Answers]) -> dict[str, float]:
+    def chance(self, plain: Judged, moved: Mapping[str, Judged]) -> dict[str, float]:
         """What an answer that ignores the window has."""
 
-    def per_label(self, plain: Answers, moved: Mapping[str, Answers]) -> dict[str, Scored]:
+    def per_label(self, plain: Judged, moved: Mapping[str, Judged]) -> dict[str, Scored]:
         """Figures of each label by itself, if there are any."""
         del plain, moved
         return {}
 
-    def confusion(self, plain: Answers) -> NDArray[np.int64]:
+    def confusion(self, plain: Judged) -> NDArray[np.int64]:
         """(K, K) windows labelled i that are called j; (0, 0) where that is not asked."""
         del plain
         return np.zeros((0, 0), np.int64)

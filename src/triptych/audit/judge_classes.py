@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.audit.evaluation import Scored
-from triptych.audit.judge import Answered, Answers, Judge
+from triptych.audit.judge import Answered, Judge, Judged
 from triptych.audit.scoring import (
     Mask,
     balanced_accuracy,
@@ -35,7 +35,7 @@ class ClassJudge(Judge):
         """The most probable class (n,)."""
         return decoded.argmax(dim=1).numpy()
 
-    def figures(self, plain: Answers) -> dict[str, Interval]:
+    def figures(self, plain: Judged) -> dict[str, Interval]:
         """``accuracy``, ``balanced_accuracy`` and ``macro_f1``."""
         truth, said, who, k = plain.truth, plain.said, plain.subject, self.k
         return {
@@ -46,7 +46,7 @@ class ClassJudge(Judge):
             "macro_f1": interval_of(lambda at: f1_of_classes(truth[at], said[at], k), who),
         }
 
-    def kept(self, name: str, moved: Answers) -> dict[str, Interval]:
+    def kept(self, name: str, moved: Judged) -> dict[str, Interval]:
         """``consistency_balanced@NAME`` and ``consistency@NAME``."""
         before, after, who, k = moved.said, moved.after, moved.subject, self.k
 
@@ -58,7 +58,7 @@ class ClassJudge(Judge):
             f"consistency@{name}": mean_of((before == after).mean(axis=0), who),
         }
 
-    def chance(self, plain: Answers, moved: Mapping[str, Answers]) -> dict[str, float]:
+    def chance(self, plain: Judged, moved: Mapping[str, Judged]) -> dict[str, float]:
         """Of the commonest label always; of the consistency also of an independent answer."""
         truth = plain.truth
         constant = np.full_like(truth, np.bincount(truth).argmax())
@@ -73,7 +73,7 @@ class ClassJudge(Judge):
             found[f"consistency@{name}"] = kept.independent
         return found
 
-    def per_label(self, plain: Answers, moved: Mapping[str, Answers]) -> dict[str, Scored]:
+    def per_label(self, plain: Judged, moved: Mapping[str, Judged]) -> dict[str, Scored]:
         """Sensitivity, precision, F1 and plain consistency of every class that some window has."""
         found: dict[str, Scored] = {}
         truth, said, who = plain.truth, plain.said, plain.subject
@@ -89,7 +89,7 @@ class ClassJudge(Judge):
             found[name] = Scored(int(own.sum()), len(np.unique(who[own])), figures)
         return found
 
-    def confusion(self, plain: Answers) -> NDArray[np.int64]:
+    def confusion(self, plain: Judged) -> NDArray[np.int64]:
         """(K, K) windows labelled i that are called j."""
         return flows(plain.truth, plain.said, self.k)
 

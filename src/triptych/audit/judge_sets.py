@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from triptych.audit.evaluation import Scored
-from triptych.audit.judge import Answered, Answers, Judge
+from triptych.audit.judge import Answered, Judge, Judged
 from triptych.audit.judge_classes import of_one
 from triptych.audit.scoring import interval_of, mean_of
 from triptych.metrics.answers import macro_auroc, set_scores
@@ -22,7 +22,7 @@ class SetJudge(Judge):
         """Which window has which label (n, k)."""
         return targets.numpy() > 0
 
-    def figures(self, plain: Answers) -> dict[str, Interval]:
+    def figures(self, plain: Judged) -> dict[str, Interval]:
         """``accuracy`` (the whole set), ``macro_auroc`` and ``macro_f1``."""
         truth, p, who = plain.truth, plain.said, plain.subject
         right = ((p >= 0.5) == truth).all(axis=1)
@@ -34,12 +34,12 @@ class SetJudge(Judge):
             else mean_of(right, who),
         }
 
-    def kept(self, name: str, moved: Answers) -> dict[str, Interval]:
+    def kept(self, name: str, moved: Judged) -> dict[str, Interval]:
         """``consistency@NAME``: the share of windows that keep their whole set."""
         same = ((moved.said >= 0.5) == (moved.after >= 0.5)).all(axis=2).mean(axis=0)
         return {f"consistency@{name}": mean_of(same, moved.subject)}
 
-    def chance(self, plain: Answers, moved: Mapping[str, Answers]) -> dict[str, float]:
+    def chance(self, plain: Judged, moved: Mapping[str, Judged]) -> dict[str, float]:
         """Of the commonest set always; of the consistency of an independent answer."""
         sets, count = np.unique(plain.truth, axis=0, return_counts=True)
         constant = np.broadcast_to(sets[count.argmax()], plain.truth.shape).astype(np.float64)
@@ -51,7 +51,7 @@ class SetJudge(Judge):
             found[f"consistency@{name}"] = sum(shares[0][key] * shares[1][key] for key in both)
         return found
 
-    def per_label(self, plain: Answers, moved: Mapping[str, Answers]) -> dict[str, Scored]:
+    def per_label(self, plain: Judged, moved: Mapping[str, Judged]) -> dict[str, Scored]:
         """AUROC, sensitivity, precision and F1 of every label that some window has."""
         del moved
         found: dict[str, Scored] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from triptych.audit.judge import Answers, Judge
+from triptych.audit.judge import Judge, Judged
 from triptych.audit.scoring import interval_of, mean_of
 from triptych.metrics.answers import value_scores
 from triptych.metrics.statistics import Interval
@@ -17,7 +17,7 @@ class ValueJudge(Judge):
 
     headline = "mae"
 
-    def figures(self, plain: Answers) -> dict[str, Interval]:
+    def figures(self, plain: Judged) -> dict[str, Interval]:
         """``mae``, in the unit of the number, and ``r2``."""
         truth, said = (each.astype(np.float64) for each in (plain.truth, plain.said))
         who = plain.subject
@@ -30,12 +30,12 @@ class ValueJudge(Judge):
             ),
         }
 
-    def kept(self, name: str, moved: Answers) -> dict[str, Interval]:
+    def kept(self, name: str, moved: Judged) -> dict[str, Interval]:
         """``change@NAME``: mean absolute change of the answer, in its unit."""
         change = np.abs(moved.after - moved.said).astype(np.float64).mean(axis=0)
         return {f"change@{name}": mean_of(change, moved.subject)}
 
-    def chance(self, plain: Answers, moved: Mapping[str, Answers]) -> dict[str, float]:
+    def chance(self, plain: Judged, moved: Mapping[str, Judged]) -> dict[str, float]:
         """Of the median always; of the change, of an answer to another window."""
         constant = np.full(len(plain.truth), np.median(plain.truth))
         found = value_scores(plain.truth.astype(np.float64), constant)

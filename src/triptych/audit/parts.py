@@ -28,7 +28,7 @@ FLOATS = 4_000_000  # samples of a part: 16 MB
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class WindowParts:
     """Windows of recordings as `fit_to` gives them, one every `step_s` (None: end to end).
 
     Iterate to get `Windows`, some thousand at a time. Raises InputError if the step is not above 0.
@@ -71,7 +71,7 @@ class Parts:
 
 
 def embed_parts(
-    model: Model, parts: Parts, progress: Progress | None = None, cluster: str | None = None
+    model: Model, parts: WindowParts, progress: Progress | None = None, cluster: str | None = None
 ) -> Iterator[tuple[Latents, Windows]]:
     """Latents of every part, and its windows, told part by part.
 
@@ -82,7 +82,7 @@ def embed_parts(
 
 
 def predict_parts(
-    model: Model, parts: Parts, head: str, progress: Progress | None = None
+    model: Model, parts: WindowParts, head: str, progress: Progress | None = None
 ) -> Iterator[tuple[Prediction, Windows]]:
     """What a head says of every part, and its windows, told part by part."""
     target = cast(LinearHead, model.heads[head]).target
@@ -100,7 +100,7 @@ def _decoded(model: Model, head: str, x: Tensor) -> Tensor:
 
 def _asked(
     function: Callable[[Tensor], Tensor],
-    parts: Parts,
+    parts: WindowParts,
     progress: Progress | None,
     cluster: str | None,
 ) -> Generator[tuple[Tensor, Windows]]:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.audit.embeddings import Views
+from triptych.audit.embeddings import StoredViews
 from triptych.audit.factors import glass_box_of
 from triptych.audit.measure import (
     Classes,
@@ -226,7 +226,7 @@ def audit_model(
 
 
 def audit_views(
-    views: Views,
+    views: StoredViews,
     transform: Transform,
     *,
     classifier: bool = False,

@@ -39,7 +39,7 @@ def embed(
 ) -> None:
     """Write the latents of recordings, by block, with record, subject, start and label."""
     from triptych.audit.embeddings import require_kind, write_latents
-    from triptych.audit.parts import Parts, embed_parts
+    from triptych.audit.parts import WindowParts, embed_parts
     from triptych.audit.sources import data_for
     from triptych.model import Model
 
@@ -48,7 +48,7 @@ def embed(
     loaded = loaded if window is None else loaded.with_length(window)
     source = data_for(loaded, data, own)
     note(source.notes)
-    parts = Parts(source, loaded.preprocessing, step)
+    parts = WindowParts(source, loaded.preprocessing, step)
     about = {"model": str(model), "data": source.title, "fingerprint": source.fingerprint}
     with progress("embedding") as show:
         n = write_latents(out, embed_parts(loaded, parts, show, cluster), about)

@@ -28,7 +28,7 @@ def predict(
     """Write the predicted class of every window, with the probability of each class."""
     from triptych.audit.embeddings import require_kind, write_predictions
     from triptych.audit.evaluating import head_of
-    from triptych.audit.parts import Parts, predict_parts
+    from triptych.audit.parts import WindowParts, predict_parts
     from triptych.audit.sources import data_for
     from triptych.latent import LinearHead
     from triptych.model import Model
@@ -39,7 +39,7 @@ def predict(
     source = data_for(loaded, data, own)
     note(source.notes)
     target = cast(LinearHead, loaded.heads[chosen]).target
-    parts = Parts(source, loaded.preprocessing, step)
+    parts = WindowParts(source, loaded.preprocessing, step)
     about = {"model": str(model), "head": chosen, "data": source.title}
     about["fingerprint"] = source.fingerprint
     with progress("predicting") as show:

@@ -89,11 +89,11 @@ class Column:
             return None
 
 
-class Table(dict[str, Column]):
+class StoredTable(dict[str, Column]):
     """Columns by name, all of the same rows."""
 
     @classmethod
-    def of(cls, meta: Mapping[str, Any], n: int) -> Table:
+    def of(cls, meta: Mapping[str, Any], n: int) -> StoredTable:
         """Columns of n entries each; InputError for others."""
         return cls({name: Column.of(values, name, n) for name, values in meta.items()})
 

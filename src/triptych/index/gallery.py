@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from triptych.errors import InputError
 from triptych.index import stored
 from triptych.index.approximate import FROM, Lists, available
-from triptych.index.columns import Table
+from triptych.index.columns import StoredTable
 from triptych.index.compare import Comparison, Metric, Names
 from triptych.index.exact import Array, Matches, checked, require_rows
 from triptych.index.stored import Part
@@ -77,7 +77,7 @@ class Index:
             raise InputError(f"index got metric={metric!r}, expected cosine or dot")
         z = checked(latents, "the gallery")
         n, d = z.shape
-        self.meta = Table.of(meta or {}, n)
+        self.meta = StoredTable.of(meta or {}, n)
         self._rows = Comparison(z, dict(blocks or {"latents": d}), metric)
         self.default = self._rows.named(tuple(self._rows.blocks) if default is None else default)
         self.about: dict[str, Any] = dict(about or {})

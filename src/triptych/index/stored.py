@@ -21,7 +21,7 @@ from torch import Tensor
 from triptych.errors import InputError
 from triptych.files import held, read_json, write_json
 from triptych.index.approximate import Lists
-from triptych.index.columns import Column, Table
+from triptych.index.columns import Column, StoredTable
 from triptych.index.exact import Array, checked
 
 Part = tuple[Array, Mapping[str, Any]]
@@ -111,7 +111,7 @@ def add(folder: Path, parts: Iterable[Part], new: dict[str, Any] | None = None) 
     for latents, meta in parts:
         z = checked(latents, "the gallery", content["size"])
         content["size"] = z.shape[1]
-        own = Table.of(meta, len(z))
+        own = StoredTable.of(meta, len(z))
         names = [each["name"] for each in columns]
         if not rows:
             names = list(own)
@@ -162,10 +162,10 @@ def read(folder: Path) -> dict[str, Any]:
     return content
 
 
-def arrays(folder: Path, content: Mapping[str, Any]) -> tuple[Any, Table]:
+def arrays(folder: Path, content: Mapping[str, Any]) -> tuple[Any, StoredTable]:
     """Latents and columns, mapped."""
     rows = content["rows"]
-    meta = Table()
+    meta = StoredTable()
     for place, each in enumerate(content["columns"]):
         values = mapped(folder / column_file(place), rows, (each["dtype"], ()))
         words = each["words"]

@@ -18,7 +18,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-class Windows:
+class Cutting:
     """From samples to filtered windows `step` samples apart; any axes may precede time."""
 
     def __init__(self, length: int, step: int, filters: Any) -> None:
@@ -98,7 +98,7 @@ class Stream:
         filters = json.loads(told["filters"])
         if filters is None:
             raise ValueError(f"{path} is filtered forwards and backwards, which no stream can be")
-        self.windows = Windows(length, max(1, round(step_s * self.rate)), filters)
+        self.windows = Cutting(length, max(1, round(step_s * self.rate)), filters)
         self.sizes = {each.name: each.shape[-1] for each in self.session.get_outputs()}
 
     def push(self, samples: Any, at: int | None = None) -> tuple[Array, dict[str, Array]]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
-from triptych.model.companion import Windows
+from triptych.model.companion import Cutting
 from triptych.model.model import Model
 from triptych.model.outputs import Latents
 
@@ -104,7 +104,7 @@ class Stream:
         )
 
 
-class _Fast(Windows):
+class _Fast(Cutting):
     """The same by SciPy, which filters whole arrays."""
 
     def run(self, sections: Any, state: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:

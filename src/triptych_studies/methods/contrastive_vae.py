@@ -19,18 +19,18 @@ What the published forms take from the papers are terms and weights.
 from __future__ import annotations
 
 from triptych_studies.methods import Method
-from triptych_studies.methods.vae_objective import Form, Matching, Separated
+from triptych_studies.methods.vae_objective import Matching, Separated, VaeForm
 
 # The published ones are the settings for CelebA of the authors' code (suinleelab/MM-cVAE 58df4e0,
 # neurospin-projects/2023_rlouiset_sepvae b6a71f4): 16 common dimensions there, as in our study.
 FORMS = {
-    "cvae": Form(),
-    "mm-cvae": Form(matching=Matching(100.0, 100.0)),
-    "mm-cvae-published": Form(
+    "cvae": VaeForm(),
+    "mm-cvae": VaeForm(matching=Matching(100.0, 100.0)),
+    "mm-cvae-published": VaeForm(
         matching=Matching(1e4, 1e3, each=False, rates=tuple(10.0**k for k in range(-6, 7)))
     ),
-    "sepvae": Form(separated=Separated(spread=0.1)),
-    "sepvae-published": Form(
+    "sepvae": VaeForm(separated=Separated(spread=0.1)),
+    "sepvae-published": VaeForm(
         kl=0.5,
         separated=Separated(
             spread=0.025**0.5, population=1e-9, shared=2.0, posterior=0.1, drawn=True, each=True

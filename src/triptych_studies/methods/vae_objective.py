@@ -61,7 +61,7 @@ class Separated:
 
 
 @dataclass(frozen=True)
-class Form:
+class VaeForm:
     """Weight of the KL terms (β), and what a form adds to reconstruction and KL."""
 
     kl: float = 1.0
@@ -99,7 +99,7 @@ class ContrastiveVAE(Objective):
         schema: LatentSchema,
         transforms: Sequence[Transform],
         decoder: nn.Module,
-        form: Form = Form(),
+        form: VaeForm = VaeForm(),
     ) -> None:
         super().__init__(transforms, acts_on=schema)
         if not (schema.common and schema.salient):

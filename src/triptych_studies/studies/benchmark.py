@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from triptych import InputError
-from triptych_studies.base import Cell, CellResult, Options, Prepared, Progress
+from triptych_studies.base import Cell, CellResult, Options, Progress, StudyData
 from triptych_studies.grid import Study
 from triptych_studies.tasks.base import Task
 from triptych_studies.tasks.benchmark import BenchmarkTask
 
 # Task → where it is; a task is one file and one line here.
 TASKS = {
-    "mitdb-phase": "benchmark_ecg:MitdbPhase",
+    "mitdb-phase": "benchmark_ecg:BenchmarkPhase",
     "mitdb-rhythm": "benchmark_ecg:MitdbRhythm",
     "watch-18": "benchmark_motion:Watch18",
     "watch-18@harnet": "benchmark_motion:Watch18Harnet",
@@ -38,7 +38,7 @@ def task_of(name: str) -> type[BenchmarkTask]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Several(Prepared):
+class Several(StudyData):
     """The tasks that were asked for, by name."""
 
     tasks: Mapping[str, BenchmarkTask]

@@ -21,7 +21,7 @@ FURTHER = ("supcon", "barlow", "moco", "frame-projections", "t-loss", "ts2vec", 
            "guided", "blur")  # fmt: skip
 
 
-class Own(Study):
+class OwnStudy(Study):
     """Methods on a folder of one's own, with one paragraph of advice."""
 
     name: ClassVar[str] = "own"

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 from torch import nn
 
 from triptych.datasets import Windows
-from triptych_studies.base import Cell, Options, Prepared, Progress
+from triptych_studies.base import Cell, Options, Progress, StudyData
 from triptych_studies.methods import Method
 from triptych_studies.scores import Scores
 
@@ -45,7 +45,7 @@ class Trained:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task(Prepared, ABC):
+class Task(StudyData, ABC):
     """Data read and cut, ready for any method. Must pickle: parallel processes get a copy.
 
     Attributes

@@ -24,7 +24,7 @@ from triptych.metrics import (
 from triptych_studies.scores import Scores
 from triptych_studies.tasks import benchmark_probes as probes
 from triptych_studies.tasks.base import Sides, Trained
-from triptych_studies.tasks.benchmark_reading import Reading, Timed
+from triptych_studies.tasks.benchmark_reading import LatentReading, Timed
 
 REVISION = 1  # of the figures below: raised with every change that moves them
 # Windows of which θ is read; of 100 little can be read, so smoke shows only that it runs.
@@ -76,7 +76,7 @@ METRICS: Mapping[str, str] = {
 
 def measure(task: Any, trained: Trained, sides: Sides, scores: Scores) -> None:
     """Put every column into `scores`."""
-    reading = Reading(task, trained.model, sides)
+    reading = LatentReading(task, trained.model, sides)
     scores.count(sides.test.subject)
     if scores.sound(" + ".join(reading.inside), *map(reading.chosen, reading.test)):
         _measure_invariance(reading, scores)
@@ -87,7 +87,7 @@ def measure(task: Any, trained: Trained, sides: Sides, scores: Scores) -> None:
     _measure_cost(reading, trained, scores)
 
 
-def _measure_invariance(reading: Reading, scores: Scores) -> None:
+def _measure_invariance(reading: LatentReading, scores: Scores) -> None:
     test = reading.sides.test
     still, moved = (reading.chosen(z).numpy() for z in reading.test)
     kept = cosine(still, moved)
@@ -108,7 +108,7 @@ def _measure_invariance(reading: Reading, scores: Scores) -> None:
     scores.add("cosine_random", level)
 
 
-def _measure_blocks(reading: Reading, scores: Scores) -> None:
+def _measure_blocks(reading: LatentReading, scores: Scores) -> None:
     """Purity and leakage of the main nuisance's θ."""
     task, schema, sides = reading.task, reading.model.schema, reading.sides
     part = next(each for each in task.chain(tested=False).parts if each.name == task.main)
@@ -131,7 +131,7 @@ def _measure_blocks(reading: Reading, scores: Scores) -> None:
         scores.add("leakage", max(held))
 
 
-def _measure_cost(reading: Reading, trained: Trained, scores: Scores) -> None:
+def _measure_cost(reading: LatentReading, trained: Trained, scores: Scores) -> None:
     model, x = trained.model, reading.sides.test.centred[:TIMED]
     parts = (model.front_end, model.encoder)
     scores.add("encoder_parameters", sum(p.numel() for part in parts for p in part.parameters()))

@@ -21,7 +21,7 @@ RHYTHM_SHIFT_S = 0.5
 AF = "atrial fibrillation"
 
 
-class MitdbPhase(BenchmarkTask):
+class BenchmarkPhase(BenchmarkTask):
     """Windows of 1 s at 400 Hz around beats, off the centre by up to 0.25 s; N, S and V."""
 
     title: ClassVar[str] = "mitdb-phase"

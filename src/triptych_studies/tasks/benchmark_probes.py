@@ -13,7 +13,7 @@ from torch import Tensor
 from triptych import InputError
 from triptych.metrics import f1_scores, linear_probe, per_subject, r2
 from triptych_studies.scores import Scores
-from triptych_studies.tasks.benchmark_reading import Reading
+from triptych_studies.tasks.benchmark_reading import LatentReading
 
 DRAWS = {100: 1, 10: 3, 1: 5}  # per cent of the labels → draws of them
 FITTED = {"smoke": 600, "quick": 3_000, "full": 10_000}  # labelled training windows at most
@@ -21,7 +21,7 @@ ALPHAS = tuple(10.0**k for k in range(-2, 6))
 Array = NDArray[Any]
 
 
-def measure_probes(reading: Reading, scores: Scores) -> None:
+def measure_probes(reading: LatentReading, scores: Scores) -> None:
     """Read the classes, or the numbers, from the latents that count and from all of them."""
     task, train, test = reading.task, reading.fitted, reading.sides.test
     known = np.flatnonzero(train.label != "")
@@ -134,7 +134,7 @@ def score(guess: Array, truth: Array, classes: Sequence[str]) -> float:
 
 
 def _keep_all(
-    reading: Reading, guess: Sequence[Array], truth: Array, subject: Array, scores: Scores
+    reading: LatentReading, guess: Sequence[Array], truth: Array, subject: Array, scores: Scores
 ) -> None:
     """Consistency, and accuracy or error, with all labels."""
     task = reading.task
@@ -148,7 +148,7 @@ def _keep_all(
         scores.add(f"{what}{name}", held.mean(), per_subject(held, subject))
 
 
-def _measure_recordings(reading: Reading, scores: Scores) -> None:
+def _measure_recordings(reading: LatentReading, scores: Scores) -> None:
     """AUROC of recordings by the means of their latents."""
     means: list[Array] = []
     labels: list[Array] = []

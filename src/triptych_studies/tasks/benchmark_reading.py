@@ -22,7 +22,7 @@ class Timed(Trained):
 
 
 @dataclass(frozen=True)
-class Reading:
+class LatentReading:
     """Latents of a model on the windows of one cell; `inside` are the blocks that count."""
 
     task: Any

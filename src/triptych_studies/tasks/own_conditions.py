@@ -13,7 +13,7 @@ from triptych_studies.scores import Scores
 from triptych_studies.tasks.base import Trained
 from triptych_studies.tasks.benchmark import MOST
 from triptych_studies.tasks.benchmark_probes import FITTED, read, score
-from triptych_studies.tasks.benchmark_reading import Reading
+from triptych_studies.tasks.benchmark_reading import LatentReading
 
 MOST_VALUES, MOST_COLUMNS = 12, 3
 FEWEST = 5  # windows of a condition
@@ -39,7 +39,7 @@ def measure(task: Any, trained: Trained, cell: Cell, scores: Scores) -> None:
     scores.add("validation_subjects", len(np.unique(sides.validation.subject)))
     if not columns or "gap" not in scores.metrics:  # collapsed
         return
-    reading = Reading(task, trained.model, sides)
+    reading = LatentReading(task, trained.model, sides)
     order = np.random.default_rng(5).permutation(np.flatnonzero(task.under_test(cell)))
     test = task.windows.take(np.sort(order[: MOST[task.budget][2]]))
     still, moved = (reading.chosen(z).numpy() for z in reading.pair(test, 0, tested=True))
@@ -63,7 +63,7 @@ def measure(task: Any, trained: Trained, cell: Cell, scores: Scores) -> None:
                 scores.add(f"probe@{column}={value}", found)
 
 
-def _read(task: Any, reading: Reading, unseen: Any, kind: Any) -> Any:
+def _read(task: Any, reading: LatentReading, unseen: Any, kind: Any) -> Any:
     """What the benchmark's probe reads from latents of test windows."""
     train = reading.fitted
     known = np.random.default_rng(3).permutation(np.flatnonzero(train.label != ""))

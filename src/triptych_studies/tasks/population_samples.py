@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych_studies.base import Prepared
+from triptych_studies.base import StudyData
 
 Kind = Literal["discrete", "continuous"]
 
@@ -52,7 +52,7 @@ class Samples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Populations(Prepared):
+class Populations(StudyData):
     """Samples to train on and to test on.
 
     Attributes

@@ -15,14 +15,14 @@ from triptych.transforms import Rotation
 from triptych_studies import probe_matrix
 from triptych_studies.scores import Scores
 from triptych_studies.tasks.imu_windows import has_gravity
-from triptych_studies.tasks.turned_probes import Measured
+from triptych_studies.tasks.turned_probes import MeasuredTurns
 
 ROWS, THETA_ROWS = 1000, 600  # test windows of which gravity and cadence, and the angle, are read
 MOVING_G = 0.05  # standard deviation of the acceleration's norm; a window below stands still
 CADENCE_HZ = (0.5, 5.0)
 
 
-def measure_matrix(model: Measured, scores: Scores) -> None:
+def measure_matrix(model: MeasuredTurns, scores: Scores) -> None:
     """What each block knows of each factor; purity and leakage of gravity, ``activity_share``."""
     test, schema = model.sides.test, model.schema
     theta, up = model.turned_once[1:]

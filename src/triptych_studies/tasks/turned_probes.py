@@ -39,7 +39,7 @@ Read = Callable[[Tensor], Codes]  # latents (n, size) → classes (n,)
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredTurns:
     """A trained model with its two readers, the windows of its cell, and the classes' order."""
 
     embed: Callable[[Tensor], Tensor]
@@ -85,7 +85,7 @@ class Measured:
         return np.array([self.classes.index(str(label)) for label in windows.label])
 
 
-def measured(model: Model, sides: Sides, classes: tuple[str, ...], frozen: bool) -> Measured:
+def measured(model: Model, sides: Sides, classes: tuple[str, ...], frozen: bool) -> MeasuredTurns:
     """Put a model beside its windows; `frozen` fits the heads on its frozen latents."""
 
     def embed(x: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def measured(model: Model, sides: Sides, classes: tuple[str, ...], frozen: bool)
         readers = one, one
     else:
         readers = _head(model.heads["invariant"]), _head(model.heads["full"])
-    return Measured(embed, model.schema, *readers, sides, classes)
+    return MeasuredTurns(embed, model.schema, *readers, sides, classes)
 
 
 def _head(head: nn.Module) -> Read:
@@ -129,7 +129,7 @@ def _logistic(embed: Callable[[Tensor], Tensor], train: Windows, classes: Sequen
 
 
 def measure_classes(
-    model: Measured, scores: Scores, families: Sequence[str] = tuple(FAMILIES)
+    model: MeasuredTurns, scores: Scores, families: Sequence[str] = tuple(FAMILIES)
 ) -> None:
     """Accuracy and consistency, upright and under families of rotations; none if collapsed."""
     test = model.sides.test
@@ -179,7 +179,7 @@ def measure_classes(
             }
 
 
-def measure_latents(model: Measured, scores: Scores) -> None:
+def measure_latents(model: MeasuredTurns, scores: Scores) -> None:
     """``cosine_rotated`` beside ``cosine_random``, on the invariant block; the map."""
     if not model.sound(scores):
         return
@@ -201,7 +201,7 @@ def measure_latents(model: Measured, scores: Scores) -> None:
         }
 
 
-def measure_orientation(model: Measured, scores: Scores) -> None:
+def measure_orientation(model: MeasuredTurns, scores: Scores) -> None:
     """``orientation_error`` from the variant or equivariant block, and what the others leak."""
     train, test = model.sides.train, model.sides.test
     rows = np.sort(np.random.default_rng(4).permutation(len(train))[:PROBED])
@@ -236,7 +236,7 @@ def measure_orientation(model: Measured, scores: Scores) -> None:
     }
 
 
-def measure_angles(model: Measured, scores: Scores) -> None:
+def measure_angles(model: MeasuredTurns, scores: Scores) -> None:
     """Accuracy and consistency against the angle of a rotation about a random axis."""
     if not (scores.wanted("angles") and model.sound(scores)):
         return
@@ -259,14 +259,14 @@ def measure_angles(model: Measured, scores: Scores) -> None:
     scores.artifacts["angles"] = {"degrees": list(ANGLES)} | curves
 
 
-def _turned(model: Measured, family: Rotation) -> list[Tensor]:
+def _turned(model: MeasuredTurns, family: Rotation) -> list[Tensor]:
     """Latents of the test windows under `DRAWS` draws, the same for every method."""
     x, generator = model.sides.test.signals, torch.Generator().manual_seed(10)
     return [model.embed(family.apply(x, family.sample(len(x), generator))) for _ in range(DRAWS)]
 
 
 def _turned_once(
-    model: Measured, windows: Windows, seed: int
+    model: MeasuredTurns, windows: Windows, seed: int
 ) -> tuple[Tensor, Tensor, NDArray[Any]]:
     turn = Rotation()
     theta = turn.sample(len(windows), torch.Generator().manual_seed(seed))
@@ -275,5 +275,5 @@ def _turned_once(
     return z, theta, (turn.matrices(theta) @ up)[..., 0].numpy()
 
 
-def _select(model: Measured, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
+def _select(model: MeasuredTurns, blocks: tuple[str, ...], z: Tensor) -> NDArray[Any]:
     return model.schema.select(z, blocks).numpy()

@@ -16,7 +16,7 @@ from triptych.datasets.readers import array, columns, frame, options_of, words
 from triptych.datasets.readers.alike import alike, doubts, spelled
 from triptych.datasets.readers.finish import Origin, checked
 from triptych.datasets.readers.labels import in_memory
-from triptych.datasets.readers.stretch import SHORTEST, Findings, Options, Stretch
+from triptych.datasets.readers.stretch import SHORTEST, Findings, ReadOptions, Stretch
 from triptych.datasets.recordings import Dataset
 from triptych.errors import InputError
 
@@ -60,7 +60,7 @@ def from_arrays(
     name
         Of the data set.
     **options
-        `missing`, `max_gap`, `missing_value` and `no_label`, as for files (`readers.Options`).
+        `missing`, `max_gap`, `missing_value` and `no_label`, as for files (`readers.ReadOptions`).
 
     Raises
     ------
@@ -135,7 +135,7 @@ def from_frame(
     name
         Of the data set.
     **options
-        As for files (`readers.Options`): `channels`, `label_column`, `subject_column`,
+        As for files (`readers.ReadOptions`): `channels`, `label_column`, `subject_column`,
         `time_column`, `time_unit`, `rows`, `missing` and others.
 
     Raises
@@ -162,7 +162,7 @@ def from_frame(
 def dataset_of(
     stretches: Iterable[Stretch],
     name: str,
-    options: Options,
+    options: ReadOptions,
     findings: Findings,
     *,
     subject: str | None = None,

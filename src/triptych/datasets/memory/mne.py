@@ -9,7 +9,7 @@ import numpy as np
 
 from triptych.datasets.memory.arrays import dataset_of, in_python
 from triptych.datasets.readers import columns, options_of, words
-from triptych.datasets.readers.stretch import Findings, Options, Stretch, annotated, runs_of
+from triptych.datasets.readers.stretch import Findings, ReadOptions, Stretch, annotated, runs_of
 from triptych.datasets.recordings import Dataset
 from triptych.errors import InputError
 
@@ -38,7 +38,7 @@ def from_mne(
         Of the data set and its recordings.
     **options
         `channels`, `no_label`, `label_column` and `subject_column` (of the metadata), `missing`,
-        `max_gap`, `missing_value`, as for files (`readers.Options`).
+        `max_gap`, `missing_value`, as for files (`readers.ReadOptions`).
 
     Channels that are no signals (triggers) and those in ``info["bads"]`` are left out, which the
     notes say; values are in MNE's SI units (V, T).
@@ -80,7 +80,9 @@ def from_mne(
         return dataset_of(found, name, chosen, findings, subject=subject, where=name)
 
 
-def _continuous(whole: Stretch, data: Any, options: Options, findings: Findings) -> list[Stretch]:
+def _continuous(
+    whole: Stretch, data: Any, options: ReadOptions, findings: Findings
+) -> list[Stretch]:
     """Stretches without what is marked bad, by their annotations."""
     rate, n = float(data.info["sfreq"]), whole.signal.shape[1]
     notes: Any = getattr(data, "annotations", None)
@@ -112,7 +114,7 @@ def _continuous(whole: Stretch, data: Any, options: Options, findings: Findings)
     return [replace(each, part=f"{whole.part}#{i}") for i, each in enumerate(found)]
 
 
-def _epochs(whole: Stretch, data: Any, options: Options, findings: Findings) -> list[Stretch]:
+def _epochs(whole: Stretch, data: Any, options: ReadOptions, findings: Findings) -> list[Stretch]:
     """A stretch for every epoch, labelled by its event."""
     words_of = {int(code): str(word) for word, code in dict(data.event_id).items()}
     events = np.asarray(data.events)

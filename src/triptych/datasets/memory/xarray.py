@@ -10,7 +10,7 @@ import numpy as np
 
 from triptych.datasets.memory.arrays import dataset_of, in_python
 from triptych.datasets.readers import frame, options_of, words
-from triptych.datasets.readers.stretch import Findings, Floats, Options, Stretch
+from triptych.datasets.readers.stretch import Findings, Floats, ReadOptions, Stretch
 from triptych.datasets.recordings import Dataset
 from triptych.errors import InputError
 
@@ -42,7 +42,7 @@ def from_xarray(
     name
         Of the data set and its recordings; left out: the array's own.
     **options
-        As for files (`readers.Options`).
+        As for files (`readers.ReadOptions`).
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _unit_of(coordinate: Any) -> str:
     return str(dict(getattr(coordinate, "attrs", {})).get("units", ""))
 
 
-def _beside(stretch: Stretch, own: Mapping[str, str], name: str, options: Options) -> Stretch:
+def _beside(stretch: Stretch, own: Mapping[str, str], name: str, options: ReadOptions) -> Stretch:
     """A stretch with what the coordinates of its recording say of it."""
     label = options.label_column or words.column(own, words.LABEL)
     who = options.subject_column or words.column(own, words.SUBJECT)

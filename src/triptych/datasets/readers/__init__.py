@@ -13,6 +13,6 @@ file           what it reads
 """
 
 from triptych.datasets.readers.folder import Reading, load, options_of, read
-from triptych.datasets.readers.stretch import Options
+from triptych.datasets.readers.stretch import ReadOptions
 
-__all__ = ["Options", "Reading", "load", "options_of", "read"]
+__all__ = ["ReadOptions", "Reading", "load", "options_of", "read"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from triptych.datasets.readers.header import parse
-from triptych.datasets.readers.stretch import Findings, Options, listed
+from triptych.datasets.readers.stretch import Findings, ReadOptions, listed
 from triptych.datasets.recordings import Events
 
 REACH_S = 2.0  # a beat's label holds for windows whose centre is no further from it
@@ -27,7 +27,7 @@ MINUTES = "apn"  # one symbol for the minute that follows: A for apnea, N for no
 KNOWN = ("atr", MINUTES, "qrs", "ecg", "ari", "ann", "st", "beat", "gqrs", "wqrs", "sqrs")
 
 
-def minutes(path: Path, options: Options, findings: Findings) -> list[tuple[float, float, str]]:
+def minutes(path: Path, options: ReadOptions, findings: Findings) -> list[tuple[float, float, str]]:
     """Onset and duration in s, and label, of the minutes that ``.apn`` marks (Apnea-ECG)."""
     file = path.with_suffix(f".{MINUTES}")
     if options.annotations not in (None, MINUTES, f".{MINUTES}") or not file.is_file():
@@ -56,7 +56,7 @@ def _read(path: Path, extension: str) -> Any:
 
 
 def events(
-    path: Path, rate: float, length: int, options: Options, findings: Findings
+    path: Path, rate: float, length: int, options: ReadOptions, findings: Findings
 ) -> Events | None:
     """Beats of the file beside a record of `length` samples at `rate` Hz; None without any."""
     beside = [e for e in KNOWN if path.with_suffix(f".{e}").is_file()]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from triptych.datasets.readers import words
 from triptych.datasets.readers.labels import one_column
-from triptych.datasets.readers.stretch import Findings, Options, Stretch, listed
+from triptych.datasets.readers.stretch import Findings, ReadOptions, Stretch, listed
 from triptych.errors import InputError
 
 LABEL = (*words.LABEL, "y", "classes")  # in a table, y is an axis
@@ -23,14 +23,14 @@ TITLES = ("channels", "channel names", "ch names", "leads")
 CLEAR = 4  # times as long as the other side, from which a side is time
 
 
-def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
+def read(path: Path, options: ReadOptions, findings: Findings) -> list[Stretch]:
     """Read one file of arrays."""
     arrays = _load(path)
     return stretches(arrays, str(path), options, findings)
 
 
 def stretches(
-    arrays: Mapping[str, Any], where: str, options: Options, findings: Findings
+    arrays: Mapping[str, Any], where: str, options: ReadOptions, findings: Findings
 ) -> list[Stretch]:
     """Stretches of arrays by name: the signals beside any of rate, label, subject, record, start.
 

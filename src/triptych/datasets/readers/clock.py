@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych import signals
-from triptych.datasets.readers.stretch import Findings, Floats, Ints, Options
+from triptych.datasets.readers.stretch import Findings, Floats, Ints, ReadOptions
 from triptych.datasets.readers.words import UNITS
 from triptych.errors import InputError
 
@@ -34,7 +34,7 @@ class Regular:
 
 
 def in_seconds(
-    times: Floats, unit: str, where: str, options: Options, findings: Findings
+    times: Floats, unit: str, where: str, options: ReadOptions, findings: Findings
 ) -> Floats | None:
     """Times in s; None where they only count the rows.
 
@@ -83,7 +83,11 @@ def in_seconds(
 
 
 def regular(
-    times: Floats, signal: NDArray[np.floating], where: str, options: Options, findings: Findings
+    times: Floats,
+    signal: NDArray[np.floating],
+    where: str,
+    options: ReadOptions,
+    findings: Findings,
 ) -> list[Regular]:
     """Runs of the clock, each at one rate; (channels, time) values that are finite.
 

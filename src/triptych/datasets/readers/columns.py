@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.datasets.readers import words
-from triptych.datasets.readers.stretch import Findings, Floats, Options, listed
+from triptych.datasets.readers.stretch import Findings, Floats, ReadOptions, listed
 from triptych.errors import InputError
 
 FEW = 0.01  # share of rows that may be left out for the words in them
@@ -39,7 +39,7 @@ def asked(where: str, names: Sequence[str], name: str | None) -> str | None:
     return name
 
 
-def numbers(column: Any, options: Options) -> Floats | None:
+def numbers(column: Any, options: ReadOptions) -> Floats | None:
     """A column as float64, NaN where it says nothing; None if it holds words or times."""
     kind = getattr(column.dtype, "kind", "O")
     if kind in "fiub":
@@ -210,7 +210,7 @@ def ramps(values: Floats) -> bool:
 
 
 def texts(
-    frame: Any, name: str | None, options: Options, findings: Findings, where: str
+    frame: Any, name: str | None, options: ReadOptions, findings: Findings, where: str
 ) -> NDArray[np.str_] | None:
     """Labels or subjects (n,) as text, "" where there is none."""
     if name is None:
@@ -231,7 +231,7 @@ def texts(
 
 def only_rate(where: str, column: Any) -> float:
     """The one rate in a column of rates (InputError if it changes)."""
-    values = numbers(column, Options())
+    values = numbers(column, ReadOptions())
     if values is None or not (values == values[0]).all():
         raise InputError(
             f"the column of rates of {where} is empty or changes within the file; expected one "

@@ -8,7 +8,7 @@ from pathlib import Path
 from triptych.datasets.readers import edf, events
 from triptych.datasets.readers.marks import LOOSE, Marks, partner
 from triptych.datasets.readers.metadata import SMALL, names_of
-from triptych.datasets.readers.stretch import Findings, Options
+from triptych.datasets.readers.stretch import Findings, ReadOptions
 from triptych.datasets.readers.table import TEXT, kind_of
 from triptych.errors import InputError
 
@@ -16,7 +16,7 @@ DAY_S = 86400.0
 
 
 def marks_of(
-    source: Path, files: Sequence[Path], options: Options, findings: Findings
+    source: Path, files: Sequence[Path], options: ReadOptions, findings: Findings
 ) -> tuple[list[Path], dict[Path, Marks], list[Path]]:
     """Which files are recordings, what is marked in them, and the files that say so.
 

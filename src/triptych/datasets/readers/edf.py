@@ -19,7 +19,7 @@ from triptych.datasets.readers import words
 from triptych.datasets.readers.stretch import (
     Findings,
     Floats,
-    Options,
+    ReadOptions,
     Stretch,
     annotated,
     listed,
@@ -27,7 +27,7 @@ from triptych.datasets.readers.stretch import (
 from triptych.errors import InputError
 
 
-def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
+def read(path: Path, options: ReadOptions, findings: Findings) -> list[Stretch]:
     """Read one file; signals of lower rates are brought to the highest.
 
     Annotations that last are labels of what they cover, those of a moment are events. A
@@ -37,7 +37,7 @@ def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
         return _read(path, options, findings)
 
 
-def _read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
+def _read(path: Path, options: ReadOptions, findings: Findings) -> list[Stretch]:
     file = _open(path)
     held = [each for each in file.signals if len(each.data)]
     if not held:

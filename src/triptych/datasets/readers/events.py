@@ -19,7 +19,7 @@ from triptych.datasets.readers.metadata import (
     plain,
     table_of,
 )
-from triptych.datasets.readers.stretch import Findings, Floats, Options
+from triptych.datasets.readers.stretch import Findings, Floats, ReadOptions
 from triptych.datasets.readers.text import opened
 from triptych.errors import InputError
 
@@ -47,7 +47,7 @@ def _titled(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, float] | 
     return None
 
 
-def events(file: Path, options: Options) -> Any:
+def events(file: Path, options: ReadOptions) -> Any:
     """A table of events as a frame of text; None of another one."""
     if file.name.split(".")[0].lower() in (MANIFEST, *ABOUT_SUBJECTS):
         return None
@@ -62,7 +62,7 @@ def events(file: Path, options: Options) -> Any:
     return frame
 
 
-def _meant(names: Sequence[str], options: Options) -> tuple[Any, Any, str | None]:
+def _meant(names: Sequence[str], options: ReadOptions) -> tuple[Any, Any, str | None]:
     """Columns of a table of events: onset, end or duration, label; None where there is none."""
     asked = options.label_column if options.label_column in names else None
     label = asked or words.column(names, KIND)
@@ -75,7 +75,7 @@ def read_table(
     by_name: Mapping[str, Path],
     kept: Sequence[Path],
     found: dict[Path, Marks],
-    options: Options,
+    options: ReadOptions,
     findings: Findings,
 ) -> bool:
     """Add the events of a table to those `found`; False if they are of no recording here."""
@@ -107,7 +107,7 @@ def read_table(
 
 def _seconds(file: Path, column: Any, unit: float) -> Floats:
     """Times of events in s: numbers in a unit, or dates and times since 1970."""
-    values = columns.numbers(column, Options())
+    values = columns.numbers(column, ReadOptions())
     if values is not None:
         return values * unit
     return columns.moments(str(file), column, str(column.name), Findings())

@@ -17,7 +17,7 @@ from triptych.datasets.readers.stretch import (
     SHORTEST,
     Findings,
     Floats,
-    Options,
+    ReadOptions,
     Stretch,
     listed,
 )
@@ -63,7 +63,7 @@ def finished(
     stem: str,
     stretch: Stretch,
     about: Metadata,
-    options: Options,
+    options: ReadOptions,
     findings: Findings,
 ) -> list[Recording]:
     """Checked recordings of one stretch of a file, at a known rate, in float32."""
@@ -74,7 +74,7 @@ def finished(
 
 
 def checked(
-    stretch: Stretch, origin: Origin, options: Options, findings: Findings
+    stretch: Stretch, origin: Origin, options: ReadOptions, findings: Findings
 ) -> list[Recording]:
     """Checked recordings of one stretch of any origin, at a known rate, in float32."""
     part = f"#{stretch.part}" if stretch.part else ""
@@ -157,7 +157,7 @@ def _asked(
     return None
 
 
-def _rate(stretch: Stretch, origin: Origin, where: str, options: Options) -> float:
+def _rate(stretch: Stretch, origin: Origin, where: str, options: ReadOptions) -> float:
     """The rate that the stretch states, else the one written down beside it, else the option."""
     stated = number(origin.said.get("rate"), where)
     rate = stretch.rate or stated or options.rate
@@ -185,7 +185,7 @@ def number(text: str | None, where: str) -> float | None:
         raise InputError(f"the rate of {where} is {text!r}, expected a number of Hz") from error
 
 
-def _by_path(file: Path, root: Path, options: Options) -> str | None:
+def _by_path(file: Path, root: Path, options: ReadOptions) -> str | None:
     """Subject by the pattern that was given, or a folder called ``subject=p1`` or ``sub-01``."""
     relative = file.relative_to(root).as_posix()
     if options.subject_pattern:
@@ -209,7 +209,7 @@ def _by_path(file: Path, root: Path, options: Options) -> str | None:
 
 
 def _present(
-    stretch: Stretch, where: str, rate: float, options: Options, findings: Findings
+    stretch: Stretch, where: str, rate: float, options: ReadOptions, findings: Findings
 ) -> list[tuple[int, Floats]]:
     """Values and their gaps: refused, bridged or kept up to `max_gap` s, or cut."""
     values: Floats = np.asarray(stretch.signal, dtype=np.float64)

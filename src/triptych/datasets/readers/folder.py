@@ -19,7 +19,7 @@ from triptych.datasets.readers.files import beside, files_of, stem_of, without_c
 from triptych.datasets.readers.finish import finished, number
 from triptych.datasets.readers.marks import Marks, applied
 from triptych.datasets.readers.metadata import Metadata, metadata_of
-from triptych.datasets.readers.stretch import SHORTEST, Findings, Options, listed
+from triptych.datasets.readers.stretch import SHORTEST, Findings, ReadOptions, listed
 from triptych.datasets.readers.table import kind_of
 from triptych.datasets.recordings import Dataset, Recording
 from triptych.errors import InputError
@@ -76,7 +76,7 @@ class Reading:
         return found
 
 
-def read(path: str | Path, options: Options) -> Reading:
+def read(path: str | Path, options: ReadOptions) -> Reading:
     """Read every file; one that cannot be read is refused with its reason, the others stay.
 
     Raises
@@ -126,7 +126,7 @@ def load(path: str | Path, **options: Any) -> Dataset:
     path
         Folder or file.
     **options
-        Fields of `stretch.Options`.
+        Fields of `stretch.ReadOptions`.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def described(recording: Recording, file: Path | None = None) -> dict[str, Any]:
     }
 
 
-def options_of(given: Mapping[str, Any]) -> Options:
+def options_of(given: Mapping[str, Any]) -> ReadOptions:
     """Options by name, from a recipe or the command line.
 
     Raises
@@ -210,7 +210,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
         For a name or value that there is not.
     """
     said = {OLD.get(key, key): value for key, value in given.items() if value is not None}
-    known = list(Options.__dataclass_fields__)
+    known = list(ReadOptions.__dataclass_fields__)
     unknown = [each for each in said if each not in known]
     if unknown:
         raise InputError(
@@ -236,7 +236,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
     rate = said.get("rate", 1.0)
     if not isinstance(rate, int | float) or not 0 < rate < np.inf:
         raise InputError(f"rate is {rate!r}, expected a number of Hz above 0")
-    return Options(**said)
+    return ReadOptions(**said)
 
 
 def _recordings(
@@ -245,7 +245,7 @@ def _recordings(
     name: str,
     about: Metadata,
     marks: Marks | None,
-    options: Options,
+    options: ReadOptions,
     findings: Findings,
 ) -> list[Recording]:
     kind = FORMATS.get(kind_of(file), "table")

@@ -18,7 +18,7 @@ from triptych.datasets.readers.labels import one_column, target_events
 from triptych.datasets.readers.stretch import (
     Findings,
     Floats,
-    Options,
+    ReadOptions,
     Stretch,
     labelled,
     listed,
@@ -32,7 +32,7 @@ WIDE = 40  # numbered columns, from which a row is taken for a window of samples
 def stretches(
     frame: Any,
     where: str,
-    options: Options,
+    options: ReadOptions,
     findings: Findings,
     *,
     units: Sequence[str] = (),
@@ -155,7 +155,7 @@ def stretches(
 
 
 def _one_subject(
-    values: Floats, times: Floats | None, where: str, options: Options, findings: Findings
+    values: Floats, times: Floats | None, where: str, options: ReadOptions, findings: Findings
 ) -> list[tuple[Floats, NDArray[np.int64], float, float | None]]:
     """(signal, row of every sample, start, rate) of every run of the clock."""
     if times is None:
@@ -179,7 +179,7 @@ def _one_subject(
     ]  # fmt: skip
 
 
-def _is_wide(names: Sequence[str], numeric: Any, options: Options) -> bool:
+def _is_wide(names: Sequence[str], numeric: Any, options: ReadOptions) -> bool:
     """Whether columns are numbered through, so that a row would be a window; then it is asked."""
     numbered = [n for n in names if numeric.get(n) is not None and re.fullmatch(r"\D{0,12}\d+", n)]
     if len(numbered) < WIDE or options.channels or options.time_column:
@@ -191,7 +191,7 @@ def _is_wide(names: Sequence[str], numeric: Any, options: Options) -> bool:
 def _windows(
     frame: Any,
     where: str,
-    options: Options,
+    options: ReadOptions,
     findings: Findings,
     numeric: Any,
     spoken: tuple[str | None, str | None],
@@ -220,7 +220,7 @@ def _windows(
 
 
 def _time_column(
-    where: str, names: Sequence[str], numeric: Any, frame: Any, options: Options, spoken: Any
+    where: str, names: Sequence[str], numeric: Any, frame: Any, options: ReadOptions, spoken: Any
 ) -> str | None:
     if options.time_column:
         return columns.asked(where, names, options.time_column)
@@ -236,13 +236,13 @@ def _time_words() -> tuple[str, ...]:
 
 
 def _times(
-    where: str, frame: Any, time: str | None, options: Options, findings: Findings, unit: str
+    where: str, frame: Any, time: str | None, options: ReadOptions, findings: Findings, unit: str
 ) -> tuple[Floats | None, bool]:
     """Times in s, and whether they are since 1970."""
     if time is None:
         return None, False
     column = frame[time]
-    values = columns.numbers(column, Options())
+    values = columns.numbers(column, ReadOptions())
     if values is None:
         seconds = columns.moments(where, column, time, findings)
         return seconds, float(np.nanmedian(seconds)) > 1e8
@@ -258,7 +258,7 @@ def _channels(
     numeric: Any,
     time: str | None,
     spoken: Any,
-    options: Options,
+    options: ReadOptions,
     findings: Findings,
 ) -> list[str]:
     """Columns of numbers; what is left out is said, and what may be a clock is asked about."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.datasets.readers.stretch import Options
+from triptych.datasets.readers.stretch import ReadOptions
 from triptych.datasets.readers.words import text_of
 from triptych.datasets.recordings import Events
 from triptych.errors import InputError
@@ -45,7 +45,7 @@ def as_sets(columns: Mapping[str, Any], where: str) -> list[str]:
     return found
 
 
-def one_column(columns: Any, options: Options, where: str) -> tuple[Any, Options]:
+def one_column(columns: Any, options: ReadOptions, where: str) -> tuple[Any, ReadOptions]:
     """A frame or arrays by name with several label columns as one, and options that name it.
 
     Raises
@@ -79,7 +79,7 @@ def target_events(values: NDArray[np.str_]) -> Events:
     return Events(sample.astype(np.int64), values[sample])
 
 
-def of_attributes(attributes: Mapping[str, str], options: Options) -> str | None:
+def of_attributes(attributes: Mapping[str, str], options: ReadOptions) -> str | None:
     """The number, or the set of several columns, that options name among attributes, if any."""
     target = options.target_column
     if target is not None and target in attributes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.datasets.readers import words
-from triptych.datasets.readers.stretch import Findings, Options, listed
+from triptych.datasets.readers.stretch import Findings, ReadOptions, listed
 from triptych.datasets.readers.table import TEXT, kind_of
 from triptych.datasets.readers.text import content, form_of
 from triptych.errors import InputError
@@ -35,7 +35,7 @@ class Metadata:
     titles: set[str] = field(default_factory=set[str])
     meant: dict[str, str] = field(default_factory=dict[str, str])
 
-    def understood(self, options: Options) -> Options:
+    def understood(self, options: ReadOptions) -> ReadOptions:
         """Options without a label or subject column that is taken from a manifest anyway."""
         known = {f"{role}_column": title.casefold() for role, title in self.meant.items()}
         asked = {name: str(getattr(options, name)).casefold() for name in known}

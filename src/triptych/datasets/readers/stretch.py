@@ -20,7 +20,7 @@ REACH_S = 2.0  # the label of a moment holds for windows whose centre is no furt
 
 
 @dataclass(frozen=True)
-class Options:
+class ReadOptions:
     """How own files are to be read; None or empty: as the file says.
 
     Attributes
@@ -167,7 +167,7 @@ def runs_of(*columns: NDArray[Any] | None) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def labelled(whole: Stretch, spelled: NDArray[np.str_], options: Options) -> list[Stretch]:
+def labelled(whole: Stretch, spelled: NDArray[np.str_], options: ReadOptions) -> list[Stretch]:
     """A stretch with a label for every sample ("": none): cut where it changes, or with spans.
 
     It has spans where a minimum share of a window is asked for, and so one label is enough.
@@ -196,7 +196,7 @@ def labelled(whole: Stretch, spelled: NDArray[np.str_], options: Options) -> lis
 
 
 def annotated(
-    whole: Stretch, marks: Iterable[tuple[float, float, str]], options: Options, rest: str = ""
+    whole: Stretch, marks: Iterable[tuple[float, float, str]], options: ReadOptions, rest: str = ""
 ) -> list[Stretch]:
     """A stretch with its events, and the labels of its lasting annotations, as `labelled`.
 

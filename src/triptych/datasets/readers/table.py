@@ -11,7 +11,7 @@ from typing import Any
 from triptych.datasets.readers import words
 from triptych.datasets.readers.columns import EMPTY, without_words
 from triptych.datasets.readers.frame import stretches
-from triptych.datasets.readers.stretch import Findings, Options, Stretch
+from triptych.datasets.readers.stretch import Findings, ReadOptions, Stretch
 from triptych.datasets.readers.text import Form, content, form_of
 from triptych.errors import InputError
 
@@ -19,7 +19,7 @@ TEXT = (".csv", ".tsv", ".txt")
 COLUMNAR = (".parquet", ".feather")
 
 
-def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
+def read(path: Path, options: ReadOptions, findings: Findings) -> list[Stretch]:
     """Read one table; see `frame.stretches`."""
     kind = kind_of(path)
     if kind in COLUMNAR:
@@ -38,7 +38,7 @@ def kind_of(path: Path) -> str:
     return Path(path.stem).suffix.lower() if packed else path.suffix.lower()
 
 
-def _text(path: Path, data: bytes, form: Form, options: Options) -> Any:
+def _text(path: Path, data: bytes, form: Form, options: ReadOptions) -> Any:
     """The rows: numbers where a column holds only these, else the text as it stands.
 
     Labels, subjects and attributes are always text: subject 007 is not 7.

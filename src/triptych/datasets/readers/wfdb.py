@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from triptych import signals
 from triptych.datasets.readers import annotations, words
 from triptych.datasets.readers.header import Channel, Header, parse
-from triptych.datasets.readers.stretch import Findings, Options, Stretch, annotated
+from triptych.datasets.readers.stretch import Findings, ReadOptions, Stretch, annotated
 from triptych.errors import InputError
 
 # Bits of a sample in the formats of fixed size; the compressed ones notice a cut themselves.
@@ -39,7 +39,7 @@ _GONE = {"8": -128, "16": -(2**15), "24": -(2**23), "32": -(2**31), "61": -(2**1
          "516": -(2**15), "524": -(2**23)}  # fmt: skip
 
 
-def read(path: Path, options: Options, findings: Findings) -> list[Stretch]:
+def read(path: Path, options: ReadOptions, findings: Findings) -> list[Stretch]:
     """Read one record; its annotations become events (beats in AAMI classes)."""
     header = parse(path)
     if header.segments:
@@ -69,7 +69,9 @@ def segments_of(path: Path) -> list[Path]:
     return [path.parent / f"{name}.hea" for name, _ in header.segments if name != "~"]
 
 
-def _segmented(path: Path, header: Header, options: Options, findings: Findings) -> list[Stretch]:
+def _segmented(
+    path: Path, header: Header, options: ReadOptions, findings: Findings
+) -> list[Stretch]:
     """A stretch for every run of segments; null segments are gaps."""
     found: list[Stretch] = []
     at, joined = 0, False
