@@ -148,11 +148,10 @@ def test_subjects_and_values_are_apart(data: Path) -> None:
     tested: list[str] = []
     for cell in one.cells():
         sides = one.sides(cell)
-        parts = [
-            set[str](each.subject.tolist()) for each in (sides.train, sides.validation, sides.test)
-        ]
+        every = (sides.train, sides.validation, sides.test)
+        parts: list[set[str]] = [set(each.subject.tolist()) for each in every]
         assert all(parts)
-        assert sum(map(len, parts)) == len(set.union(*parts))
+        assert sum(map(len, parts)) == len({name for part in parts for name in part})
         for side in (sides.train, sides.validation):
             assert set(side.attributes["orientation"]) == {"pocket"}
             assert set(side.label) == {"walk", "run"}
@@ -234,7 +233,7 @@ SUBJECTS = [f"s{k}" for k in range(8)]
 
 def results(figures: dict[str, list[float]], seconds: dict[str, float]) -> dict[str, Any]:
     """Results of made-up figures per subject."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "method": name,
             "dataset": "own",
@@ -250,9 +249,9 @@ def results(figures: dict[str, list[float]], seconds: dict[str, float]) -> dict[
         }
         for name, values in figures.items()
     ]
-    summary = [
+    summary: list[Any] = [
         {k: row[k] for k in ("method", "dataset", "split")}
-        | {"metrics": {m: {"mean": v, "n": 1} for m, v in row["metrics"].items()}}
+        | {"metrics": {m: {"mean": row["metrics"][m], "n": 1} for m in row["metrics"]}}
         for row in rows
     ]
     return {"rows": rows, "summary": summary, "asked": {"nuisance": [{"name": "rotation"}]}}
@@ -288,6 +287,10 @@ def test_advice_says_so_when_nothing_beats_features_or_nothing_can_be_shown() ->
     told = advise(Own(), results(few, {"scl": 10.0}))
     assert "fewer than 6" in told["text"]
     assert (told["parts"][0]["smallest"], told["parts"][0]["start_from"]) == (None, "")
+    figures["random"] = figures["har"]
+    untrained = advise(Own(), results(figures, {"scl": 10.0}))
+    assert "no training" in untrained["text"]
+    assert untrained["parts"][0]["start_from"] == ""
 
 
 def test_the_smallest_difference_is_where_an_interval_at_holms_level_touches_zero() -> None:

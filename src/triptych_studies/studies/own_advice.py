@@ -71,7 +71,10 @@ def _group(study: Study, results: Mapping[str, Any], metric: str, group: Group) 
         told += _sentences(leader, judged, cost)
     else:
         told += [f"{name} {number(mean)}" for name, mean in found.items() if name != leader]
-    if enough and start != leader:
+    if enough and "random" in even:
+        start = ""
+        told.append("so no training is shown to pay here; more subjects or epochs may show it")
+    elif enough and start != leader:
         told.append(f"start from {start}, the cheapest that nothing is shown to be above")
     return part | {
         "leader": leader,
@@ -102,7 +105,7 @@ def _sentences(
         told.append(f"not shown to differ{run}: {', '.join(even)}")
     if untrained and leader not in UNTRAINED:
         names = [f"{name} ({_interval(judged[name])})" for name in untrained]
-        told.append(f"it is not better than {', '.join(names)}, which train nothing")
+        told.append(f"it is not better than {', '.join(names)}: nothing is trained there")
     if leader in PRACTITIONER:
         told.append("no trained row is better than these features, which train nothing")
     return told
