@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree, ignore_patterns
@@ -274,6 +275,16 @@ def test_advice_names_what_is_shown_and_the_cheapest_that_is_not_beaten() -> Non
     gaps = [paired_difference(figures[leader], figures[name]) for name in level if name != leader]
     assert part["smallest"] == smallest(gaps)
     assert f"{part['smallest'] * 100:.1f} points" in text
+
+
+def test_of_numbers_the_least_error_is_best() -> None:
+    noise = np.random.default_rng(0).normal(scale=0.2, size=(2, 8))
+    noise -= noise.mean(axis=1, keepdims=True)
+    figures = {"plain": (9 + noise[0]).tolist(), "scl": (5 + noise[1]).tolist()}
+    given = json.loads(json.dumps(results(figures, {})).replace("probe_moved", "error_moved"))
+    found = advise(Own(), given)
+    assert (found["metric"], found["parts"][0]["leader"]) == ("error_moved", "scl")
+    assert "below plain by 4.0 of the number's unit" in found["text"]
 
 
 def test_advice_says_so_when_nothing_beats_features_or_nothing_can_be_shown() -> None:
