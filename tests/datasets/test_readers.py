@@ -499,6 +499,15 @@ def test_the_manifest_and_a_table_of_subjects_speak(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_column_that_a_manifest_is_understood_by_can_be_named_too(tmp_path: Path) -> None:
+    table(tmp_path / "a.csv", x=wave())
+    write(tmp_path / "recordings.csv", "file,rate,activity,patient\na.csv,50,run,p1\n")
+    (found,) = load(tmp_path, label_column="Activity", subject_column="patient").recordings
+    assert (found.label, found.subject) == ("run", "p1")
+    with pytest.raises(InputError, match="posture"):
+        load(tmp_path, label_column="posture")
+
+
 def test_a_manifest_may_name_records_by_their_paths_without_extension(tmp_path: Path) -> None:
     """As that of PTB-XL does, which is large."""
     for k in (1, 2):

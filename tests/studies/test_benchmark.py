@@ -188,7 +188,10 @@ def test_a_cell_does_not_depend_on_the_other_tasks(
     cell = study.cells(alone)[1]
     assert study.key(alone, cell) == study.key(both, cell)
     assert study.key(both, replace(cell, dataset="other")) != study.key(both, cell)
+    monkeypatch.setattr(Small, "band", (0.5, 8.0))
     result = study.compute(alone, cell, lambda text: None)
+    form = result.model.preprocessing
+    assert (form.low, form.high) == (0.5, 8.0)  # as others' recordings have to be filtered
     assert set(Benchmark.headline) <= set(result.metrics)
     per_subject = next(iter(result.subjects.values()))[1]
     whole = {"purity", "leakage"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree, ignore_patterns
@@ -148,11 +149,10 @@ def test_subjects_and_values_are_apart(data: Path) -> None:
     tested: list[str] = []
     for cell in one.cells():
         sides = one.sides(cell)
-        parts = [
-            set[str](each.subject.tolist()) for each in (sides.train, sides.validation, sides.test)
-        ]
+        every = (sides.train, sides.validation, sides.test)
+        parts: list[set[str]] = [set(each.subject.tolist()) for each in every]
         assert all(parts)
-        assert sum(map(len, parts)) == len(set.union(*parts))
+        assert sum(map(len, parts)) == len({name for part in parts for name in part})
         for side in (sides.train, sides.validation):
             assert set(side.attributes["orientation"]) == {"pocket"}
             assert set(side.label) == {"walk", "run"}
@@ -234,7 +234,7 @@ SUBJECTS = [f"s{k}" for k in range(8)]
 
 def results(figures: dict[str, list[float]], seconds: dict[str, float]) -> dict[str, Any]:
     """Results of made-up figures per subject."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "method": name,
             "dataset": "own",
@@ -250,9 +250,9 @@ def results(figures: dict[str, list[float]], seconds: dict[str, float]) -> dict[
         }
         for name, values in figures.items()
     ]
-    summary = [
+    summary: list[Any] = [
         {k: row[k] for k in ("method", "dataset", "split")}
-        | {"metrics": {m: {"mean": v, "n": 1} for m, v in row["metrics"].items()}}
+        | {"metrics": {m: {"mean": row["metrics"][m], "n": 1} for m in row["metrics"]}}
         for row in rows
     ]
     return {"rows": rows, "summary": summary, "asked": {"nuisance": [{"name": "rotation"}]}}
@@ -277,6 +277,16 @@ def test_advice_names_what_is_shown_and_the_cheapest_that_is_not_beaten() -> Non
     assert f"{part['smallest'] * 100:.1f} points" in text
 
 
+def test_of_numbers_the_least_error_is_best() -> None:
+    noise = np.random.default_rng(0).normal(scale=0.2, size=(2, 8))
+    noise -= noise.mean(axis=1, keepdims=True)
+    figures = {"plain": (9 + noise[0]).tolist(), "scl": (5 + noise[1]).tolist()}
+    given = json.loads(json.dumps(results(figures, {})).replace("probe_moved", "error_moved"))
+    found = advise(Own(), given)
+    assert (found["metric"], found["parts"][0]["leader"]) == ("error_moved", "scl")
+    assert "below plain by 4.0 of the number's unit" in found["text"]
+
+
 def test_advice_says_so_when_nothing_beats_features_or_nothing_can_be_shown() -> None:
     figures = {"har": [0.8, 0.81, 0.79, 0.8, 0.82, 0.78, 0.8, 0.8]}
     figures["scl"] = [value + 0.01 * (-1) ** k for k, value in enumerate(figures["har"])]
@@ -288,6 +298,10 @@ def test_advice_says_so_when_nothing_beats_features_or_nothing_can_be_shown() ->
     told = advise(OwnStudy(), results(few, {"scl": 10.0}))
     assert "fewer than 6" in told["text"]
     assert (told["parts"][0]["smallest"], told["parts"][0]["start_from"]) == (None, "")
+    figures["random"] = figures["har"]
+    untrained = advise(Own(), results(figures, {"scl": 10.0}))
+    assert "no training" in untrained["text"]
+    assert untrained["parts"][0]["start_from"] == ""
 
 
 def test_the_smallest_difference_is_where_an_interval_at_holms_level_touches_zero() -> None:

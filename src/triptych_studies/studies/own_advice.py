@@ -13,7 +13,7 @@ from triptych.audit.tables import number
 from triptych.metrics import Difference
 from triptych_studies import collapse
 from triptych_studies.grid import Study
-from triptych_studies.results import Group, compared, groups_of, means, within
+from triptych_studies.results import POINTS, Group, compared, groups_of, means, within
 
 PRACTITIONER = ("rr", "spectrum", "har")  # what is computed instead of training
 UNTRAINED = ("random", *PRACTITIONER)
@@ -22,6 +22,8 @@ SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 7
           8: "an eighth", 9: "a ninth", 10: "a tenth"}  # fmt: skip
 SUITED = {"probe": "labels read from latents of what was held out",
           "probe_moved": "labels read from latents under the nuisance",
+          "error": "mean absolute error of the number read in what was held out, less is better",
+          "error_moved": "mean absolute error of the number under the nuisance, less is better",
           "gap": "closeness of a window to itself under the nuisance, beside that of different "
           "subjects"}  # fmt: skip
 
@@ -29,8 +31,9 @@ SUITED = {"probe": "labels read from latents of what was held out",
 def metric_of(results: Mapping[str, Any]) -> str:
     """By which methods are compared: read in what was held out, or under the nuisance."""
     present = {name for row in results["summary"] for name in row["metrics"]}
-    wanted = "probe" if results.get("asked", {}).get("hold_out") else "probe_moved"
-    return wanted if wanted in present else "gap"
+    moved = "" if results.get("asked", {}).get("hold_out") else "_moved"
+    wanted = (f"error{moved}", f"probe{moved}")  # R² says little of a subject with one number
+    return next((name for name in wanted if name in present), "gap")
 
 
 def advise(study: Study, results: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def advise(study: Study, results: Mapping[str, Any]) -> dict[str, Any]:
     groups = [_group(study, results, metric, each) for each in groups_of(results["summary"])]
     told = [each["text"] for each in groups if each["text"]]
     words = [f"For {nuisance} on these data ({metric}: {SUITED[metric]}): {' '.join(told)}"]
-    words += _caveats(results["rows"], groups)
+    words += _caveats(study, metric, results["rows"], groups)
     return {"text": " ".join(words), "metric": metric, "parts": groups}
 
 
@@ -58,21 +61,25 @@ def _group(study: Study, results: Mapping[str, Any], metric: str, group: Group) 
     }
     if not trained:
         return part
-    leader = max(trained, key=trained.__getitem__)
+    less = study.directions[metric] == "lower"
+    leader = (min if less else max)(trained, key=trained.__getitem__)
     pairs = [(metric, leader, other) for other in found if other != leader]
     judged = {pair[2]: each for pair, each in compared(rows, pairs, study).items()}
     cost = {name: _seconds(rows, name) for name in found}
     even = [name for name, each in judged.items() if not each.shown]
     start = min([leader, *(n for n in even if n != "random")], key=lambda n: cost[n])
     several = len(groups_of(results["summary"])) > 1
-    told = [f"{f'{group[0]}: ' if several else ''}{leader} has the most, {number(found[leader])}"]
+    told = [f"{f'{group[0]}: ' if several else ''}{leader} is best, {number(found[leader])}"]
     enough = [each for each in judged.values() if each.subjects >= FEWEST]
     if enough:
         told += _sentences(leader, judged, cost)
     else:
         told += [f"{name} {number(mean)}" for name, mean in found.items() if name != leader]
-    if enough and start != leader:
-        told.append(f"start from {start}, the cheapest that nothing is shown to be above")
+    if enough and "random" in even:
+        start = ""
+        told.append("so no training is shown to pay here; more subjects or epochs may show it")
+    elif enough and start != leader:
+        told.append(f"start from {start}, the cheapest that nothing is shown to be better than")
     return part | {
         "leader": leader,
         "start_from": start if enough else "",
@@ -95,34 +102,40 @@ def _sentences(
     untrained = [n for n, each in judged.items() if not each.shown and n in UNTRAINED]
     one_seed = any(1 in each.seeds for each in judged.values())
     run = " in this run" if one_seed else ""
+    side = "below" if any(each.shown and each.mean < 0 for each in judged.values()) else "above"
     told: list[str] = []
     if above:
-        told.append(f"it is shown to be above {', '.join(above)}{run}")
+        told.append(f"it is shown to be {side} {', '.join(above)}{run}")
     if even:
         told.append(f"not shown to differ{run}: {', '.join(even)}")
     if untrained and leader not in UNTRAINED:
         names = [f"{name} ({_interval(judged[name])})" for name in untrained]
-        told.append(f"it is not better than {', '.join(names)}, which train nothing")
+        told.append(f"it is not better than {', '.join(names)}: nothing is trained there")
     if leader in PRACTITIONER:
         told.append("no trained row is better than these features, which train nothing")
     return told
 
 
-def _caveats(rows: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, Any]]) -> list[str]:
+def _caveats(
+    study: Study,
+    metric: str,
+    rows: Sequence[Mapping[str, Any]],
+    groups: Sequence[Mapping[str, Any]],
+) -> list[str]:
     """How many subjects were tested, what they could show, and who stopped the training."""
     tested = {subject for row in rows for subject in row["subjects"]}
     found: list[str] = []
     if len(tested) < FEWEST:
         found.append(
-            f"{len(tested)} subjects were tested, and fewer than {FEWEST} cannot show any "
-            "difference: these are means of one run, and no more."
+            f"Subjects tested: {len(tested)}, and fewer than {FEWEST} cannot show any "
+            "difference: these are means, and no more."
         )
     known = [each["smallest"] for each in groups if each["smallest"] is not None]
     if known:
-        least = f"{min(known) * 100:.1f}"
+        scale, unit = study.units.get(metric, POINTS)
         found.append(
             f"The smallest difference that these {len(tested)} subjects could show is about "
-            f"{least} points."
+            f"{min(known) * scale:.1f} {unit}."
         )
     if len({row["seed"] for row in rows}) == 1:
         found.append("One seed: another training may differ by more.")

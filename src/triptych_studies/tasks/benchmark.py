@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -59,6 +59,8 @@ class BenchmarkTask(Task):
         Front-end that is invariant by construction; None: there is none, for the reason `no_exact`.
     encoder
         Settings of the trunk.
+    band
+        Hz in which recordings are filtered before windows are cut; a kept model does so too.
     number
         Unit of what is read, if labels are numbers; empty: they are classes.
     number_within
@@ -87,6 +89,7 @@ class BenchmarkTask(Task):
     exact: ClassVar[Any] = None
     no_exact: ClassVar[str] = ""
     encoder: ClassVar[Mapping[str, Any]] = {"widths": [32, 64, 96, 96]}
+    band: ClassVar[tuple[float | None, float | None]] = (None, None)
     number: ClassVar[str] = ""
     number_within: ClassVar[float] = 0.0
     by_recording: ClassVar[bool] = False
@@ -256,6 +259,9 @@ class BenchmarkTask(Task):
         with PeakMemory() as peak:
             trained = super().fit(recipe, method, cell, progress)
         seconds = time.perf_counter() - start if method.trained else 0.0
+        if any(self.band):
+            form, (low, high) = trained.model.preprocessing, self.band
+            trained.model.preprocessing = replace(form, low=low, high=high)
         held = {each.name: getattr(trained, each.name) for each in fields(Trained)}
         return Timed(**held, seconds=seconds, megabytes=peak.megabytes)
 

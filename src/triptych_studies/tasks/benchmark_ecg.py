@@ -19,6 +19,7 @@ SHIFT_S = 0.25
 BEATS = 100  # windows of a class per record
 RHYTHM_SHIFT_S = 0.5
 AF = "atrial fibrillation"
+BAND = (0.5, 40.0)
 
 
 class BenchmarkPhase(BenchmarkTask):
@@ -29,6 +30,7 @@ class BenchmarkPhase(BenchmarkTask):
         {"name": "phase_shift", "max_shift": SHIFT_S},
     )
     main: ClassVar[str] = "phase_shift"
+    band: ClassVar[tuple[float | None, float | None]] = BAND
     exact: ClassVar[Any] = "canonical_phase"
     encoder: ClassVar[Mapping[str, Any]] = {"widths": [32, 64, 96, 128]}
 
@@ -37,7 +39,7 @@ class BenchmarkPhase(BenchmarkTask):
         """Record 202 is left out: its subject is in DS1, too."""
         dataset = datasets.load("mitdb", data)
         dataset = dataset.select(name for name in dataset.names if name != "202")
-        dataset = dataset.map(lambda each: preprocess(each, 400.0, 0.5, 40.0))
+        dataset = dataset.map(lambda each: preprocess(each, 400.0, *BAND))
         return dataset, event_windows(dataset, ("N", "S", "V"), BEATS, SHIFT_S, 1.0, SHIFT_S)
 
     @classmethod
@@ -59,6 +61,7 @@ class MitdbRhythm(BenchmarkTask):
         {"name": "baseline_wander", "max_amplitude": 0.5},
     )
     main: ClassVar[str] = "phase_shift"
+    band: ClassVar[tuple[float | None, float | None]] = BAND
     exact: ClassVar[Any] = "power_spectrum"
     by_recording: ClassVar[bool] = True
 
@@ -94,6 +97,6 @@ class MitdbRhythm(BenchmarkTask):
 
 
 def _of_lead(recording: Recording, lead: int) -> Recording:
-    found = preprocess(recording, 100.0, 0.5, 40.0)
+    found = preprocess(recording, 100.0, *BAND)
     label = AF if recording.label == "AFIB" else "other"
     return replace(found, name=f"{recording.name} lead {lead}", label=label)

@@ -23,6 +23,7 @@ class EegBonn(BenchmarkTask):
         {"name": "gain", "max_gain": 6.0},
     )
     main: ClassVar[str] = "phase_shift"
+    band: ClassVar[tuple[float | None, float | None]] = (0.5, 40.0)
     exact: ClassVar[Any] = "power_spectrum"
     by_recording: ClassVar[bool] = True
 
@@ -30,5 +31,5 @@ class EegBonn(BenchmarkTask):
     def read(cls, data: Path | None) -> tuple[Dataset, Windows]:
         """Five windows per segment, side by side."""
         dataset = datasets.load("eeg_bonn", data)
-        dataset = dataset.map(lambda each: preprocess(each, 128.0, 0.5, 40.0))
+        dataset = dataset.map(lambda each: preprocess(each, 128.0, *cls.band))
         return dataset, cut(dataset, 4.0, CONTEXT_S, starts=4.0)

@@ -14,6 +14,7 @@ from triptych import datasets
 from triptych.datasets import Dataset, Recording, Windows, cut, preprocess
 from triptych_studies.tasks.benchmark import BenchmarkTask
 
+BAND = (0.3, 8.0)
 LENGTH_S, CONTEXT_S = 8.0, 0.5  # the windows are the reference's
 
 
@@ -28,6 +29,7 @@ class PpgRate(BenchmarkTask):
         {"name": "rotation", "triads": [[2, 3, 4]]},
     )
     main: ClassVar[str] = "phase_shift"
+    band: ClassVar[tuple[float | None, float | None]] = BAND
     exact: ClassVar[Any] = {"name": "power_spectrum", "cutoff": 8.0}
     number: ClassVar[str] = "BPM"
     number_within: ClassVar[float] = 5.0
@@ -46,7 +48,7 @@ class PpgRate(BenchmarkTask):
 
 
 def _prepared(recording: Recording) -> Recording:
-    found = preprocess(recording, 25.0, 0.3, 8.0)
+    found = preprocess(recording, 25.0, *BAND)
     found.signal[:2] /= found.signal[:2].std(axis=1, keepdims=True)
     return found
 
