@@ -17,7 +17,7 @@ from torch import Tensor
 
 from triptych import InputError
 from triptych.datasets import Dataset, Windows
-from triptych.transforms import Chain, at_rate
+from triptych.transforms import Chain, Transform, at_rate, context_of
 from triptych_studies.base import Cell, Options, Progress
 from triptych_studies.methods import Method, find
 from triptych_studies.scores import Scores
@@ -172,8 +172,11 @@ class BenchmarkTask(Task):
     def chain(self, tested: bool) -> Chain:
         """The nuisance, all of its parts drawn together: as trained with, or as tested under."""
         chosen = (self.tested if tested else ()) or self.nuisance
-        made = [dict(each) for each in chosen]
-        return Chain(*(at_rate(each.pop("name"), self.windows.rate, each) for each in made))
+        return Chain(*map(self._transform, chosen))
+
+    def _transform(self, named: Mapping[str, Any]) -> Transform:
+        settings = dict(named)
+        return at_rate(settings.pop("name"), self.windows.rate, settings)
 
     def carried(self, windows: Windows, part: Any, theta: Tensor) -> tuple[Tensor, bool]:
         """What a block that carries `main` has to know of windows under θ, `(n, k)`.
@@ -226,7 +229,7 @@ class BenchmarkTask(Task):
         """What views of a label-free contrast differ in, as a recipe names it; a crop first."""
         named = {each["name"] for each in self.nuisance}
         more = [dict(each) for each in self.varied if each["name"] not in named]
-        crops = [each for each in more if each["name"] == "phase_shift"]
+        crops = [each for each in more if context_of(self._transform(each))]
         rest = [each for each in more if each not in crops]
         return [*crops, *map(dict, self.nuisance), *rest]
 
