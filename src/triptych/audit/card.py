@@ -20,8 +20,8 @@ from triptych.metrics.result import Result
 from triptych.model import Model, hub
 from triptych.transforms import Transform
 
-STEPS = 10  # distances of a sweep
-SWEPT = 300  # windows that are swept, and that θ is read from
+STEPS = 6  # distances of a sweep
+SWEPT = 200  # windows that are swept, and that θ is read from
 PERMUTATIONS = 19  # no p is printed
 
 

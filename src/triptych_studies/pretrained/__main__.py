@@ -22,7 +22,7 @@ from triptych.training import Recipe
 from triptych_studies.pretrained.entries import ENTRIES
 from triptych_studies.pretrained.training import Source
 
-FEW = 600  # windows of which blocks are measured
+FEW = 400  # windows of which blocks are measured
 
 
 def main(
@@ -69,6 +69,7 @@ def _make(
     say(f"The twin without {len(out)} subjects took {seconds:.0f} s.")
     unseen = source.split(out)[1]
     blocks = block_figures(twin, entry.some(unseen, FEW), recipe.make_transforms())
+    say(f"Blocks are measured on {blocks.windows} windows of {blocks.subjects} subjects.")
     found = entry.measure(source, twin, out, data)
     content = {"name": name, "fold": fold, "subjects_out": sorted(out), "blocks": blocks, **found}
     model, seconds = source.trained(work / name / "release")

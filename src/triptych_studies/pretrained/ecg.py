@@ -21,7 +21,7 @@ from triptych_studies.pretrained.probing import DRAWS, Sides, probe_figures, sha
 from triptych_studies.pretrained.training import Source
 
 SHIFT_S = 0.25
-BEATS = 60  # windows of a class per record and lead
+BEATS = 40  # windows of a class per record and lead
 PARTS = 3  # windows whose latents are put together where rhythm is told
 AF = "AFIB"
 

@@ -17,9 +17,9 @@ from triptych.training import Recipe, fit
 from triptych.transforms import Transform, context_of
 
 Array = NDArray[Any]
-DRAWS = {100: 1, 10: 3, 1: 5}  # per cent of the labels → draws of them
-FITTED, TESTED = 3_000, 2_000  # windows at most
-SCRATCH = {"epochs": 30, "batch": 32, "learning_rate": 2e-3, "weight_decay": 1e-2}
+DRAWS = {100: 1, 10: 2, 1: 3}  # per cent of the labels → draws of them
+FITTED, TESTED = 2_000, 1_000  # windows at most
+SCRATCH = {"epochs": 20, "batch": 32, "learning_rate": 2e-3, "weight_decay": 1e-2}
 
 
 @dataclass(frozen=True)
