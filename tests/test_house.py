@@ -70,9 +70,9 @@ SLACK = 100  # lines that a room may be under its budget before the budget is lo
 BUDGETS = {
     "__init__": 96,
     "__main__": 6,
-    "audit": 6043,
+    "audit": 6045,
     "cli": 1399,
-    "datasets": 8403,
+    "datasets": 8411,
     "errors": 10,
     "estimators": 859,
     "files": 97,
@@ -89,7 +89,7 @@ BUDGETS = {
     "signals": 558,
     "training": 3203,
     "transforms": 2498,
-    "triptych_studies": 11362,
+    "triptych_studies": 11390,
 }
 
 # Names that the studies import from the library though they are not public. To become 0.

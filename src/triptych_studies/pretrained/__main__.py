@@ -20,7 +20,7 @@ from triptych.metrics.result import plain
 from triptych.model import Model, hub
 from triptych.training import Recipe
 from triptych_studies.pretrained.entries import ENTRIES
-from triptych_studies.pretrained.training import Source
+from triptych_studies.pretrained.training import TrainingSource
 
 FEW = 400  # windows of which blocks are measured
 
@@ -63,7 +63,7 @@ def _make(
         raise InputError(f"there is no encoder {name!r} to train; choose from {', '.join(ENTRIES)}")
     entry = ENTRIES[name]
     recipe = Recipe.read(recipes / f"{name}.yaml", changes)
-    source = Source.read(recipe, data, entry.channels)
+    source = TrainingSource.read(recipe, data, entry.channels)
     out = entry.left_out(source, fold)
     twin, seconds = source.trained(work / name / f"fold-{fold}", out)
     say(f"The twin without {len(out)} subjects took {seconds:.0f} s.")

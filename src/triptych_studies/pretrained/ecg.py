@@ -17,8 +17,8 @@ from triptych.metrics import between_groups, cosine, linear_probe
 from triptych.model import Model
 from triptych.networks import encoder
 from triptych.transforms import PhaseShift
-from triptych_studies.pretrained.probing import DRAWS, Sides, probe_figures, share_of
-from triptych_studies.pretrained.training import Source
+from triptych_studies.pretrained.probing import DRAWS, ProbeSides, probe_figures, share_of
+from triptych_studies.pretrained.training import TrainingSource
 
 SHIFT_S = 0.25
 BEATS = 40  # windows of a class per record and lead
@@ -32,7 +32,9 @@ def fold(number: int) -> frozenset[str]:
     return frozenset(mitdb.person(each) for each in names) - {mitdb.person("202")}
 
 
-def measure(source: Source, twin: Model, out: frozenset[str], data: Path | None) -> dict[str, Any]:
+def measure(
+    source: TrainingSource, twin: Model, out: frozenset[str], data: Path | None
+) -> dict[str, Any]:
     """Gap of each lead at both ends of the shift, probes of beats, and of atrial fibrillation."""
     form, length_s = twin.preprocessing, twin.preprocessing.length / twin.preprocessing.rate
     inside, every = twin.schema.invariant_to_all, twin.schema.names
@@ -40,7 +42,7 @@ def measure(source: Source, twin: Model, out: frozenset[str], data: Path | None)
     beats = beats.map(lambda each: preprocess(each, form))
     windows = event_windows(beats, ("N", "S", "V"), BEATS, SHIFT_S, length_s, SHIFT_S)
     shift = PhaseShift(max_shift=SHIFT_S, rate=form.rate)
-    sides = Sides.of(*_split(windows, out), shift)
+    sides = ProbeSides.of(*_split(windows, out), shift)
     return {
         "gap_at_250_ms": _gaps(twin, source.split(out)[1], shift),
         "probes": {

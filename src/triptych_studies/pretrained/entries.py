@@ -15,9 +15,9 @@ from triptych.datasets import Windows, wisdm
 from triptych.model import Model
 from triptych.training import fit_heads
 from triptych_studies.pretrained import ecg, motion
-from triptych_studies.pretrained.training import Source
+from triptych_studies.pretrained.training import TrainingSource
 
-Measure = Callable[[Source, Model, frozenset[str], Path | None], dict[str, Any]]
+Measure = Callable[[TrainingSource, Model, frozenset[str], Path | None], dict[str, Any]]
 HEADED = 8_000  # windows that heads are fitted on, at most
 
 
@@ -40,7 +40,7 @@ class Entry:
     fold: Callable[[int], frozenset[str]] | None = None
     info: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
-    def left_out(self, source: Source, number: int) -> frozenset[str]:
+    def left_out(self, source: TrainingSource, number: int) -> frozenset[str]:
         """Subjects of a fold: those that the data set's own split tests, else drawn."""
         return self.fold(number) if self.fold else source.fold(number)
 
@@ -60,7 +60,7 @@ class Entry:
         rows = np.random.default_rng(2).permutation(len(windows))[:most]
         return windows.take(np.sort(rows))
 
-    def with_heads(self, model: Model, source: Source) -> Model:
+    def with_heads(self, model: Model, source: TrainingSource) -> Model:
         """The model with linear heads for the data's labels, if it has classes."""
         if not self.classes:
             return model

@@ -12,8 +12,8 @@ from triptych.audit.tables import Table, Value, number
 from triptych.datasets import Dataset, Windows, cut, preprocess, wisdm
 from triptych.model import Model
 from triptych.transforms import Rotation
-from triptych_studies.pretrained.probing import DRAWS, Sides, against_scratch, probe_figures
-from triptych_studies.pretrained.training import Source
+from triptych_studies.pretrained.probing import DRAWS, ProbeSides, against_scratch, probe_figures
+from triptych_studies.pretrained.training import TrainingSource
 
 TURNED = Rotation()
 UNSEEN: dict[str, tuple[str, dict[str, Any]]] = {
@@ -23,10 +23,12 @@ UNSEEN: dict[str, tuple[str, dict[str, Any]]] = {
 """Tasks whose labels no weights saw; of WISDM's phones only subjects whom the twin did not see."""
 
 
-def measure(source: Source, twin: Model, out: frozenset[str], data: Path | None) -> dict[str, Any]:
+def measure(
+    source: TrainingSource, twin: Model, out: frozenset[str], data: Path | None
+) -> dict[str, Any]:
     """Probes of the held-out subjects, and frozen against from scratch on the unseen tasks."""
     inside, every = twin.schema.invariant_to_all, twin.schema.names
-    own = Sides.of(*source.split(out), TURNED)
+    own = ProbeSides.of(*source.split(out), TURNED)
     found: dict[str, Any] = {
         "probes": {
             " + ".join(blocks): probe_figures(twin, blocks, own) for blocks in (inside, every)
@@ -44,7 +46,7 @@ def measure(source: Source, twin: Model, out: frozenset[str], data: Path | None)
     return found
 
 
-def _sides(dataset: Dataset, length_s: float, seen: frozenset[str] | None) -> Sides:
+def _sides(dataset: Dataset, length_s: float, seen: frozenset[str] | None) -> ProbeSides:
     """Windows of subjects who train probes, and of others who test; the weights saw none of these.
 
     With `seen` (subjects of the twin's training) the others test; else a fifth that is drawn.
@@ -57,7 +59,7 @@ def _sides(dataset: Dataset, length_s: float, seen: frozenset[str] | None) -> Si
     else:
         tests = np.array([each for each in subjects if each not in seen])
     tested = np.isin(windows.subject, tests)
-    return Sides.of(windows.take(~tested), windows.take(tested), TURNED)
+    return ProbeSides.of(windows.take(~tested), windows.take(tested), TURNED)
 
 
 def tables(found: dict[str, Any]) -> list[Table]:

@@ -23,7 +23,7 @@ SCRATCH = {"epochs": 20, "batch": 32, "learning_rate": 2e-3, "weight_decay": 1e-
 
 
 @dataclass(frozen=True)
-class Sides:
+class ProbeSides:
     """Windows of a task, as they are and under one draw of a nuisance each; all with labels."""
 
     train: Windows
@@ -32,7 +32,7 @@ class Sides:
     nuisance: str
 
     @classmethod
-    def of(cls, train: Windows, test: Windows, nuisance: Transform) -> Sides:
+    def of(cls, train: Windows, test: Windows, nuisance: Transform) -> ProbeSides:
         """Draw the windows and the nuisance, always the same."""
         rng = np.random.default_rng(3)
         parts = [
@@ -67,7 +67,7 @@ def share_of(labels: Array, share: int, draw: int) -> Array:
     return np.sort(np.concatenate([r[: max(1, round(len(r) * share / 100))] for r in rows]))
 
 
-def probe_figures(model: Model, blocks: Sequence[str], sides: Sides) -> dict[str, float]:
+def probe_figures(model: Model, blocks: Sequence[str], sides: ProbeSides) -> dict[str, float]:
     """Macro F1 of probes with 1, 10 and 100 % of the labels, and consistency with all of them."""
     z = [_latents(model, blocks, each) for each in (sides.train, sides.moved[0])]
     unseen = [_latents(model, blocks, each) for each in (sides.test, sides.moved[1])]
@@ -87,7 +87,7 @@ def probe_figures(model: Model, blocks: Sequence[str], sides: Sides) -> dict[str
 def against_scratch(
     model: Model,
     blocks: Sequence[str],
-    sides: Sides,
+    sides: ProbeSides,
     recipe: Recipe,
     share: int = 10,
     draws: int = 1,
@@ -142,7 +142,7 @@ def _read(z: Sequence[Array], labels: Array, rows: Array, unseen: Sequence[Array
     return np.split(linear_probe(fitted, told, together, nobody).predicted, len(unseen))
 
 
-def _supervised(recipe: Recipe, sides: Sides, seed: int) -> Recipe:
+def _supervised(recipe: Recipe, sides: ProbeSides, seed: int) -> Recipe:
     """The same network with a classifier, trained on labels under the nuisance only."""
     content = recipe.to_dict()
     nuisance = [each for each in content["transforms"] if each["name"] == sides.nuisance]

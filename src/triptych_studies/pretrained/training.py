@@ -19,7 +19,7 @@ FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainingSource:
     """What an encoder is trained on: its recipe and windows of all subjects."""
 
     recipe: Recipe
@@ -28,7 +28,7 @@ class Source:
     channels: tuple[str, ...]
 
     @classmethod
-    def read(cls, recipe: Recipe, data: Path | None, channels: tuple[str, ...]) -> Source:
+    def read(cls, recipe: Recipe, data: Path | None, channels: tuple[str, ...]) -> TrainingSource:
         """Cut the windows; those that a training would validate on are trained on, too."""
         found = prepare(recipe, data)
         return cls(recipe, Windows.concat([found.train, found.validation]), found, channels)
