@@ -17,6 +17,7 @@ NAMES = (
     "rotation",
     "data_share",
     "search",
+    "stream",
     "memory",
     "audit_sweep",
     "import_time",

@@ -25,6 +25,7 @@ CASES = {
     "data_share": 1,
     "search": 7,
     "memory": 2,
+    "stream": 1,
     "audit_sweep": 2,
     "import_time": 2,
 }
