@@ -10,15 +10,20 @@ from typing import Any
 from triptych_studies.methods import Change, Method
 
 
-def label_free(name: str, **settings: Any) -> Method:
-    """Train by an objective of the library alone: no decoder, no labels, its own defaults."""
+def label_free(name: str, *, contrast: bool = False) -> Method:
+    """Train by an objective of the library alone: no decoder, no labels, its own defaults.
+
+    On the benchmark a `contrast` of two views sees what `simclr` and `scl` see.
+    """
 
     def change(task: Any) -> Change:
-        del task
-        objective = {"name": name, **settings}
-        return {"objective": objective, "decoder": False, "classes": None}
+        change: Change = {"objective": {"name": name}, "decoder": False, "classes": None}
+        if contrast and task.kind == "benchmark":
+            change["transforms"] = task.contrasted
+        return change
 
     return Method(change, frozen=True)
 
 
-METHODS = {name: label_free(name) for name in ("vicreg", "barlow", "moco", "frame-projections")}
+METHODS = {name: label_free(name, contrast=True) for name in ("vicreg", "barlow", "moco")}
+METHODS["frame-projections"] = label_free("frame-projections")
