@@ -1018,7 +1018,7 @@ def test_data_are_checked(world: World, run: Run, tmp_path: Path) -> None:
 def test_a_foreign_librarys_long_message_is_cut(
     monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise InputError("here it failed: " + "at::native node\n" * 1500 + "; do that")
 
     monkeypatch.setattr("triptych.model.Model.load", fail)

@@ -25,7 +25,7 @@ from triptych_studies.runner import run
 from triptych_studies.studies.own import OwnStudy
 from triptych_studies.studies.own_advice import advise, smallest
 from triptych_studies.tasks import own_words
-from triptych_studies.tasks.own import OwnStudy as Task
+from triptych_studies.tasks.own import Own as Task
 
 RATE, SECONDS = 20.0, 20
 LABELS = {"walk": (1.5, 0.3), "run": (2.6, 0.9)}
@@ -282,7 +282,7 @@ def test_of_numbers_the_least_error_is_best() -> None:
     noise -= noise.mean(axis=1, keepdims=True)
     figures = {"plain": (9 + noise[0]).tolist(), "scl": (5 + noise[1]).tolist()}
     given = json.loads(json.dumps(results(figures, {})).replace("probe_moved", "error_moved"))
-    found = advise(Own(), given)
+    found = advise(OwnStudy(), given)
     assert (found["metric"], found["parts"][0]["leader"]) == ("error_moved", "scl")
     assert "below plain by 4.0 of the number's unit" in found["text"]
 
@@ -299,7 +299,7 @@ def test_advice_says_so_when_nothing_beats_features_or_nothing_can_be_shown() ->
     assert "fewer than 6" in told["text"]
     assert (told["parts"][0]["smallest"], told["parts"][0]["start_from"]) == (None, "")
     figures["random"] = figures["har"]
-    untrained = advise(Own(), results(figures, {"scl": 10.0}))
+    untrained = advise(OwnStudy(), results(figures, {"scl": 10.0}))
     assert "no training" in untrained["text"]
     assert untrained["parts"][0]["start_from"] == ""
 

@@ -121,8 +121,8 @@ ENTRIES: dict[str, Entry] = {
         info={"each_channel": True},
     ),
     "imu-wrist": Entry(
-        summary="Accelerometer on the wrist, 20 Hz, windows of 5 s or longer: activity, exactly "
-        "the same however the sensor is turned.",
+        summary="Accelerometer on the wrist, 20 Hz, windows of 5 s: activity, exactly the same "
+        "however the sensor is turned, and orientation, which turns with it.",
         recorded="A smartwatch on the dominant wrist, 18 activities (walking to folding clothes).",
         use=(
             "Embeddings of accelerometer windows that do not change with how the sensor is worn: "
@@ -131,10 +131,13 @@ ENTRIES: dict[str, Entry] = {
             "seconds; `init_from: imu-wrist` in a recipe trains the encoder on.",
         ),
         limits=(
-            "Block orientation declares to turn with the sensor and does not: it is nearly the "
-            "same for every window (see *different subjects* and purity). Do not use it.",
-            "On a phone in the pocket it is no better than the same network trained from scratch "
-            "on 200 labelled windows, on a phone on the waist far worse: it is for wrists.",
+            "Block orientation carries where gravity points, and nothing of a turn about the "
+            "vertical. Purity of rotation, read from pairs of windows by a general probe, "
+            "understates it: turned back by the known rotation its cosine to the unturned window "
+            "is 0.998, and gravity is read from it within 3 degrees on subjects whom the twin "
+            "never saw.",
+            "On a phone in the pocket it is 5 points below the same network trained from scratch "
+            "on 200 labelled windows, on a phone on the waist 32: it is for wrists.",
             *LIMITS,
         ),
         **MOTION,
