@@ -28,6 +28,8 @@ def test_a_card_prints_the_committed_results(name: str) -> None:
     for scores in found["probes"].values():
         assert all(f" {number(value)} |" in card for value in scores.values())
     assert found["subjects_out"]
+    for what, value in found.get("orientation", {}).items():
+        assert (f"{value:.1f} degrees" if what.startswith("gravity") else number(value)) in card
 
 
 @pytest.mark.parametrize("name", ENTRIES)

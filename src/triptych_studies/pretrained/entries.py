@@ -131,11 +131,9 @@ ENTRIES: dict[str, Entry] = {
             "seconds; `init_from: imu-wrist` in a recipe trains the encoder on.",
         ),
         limits=(
-            "Block orientation carries where gravity points, and nothing of a turn about the "
+            "Block orientation carries where gravity points, and little of a turn about the "
             "vertical. Purity of rotation, read from pairs of windows by a general probe, "
-            "understates it: turned back by the known rotation its cosine to the unturned window "
-            "is 0.998, and gravity is read from it within 3 degrees on subjects whom the twin "
-            "never saw.",
+            "understates it: see *Orientation*.",
             "On a phone in the pocket it is 5 points below the same network trained from scratch "
             "on 200 labelled windows, on a phone on the waist 32: it is for wrists.",
             *LIMITS,
