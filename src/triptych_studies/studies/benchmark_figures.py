@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,34 +100,51 @@ def heat_table(table: Table, path: Path, *, title: str, note: str = "") -> None:
 
 
 def scatter(cost: Table, quality: Table, path: Path, *, title: str, note: str = "") -> None:
-    """Cost against quality, a panel per task."""
-    tasks, style = _tasks(cost), styles(list(quality))
-    with canvas(path, 10.0, 2.4 * -(-len(tasks) // 4) + 0.9, title, note) as figure:
-        for axis, task in zip(grid_of(figure, len(tasks), 4), tasks, strict=True):
-            for method, (colour, marker) in style.items():
-                x, y = cost.get(method, {}).get(task), quality[method].get(task)
-                if x is not None and y is not None:
-                    axis.plot(x, y, marker, color=colour, ms=6, mec="white", mew=0.6)
-            axis.set_title(task, fontsize=9)
-            axis.set_xlim(left=0)
-            axis.set_xlabel("training, s", fontsize=8)
-        drawn = [name for name in style if name in cost]
-        legend(figure, [(style[name][1], style[name][0], name) for name in drawn])
+    """Cost against quality, one panel per task."""
+    style = styles(list(quality))
+
+    def draw(axis: Any, task: str) -> None:
+        for method, (colour, marker) in style.items():
+            x, y = cost.get(method, {}).get(task), quality[method].get(task)
+            if x is not None and y is not None:
+                axis.plot(x, y, marker, color=colour, ms=6, mec="white", mew=0.6)
+        axis.set_xlim(left=0)
+        axis.set_xlabel("training, s", fontsize=8)
+
+    drawn = {name: each for name, each in style.items() if name in cost}
+    _panels(_tasks(cost), drawn, draw, path, title, note)
 
 
 def curves(tables: Mapping[int, Table], path: Path, *, title: str, note: str = "") -> None:
-    """Score against the share of labels, a panel per task."""
-    most = tables[100]
-    tasks, style = _tasks(most), styles(list(most))
-    with canvas(path, 10.0, 2.4 * -(-len(tasks) // 4) + 0.9, title, note) as figure:
-        for axis, task in zip(grid_of(figure, len(tasks), 4), tasks, strict=True):
-            for method, (colour, marker) in style.items():
-                held = {s: t[method][task] for s, t in tables.items() if task in t.get(method, {})}
-                axis.plot(
-                    list(held), list(held.values()), marker=marker, color=colour, lw=1.2, ms=5
-                )
-            axis.set(xscale="log", xticks=list(tables))
-            axis.set_xticklabels([f"{share} %" for share in tables])
-            axis.minorticks_off()
+    """Score against the share of labels, one panel per task."""
+    style = styles(list(tables[100]))
+
+    def draw(axis: Any, task: str) -> None:
+        for method, (colour, marker) in style.items():
+            held = {s: t[method][task] for s, t in tables.items() if task in t.get(method, {})}
+            axis.plot(list(held), list(held.values()), marker=marker, color=colour, lw=1.2, ms=5)
+        axis.set(xscale="log", xticks=list(tables))
+        axis.set_xticklabels([f"{share} %" for share in tables])
+        axis.minorticks_off()
+        axis.set_xlabel("labels", fontsize=8)
+
+    _panels(_tasks(tables[100]), style, draw, path, title, note)
+
+
+def _panels(
+    tasks: Sequence[str],
+    style: Mapping[str, tuple[str, str]],
+    draw: Callable[[Any, str], None],
+    path: Path,
+    title: str,
+    note: str,
+) -> None:
+    """One panel per task, up to four in a row, that `draw` fills; all have one legend."""
+    columns = min(4, len(tasks))
+    height = 2.4 * -(-len(tasks) // columns) + 0.9
+    with canvas(path, max(8.0, 2.5 * columns), height, title, note) as figure:
+        for axis, task in zip(grid_of(figure, len(tasks), columns), tasks, strict=True):
+            draw(axis, task)
             axis.set_title(task, fontsize=9)
+            axis.set_ylabel("probe, under the nuisance", fontsize=8)
         legend(figure, [(marker, colour, name) for name, (colour, marker) in style.items()])
