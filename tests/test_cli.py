@@ -411,7 +411,7 @@ def test_what_blocks_know_is_measured(
 def test_open_dimensions_are_listed_and_drawn(
     world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triptych.audit.factors.glass_box_of", lambda *_, **__: (None, []))
+    monkeypatch.setattr("triptych.audit.factors.probe_matrix_of", lambda *_, **__: (None, []))
     gate = BernoulliGate(hidden=8)
     schema = LatentSchema(Block("morphology", 8, invariant_to="phase_shift", gate=gate))
     tiny.model(schema).save(tmp_path / "gated")

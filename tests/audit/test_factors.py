@@ -9,7 +9,7 @@ import torch
 from tests.audit import tiny
 
 from triptych.audit.explain import explain
-from triptych.audit.factors import glass_box_of, knowledge, salient_dimensions
+from triptych.audit.factors import knowledge, probe_matrix_of, salient_dimensions
 from triptych.audit.run import audit_model
 from triptych.audit.sentences import broken, words_of
 from triptych.audit.write import write_audit
@@ -52,7 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_every_factor_is_read_from_every_block(quick: list[Any]) -> None:
-    box, notes = glass_box_of(tiny.model(), windows(), [SHIFT], rows=40, permutations=19)
+    box, notes = probe_matrix_of(tiny.model(), windows(), [SHIFT], rows=40, permutations=19)
     assert notes == []
     assert box is not None
     blocks, factors, scores = box.table()
@@ -71,20 +71,20 @@ def test_every_factor_is_read_from_every_block(quick: list[Any]) -> None:
 
 
 def test_parts_of_chains_are_read_without_seeds(quick: list[Any]) -> None:
-    glass_box_of(tiny.model(), windows(label=False), [Chain(SHIFT, BaselineWander(rate=100.0))])
+    probe_matrix_of(tiny.model(), windows(label=False), [Chain(SHIFT, BaselineWander(rate=100.0))])
     assert len(quick) == 6
 
 
 def test_factors_that_lack_are_named() -> None:
-    box, notes = glass_box_of(tiny.model(), windows(label=False), [])
+    box, notes = probe_matrix_of(tiny.model(), windows(label=False), [])
     assert box is not None
     assert box.table()[1] == ("identity",)
     assert any(note.startswith("class is not read from the blocks") for note in notes)
-    none, more = glass_box_of(tiny.model(), windows(1, 1, label=False), [])
+    none, more = probe_matrix_of(tiny.model(), windows(1, 1, label=False), [])
     assert none is None
     assert len(more) == 2
     with pytest.raises(InputError, match="samples of context"):
-        glass_box_of(tiny.model(), windows(), [PhaseShift(0.25, 100.0)])
+        probe_matrix_of(tiny.model(), windows(), [PhaseShift(0.25, 100.0)])
 
 
 def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:

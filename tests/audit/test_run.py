@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.audit import tiny
 
 from triptych.audit.embeddings import StoredViews
-from triptych.audit.factors import glass_box_of
+from triptych.audit.factors import probe_matrix_of
 from triptych.audit.result import AuditResult, check_limits
 from triptych.audit.run import audit, audit_model, audit_views
 from triptych.audit.sources import fit_to, random_windows_of
@@ -531,7 +531,7 @@ def test_a_chain_that_names_a_transform_twice_is_refused() -> None:
         transform_for(None, "gain,gain", {"gain.max_gain": 3.0})
     twice = Chain(Gain(), Gain(3.0))
     with pytest.raises(InputError, match="have one name"):
-        glass_box_of(tiny.model(), windows(context=0), [twice])
+        probe_matrix_of(tiny.model(), windows(context=0), [twice])
 
 
 def test_what_does_nothing_is_not_swept() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from triptych.audit.explain import explain
-from triptych.audit.factors import glass_box_of
+from triptych.audit.factors import probe_matrix_of
 from triptych.audit.moves import moves_of
 from triptych.audit.run import audit_model
 from triptych.audit.sweep import grid_of
@@ -123,12 +123,12 @@ def block_figures(
     Raises
     ------
     InputError
-        As `moves_of` and `glass_box_of`.
+        As `moves_of` and `probe_matrix_of`.
     """
     moves, notes = moves_of(model, windows, transforms, seed=seed)
     schema = model.schema
     carried = [t for t in transforms if schema.variant(t.name) + schema.equivariant(t.name)]
-    box, unread = glass_box_of(
+    box, unread = probe_matrix_of(
         model, windows, carried, rows=SWEPT, permutations=PERMUTATIONS, seed=seed
     )
     few = windows.take(np.sort(np.random.default_rng(seed).permutation(len(windows))[:SWEPT]))

@@ -58,7 +58,7 @@ def explain(
 ) -> Explanation:
     """Explain a model from what it holds; entries of its `info` that are missing are left out.
 
-    What a block declares is said as that. With the `box` that `factors.glass_box_of` measured,
+    What a block declares is said as that. With the `box` that `factors.probe_matrix_of` measured,
     what each block knows is said too, and with `moves` of `moves.moves_of` how it moves.
     """
     schema, info = model.schema, model.info

@@ -24,14 +24,14 @@ from triptych.model import Model
 from triptych.transforms import Transform
 from triptych.transforms.base import method_of, parts_of
 
-__all__ = ["glass_box_of", "knowledge", "readable", "salient_dimensions"]
+__all__ = ["knowledge", "probe_matrix_of", "readable", "salient_dimensions"]
 
 MOST = 20  # classes in a table of dimensions
 ROWS = 600
 """Windows of which θ is read: the probes are fitted 18 times a block and parameter."""
 
 
-def glass_box_of(
+def probe_matrix_of(
     model: Model,
     windows: Windows,
     transforms: Sequence[Transform],

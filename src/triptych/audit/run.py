@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.audit.embeddings import StoredViews
-from triptych.audit.factors import glass_box_of
+from triptych.audit.factors import probe_matrix_of
 from triptych.audit.measure import (
     Classes,
     Groups,
@@ -181,7 +181,7 @@ def audit_model(
     Takes the `options` of `audit`; `windows` are prepared for the model. Where no block is
     invariant to the transform, the verdict is about the whole latent vector. With `head`, the
     classes that this head names are audited instead; with `glass`, what each block knows is
-    measured too (`glass_box_of`). What a decoder makes of each block is always measured.
+    measured too (`probe_matrix_of`). What a decoder makes of each block is always measured.
 
     Gaps are filled for a model that does not mask them. Raises InputError as `audit`, and where the
     model has no such head.
@@ -196,7 +196,7 @@ def audit_model(
 
         options |= {"classifier": True, "classes": options.get("classes") or told}
         return audit(scores, windows, transform, notes=notes, seed=seed, **options)
-    box, more = glass_box_of(model, windows, [transform], seed=seed) if glass else (None, [])
+    box, more = probe_matrix_of(model, windows, [transform], seed=seed) if glass else (None, [])
     swapped, unswapped = block_swap(model, windows, transform, seed=seed)
     schema = model.schema
     inside = tuple(block.name for block in schema.invariant(transform.name)) or schema.names

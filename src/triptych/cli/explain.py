@@ -47,7 +47,7 @@ def explain(
 ) -> None:
     """Say what each block of a model declares, with DATA what it does, and how it was made."""
     from triptych.audit.explain import explain as explained
-    from triptych.audit.factors import glass_box_of, knowledge, salient_dimensions
+    from triptych.audit.factors import knowledge, probe_matrix_of, salient_dimensions
     from triptych.audit.gated import spoken
     from triptych.audit.moves import Move, moves_of
     from triptych.audit.sentences import broken, unkept
@@ -72,7 +72,7 @@ def explain(
         source = data_for(loaded, data, own, transforms)
         widest = max(transforms, key=context_of, default=None)
         windows = random_windows_of(source, loaded.preprocessing, widest, per_record, seed)
-        box, left_out = glass_box_of(loaded, windows, transforms, seed=seed)
+        box, left_out = probe_matrix_of(loaded, windows, transforms, seed=seed)
         moves, unmoved = moves_of(loaded, windows, transforms, seed=seed)
         left_out += unmoved
         gated = spoken(loaded, windows, transforms, seed=seed)

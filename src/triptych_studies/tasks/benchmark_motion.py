@@ -65,13 +65,18 @@ def gravity(windows: Windows, part: Any, theta: Tensor) -> Tensor:
     return functional.normalize(part.apply(mean, theta)[:, :, 0], dim=1)
 
 
-class Watch18(Motion):
+class Worn(Motion):
+    """Motion of WISDM, long enough for views of neighbours in time."""
+
+    varied: ClassVar[tuple[Mapping[str, Any], ...]] = (NEAR, *VARIED)
+    context_s: ClassVar[float] = NEAR_S
+
+
+class Watch18(Worn):
     """A watch, 18 activities, windows of 5 s at 20 Hz."""
 
     title: ClassVar[str] = "watch-18"
     source: ClassVar[tuple[str, Mapping[str, Any]]] = ("wisdm", wisdm.PRESETS["watch-18"])
-    varied: ClassVar[tuple[Mapping[str, Any], ...]] = (NEAR, *VARIED)
-    context_s: ClassVar[float] = NEAR_S
 
 
 class Watch18Harnet(Watch18):
@@ -82,13 +87,11 @@ class Watch18Harnet(Watch18):
     length_s: ClassVar[float] = 10.0
 
 
-class Phone5(Motion):
+class Phone5(Worn):
     """A phone in the pocket, walking, jogging, stairs, sitting, standing."""
 
     title: ClassVar[str] = "phone-5"
     source: ClassVar[tuple[str, Mapping[str, Any]]] = ("wisdm", wisdm.PRESETS["phone-5"])
-    varied: ClassVar[tuple[Mapping[str, Any], ...]] = (NEAR, *VARIED)
-    context_s: ClassVar[float] = NEAR_S
 
 
 class Hapt6(Motion):

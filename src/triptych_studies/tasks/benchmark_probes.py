@@ -43,17 +43,17 @@ def measure_probes(reading: LatentReading, scores: Scores) -> None:
             picked = _share(told, share, draw, bool(task.number))
             fitted = np.concatenate(rows(reading.train, known[picked], full=False))
             labels = np.tile(told[picked], 2)
-            people = np.tile(train.subject[known[picked]], 2)
+            subjects = np.tile(train.subject[known[picked]], 2)
             unseen = rows(reading.test, scored, full=False)
-            guesses.append(read(fitted, labels, people, unseen))
+            guesses.append(read(fitted, labels, subjects, unseen))
         suffix = "" if share == 100 else f"@{share}%"
         _keep(guesses, truth, subject, suffix, scores)
         if share == 100:
             _keep_all(reading, guesses[0], truth, subject, scores)
     fitted, labels = np.concatenate(rows(reading.train, known, full=True)), np.tile(told, 2)
     if len(reading.inside) < len(reading.model.schema.names):
-        people = np.tile(train.subject[known], 2)
-        both = [read(fitted, labels, people, rows(reading.test, scored, full=True))]
+        subjects = np.tile(train.subject[known], 2)
+        both = [read(fitted, labels, subjects, rows(reading.test, scored, full=True))]
         _keep(both, truth, subject, "", scores, "probe_full")
     else:  # the whole vector counts anyway
         for name in ("", "_moved"):
@@ -84,7 +84,7 @@ def _share(told: Array, share: int, draw: int, number: bool) -> Array:
     return np.sort(np.concatenate(picked))
 
 
-def read(fitted: Array, labels: Array, people: Array, unseen: Sequence[Array]) -> list[Array]:
+def read(fitted: Array, labels: Array, subjects: Array, unseen: Sequence[Array]) -> list[Array]:
     """What a probe reads from each of the `unseen` latents."""
     together = np.concatenate(unseen)
     if labels.dtype.kind != "f":
@@ -96,11 +96,11 @@ def read(fitted: Array, labels: Array, people: Array, unseen: Sequence[Array]) -
 
         centre, spread = fitted.mean(axis=0), fitted.std(axis=0)
         rows = [(z - centre) / np.where(spread > 0, spread, 1) for z in (fitted, together)]
-        count = min(5, len(np.unique(people)))
+        count = min(5, len(np.unique(subjects)))
         splitter: Any = GroupKFold
         ridge: Any = Ridge(alpha=float(len(labels)))
         if count > 1:  # by subject: the same window stands there twice, and neighbours overlap
-            folds = list(splitter(count).split(rows[0], labels, people))
+            folds = list(splitter(count).split(rows[0], labels, subjects))
             ridge = RidgeCV(alphas=ALPHAS, cv=folds, scoring="neg_mean_squared_error")
         read = ridge.fit(rows[0], labels).predict(rows[1])
     return np.split(np.asarray(read), len(unseen))
