@@ -144,11 +144,11 @@ def _best(
 def statements(study: Study, results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Paired statements about the method under study, under headings, its losses first.
 
-    Headline metrics with a better side, against every other method. Losses and draws are worded
-    one by one, what it wins in one line per metric; a study without losses says so.
+    Headline metrics with a better side, against every other method. Losses are worded one by one,
+    draws and wins in one line per metric; a study without losses says so.
     """
     behind: list[str] = []
-    even: list[str] = []
+    even: dict[str, list[str]] = {}
     unpaired: list[str] = []
     ahead: dict[str, list[str]] = {}
     several = len(groups_of(results["summary"])) > 1
@@ -168,22 +168,38 @@ def statements(study: Study, results: Mapping[str, Any]) -> list[tuple[str, list
                 case "behind":
                     behind.append(f"{metric}{where}: {difference.verdict}.")
                 case "even":
-                    even.append(f"{metric}{where}: {difference.verdict}.")
+                    line, by = _drawn(difference, scale, unit)
+                    even.setdefault(f"{metric}{where}, {line}: ", []).append(f"{other} {by}")
                 case _:
                     by = f"{other} {abs(difference.mean) * scale:.1f}"
                     ahead.setdefault(f"{metric}{where}, in {unit}: ", []).append(by)
         sound = collapse.sound(within(results["summary"], group))
         unpaired += _unpaired(study, sound, rows, where)
-    won = [name + ", ".join(by) for name, by in ahead.items()]
-    if not (behind or even or won or unpaired):
+    won, draws = ([k + ", ".join(by) for k, by in lines.items()] for lines in (ahead, even))
+    if not (behind or draws or won or unpaired):
         return []
     found = [
         (f"Where {study.focus} is behind", behind or ["Nowhere among these comparisons."]),
         ("Without a metric per subject, so without a verdict", unpaired),
-        (f"Where no difference between {study.focus} and another is shown", even),
+        (
+            f"Where no difference between {study.focus} and another is shown (95 % intervals of "
+            f"{study.focus} minus the other; *: not when all comparisons are judged together)",
+            draws,
+        ),
         (f"What {study.focus} is ahead of", won),
     ]
     return [(heading, points) for heading, points in found if points]
+
+
+def _drawn(difference: Difference, scale: float, unit: str) -> tuple[str, str]:
+    """What draws of one line share, and the interval of this one."""
+    few = "" if difference.enough else ", too few to show one"
+    seeds = "one seed" if 1 in difference.seeds else f"{min(difference.seeds)} seeds"
+    star = "*" if difference.low * difference.high > 0 else ""
+    ends = " to ".join(
+        f"{end * scale:.1f}".replace("-", "−") for end in (difference.low, difference.high)
+    )
+    return f"in {unit}, {difference.subjects} subjects{few}, {seeds}", f"{ends}{star}"
 
 
 def _unpaired(study: Study, summary: Sequence[Row], rows: Sequence[Row], where: str) -> list[str]:

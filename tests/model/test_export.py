@@ -21,7 +21,7 @@ RATE = {"rate": 100.0}
 STANDARDIZED = {"canonical_phase": {}, "power_spectrum": RATE, "aligned_peak": RATE}
 STANDARDIZED |= {"guided_phase": {}, "cross_spectrum": RATE}
 # rotation_invariants are the first channels of invariants_beside, whose class computes both
-TRIADS = ("scaled", "gravity_aligned", "second_order", "invariants_beside")
+TRIADS = ("scaled", "ring_aligned", "gravity_aligned", "second_order", "invariants_beside")
 
 
 class Outputs(nn.Module):

@@ -276,6 +276,7 @@ def test_a_lead_that_is_not_there_is_refused(kind: Callable[..., FrontEnd], lead
         "gravity_aligned",
         "second_order",
         "invariants_beside",
+        "ring_aligned",
         "scaled",
     ],
 )

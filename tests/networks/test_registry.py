@@ -147,7 +147,8 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     **{
         name: ({}, SCALES)
         for name in (
-            "scaled", "rotation_invariants", "gravity_aligned", "second_order", "invariants_beside"
+            "scaled", "rotation_invariants", "gravity_aligned", "second_order", "invariants_beside",
+            "ring_aligned",
         )
     },
     "conv_decoder": (

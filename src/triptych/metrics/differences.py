@@ -55,9 +55,14 @@ class Difference(Result):
     unit: str = field(default="points", repr=False)
 
     @property
+    def enough(self) -> bool:
+        """Whether so many subjects, six or more, can show a difference at all."""
+        return self.subjects >= FEWEST_PAIRS
+
+    @property
     def shown(self) -> bool:
         """Whether a difference is claimed: p at most 0.05, and six subjects or more."""
-        return self.subjects >= FEWEST_PAIRS and self.p <= LEVEL
+        return self.enough and self.p <= LEVEL
 
     @property
     def verdict(self) -> str:
@@ -73,7 +78,7 @@ class Difference(Result):
             words = f"no difference shown between {a} and {b}{run}"
             if self.comparisons > 1 and self.low * self.high > 0:
                 words += f" when {self.comparisons} comparisons are judged together"
-        few = f"; fewer than {FEWEST_PAIRS} cannot show one" if self.subjects < FEWEST_PAIRS else ""
+        few = f"; fewer than {FEWEST_PAIRS} cannot show one" * (not self.enough)
         interval = f"95 % interval {ends[0] * self.scale:.1f} to {ends[1] * self.scale:.1f}"
         return f"{words} ({interval}, {self.subjects} subjects{few}, {_seeds(self.seeds)})"
 

@@ -18,6 +18,7 @@ from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end,
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.resolved import time_resolved
 from triptych.networks.rhythm import RhythmFeatures
+from triptych.networks.ring_aligned import RingAligned
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside
 
@@ -42,6 +43,7 @@ __all__ = [
     "Reconstruction",
     "ResNetEncoder",
     "RhythmFeatures",
+    "RingAligned",
     "RotationInvariants",
     "Scaled",
     "SignalVAE",

@@ -19,6 +19,7 @@ from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rhythm import RhythmFeatures
+from triptych.networks.ring_aligned import RingAligned
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside, SecondOrder
 from triptych.registry import Registry
@@ -48,6 +49,7 @@ FRONT_ENDS = Registry[type[FrontEnd]](
         "scaled": Scaled,
         "rotation_invariants": RotationInvariants,
         "gravity_aligned": GravityAligned,
+        "ring_aligned": RingAligned,
         "second_order": SecondOrder,
         "invariants_beside": InvariantsBeside,
     },

@@ -1,4 +1,4 @@
-"""Figures of the benchmark: heat table, cost against quality, label efficiency."""
+"""Figures of the benchmark: heat tables, mean ranks, cost against quality, label efficiency."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import numpy as np
 
 from triptych.audit.canvas import INK, canvas, grid_of, legend, styles
 from triptych_studies.figures import Album
+from triptych_studies.studies.benchmark_ranks import diagrams, ranks_of
+from triptych_studies.tasks.benchmark_columns import UNFINISHED
 
 HEAT = ("probe", "probe_moved", "consistency", "gap", "probe_moved@1%")  # a heat table each
 SHARES = {1: "probe_moved@1%", 10: "probe_moved@10%", 100: "probe_moved"}
 MARK = "†"  # behind a method that was trained with labels
+FALLING = "‡"  # behind a figure of a training that had not converged
 
 Table = dict[str, dict[str, float]]  # method → task → figure
 
@@ -29,10 +32,28 @@ def draw(album: Album) -> None:
             f"{metric}: methods by tasks",
             heat_table,
             table_of(summary, metric, names),
+            table_of(summary, "falling", names),
             caption=f"{album.study.definitions[metric]}. Colours: each task's own range, dark is "
-            f"better; {MARK}: trained with labels. A dash: the task has no such row. Tasks in "
-            "which training and test share subjects say so under their names.",
+            f"better; {MARK}: trained with labels; {FALLING}: the validation loss was still "
+            "falling when training ended. A dash: the task has no such row. Tasks in which "
+            "training and test share subjects say so under their names.",
             alt="Heat table of methods by tasks",
+        )
+    free = {name: shown for name, shown in names.items() if shown == name}
+    tables = {metric: table_of(summary, metric, free) for metric in HEAT}
+    ranks = {metric: each for metric, table in tables.items() if (each := ranks_of(table))}
+    if ranks:
+        least = min(ranks.values(), key=lambda each: len(each.tasks))
+        album.add(
+            "ranks.png",
+            "Mean ranks over the tasks",
+            diagrams,
+            ranks,
+            caption=f"Rows without labels in training that every task has, ranked task by task ("
+            f"{len(least.tasks)} tasks). Bars join rows that are not shown to differ: their mean "
+            "ranks are closer than Nemenyi's critical difference at 5 % (Demšar 2006). Orange: "
+            "rows with declared blocks by SCL.",
+            alt="Critical-difference diagram of the methods, one per column",
         )
     album.add(
         "cost.png",
@@ -64,10 +85,10 @@ def marked(summary: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def table_of(summary: Sequence[Mapping[str, Any]], metric: str, names: Mapping[str, str]) -> Table:
-    """Method (by its name in `names`) → data set → mean of a metric."""
+    """Method (in `names`, by its name there) → data set → mean of a metric."""
     found: Table = {}
     for row in summary:
-        if metric in row["metrics"]:
+        if metric in row["metrics"] and row["method"] in names:
             task = row["dataset"]
             if row["split"] != "subject":
                 task += f"\n({row['split']})"
@@ -79,7 +100,7 @@ def _tasks(table: Table) -> list[str]:
     return list(dict.fromkeys(task for row in table.values() for task in row))
 
 
-def heat_table(table: Table, path: Path, *, title: str, note: str = "") -> None:
+def heat_table(table: Table, falling: Table, path: Path, *, title: str, note: str = "") -> None:
     """Methods by tasks, colours by the range of each task."""
     methods, tasks = list(table), _tasks(table)
     values = np.array([[table[m].get(t, np.nan) for t in tasks] for m in methods])
@@ -93,6 +114,8 @@ def heat_table(table: Table, path: Path, *, title: str, note: str = "") -> None:
             known = math.isfinite(value)
             ink = "white" if known and shade[y, x] > 0.8 else INK
             words = f"{value:.2f}".replace("-", "−") if known else "–"
+            if falling.get(methods[int(y)], {}).get(tasks[int(x)], 0.0) > UNFINISHED:
+                words += FALLING
             axis.text(x, y, words, color=ink, ha="center", va="center")
         axis.set_xticks(range(len(tasks)), tasks, rotation=30, ha="right", fontsize=8)
         axis.set_yticks(range(len(methods)), methods)

@@ -34,6 +34,7 @@ class Trained:
 
     `model` is a `Model`, or a module of the task's own. `frozen`: no head was trained with it, so
     that heads are fitted on its frozen latents. `callbacks` are the task's, that watched it.
+    `history` has one row per epoch, as `triptych.training.Fitted` has it.
     """
 
     model: Any
@@ -42,6 +43,7 @@ class Trained:
     frozen: bool = False
     recipe: Mapping[str, Any] = field(default_factory=dict[str, Any])
     callbacks: Sequence[Any] = ()
+    history: Sequence[Mapping[str, float]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +124,9 @@ class Task(StudyData, ABC):
             callbacks=callbacks,
         )
         projector = getattr(fitted.objective, "projector", None)
-        return Trained(fitted.model, projector, fitted.epochs, method.frozen, recipe, callbacks)
+        return Trained(
+            fitted.model, projector, fitted.epochs, method.frozen, recipe, callbacks, fitted.history
+        )
 
     @abstractmethod
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:

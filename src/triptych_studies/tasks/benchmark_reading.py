@@ -15,7 +15,7 @@ from triptych_studies.tasks.base import Sides, Trained
 
 @dataclass(frozen=True)
 class Timed(Trained):
-    """A trained model, and what its training took: s, and MB at the peak above the start."""
+    """A trained model, and what its training took: s of CPU, and MB at the peak above the start."""
 
     seconds: float = 0.0
     megabytes: float = float("nan")

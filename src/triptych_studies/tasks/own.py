@@ -284,4 +284,6 @@ def _front_ends(asked: Asked, names: tuple[str, ...], windows: Windows) -> dict[
     if "phase_shift" in names:
         alone = len(names) == 1 and length / windows.rate <= BRIEF_S
         return found | {"exact": "canonical_phase" if alone else "power_spectrum"}
+    if "channel_shift" in names:
+        return found | {"exact": {**found["front_end"], "name": "ring_aligned"}}
     return found | ({"exact": "standardize"} if "gain" in names else {})
