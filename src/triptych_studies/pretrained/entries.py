@@ -72,22 +72,44 @@ WISDM = (
     "Hayajneh, IEEE Access 7:133190–133202, 2019, [doi 10.24432/C5HK59]"
     "(https://doi.org/10.24432/C5HK59), CC BY 4.0; changed: resampled, cut, learned from."
 )
-MOTION: dict[str, Any] = {
-    "licence": "cc-by-4.0",
-    "data": ("wisdm",),
-    "attribution": WISDM,
-    "channels": ("acc x", "acc y", "acc z"),
-    "measure": motion.measure,
-    "tables": motion.tables,
-    "tags": ("accelerometer", "human-activity-recognition", "rotation"),
-    "classes": wisdm.ACTIVITIES,
-}
 LIMITS = (
     "Acceleration in g, with gravity: not gain-free (a note says if data look like another unit).",
     "Students of one university, activities of three minutes on request: daily life differs.",
     "A mirrored axis is not a rotation: axes must be right-handed, as on every phone and watch.",
     "Not a medical device, and not tested for identifying people.",
 )
+
+
+def of_motion(name: str, where: str, recorded: str, limit: str) -> Entry:
+    """An encoder of acceleration; `limit` is what holds of this one."""
+    return Entry(
+        summary=f"Accelerometer {where}, 20 Hz, windows of 5 s: activity, exactly the same however "
+        "the sensor is turned, and orientation, which turns with it.",
+        recorded=recorded,
+        use=(
+            "Embeddings of accelerometer windows that do not change with how the sensor is worn: "
+            "block activity.",
+            "Own labels: `triptych.training.fit_heads(model, windows, classes)` trains heads in "
+            f"seconds; `init_from: {name}` in a recipe trains the encoder on.",
+        ),
+        limits=(
+            "Block orientation carries where gravity points, and little of a turn about the "
+            "vertical. Purity of rotation, read from pairs of windows by a general probe, "
+            "understates it: see *Orientation*.",
+            limit,
+            *LIMITS,
+        ),
+        licence="cc-by-4.0",
+        data=("wisdm",),
+        attribution=WISDM,
+        channels=("acc x", "acc y", "acc z"),
+        measure=motion.measure,
+        tables=motion.tables,
+        tags=("accelerometer", "human-activity-recognition", "rotation"),
+        classes=wisdm.ACTIVITIES,
+    )
+
+
 ENTRIES: dict[str, Entry] = {
     "ecg-1lead": Entry(
         summary="Any single lead of an ECG, 100 Hz, windows of 3 s: morphology whatever the shift, "
@@ -120,24 +142,24 @@ ENTRIES: dict[str, Entry] = {
         fold=ecg.fold,
         info={"each_channel": True},
     ),
-    "imu-wrist": Entry(
-        summary="Accelerometer on the wrist, 20 Hz, windows of 5 s: activity, exactly the same "
-        "however the sensor is turned, and orientation, which turns with it.",
-        recorded="A smartwatch on the dominant wrist, 18 activities (walking to folding clothes).",
-        use=(
-            "Embeddings of accelerometer windows that do not change with how the sensor is worn: "
-            "block activity.",
-            "Own labels: `triptych.training.fit_heads(model, windows, classes)` trains heads in "
-            "seconds; `init_from: imu-wrist` in a recipe trains the encoder on.",
-        ),
-        limits=(
-            "Block orientation carries where gravity points, and little of a turn about the "
-            "vertical. Purity of rotation, read from pairs of windows by a general probe, "
-            "understates it: see *Orientation*.",
-            "On a phone in the pocket it is 5 points below the same network trained from scratch "
-            "on 200 labelled windows, on a phone on the waist 32: it is for wrists.",
-            *LIMITS,
-        ),
-        **MOTION,
+    "imu-wrist": of_motion(
+        "imu-wrist",
+        "on the wrist",
+        "A smartwatch on the dominant wrist, 18 activities (walking to folding clothes).",
+        "On a phone in the pocket it is 5 points below the same network trained from scratch on "
+        "200 labelled windows, on a phone on the waist 32: it is for wrists.",
+    ),
+    "imu-phone": of_motion(
+        "imu-phone",
+        "of a phone in the pocket",
+        "A phone in the trouser pocket, 18 activities (walking to folding clothes).",
+        "What hands do is hardly seen in the pocket: it is for gait, stairs and rest.",
+    ),
+    "imu-any": of_motion(
+        "imu-any",
+        "on the wrist or in the pocket",
+        "A smartwatch on the dominant wrist and a phone in the trouser pocket, worn by the same "
+        "subjects, 18 activities (walking to folding clothes).",
+        "Wrist and pocket are told apart: the latents do not say the same of one activity on both.",
     ),
 }
