@@ -37,3 +37,27 @@ def test_block_heads_give_each_role_an_encoder_of_its_own() -> None:
     encoder.zero_grad()
     z["free"].sum().backward()
     assert all(any((p.grad != 0).any() for p in trunk.parameters()) for trunk in trunks)
+
+
+def test_relations_without_roles_are_apart_as_roles_are() -> None:
+    steady = Block("steady", 2, invariant_to=("rotation", "gain"))
+    moved = Block("moved", 3, equivariant_to="rotation", invariant_to="gain")
+    schema = LatentSchema(
+        steady, moved, Block("rest", 4), Block("loud", 1, invariant_to="rotation")
+    )
+    assert schema.trunks == {
+        "steady": "first", "moved": "second", "rest": "both", "loud": "both"
+    }  # fmt: skip
+    trunks = [ConvEncoder(1, 40, widths=(8,), kernels=(5,), strides=(4,)) for _ in range(2)]
+    encoder = BlockHeads(TwoEncoders(*trunks), schema)
+    z = schema.split(encoder(torch.randn(5, 1, 40)))
+    for name, untouched in (("steady", 1), ("moved", 0)):
+        encoder.zero_grad()
+        z[name].sum().backward(retain_graph=True)
+        assert all(
+            each.grad is None or (each.grad == 0).all() for each in trunks[untouched].parameters()
+        )
+    roles = LatentSchema(
+        Block("a", 2, role="common", invariant_to="gain"), Block("b", 2, variant_to="gain")
+    )
+    assert roles.trunks == {"a": "first", "b": "both"}

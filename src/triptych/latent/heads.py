@@ -24,7 +24,9 @@ class TwoEncoders(nn.Module):
 
     As an encoder of latents the schema lists the common blocks first. As the trunk of `BlockHeads`
     the common blocks read the first one's features alone, the salient blocks the second one's, and
-    all others both. For weights shared up to the last layers take one trunk in `BlockHeads`.
+    all others both; without roles, invariant blocks and those that carry a transform are apart in
+    the same way (`LatentSchema.trunks`). For weights shared up to the last layers take one trunk in
+    `BlockHeads`.
 
     Parameters
     ----------
@@ -102,8 +104,8 @@ class BlockHeads(nn.Module):
     Notes
     -----
     Of a trunk whose first ``trunk.guaranteed`` features are invariant by construction, blocks that
-    are invariant to every transform of the schema read these alone. Of `TwoEncoders` the common
-    blocks read one encoder's features and the salient blocks the other's.
+    are invariant to every transform of the schema read these alone. Of `TwoEncoders` each
+    block reads what `LatentSchema.trunks` says.
 
     A block with a gate is the ReLU of its last layer times the gates; its head and its gate read
     the same features. A sample can open dimensions that are 0 anyway; if the whole block is 0, it
@@ -251,8 +253,9 @@ def beyond(z: Tensor, radius: float) -> Tensor:
 
 def _reads(trunk: nn.Module, schema: LatentSchema, block: Block) -> slice:
     """Which of the trunk's features a block reads."""
-    if isinstance(trunk, TwoEncoders) and block.role:
-        common, salient = trunk.parts
-        return slice(0, common) if block.role == "common" else slice(common, common + salient)
+    if isinstance(trunk, TwoEncoders):
+        first, second = trunk.parts
+        sides = {"first": slice(0, first), "second": slice(first, first + second)}
+        return sides.get(schema.trunks[block.name], slice(None))
     exact: int | None = getattr(trunk, "guaranteed", None)
     return slice(0, exact) if block.name in schema.invariant_to_all else slice(None)

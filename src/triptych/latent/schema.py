@@ -131,6 +131,24 @@ class LatentSchema:
             and all(block.relations.get(name) == "invariant" for name in self.transforms)
         )
 
+    @property
+    def trunks(self) -> dict[str, str]:
+        """Block → "first", "second" or "both": which of `TwoEncoders` it reads.
+
+        Common blocks read the first and salient ones the second; in a schema without roles, blocks
+        that are invariant to every transform the first, and those that are variant or equivariant
+        to one the second. What a block shall not know is then not learned in its trunk.
+        """
+        roles = {"common": "first", "salient": "second", None: "both"}
+        if self.common or self.salient:
+            return {block.name: roles[block.role] for block in self.blocks}
+        exact = self.invariant_to_all
+        carrying = {b.name for b in self.blocks if {*b.relations.values()} - {"invariant"}}
+        return {
+            name: "first" if name in exact else "second" if name in carrying else "both"
+            for name in self.names
+        }
+
     def select(self, z: Tensor, names: tuple[str, ...]) -> Tensor:
         """Join the named blocks of ``z (..., size)`` along the last dimension."""
         import torch

@@ -143,8 +143,11 @@ class Recipe(Settings):
                 "of a recipe are for signals; set decoder: false and leave front_end out"
             )
         schema = self.schema_of_latent
-        if self.encoder.two and not (schema.common and schema.salient):
-            raise InputError("encoder.two needs blocks with role: common and with role: salient")
+        if self.encoder.two and not {"first", "second"} <= {*schema.trunks.values()}:
+            raise InputError(
+                "encoder.two needs blocks for either trunk: with role: common and with role: "
+                "salient, or invariant to every transform and variant or equivariant to one"
+            )
         labelled = objective.learns_from == "classes"
         single = self.classes and self.kind == "single"
         if not single and (labelled or self.weights.consistency):

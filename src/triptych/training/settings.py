@@ -79,7 +79,8 @@ class Data(Settings):
 class Encoder(Open):
     """Front-end and trunk (all other entries: the trunk's settings); width of heads' layer.
 
-    `two`: common and salient blocks have a trunk each, and share no weights.
+    `two`: common and salient blocks, or invariant ones and those that carry a transform, have a
+    trunk each, and share no weights.
     """
 
     name: str = "conv"

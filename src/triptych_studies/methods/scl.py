@@ -16,6 +16,7 @@ from triptych_studies.recipes import merged
 # Chosen by trials on validation subjects: weight of variation beside alignment.
 VARIATION = {"repel": 8.0, "predict": 2.0, "equivariant": 2.0}
 TURNING = (64, 12, 52)  # blocks of a benchmark's rows: the second one holds four directions
+SHARE, STEP = 0.7, 8  # of the widths of one trunk; widths are multiples of the second
 TEACHER = 8.0  # weight of the exact row's predictions; the labels have 1
 
 
@@ -52,7 +53,6 @@ def _label_free(mechanism: str, task: Any) -> Change:
     objective: Change = {"name": "scl-joint", "temperature": 0.2, "weights": {"variation": 0.5}}
     if task.varied:
         objective |= {"temperature": VARIED_TEMPERATURE, "projection": 64}
-        # More variation keeps the orientation in the trunk, where a probe finds it again.
         objective |= {"weights": {"alignment": 0.0, "variation": 0.3}}
     views = task.contrasted
     if mechanism == "equivariant":
@@ -60,7 +60,17 @@ def _label_free(mechanism: str, task: Any) -> Change:
     else:
         blocks = task.blocks("variant", views=views)
         objective |= {"variation": mechanism}
-    return LABEL_FREE | {"transforms": views, "latent": blocks, "objective": objective}
+    change: Change = {"transforms": views, "latent": blocks, "objective": objective}
+    return LABEL_FREE | change | {"encoder": apart(task)}
+
+
+def apart(task: Any) -> Change:
+    """A trunk for the invariant block and one for the variant block, of about as many weights.
+
+    On one trunk the invariant block's contrast wins: no block knew the transform, or all did.
+    """
+    widths = [max(1, round(SHARE * width / STEP)) * STEP for width in task.encoder["widths"]]
+    return {"two": True, "widths": widths}
 
 
 def scl(task: Any) -> Change:
