@@ -85,6 +85,7 @@ def test_subjects_are_on_one_side_only_and_neighbours_are_not_the_query(simulate
     assert study.key(prepared, cells[0]) != study.key(prepared, Cell("plain", "x", seed=1))
 
 
+@pytest.mark.usefixtures("ridge_only")
 def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(
     tmp_path: Path, simulated: MitdbPhase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(
     assert "Heat map" in outcome.report.read_text()
 
 
+@pytest.mark.usefixtures("ridge_only")
 def test_the_probe_matrix_says_what_known_blocks_know(simulated: MitdbPhase) -> None:
     test, rng = simulated.test, np.random.default_rng(0)
     beats = test.beats_test.take(np.isin(test.beats_test.label, BEATS))
