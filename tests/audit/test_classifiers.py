@@ -23,6 +23,8 @@ from triptych.latent import LinearHead
 from triptych.model import Model
 from triptych.transforms import Gain, PhaseShift
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 CLASSES = ("normal", "AF")
 LOUD = Gain(6.0)
 GRID = np.array([3.0, 6.0])

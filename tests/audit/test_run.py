@@ -38,6 +38,8 @@ from triptych.transforms import (
     names,
 )
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 RATE = 100.0
 RING = PhaseShift(0.25, RATE, mode="circular")
 CROP = PhaseShift(0.2, RATE)

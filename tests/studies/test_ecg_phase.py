@@ -26,6 +26,8 @@ from triptych_studies.tasks.mitdb_phase import MitdbPhase
 from triptych_studies.tasks.phase_probes import measure_beats, measure_matrix
 from triptych_studies.tasks.phase_windows import BEATS
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 SCHEMA = LatentSchema(
     Block("morphology", 8, invariant_to="phase_shift"),

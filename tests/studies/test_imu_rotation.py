@@ -32,6 +32,8 @@ from triptych_studies.tasks.turned_probes import (
     measure_orientation,
 )
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 SMALL = Source("simulated", {"kind": "imu", "people": 20, "seconds": 40})
 SCHEMA = LatentSchema(
     Block("activity", 1, invariant_to="rotation"),

@@ -30,6 +30,8 @@ from triptych_studies.cache import Cache
 from triptych_studies.results import summary_of
 from triptych_studies.wording import direction
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 
 @dataclass
 class Ears:
