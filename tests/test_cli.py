@@ -838,6 +838,8 @@ def test_models_of_others_are_audited(
 GATED = """
 import numpy as np
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 def constant(x):  # everybody is well
     return np.tile([[1.0, 0.0]], (len(x), 1))
 

@@ -26,6 +26,8 @@ GIVEN = """
 import numpy as np, torch
 from triptych import PhaseShift
 from triptych.networks import ConvEncoder
+
+pytestmark = pytest.mark.usefixtures("coarse_figures")
 transform = PhaseShift(max_shift=0.05, rate=100.0)
 transforms = [transform]
 subject = np.repeat(np.arange(6), 4)

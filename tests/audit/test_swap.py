@@ -22,8 +22,6 @@ from triptych.latent import Block, LatentSchema
 from triptych.model import Model
 from triptych.transforms import PhaseShift
 
-pytestmark = pytest.mark.usefixtures("coarse_figures")
-
 SCHEMA = LatentSchema(Block("shape", 2), Block("place", 1), Block("idle", 3))
 SHIFT = PhaseShift(0.1, 100.0)
 

@@ -676,7 +676,7 @@ def test_damaged_files_are_read_or_refused_in_a_sentence(tmp_path: Path) -> None
     wfdb_record(tmp_path / "w", "d")
     originals = {each.name: each.read_bytes() for each in (tmp_path / "w").iterdir()}
     rng = np.random.default_rng(0)
-    for _ in range(int(os.environ.get("TRIPTYCH_FUZZ", "120"))):
+    for _ in range(int(os.environ.get("TRIPTYCH_FUZZ", "60"))):
         name = str(rng.choice(list(originals)))
         place = tmp_path / "w" / name
         place.write_bytes(mutated(originals[name], rng))

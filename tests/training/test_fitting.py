@@ -387,8 +387,8 @@ def test_two_populations_are_separated_saved_and_loaded(tmp_path: Path, two: boo
         },
         encoder={"widths": [8, 8], "kernels": [7, 5], "strides": [4, 2], "two": two},
         decoder=False,
-        training__epochs=40,
-        training__learning_rate=0.01,
+        training__epochs=20,
+        training__learning_rate=0.02,
     )
     fitted = run(recipe, out=tmp_path / "m")
     assert {"train/background", "train/independence"} <= set(fitted.history[0])
