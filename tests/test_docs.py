@@ -15,6 +15,8 @@ from triptych.cli.own import OPTIONS
 from triptych.datasets.readers.folder import FORMATS
 from triptych.files import read_json
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = {
     str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
@@ -26,8 +28,6 @@ GIVEN = """
 import numpy as np, torch
 from triptych import PhaseShift
 from triptych.networks import ConvEncoder
-
-pytestmark = pytest.mark.usefixtures("coarse_figures")
 transform = PhaseShift(max_shift=0.05, rate=100.0)
 transforms = [transform]
 subject = np.repeat(np.arange(6), 4)

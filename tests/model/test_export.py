@@ -108,7 +108,7 @@ def test_an_exporter_that_drops_an_epsilon_is_found_out(
         lambda *args, **settings: export(*args, **settings | {"optimize": True}),
     )
     module = Outputs({"z": Standardize()})
-    with pytest.raises(InputError, match=r"onnxruntime's 'z' differs .* by nan on zeros, more"):
+    with pytest.raises(InputError, match=r"'z' differs .*nan on zeros"):
         export_onnx(module, (2, 20), ["z"], tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
