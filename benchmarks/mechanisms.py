@@ -133,7 +133,7 @@ def predicted(
     through = torch.randn(size, size + 2) if mapped else torch.eye(size)
     sides = [holds(transform, theta) @ through for theta in (train.first, train.second)]
     predict = cast(Predict, mechanism_of(transform, "predict", reference, len(through.T)))
-    optimizer = torch.optim.Adam(predict.parameters())
+    optimizer = torch.optim.Adam(predict.parameters(), fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)
     ones, inside = torch.ones(BATCH), torch.zeros(BATCH, 0)
     for step in range(steps):
@@ -177,7 +177,7 @@ def turned(transform: Transform, reference: Reference, mapped: bool, steps: int 
     if mapped:
         through, layer = torch.randn(SIZE, SIZE), nn.Linear(SIZE, SIZE, bias=False)
         first, second = first @ through, second @ through
-        optimizer = torch.optim.Adam(layer.parameters(), 2e-2)
+        optimizer = torch.optim.Adam(layer.parameters(), 2e-2, fused=True)
         for _ in range(steps):
             optimizer.zero_grad()
             turn(layer(first), layer(second), drawn.change, torch.ones(512), inside).backward()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -30,6 +31,14 @@ def _seeds() -> None:
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - the global state is what is seeded here
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="module")
+def coarse_figures() -> Iterator[None]:
+    """Figures of few dots, for modules that only ask which were drawn: half of their time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("triptych.audit.canvas.FINENESS", ((40, 16),))
+        yield
 
 
 @pytest.fixture(scope="session")

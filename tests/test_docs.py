@@ -15,6 +15,8 @@ from triptych.cli.own import OPTIONS
 from triptych.datasets.readers.folder import FORMATS
 from triptych.files import read_json
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = {
     str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")

@@ -253,7 +253,7 @@ def test_searches_that_name_what_is_not_there_are_refused(asked: dict, word: str
 @pytest.mark.parametrize(
     ("latents", "settings", "message"),
     [
-        (torch.randn(5), {}, r"shape \(5,\), expected latents"),
+        (torch.randn(5), {}, r"shape \(5,\)"),
         (torch.randn(0, 3), {}, "at least"),
         (torch.tensor([[1.0], [float("nan")]]), {}, "row 1"),
         (torch.randn(3, 2), {"meta": {"record": ["a", "b"]}}, "entry per latent"),
@@ -271,8 +271,8 @@ def test_impossible_galleries_are_refused(latents: object, settings: dict, messa
 @pytest.mark.parametrize(
     ("query", "settings", "message"),
     [
-        (torch.randn(2, 3), {}, r"the query has shape \(2, 3\), expected latents \(q, 4\)"),
-        (torch.randn(4), {}, r"expected latents \(q, 4\)"),
+        (torch.randn(2, 3), {}, r"query .*\(2, 3\), .*\(q, 4\)"),
+        (torch.randn(4), {}, r"latents \(q, 4\)"),
         (torch.full((1, 4), float("inf")), {}, "row 0"),
         (torch.randn(1, 4), {"k": 7}, "k=7 among 6"),
         (torch.randn(1, 4), {"k": 0}, "expected 1"),

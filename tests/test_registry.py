@@ -31,9 +31,9 @@ def test_what_is_made_has_its_settings_and_what_was_given() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("plane", {}, r"no lens 'plane'; choose one of plain \(did you mean 'plain'\?\)"),
-        (3, {}, "no lens 3; choose one of plain$"),
-        ("plain", {"fokus": 2}, r"no setting 'fokus'; it has focus, tint \(did.*'focus'"),
+        ("plane", {}, r"'plane'; .*mean 'plain'"),
+        (3, {}, "lens 3; .*plain$"),
+        ("plain", {"fokus": 2}, r"'fokus'; .*focus, tint \(did.*'focus'"),
         ("plain", {"shape": 2}, "no setting 'shape'"),
         ("plain", {}, "needs a value"),
         ("plain", {"focus": 0}, "^focus is not above 0$"),

@@ -252,7 +252,7 @@ def test_windows_are_copies() -> None:
 
 @pytest.mark.parametrize("start", [1, 7])
 def test_a_window_may_not_leave_the_recording(start: int) -> None:
-    with pytest.raises(InputError, match=r"covers samples -?\d+ to \d+, but .* samples 0 to 9"):
+    with pytest.raises(InputError, match=r"samples -?\d+ to \d+, .*0 to 9"):
         signals.cut_windows(np.zeros((1, 10)), [start], 2, 2)
 
 

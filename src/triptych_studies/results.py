@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -153,16 +154,20 @@ def compared(rows: Iterable[Row], pairs: Iterable[Pair], study: Study) -> dict[P
     Pairs of methods without two shared test subjects are left out.
     """
     table, found = table_by_subject(rows), dict[Pair, Difference]()
+
+    @cache  # a method stands in many pairs, and each look into the table takes milliseconds
+    def side(name: str, metric: str) -> Any:
+        return table.loc[name, metric].dropna(axis=1)  # of the subjects that all seeds have
+
     for metric, a, b in pairs:
         if not (metric in table and a in table.index and b in table.index):
             continue
-        # of the subjects that all seeds have
-        left, right = (table.loc[name, metric].dropna(axis=1) for name in (a, b))
+        left, right = side(a, metric), side(b, metric)
         shared = left.columns.intersection(right.columns)
         if len(shared) > 1:
             scale, unit = study.units.get(metric, POINTS)
             # in one layout, or the last bits of sums depend on pandas
-            sides = (np.ascontiguousarray(side[shared], float) for side in (left, right))
+            sides = (np.ascontiguousarray(each[shared], float) for each in (left, right))
             words = {"names": (a, b), "scale": scale, "unit": unit}
             found[metric, a, b] = paired_difference(*sides, **words)
     return dict(zip(found, holm(list(found.values())), strict=True))

@@ -62,7 +62,7 @@ def test_parquet_without_the_extra_is_said(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_other_kinds_and_clashing_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected a name in \.npz, \.csv, \.parquet"):
+    with pytest.raises(InputError, match=r"\.npz, \.csv, \.parquet"):
         write_latents(tmp_path / "z.txt", [(LATENTS, WINDOWS)])
     with pytest.raises(InputError, match="block 'label'"):
         write_latents(tmp_path / "z.npz", [({"label": LATENTS["a"]}, WINDOWS)])
@@ -112,7 +112,7 @@ def test_views_are_read_with_who_they_belong_to(tmp_path: Path) -> None:
         ({"theta": None}, "original, transformed"),
         ({"transformed": np.ones((2, 5, 4))}, "every view belongs"),
         ({"theta": np.array([0.1])}, "1 θ need"),
-        ({"subject": np.array(["p"])}, r"subject has the shape \(1,\)"),
+        ({"subject": np.array(["p"])}, r"subject .*\(1,\)"),
         ({"original": np.full((6, 4), np.nan)}, "NaN"),
         ({"theta": np.array([0.1, np.nan])}, "theta holds NaN"),
         ({"theta": np.array(["a", "b"])}, "theta holds <U1"),

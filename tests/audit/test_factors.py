@@ -21,6 +21,8 @@ from triptych.metrics.matrix import FactorMatrix, Known
 from triptych.model import Model, Preprocessing
 from triptych.transforms import BaselineWander, Chain, Gain, PhaseShift
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 SHIFT = PhaseShift(0.2, 100.0)
 
 

@@ -27,6 +27,8 @@ from triptych.transforms import (
     Transform,
 )
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 RING = PhaseShift(max_shift=0.25, rate=50.0, mode="circular")
 
 

@@ -38,6 +38,8 @@ from triptych.transforms import (
     names,
 )
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 RATE = 100.0
 RING = PhaseShift(0.25, RATE, mode="circular")
 CROP = PhaseShift(0.2, RATE)
@@ -200,12 +202,12 @@ def test_records_are_strangers_where_there_is_one_person() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"signals": windows(context=5)}, "5 samples of context .* but 20 are needed"),
+        ({"signals": windows(context=5)}, "5 samples .*20"),
         ({"signals": windows(subjects=1)}, "at least two"),
-        ({"grid": np.zeros((2, 3))}, r"shape \(2, 3\), but phase_shift needs \(m, 1\)"),
+        ({"grid": np.zeros((2, 3))}, r"\(2, 3\).*phase_shift.*\(m, 1\)"),
         ({"grid": np.array([0.3])}, "max_shift"),
         ({"grid": np.array([0.0])}, "every θ"),
-        ({"transform": Chain(CROP, Gain())}, r"chain needs \(m, 2\)"),
+        ({"transform": Chain(CROP, Gain())}, r"chain .*\(m, 2\)"),
         ({"classifier": True, "embed": lambda x: x[:, 0, :1]}, "classes or more"),
         ({"classifier": True, "embed": lambda x: {"a": x[:, 0]}}, "class scores"),
         ({"headline": "other"}, "'other', expected"),
@@ -347,7 +349,7 @@ def test_embeddings_need_a_transform_that_moves() -> None:
     still = views_of(windows(), theta=torch.zeros(len(GRID), 1))
     with pytest.raises(InputError, match="every θ"):
         audit_views(still, CROP)
-    with pytest.raises(InputError, match=r"rotation needs \(m, 4\)"):
+    with pytest.raises(InputError, match=r"rotation .*\(m, 4\)"):
         audit_views(views_of(windows()), Rotation())
 
 

@@ -83,7 +83,7 @@ def test_a_model_that_does_not_say_how_strong_its_data_were_notices_nothing(
 
 
 def test_words_name_data_sets(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"neither a file or folder nor a data set \(mitdb"):
+    with pytest.raises(InputError, match=r"nor .*\(mitdb"):
         open_data("nowhere")
     with pytest.raises(InputError, match="nowhere"):
         open_data(f"mitdb:{tmp_path / 'nowhere'}")
@@ -110,7 +110,7 @@ def test_channels_are_chosen_by_name_before_place(tmp_path: Path) -> None:
     source = open_data(str(tmp_path / "two.csv"), {"rate": 120.0})
     assert fit_to(source, FORM).recordings[0].signal.shape[0] == 1
     other = Preprocessing(100.0, ("I",), 80)
-    with pytest.raises(InputError, match=r"has 2 channels \(MLII, V1\), but the model needs 1"):
+    with pytest.raises(InputError, match=r"2 channels \(MLII, V1\).* 1"):
         fit_to(source, other)
 
 

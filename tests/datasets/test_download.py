@@ -95,7 +95,7 @@ def test_locate_asks_the_variable_and_then_the_cache(
 
 
 def test_locate_says_where_it_looked(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"looked for .*nowhere/mitdb and .*nowhere"):
+    with pytest.raises(InputError, match=r"nowhere/mitdb .*nowhere"):
         download.locate("mitdb", tmp_path / "nowhere")
 
 
@@ -138,7 +138,7 @@ def test_an_interrupted_download_goes_on_file_by_file(server: Server, tmp_path: 
 
 def test_a_wrong_checksum_is_refused_and_leaves_nothing(server: Server, tmp_path: Path) -> None:
     server.broken["1.dat"] = FILES["1.dat"][:-1]
-    with pytest.raises(InputError, match=r"^1\.dat from .* does not have the official") as error:
+    with pytest.raises(InputError, match=r"^1\.dat .*official") as error:
         download.fetch_files(server.address, TABLE, tmp_path)
     assert "\n" not in str(error.value)
     assert [each.name for each in tmp_path.iterdir()] == ["1.hea"]
@@ -157,9 +157,7 @@ def test_a_damaged_file_is_replaced_only_by_a_sound_one(server: Server, tmp_path
 
 def test_no_answer_is_one_sentence(server: Server, tmp_path: Path) -> None:
     server.close()
-    with pytest.raises(
-        InputError, match=r"gave no answer in 10 s .*run the command again"
-    ) as error:
+    with pytest.raises(InputError, match=r"no answer .*10 s .*again") as error:
         download.fetch_files(server.address, TABLE, tmp_path)
     assert "\n" not in str(error.value)
     assert server.address in str(error.value)
@@ -172,7 +170,7 @@ def test_a_server_that_hangs_is_given_up(
     assert download.TIMEOUT_S == 10.0
     monkeypatch.setattr(download, "TIMEOUT_S", 0.2)
     server.hang.clear()
-    with pytest.raises(InputError, match=r"gave no answer in 0.2 s \(ReadTimeout\)"):
+    with pytest.raises(InputError, match=r"0\.2 s \(ReadTimeout\)"):
         download.fetch_files(server.address, TABLE, tmp_path)
     server.hang.set()
     assert list(tmp_path.iterdir()) == []
@@ -182,7 +180,7 @@ def test_a_full_or_closed_disk_is_not_blamed_on_the_network(tmp_path: Path) -> N
     def full(url: str, file: str, pooch: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(InputError, match=r"cannot write to .*No space left"):
+    with pytest.raises(InputError, match=r"cannot write .*No space"):
         download.fetch_files("http://127.0.0.1:9/", TABLE, tmp_path, downloader=full)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write to"):

@@ -81,19 +81,19 @@ def test_malformed_samples_are_filled_and_counted(made: Path) -> None:
     file.write_text("\n".join(rows) + "\n")
     dataset = hapt.load(made)
     (note,) = dataset.notes
-    assert "acc_exp01_user01.txt: 3 malformed lines of 500 (the first is line 11" in note
+    assert "acc_exp01_user01.txt: 3 malformed" in note
     x = dataset.recordings[0].signal[0]
     assert x[10] == pytest.approx((x[9] + x[11]) / 2, rel=1e-5)
     np.testing.assert_allclose(x[11:], signal(0, 1.0)[11:150, 0], rtol=1e-5)
     file.write_text("\n".join(["x"] * 250 + rows[:250]))
-    with pytest.raises(InputError, match=r"acc_exp01_user01\.txt has 251 malformed lines of 500"):
+    with pytest.raises(InputError, match=r"acc_exp01_user01\.txt .*251 malformed .*500"):
         hapt.load(made)
 
 
 def test_what_is_wrong_is_named(made: Path) -> None:
     acc, gyro = signal(0, 1.0), signal(1, 0.0)
     write(made, acc * 9.80665, gyro)
-    with pytest.raises(InputError, match=r"expected about 1 in g .*it looks like m/s\^2"):
+    with pytest.raises(InputError, match=r"1 in g .*m/s\^2"):
         hapt.load(made)
     dead = acc.copy()
     dead[250:400, 1] = 0.5
@@ -104,7 +104,7 @@ def test_what_is_wrong_is_named(made: Path) -> None:
         "user01 exp01 walking 1: acc y never changes (a dead axis), recording left out",
     )
     write(made, acc, gyro * [1, 1, 0])
-    with pytest.raises(InputError, match=r"axis z never changes in all of .*gyro_exp01"):
+    with pytest.raises(InputError, match=r"axis z .*gyro_exp01"):
         hapt.load(made)
     write(made, acc, gyro[:450])
     with pytest.raises(InputError, match="500 and 450"):
@@ -116,7 +116,7 @@ def test_what_is_wrong_is_named(made: Path) -> None:
     with pytest.raises(InputError, match="ends before"):
         hapt.load(made)
     write(made, acc, gyro, "1 1 13 1 8\n")
-    with pytest.raises(InputError, match=r"labels\.txt has 1 malformed lines of 1"):
+    with pytest.raises(InputError, match=r"labels\.txt .*1 malformed"):
         hapt.load(made)
     write(made, acc, gyro, LABELS + "2 1 5 1 100\n")
     with pytest.raises(InputError, match=r"no file acc_exp02_user01\.txt"):

@@ -129,7 +129,7 @@ def test_missing_values_are_refused_bridged_or_cut() -> None:
         ({"rate": 0}, "Hz above 0"),
         ({"rate": [100, 100]}, "2 entries"),
         ({"labels": ["a", "b"]}, "2 entries"),
-        ({"channels": ["I", "II"]}, r"X\[0\] has 1 channels, but 2 are named"),
+        ({"channels": ["I", "II"]}, r"X\[0\] .*1 channels.* 2"),
         ({"channels": ["a", "b", "c"]}, r"pass X\[None\]"),
         ({"units": ["mV", "V"]}, "2 entries"),
         ({"missing": "drop"}, "missing is 'drop'"),
@@ -204,7 +204,7 @@ def test_a_frame_is_not_changed_and_its_units_may_be_given() -> None:
 
 def test_refusals_name_arguments_not_command_line_options() -> None:
     frame = pd.DataFrame({"value": noise(100)})
-    with pytest.raises(InputError, match=r"does not state its sampling rate; pass rate=\.\.\."):
+    with pytest.raises(InputError, match=r"pass rate=\.\.\."):
         from_frame(frame, subject="a")
     frame = pd.DataFrame({"ticks": np.arange(100) * 0.01, "value": noise(100)})
     with pytest.raises(InputError, match="pass time_column='ticks'"):
@@ -363,7 +363,7 @@ def test_one_recording_without_coordinates_needs_a_rate() -> None:
     assert from_xarray(plain, rate=RATE, subject="a").recordings[0].duration_s == 3.0
     plain.attrs = {"sampling_rate": 50}
     assert from_xarray(plain, subject="a").recordings[0].rate == 50
-    with pytest.raises(InputError, match=r"pass rate=\.\.\. in Hz"):
+    with pytest.raises(InputError, match=r"rate=\.\.\. in Hz"):
         from_xarray(FakeArray(noise(300), ("time",), {}, {}))
     with pytest.raises(InputError, match="dimension called time"):
         from_xarray(FakeArray(noise(300), ("place",), {}, {}))
@@ -396,7 +396,7 @@ def test_audio_says_its_rate() -> None:
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ({"train": [], "test": []}, r"several splits \(train, test\)"),
+        ({"train": [], "test": []}, r"splits \(train, test\)"),
         ([], "no rows"),
         ([{"a": [1.0], "b": [2.0]}], "pass column="),
         ([{"a": [1.0] * 20}], r"pass rate=\.\.\."),

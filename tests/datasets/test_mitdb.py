@@ -94,7 +94,7 @@ def one_sentence(error: pytest.ExceptionInfo[InputError]) -> bool:
 
 
 def test_a_wrong_folder_says_where_it_looked(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no MIT-BIH records in .*data fetch mitdb") as error:
+    with pytest.raises(InputError, match=r"MIT-BIH .*data fetch mitdb") as error:
         mitdb.load(tmp_path)
     assert str(tmp_path) in str(error.value)
     assert one_sentence(error)
@@ -137,7 +137,7 @@ def test_a_cut_off_signal_names_expected_and_found_bytes(tmp_path: Path) -> None
 def test_a_damaged_header_is_named(tmp_path: Path, content: bytes) -> None:
     write_record(tmp_path, "100")
     (tmp_path / "100.hea").write_bytes(content)
-    with pytest.raises(InputError, match=r"header 100\.hea in .* is damaged") as error:
+    with pytest.raises(InputError, match=r"100\.hea .*damaged") as error:
         mitdb.load(tmp_path, ["100"])
     assert one_sentence(error)
 
@@ -146,7 +146,7 @@ def test_a_header_that_names_an_absent_signal_file(tmp_path: Path) -> None:
     write_record(tmp_path, "100")
     header = tmp_path / "100.hea"
     header.write_bytes(header.read_bytes().replace(b"100.dat", b"999.dat"))
-    with pytest.raises(InputError, match=r"cut off: .*999\.dat has 0 bytes, expected 10800"):
+    with pytest.raises(InputError, match=r"999\.dat .*0 bytes.* 10800"):
         mitdb.load(tmp_path, ["100"])
 
 
@@ -154,7 +154,7 @@ def test_a_header_that_names_an_absent_signal_file(tmp_path: Path) -> None:
 def test_damaged_annotations_name_the_record(tmp_path: Path, content: bytes) -> None:
     write_record(tmp_path, "100")
     (tmp_path / "100.atr").write_bytes(content)
-    with pytest.raises(InputError, match=r"record 100 of mitdb .*cannot be read") as error:
+    with pytest.raises(InputError, match=r"record 100 .*cannot") as error:
         mitdb.load(tmp_path, ["100"])
     assert one_sentence(error)
 
@@ -163,7 +163,7 @@ def test_cut_off_annotations_do_not_lose_beats_in_silence(tmp_path: Path) -> Non
     write_record(tmp_path, "100")
     annotations = tmp_path / "100.atr"
     annotations.write_bytes(annotations.read_bytes()[:-6])
-    with pytest.raises(InputError, match=r"100\.atr is cut off"):
+    with pytest.raises(InputError, match=r"100\.atr .*cut"):
         mitdb.load(tmp_path, ["100"])
 
 

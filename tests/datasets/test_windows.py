@@ -168,7 +168,7 @@ def test_context_is_cut_off_on_either_side() -> None:
     assert torch.equal(fewer.signals, windows.signals[..., 15:-15])
     assert torch.equal(fewer.centred, windows.centred)
     assert torch.equal(windows.with_context(20).signals, windows.signals)
-    with pytest.raises(InputError, match=r"20 samples of context .* 21 are needed; .* context_s="):
+    with pytest.raises(InputError, match=r"20 samples .* 21 .*context_s="):
         windows.with_context(21)
 
 
@@ -204,10 +204,7 @@ def test_what_is_too_short_for_a_window_is_left_out_and_counted() -> None:
     assert len(random_windows(kept, 3, 1.0, 0.2)) == 6
     assert long_enough(source, 1.0) is source
     several = dataset(long, *(recording(f"s{i}", 50) for i in range(7)))
-    assert (
-        "7 of 8 recordings are shorter than a window of 1 s and are left out (s0, s1, s2"
-        in (long_enough(several, 1.0).notes[0])
-    )
+    assert "left out (s0, s1, s2" in (long_enough(several, 1.0).notes[0])
     assert long_enough(several, 1.0).notes[0].endswith("s4 and 2 more)")
     with pytest.raises(InputError, match="longest recording lasts"):
         long_enough(dataset(short, edge), 2.0)

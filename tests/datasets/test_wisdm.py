@@ -133,7 +133,7 @@ def test_gaps_and_repeated_recordings_make_pieces(tmp_path: Path) -> None:
         "1600 walking 1", "1600 walking 2", "1600 jogging", "1600 walking 3",
     )  # fmt: skip
     assert [round(each.duration_s) for each in dataset.recordings] == [10, 11, 12, 12]
-    assert "1 piece(s) shorter than 5 s left out" in dataset.notes
+    assert "1 piece(s) shorter than 5 s" in dataset.notes[0]
 
 
 def test_repeated_rows_and_disorder_change_nothing_but_the_notes(tmp_path: Path) -> None:
@@ -168,11 +168,11 @@ def test_devices_activities_and_presets(tmp_path: Path) -> None:
     assert both.fingerprint not in (watch.fingerprint, phones.fingerprint)
     with pytest.raises(InputError, match="no device 'tablet'"):
         wisdm.load(tmp_path, device="tablet")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="no activity swimming; choose"):
+    with pytest.raises(InputError, match="activity swimming"):
         wisdm.load(tmp_path, activities=["walking", "swimming"])
-    with pytest.raises(InputError, match=r"sensors are .*expected 'acc', 'gyro' or both"):
+    with pytest.raises(InputError, match=r"sensors .*'acc', 'gyro'"):
         wisdm.load(tmp_path, sensors=("magnetometer",))
-    with pytest.raises(InputError, match="no WISDM 2019 files"):
+    with pytest.raises(InputError, match="WISDM 2019 files"):
         wisdm.load(tmp_path, sensors=("acc", "gyro"))
 
 
@@ -247,7 +247,7 @@ def test_malformed_lines_are_counted(tmp_path: Path, bad: str) -> None:
 def test_half_of_the_lines_malformed_is_refused(tmp_path: Path) -> None:
     content = [line for good in lines() for line in (good, "1600;walking;0.1")]
     path = write(tmp_path, content)
-    with pytest.raises(InputError, match=r"malformed lines of .* the first is line 2: '1600'") as e:
+    with pytest.raises(InputError, match=r"malformed .*line 2: '1600'") as e:
         wisdm.load(tmp_path)
     assert str(path) in str(e.value)
     path.write_bytes(b"\n")
@@ -260,11 +260,11 @@ def test_damaged_missing_and_too_short(tmp_path: Path) -> None:
         wisdm.load(tmp_path)
     path = write(tmp_path, lines(), packed_file=True)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(InputError, match=r"cannot read .* download it again"):
+    with pytest.raises(InputError, match=r"cannot read .*download"):
         wisdm.load(tmp_path)
     path.unlink()
     write(tmp_path, lines(seconds=3))
-    with pytest.raises(InputError, match=r"no recording of .*1 piece\(s\) shorter than 5 s"):
+    with pytest.raises(InputError, match=r"1 piece\(s\) .*5 s"):
         wisdm.load(tmp_path)
     write(tmp_path, [line.replace(line.split(",")[2], "0") for line in lines()])
     with pytest.raises(InputError, match="no line"):
@@ -323,7 +323,7 @@ def test_v1_1_refuses(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no activity stairs"):
         wisdm_v1.load(tmp_path, activities=["stairs"])
     (tmp_path / wisdm_v1.FILE).write_text("\n".join(lines("33", "Jogging")))
-    with pytest.raises(InputError, match="no recording of sitting"):
+    with pytest.raises(InputError, match="recording of sitting"):
         wisdm_v1.load(tmp_path, activities=["sitting"])
 
 

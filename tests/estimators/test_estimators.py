@@ -293,7 +293,7 @@ def test_a_constant_encoder_scores_at_chance() -> None:
     with pytest.raises(InputError, match="no nuisance"):
         invariance_score(Constant(), X)
     variant = BlockEncoder([BLOCKS[1]], **TINY).fit(X)
-    with pytest.raises(InputError, match="no block is invariant"):
+    with pytest.raises(InputError, match="block is invariant"):
         invariance_score(variant, X)
 
 
@@ -339,7 +339,7 @@ def test_separation_takes_a_background_or_a_population_for_each_window() -> None
         (None, None, "y is None"),
         (None, np.ones(60), "60 of 60"),
         (None, np.zeros(60), "0 of 60"),
-        (X[:, :20], None, r"background has windows of shape \(1, 20\)"),
+        (X[:, :20], None, r"background .*\(1, 20\)"),
     ],
 )
 def test_without_two_populations_there_is_no_separation(

@@ -45,7 +45,7 @@ def features(n: int = 20) -> Tensor:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": 0.0}, r"temperature is 0.0; it must be above 0$"),
+        ({"temperature": 0.0}, r"temperature is 0\.0"),
         ({"temperature": -1.0}, "temperature is -1.0"),
         ({"temperature": math.nan}, "temperature is nan"),
         ({"temperature": math.inf}, "temperature is inf"),
@@ -67,7 +67,7 @@ def test_impossible_gates_are_refused(settings: dict[str, Any], message: str) ->
 
 @pytest.mark.parametrize("value", [True, 0.8, "ste", {"chance": 0.8}, ["prior"]])
 def test_what_is_no_gate_says_what_one_is(value: Any) -> None:
-    with pytest.raises(InputError, match=r"expected settings such as \{prior: 0.8\}.*temperature"):
+    with pytest.raises(InputError, match=r"\{prior: 0.8\}.*temperature"):
         BernoulliGate.of(value)
 
 
@@ -233,7 +233,7 @@ def test_a_gated_block_is_relu_of_its_head_times_the_gates() -> None:
 
 
 def test_an_equivariant_block_wears_no_gate() -> None:
-    with pytest.raises(InputError, match=r"'up' is equivariant.*a gate keeps it non-negative"):
+    with pytest.raises(InputError, match=r"'up' is equivariant.*gate"):
         Block("up", 3, equivariant_to="rotation", gate=BernoulliGate())
 
 

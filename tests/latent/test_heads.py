@@ -106,7 +106,7 @@ def test_a_block_trains_its_own_head_and_the_trunk_only() -> None:
 
 @pytest.mark.parametrize("trunk", [nn.Identity(), nn.LSTM(50, 4, batch_first=True)])
 def test_a_trunk_without_flat_features_is_refused(trunk: nn.Module) -> None:
-    with pytest.raises(InputError, match=r"expected features \(n, f\)"):
+    with pytest.raises(InputError, match=r"features \(n, f\)"):
         BlockHeads(trunk, SCHEMA, features=50)(torch.randn(2, 1, 50))
 
 

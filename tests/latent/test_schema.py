@@ -138,7 +138,7 @@ def test_blocks_of_split_are_views_that_carry_gradients(triptych_schema: LatentS
 def test_latents_of_another_size_are_refused(
     triptych_schema: LatentSchema, shape: tuple[int, ...]
 ) -> None:
-    with pytest.raises(InputError, match=r"needs 9 .*activity 4 \+ orientation 3 \+ detail 2"):
+    with pytest.raises(InputError, match=r"9 .*activity 4 \+ orientation 3 \+ detail 2"):
         triptych_schema.split(torch.zeros(shape))
 
 

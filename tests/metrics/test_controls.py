@@ -131,7 +131,7 @@ def by_disentanglement(w: World) -> Figures:
     sides = {"class": w.label, "height": w.up[:, 2]}
     half = w.z.shape[1] // 2
     blocks = {"first": slice(0, half), "second": slice(half, None)}
-    return numbers(disentanglement(w.z, sides, blocks).to_dict())
+    return numbers(disentanglement(w.z, sides, blocks, permutations=1).to_dict())
 
 
 def by_shares(w: World) -> Figures:

@@ -63,7 +63,7 @@ def test_onnx_is_run_as_it_is_and_says_what_it_needs(tmp_path: Path) -> None:
     model = open_model(onnx_file(tmp_path / "m.onnx", rate="100"))
     assert (model.channels, model.length, model.rate, model.warning) == (1, 80, 100.0, "")
     np.testing.assert_allclose(model.embed(X), X.mean(-1).numpy(), atol=1e-6)
-    with pytest.raises(InputError, match=r"cannot run on signals of shape \(5, 2, 80\)"):
+    with pytest.raises(InputError, match=r"cannot run .*\(5, 2, 80\)"):
         model.embed(torch.zeros(5, 2, 80))
 
 

@@ -53,9 +53,9 @@ def test_without_a_flattened_map_windows_of_any_length_are_embedded(tmp_path: Pa
         assert found.shape == (3, 8)
         assert torch.equal(found, model.embed(x).all)
         assert again.predict(x)["beat"].probabilities.shape == (3, 2)
-    with pytest.raises(InputError, match=r"needs windows \(n, 1, 23 or more\)"):
+    with pytest.raises(InputError, match=r"\(n, 1, 23 or more\)"):
         model.embed(torch.randn(3, 1, 22))
-    with pytest.raises(InputError, match=r"needs windows \(n, 1, 80\)"):
+    with pytest.raises(InputError, match=r"windows \(n, 1, 80\)"):
         model.reconstruct(torch.randn(3, 1, 81))
 
 
@@ -85,7 +85,7 @@ def test_the_length_is_fixed_where_something_depends_on_it() -> None:
         make(TwoEncoders(pooled, ConvEncoder(1, 80))),
     ):
         assert fixed.shortest is None
-        with pytest.raises(InputError, match=r"needs windows \(n, 1, 80\)"):
+        with pytest.raises(InputError, match=r"windows \(n, 1, 80\)"):
             fixed.embed(torch.randn(2, 1, 81))
         with pytest.raises(InputError, match="80 samples"):
             fixed.with_length(1.6)

@@ -110,8 +110,8 @@ def test_another_rate_is_resampled() -> None:
 @pytest.mark.parametrize(
     ("shape", "rate", "message"),
     [
-        ((7, 2, 61), None, r"needs windows \(n, 2, 60\) of MLII, V1 at 100 Hz"),
-        ((7, 1, 60), None, r"needs windows \(n, 2, 60\)"),
+        ((7, 2, 61), None, r"\(n, 2, 60\) of MLII, V1 at 100 Hz"),
+        ((7, 1, 60), None, r"windows \(n, 2, 60\)"),
         ((2, 60), None, r"prepare\(signal, rate\)"),
         ((7, 2, 60), 200.0, r"\(7, 2, 30\) at 100 Hz, but"),
         ((7, 2, 60), 0.0, "sampling rate"),
@@ -163,7 +163,7 @@ def test_a_flat_window_is_embedded() -> None:
 @pytest.mark.parametrize(
     ("encoder", "message"),
     [
-        (ConvEncoder(2, 60, 7), r"the encoder's latents have shape \(7, 7\).*needs 8"),
+        (ConvEncoder(2, 60, 7), r"latents .*\(7, 7\).* 8"),
         (nn.LSTM(60, 8), "encoder gave"),
     ],
 )
@@ -229,9 +229,9 @@ def test_a_recording_is_resampled_filtered_and_cut() -> None:
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((1, 1000), r"needs \(2, time\) with the channels MLII, V1"),
+        ((1, 1000), r"\(2, time\) .*MLII, V1"),
         ((4, 2, 60), r"needs \(2, time\)"),
-        ((2, 50), r"lasts 0\.5 s, but a window of this model 0\.6 s"),
+        ((2, 50), r"0\.5 s, .*0\.6 s"),
     ],
 )
 def test_other_recordings_are_refused(shape: tuple[int, ...], message: str) -> None:
@@ -291,7 +291,7 @@ def test_what_onnx_cannot_express_is_one_sentence(
         raise RuntimeError("no operator aten::strange\nand a hundred lines")
 
     monkeypatch.setattr(torch.onnx, "export", fail)
-    with pytest.raises(InputError, match=r"cannot be expressed in ONNX .*aten::strange\)"):
+    with pytest.raises(InputError, match=r"ONNX .*aten::strange\)"):
         make().export(tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 

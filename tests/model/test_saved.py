@@ -174,8 +174,8 @@ def test_a_foreign_decoder_is_named_and_then_filled(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (Recurrent(9), r"weight 'encoder\.lstm\..*' .* of shape \(32, 1\), but the network needs"),
-        (nn.Linear(60, 8), r"lacks 2 weights, the first is 'encoder\.weight'"),
+        (Recurrent(9), r"'encoder\.lstm\..*' .*\(32, 1\)"),
+        (nn.Linear(60, 8), r"2 weights, .*'encoder\.weight'"),
         (nn.Identity(), "network's, 4 weights"),
     ],
 )
@@ -361,7 +361,7 @@ def test_changed_descriptions_are_refused(
         ("lacks 1 weights", lambda s: s.pop("heads.beat.linear.bias")),
         ("network's, 1 weights", lambda s: s.update({"../x": torch.zeros(1)})),
         (
-            r"of shape \(1, 2\), but the network needs",
+            r"shape \(1, 2\), .*needs",
             lambda s: s.update({"heads.beat.linear.bias": torch.zeros(1, 2)}),
         ),
         (

@@ -95,7 +95,7 @@ def test_still_windows_have_finite_values_and_gradients(exact: FrontEnd, value: 
 @pytest.mark.parametrize("exact", EXACT, ids=lambda module: type(module).__name__)
 def test_gradients_are_right(exact: FrontEnd) -> None:
     torch.manual_seed(1)
-    x = motion(1, 2, time=12).requires_grad_()
+    x = motion(1, 2, time=8).requires_grad_()
     assert torch.autograd.gradcheck(exact, (x,), eps=1e-6, atol=1e-4)
 
 

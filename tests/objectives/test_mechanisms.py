@@ -88,7 +88,7 @@ def test_repulsion_leaves_equal_views_and_weighs_half_of_the_others(name, refere
 @pytest.mark.parametrize("mapped", [False, True])
 @pytest.mark.parametrize("name", EXACT)
 def test_an_exact_block_turns_and_one_is_found(name, reference, mapped) -> None:
-    figure = turned(SINGLE[name], reference, mapped)
+    figure = turned(SINGLE[name], reference, mapped, steps=150)
     assert figure >= (0.95 if mapped else 1 - 1e-6)
 
 

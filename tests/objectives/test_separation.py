@@ -151,7 +151,7 @@ def test_a_schema_without_roles_and_wrong_labels_are_refused() -> None:
     objective = Separation(SCHEMA, [SHIFT])
     x, z = batch()
     for wrong in (TARGET[:4], torch.zeros(8, 2)):
-        with pytest.raises(InputError, match=r"expected \(8, 1\): one column each for population"):
+        with pytest.raises(InputError, match=r"\(8, 1\): one column"):
             objective(z, objective.views(x, labels=wrong))
     with pytest.raises(InputError, match="15 latents"):
         objective(z[:15], objective.views(x, labels=TARGET))

@@ -26,6 +26,8 @@ from triptych_studies.tasks.benchmark import BenchmarkTask
 from triptych_studies.tasks.benchmark_motion import Motion
 from triptych_studies.tasks.peak_memory import PeakMemory
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 SHAPES = {"mitdb-phase": (1, 400), "mitdb-rhythm": (1, 1000), "watch-18": (3, 100),
           "watch-18@harnet": (3, 300), "phone-5": (3, 100), "hapt-6": (6, 128),
           "hapt-composite": (6, 128), "ppg-rate": (5, 200), "emg-gestures": (8, 50),

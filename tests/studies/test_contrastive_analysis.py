@@ -28,6 +28,8 @@ from triptych_studies.tasks.population_probes import READ, Space, dependence, me
 from triptych_studies.tasks.two_populations import TwoPopulations
 from triptych_studies.wording import explanation, metric_tables, statements
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 STUDIES = (ContrastiveAnalysis(), ContrastiveAblation())
 
 

@@ -26,6 +26,8 @@ from triptych_studies.tasks.mitdb_phase import MitdbPhase
 from triptych_studies.tasks.phase_probes import measure_beats, measure_matrix
 from triptych_studies.tasks.phase_windows import BEATS
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 SCHEMA = LatentSchema(
     Block("morphology", 8, invariant_to="phase_shift"),
@@ -85,6 +87,7 @@ def test_subjects_are_on_one_side_only_and_neighbours_are_not_the_query(simulate
     assert study.key(prepared, cells[0]) != study.key(prepared, Cell("plain", "x", seed=1))
 
 
+@pytest.mark.usefixtures("ridge_only")
 def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(
     tmp_path: Path, simulated: MitdbPhase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +118,7 @@ def test_a_small_run_on_the_simulated_cohort_is_whole_and_says_simulated(
     assert "Heat map" in outcome.report.read_text()
 
 
+@pytest.mark.usefixtures("ridge_only")
 def test_the_probe_matrix_says_what_known_blocks_know(simulated: MitdbPhase) -> None:
     test, rng = simulated.test, np.random.default_rng(0)
     beats = test.beats_test.take(np.isin(test.beats_test.label, BEATS))

@@ -29,6 +29,8 @@ from triptych_studies.tasks.dimension_meaning import ABOVE_SHUFFLED, measure_dim
 from triptych_studies.tasks.dimension_probes import Layers, measure_invariance, measure_probes
 from triptych_studies.tasks.imu_windows import Source
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 
 @pytest.fixture(scope="module")
 def digits() -> ClassDimensions:

@@ -13,7 +13,6 @@ from torch import Tensor
 from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import Block, LatentSchema
-from triptych.metrics.regressors import Pairs, Predictor, ridge
 from triptych.training import Recipe
 from triptych_studies.base import Cell, Options
 from triptych_studies.methods import TRIALS, recipe_of
@@ -32,6 +31,8 @@ from triptych_studies.tasks.turned_probes import (
     measure_latents,
     measure_orientation,
 )
+
+pytestmark = pytest.mark.usefixtures("coarse_figures")
 
 SMALL = Source("simulated", {"kind": "imu", "people": 20, "seconds": 40})
 SCHEMA = LatentSchema(
@@ -123,17 +124,6 @@ def known(data: TurnedImu, test: Windows) -> MeasuredTurns:
         return np.abs(z[:, :1].numpy() - np.array(centres)).argmin(axis=1)
 
     return MeasuredTurns(embed, SCHEMA, read, read, Sides(train, train, test), data.classes)
-
-
-@pytest.fixture
-def ridge_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Probes without MLP and boosting, of which a probe matrix fits dozens."""
-
-    def quick(pairs: Pairs, y: np.ndarray, groups: object, seed: int) -> Predictor:
-        read = ridge(pairs, y, (0.1,))
-        return lambda unseen: read(unseen)[:, 0]
-
-    monkeypatch.setattr("triptych.metrics.probes.best_regressor", quick)
 
 
 @pytest.mark.usefixtures("ridge_only")

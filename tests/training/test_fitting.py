@@ -270,9 +270,7 @@ def poison(module: StructuredModule) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_model(tmp_path: Path) -> None:
-    with pytest.raises(
-        NonFiniteLossError, match=r"became nan in epoch 2, step 2.* epoch 1 is kept in"
-    ) as caught:
+    with pytest.raises(NonFiniteLossError, match=r"nan in epoch 2, step 2.* epoch 1") as caught:
         run(out=tmp_path, callbacks=[Stop(1, 0, poison)])
     assert "loss term 'invariance/phase_shift'" in str(caught.value)
     latents = Model.load(tmp_path).embed(toys.windows().centred).all
@@ -280,7 +278,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_model(tmp_path:
 
 
 def test_a_loss_that_is_not_finite_at_once_leaves_no_model(tmp_path: Path) -> None:
-    with pytest.raises(NonFiniteLossError, match="no epoch was finished"):
+    with pytest.raises(NonFiniteLossError, match="no epoch"):
         run(out=tmp_path, callbacks=[Stop(0, 0, poison)])
     assert not (tmp_path / "model.json").exists()
 
@@ -304,7 +302,7 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_checkpoint_of_another_recipe_or_data_is_refused(tmp_path: Path) -> None:
     recipe = toys.recipe(training__epochs=1)
     run(recipe, out=tmp_path)
-    with pytest.raises(InputError, match=r"training\.learning_rate = 0\.002, but now"):
+    with pytest.raises(InputError, match=r"training\.learning_rate = 0\.002"):
         run(recipe.replace({"training.learning_rate": 0.1}), out=tmp_path, resume=True)
     with pytest.raises(InputError, match="checksum"):
         fit(recipe, toys.windows(seed=5), None, out=tmp_path, resume=True, device="cpu")
@@ -316,7 +314,7 @@ def test_a_checkpoint_of_another_recipe_or_data_is_refused(tmp_path: Path) -> No
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("chapter 1", encoding="utf-8")
-    with pytest.raises(InputError, match=r"holds 'thesis\.tex' and no model"):
+    with pytest.raises(InputError, match=r"'thesis\.tex' .*no model"):
         run(out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -330,7 +328,7 @@ def test_a_full_disk_stops_with_a_sentence_and_loses_nothing(
     def fill(module: Any) -> None:
         monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(InputError, match=r"cannot write .*checkpoint\.ckpt: No space left"):
+    with pytest.raises(InputError, match=r"checkpoint\.ckpt: No space"):
         run(out=tmp_path, callbacks=[Stop(1, 0, fill)])
     monkeypatch.undo()
     assert equal(run(out=tmp_path, resume=True).model, run().model)
@@ -387,8 +385,8 @@ def test_two_populations_are_separated_saved_and_loaded(tmp_path: Path, two: boo
         },
         encoder={"widths": [8, 8], "kernels": [7, 5], "strides": [4, 2], "two": two},
         decoder=False,
-        training__epochs=40,
-        training__learning_rate=0.01,
+        training__epochs=20,
+        training__learning_rate=0.02,
     )
     fitted = run(recipe, out=tmp_path / "m")
     assert {"train/background", "train/independence"} <= set(fitted.history[0])
@@ -397,7 +395,7 @@ def test_two_populations_are_separated_saved_and_loaded(tmp_path: Path, two: boo
     assert torch.equal(z.all, fitted.model.embed(test.centred).all)
     size, slow = z["own"].norm(dim=1), torch.as_tensor(test.label == "slow")
     assert float(size[slow].mean()) < 0.8 * float(size[~slow].mean())
-    with pytest.raises(InputError, match=r"name some of them in objective\.background"):
+    with pytest.raises(InputError, match=r"in objective\.background"):
         run(recipe.replace({"objective.background": ["still"]}))
 
 
@@ -423,7 +421,7 @@ def test_attributes_of_the_recordings_supervise_salient_blocks(tmp_path: Path) -
     terms = [epoch["train/salient/size"] for epoch in fitted.history]
     assert terms[-1] < terms[0]
     assert Model.load(tmp_path / "m").schema["size"].role == "salient"
-    with pytest.raises(InputError, match=r"0 value\(s\) of attribute 'size'.*windows: none"):
+    with pytest.raises(InputError, match=r"0 value\(s\) .*'size'.*none"):
         run(recipe)
     train = toys.windows(48)
     for words, said in (

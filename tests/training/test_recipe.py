@@ -122,7 +122,7 @@ def test_the_full_head_can_have_a_teacher_of_its_own() -> None:
     both = toys.recipe(classes=classes, teacher=teacher.to_dict(), weights__teacher=1.0, **taught)
     assert list(both.teachers) == ["teacher", "full_teacher"]
     assert toys.recipe(classes=classes).teachers == {}
-    with pytest.raises(InputError, match=r"full_teacher and weights\.full_teacher above 0 need"):
+    with pytest.raises(InputError, match=r"weights\.full_teacher above 0"):
         toys.recipe(classes=classes, weights__full_teacher=1.0)
     with pytest.raises(InputError, match="same classes"):
         toys.recipe(classes=["fast", "slow"], **taught)
@@ -178,7 +178,7 @@ def test_a_recipe_is_frozen() -> None:
         ),
         ({"classes": ["a", "a"]}, "classes names"),
         ({"objective.name": "plain", "decoder": False}, "nothing to train"),
-        ({"schedule": "alternate"}, "schedule 'alternate' is retired: .* leave schedule out"),
+        ({"schedule": "alternate"}, "'alternate' is retired: .*schedule"),
         ({"objective.stop_gradient": []}, "no setting 'stop_gradient'"),
         ({"objective.name": "separation"}, "block with role='common'"),
         ({"objective.background": ["slow"]}, "no other objective"),
@@ -211,7 +211,7 @@ def test_a_file_that_is_no_recipe(tmp_path: Path, text: str, words: str) -> None
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read recipe .*absent\.yaml"):
+    with pytest.raises(InputError, match=r"cannot read .*absent\.yaml"):
         Recipe.read(tmp_path / "absent.yaml")
 
 
@@ -254,7 +254,7 @@ def test_settings_of_objectives_may_say_yes_and_no(tmp_path: Path) -> None:
         (["a"], "expected KEY=VALUE"),
         ([".a=3"], "expected KEY=VALUE"),
         (["name=a", "name=b"], "given twice"),
-        (["name=[a"], r"name has the value '\[a', which is not YAML"),
+        (["name=[a"], r"'\[a', .*YAML"),
     ],
 )
 def test_changes_that_cannot_be(changes: list[str], said: str, tmp_path: Path) -> None:

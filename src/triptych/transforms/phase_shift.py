@@ -187,10 +187,12 @@ class PhaseShift(Additive):
         coarse = functional.avg_pool1d(x, factor)
         length = coarse.shape[-1] - 2 * steps
         centre = _directions(coarse[..., steps : steps + length]).T.contiguous()
-        best = x.new_full((len(x), len(x)), -1.0)
+        best = centre.new_full((len(x), len(x)), -1.0)
+        found = torch.empty_like(best)  # written anew for every shift: fresh memory takes longer
         # one at a time: all shifts of all pairs at once are slower, and gigabytes at batch 4096
         for start in range(2 * steps + 1):
-            torch.maximum(best, _directions(coarse[..., start : start + length]) @ centre, out=best)
+            torch.mm(_directions(coarse[..., start : start + length]), centre, out=found)
+            torch.maximum(best, found, out=best)
         return best
 
     def apply(self, x: Tensor, params: Tensor) -> Tensor:
