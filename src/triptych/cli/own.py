@@ -22,6 +22,8 @@ OPTIONS: dict[str, tuple[Any, str, str, str]] = {
                    'that has a comma: \'"acc, x",temp\'.'),
     "--label-column": (list[str], "label_column", "NAME", "Column (or array) of the label; given "
                        "several times, columns of 0 and 1 of several labels."),
+    "--label-separator": (str, "label_separator", "SIGN", "Sign between several labels in one "
+                          "cell, such as ; in AF;PVC."),
     "--target": (str, "target_column", "NAME", "Column (or attribute) of a number to learn."),
     "--subject-column": (str, "subject_column", "NAME", "Column (or array) of the subject."),
     "--time-column": (str, "time_column", "NAME", "Column of the times."),

@@ -15,7 +15,7 @@ import numpy as np
 from triptych.datasets.readers import array, columns, frame, options_of, words
 from triptych.datasets.readers.alike import alike, doubts, spelled
 from triptych.datasets.readers.finish import Origin, checked
-from triptych.datasets.readers.labels import in_memory
+from triptych.datasets.readers.labels import in_memory, split_labels
 from triptych.datasets.readers.stretch import SHORTEST, Findings, ReadOptions, Stretch
 from triptych.datasets.recordings import Dataset
 from triptych.errors import InputError
@@ -192,7 +192,8 @@ def dataset_of(
     ]
     if not recordings:
         raise InputError(f"{name} has no stretch of {SHORTEST} samples or more")
-    recordings = alike(name, spelled(recordings, findings), options.channels, findings)
+    recordings = spelled(split_labels(recordings, options, findings), findings)
+    recordings = alike(name, recordings, options.channels, findings)
     for each in recordings:
         said = (
             each.name,

@@ -17,6 +17,7 @@ from triptych.datasets.readers.alike import alike, doubts, inventory, spelled
 from triptych.datasets.readers.companions import marks_of
 from triptych.datasets.readers.files import beside, files_of, stem_of, without_copies
 from triptych.datasets.readers.finish import finished, number
+from triptych.datasets.readers.labels import split_labels
 from triptych.datasets.readers.marks import Marks, applied
 from triptych.datasets.readers.metadata import Metadata, metadata_of
 from triptych.datasets.readers.stretch import SHORTEST, Findings, ReadOptions, listed
@@ -110,7 +111,7 @@ def read(path: str | Path, options: ReadOptions) -> Reading:
         done.recordings += made
         done.places |= {each.name: file for each in made}
     if done.recordings:
-        done.recordings = spelled(done.recordings, findings)
+        done.recordings = spelled(split_labels(done.recordings, options, findings), findings)
         try:
             done.recordings = alike(source, done.recordings, options.channels, findings)
         except InputError as error:
@@ -233,6 +234,8 @@ def options_of(given: Mapping[str, Any]) -> ReadOptions:
         raise InputError(f"min_share is {share!r}, expected a share of a window above 0 to 1")
     if "transitions" in said and "min_share" not in said:
         raise InputError("transitions name windows without a minimum share; pass min_share, too")
+    if said.get("label_separator", ";") == "":
+        raise InputError("label_separator is empty, expected the sign between labels, such as ;")
     rate = said.get("rate", 1.0)
     if not isinstance(rate, int | float) or not 0 < rate < np.inf:
         raise InputError(f"rate is {rate!r}, expected a number of Hz above 0")

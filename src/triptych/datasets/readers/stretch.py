@@ -34,6 +34,8 @@ class ReadOptions:
         that a header or a table beside the files states.
     label_columns
         Several label columns of 0 and 1: a label is a set of their names.
+    label_separator
+        What stands between several labels in one word, which is then a set of them.
     target_column
         Column, array or attribute of a number to be learned, which is then the label.
     time_unit
@@ -81,6 +83,7 @@ class ReadOptions:
     titles: tuple[str, ...] = field(default=(), repr=False)
     min_share: float | None = field(default=None, repr=False)
     transitions: str | None = field(default=None, repr=False)
+    label_separator: str | None = field(default=None, repr=False)
 
     @property
     def named(self) -> tuple[str, ...]:
