@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from triptych.datasets.readers import stacked
 from triptych.datasets.readers.annotations import KNOWN
 from triptych.datasets.readers.header import parse
 from triptych.datasets.readers.stretch import Findings, listed
@@ -47,6 +48,15 @@ def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Pat
     parts = {part for each in headers for part in segments_of(each)}
     belong = {each for file in files for each in beside(file)}
     files = [each for each in files if each not in parts and each not in belong]
+    above = [each for each in source.parent.glob("y_*.txt") if source != source.parent]
+    if any(source in part.parents for each in above for part in stacked.members(each)):
+        raise InputError(
+            f"{source} holds windows of which labels and subjects are beside it; pass the folder "
+            f"above, {source.parent}"
+        )
+    if any(map(stacked.channels_of, files)):  # others are features of them, or descriptions
+        text = {each for each in files if each.suffix == ".txt" and not stacked.channels_of(each)}
+        files = [each for each in files if each not in text]
     if not files:
         raise InputError(f"{source} holds no recordings; expected files of the kinds {known}")
     known_too = {*files, *parts, *belong}
@@ -58,7 +68,9 @@ def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Pat
 
 
 def beside(file: Path) -> list[Path]:
-    """Signals and annotations of a WFDB record, and all of its segments'; marks of an EDF file."""
+    """Signals and annotations of a WFDB record, and all of its segments'; what belongs to others."""
+    if windows := stacked.members(file):
+        return windows
     if file.suffix.lower() != ".hea":
         marks = file.with_name(f"{file.name}.seizures")  # as CHB-MIT has them
         return [marks] if marks.is_file() else []

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from triptych.datasets import download
+from triptych.datasets.readers import stacked
 from triptych.datasets.readers.alike import alike, doubts, inventory, spelled
 from triptych.datasets.readers.companions import marks_of
 from triptych.datasets.readers.files import beside, files_of, stem_of, without_copies
@@ -251,7 +252,7 @@ def _recordings(
     options: ReadOptions,
     findings: Findings,
 ) -> list[Recording]:
-    kind = FORMATS.get(kind_of(file), "table")
+    kind = "stacked" if stacked.channels_of(file) else FORMATS.get(kind_of(file), "table")
     reader = importlib.import_module(f"triptych.datasets.readers.{kind}")
     own = options  # what tables beside the file say is not asked of the file itself
     for column in ("label_column", "subject_column"):
