@@ -68,7 +68,7 @@ def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Pat
 
 
 def beside(file: Path) -> list[Path]:
-    """Signals and annotations of a WFDB record, and all of its segments'; what belongs to others."""
+    """Signals and annotations of a WFDB record and all of its segments; what belongs to others."""
     if windows := stacked.members(file):
         return windows
     if file.suffix.lower() != ".hea":
