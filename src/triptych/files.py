@@ -11,7 +11,15 @@ from typing import IO, Any, Literal
 
 from triptych.errors import InputError
 
-__all__ = ["held", "read_json", "write_atomically", "write_json"]
+__all__ = ["held", "read_json", "readable", "write_atomically", "write_json"]
+
+
+def readable(name: str) -> str:
+    r"""A name of a file or an argument as text that any file takes: UTF-8, else ``\xff``.
+
+    Under another locale Python holds bytes that it could not decode as halves of letters.
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 @contextmanager

@@ -177,7 +177,7 @@ def dataset_of(
     subject
         Of all stretches.
     where
-        For messages; left out: the place of each, ``X[3]``.
+        For messages, where all stretches are of one object; left out: the place of each, ``X[3]``.
     """
     found, digest = list(stretches), hashlib.sha256(str(options).encode())
     recordings = [
@@ -185,7 +185,13 @@ def dataset_of(
         for i, each in enumerate(found)
         for recording in checked(
             replace(each, part=""),
-            Origin(each.part, where or f"X[{i}]", subject, kind="recordings"),
+            Origin(
+                each.part,
+                where or f"X[{i}]",
+                subject,
+                kind="recordings",
+                whole=each.part.partition("#")[0] if where else "",  # "#2" is a piece of it
+            ),
             options,
             findings,
         )

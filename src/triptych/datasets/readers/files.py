@@ -15,6 +15,7 @@ from triptych.datasets.readers.stretch import Findings, listed
 from triptych.datasets.readers.table import kind_of
 from triptych.datasets.readers.wfdb import segments_of
 from triptych.errors import InputError
+from triptych.files import readable
 
 _SUMS = re.compile(r"(sha\d+|md5)sums?\b", re.I)  # lists of check sums name files, as manifests do
 
@@ -107,4 +108,4 @@ def stem_of(file: Path, root: Path, kinds: Sequence[str]) -> str:
     relative = file.relative_to(root)
     while relative.suffix and kind_of(relative) in kinds:
         relative = relative.with_suffix("")
-    return relative.as_posix()
+    return readable(relative.as_posix())

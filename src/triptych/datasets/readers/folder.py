@@ -25,6 +25,7 @@ from triptych.datasets.readers.stretch import SHORTEST, Findings, ReadOptions, l
 from triptych.datasets.readers.table import kind_of
 from triptych.datasets.recordings import Dataset, Recording
 from triptych.errors import InputError
+from triptych.files import readable
 
 # Extension → module of this folder with ``read(path, options, findings)``.
 FORMATS = {
@@ -103,7 +104,7 @@ def read(path: str | Path, options: ReadOptions) -> Reading:
     stems = Counter(stem_of(file, root, kinds) for file in files)
     for file in files:
         stem = stem_of(file, root, kinds)
-        name = stem if stems[stem] == 1 else file.relative_to(root).as_posix()
+        name = stem if stems[stem] == 1 else readable(file.relative_to(root).as_posix())
         try:
             made = _recordings(file, root, name, about, marks.get(file), options, findings)
         except InputError as error:
@@ -148,11 +149,11 @@ def load(path: str | Path, **options: Any) -> Dataset:
         notes.insert(0, f"{count}: {'; '.join(done.refusals()[:3])}")
     plain = download.fingerprint([each for file in done.read for each in (file, *beside(file))])
     return Dataset(
-        name=done.source.stem or "folder",
-        title=f"own recordings: {done.source.name or done.source}",
+        name=readable(done.source.stem) or "folder",
+        title=f"own recordings: {readable(done.source.name or str(done.source))}",
         recordings=tuple(done.recordings),
         fingerprint=f"sha256:{hashlib.sha256(f'{plain} {chosen}'.encode()).hexdigest()}",
-        notes=tuple(notes),
+        notes=tuple(map(readable, notes)),
     )
 
 
@@ -261,7 +262,7 @@ def _recordings(
     stretches = reader.read(file, own, findings)
     if marks is not None:
         rate = options.rate or number(about.of_file.get(file, {}).get("rate"), str(file))
-        stretches = applied(stretches, marks, rate, options)
+        stretches = applied(stretches, marks, rate, options, findings)
     made = [
         recording
         for stretch in stretches

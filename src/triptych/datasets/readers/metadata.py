@@ -15,6 +15,7 @@ from triptych.datasets.readers.stretch import Findings, ReadOptions, listed
 from triptych.datasets.readers.table import TEXT, kind_of
 from triptych.datasets.readers.text import content, form_of
 from triptych.errors import InputError
+from triptych.files import readable
 
 MANIFEST = "recordings"  # the name of a table that must be a manifest
 ABOUT_SUBJECTS = ("subjects", "participants", "patients", "demographics")
@@ -108,7 +109,8 @@ def names_of(source: Path, files: list[Path]) -> dict[str, Path]:
         relative = file.relative_to(source)
         bare = relative.with_suffix("")
         for each in {relative.as_posix(), bare.as_posix(), file.name, file.stem}:
-            found[each] = None if each in found and found[each] != file else file
+            name = readable(each)
+            found[name] = None if name in found and found[name] != file else file
     return {name: file for name, file in found.items() if file is not None}
 
 

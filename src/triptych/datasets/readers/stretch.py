@@ -199,7 +199,11 @@ def labelled(whole: Stretch, spelled: NDArray[np.str_], options: ReadOptions) ->
 
 
 def annotated(
-    whole: Stretch, marks: Iterable[tuple[float, float, str]], options: ReadOptions, rest: str = ""
+    whole: Stretch,
+    marks: Iterable[tuple[float, float, str]],
+    options: ReadOptions,
+    findings: Findings,
+    rest: str = "",
 ) -> list[Stretch]:
     """A stretch with its events, and the labels of its lasting annotations, as `labelled`.
 
@@ -231,4 +235,9 @@ def annotated(
             codes[first:end] = len(names) - 1
     if not codes.any():
         return [replace(whole, events=events or whole.events, label=rest or whole.label)]
+    if unused := {str(each) for one in (events, whole.events) if one for each in one.label}:
+        findings.say(
+            "annotations of a moment are not used beside those that last: "
+            f"{listed(sorted(unused), 5)}"
+        )
     return labelled(whole, np.array(names)[codes], options)
