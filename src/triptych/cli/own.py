@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from triptych.cli.options import names
 from triptych.errors import InputError
+from triptych.files import readable
 
 __all__ = ["reads_own"]
 
@@ -65,12 +66,19 @@ def reads_own(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(**given: Any) -> None:
         said = {name: given.pop(name) for _, name, _, _ in OPTIONS.values()}
         own = {name: value for name, value in said.items() if value is not None and value != []}
+        own = {name: _readable(value) for name, value in own.items()}
         own |= {name: titles(own[name]) for name in LISTS if name in own}
         command(**given, own=own)
 
     vars(with_options)["__signature__"] = signature.replace(parameters=kept)
     with_options.__annotations__ = {each.name: each.annotation for each in kept}
     return with_options
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_readable(each) for each in cast("list[Any]", value)]
+    return readable(value) if isinstance(value, str) else value
 
 
 def titles(text: str) -> tuple[str, ...]:

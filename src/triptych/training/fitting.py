@@ -71,15 +71,15 @@ def fit(
     resume
         Continue after the last whole epoch of `out`; start anew where nothing is there.
     device
-        See `make_trainer`; torchrun and SLURM give more processes.
+        See `make_trainer`.
     callbacks
         More lightning callbacks, e.g. `AuditCallback`.
     logger
         Any of lightning's (TensorBoard, Weights & Biases, ...): it gets the recipe, and every epoch
         its means and the audits. Not those of teachers.
     strategy
-        Any of lightning's whose processes hold all weights, e.g. a `DDPStrategy` with settings of
-        its own.
+        Any of lightning's whose processes hold all weights: ``ddp`` in all processes that torchrun
+        or SLURM started, or a `DDPStrategy` with settings of its own; ``auto``: in this one alone.
     progress
         Show one line with the time left (on a terminal).
     channels
