@@ -42,7 +42,9 @@ def write_atomically(path: str | Path, mode: Literal["w", "wb"] = "w") -> Genera
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, mode, encoding="utf-8" if mode == "w" else None) as handle:
+        text = mode == "w"  # which may name a file whose name is no text: see `readable`
+        encoding, errors = ("utf-8", "backslashreplace") if text else (None, None)
+        with open(temporary, mode, encoding=encoding, errors=errors) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
