@@ -170,3 +170,17 @@ def test_a_fault_far_into_a_file_is_told_with_its_place(monkeypatch: pytest.Monk
     windows = from_windows(values, rate=100.0)
     with pytest.raises(InputError, match=r"window 3 .*from 20"):
         tiny.model().embed(windows.centred)
+
+
+@pytest.mark.parametrize("library", ["zarr", "h5py", "dask.array"])
+def test_windows_of_a_store_of_another_library_are_read(tmp_path: Path, library: str) -> None:
+    module: Any = pytest.importorskip(library)
+    values = np.random.default_rng(0).standard_normal((40, 2, 16)).astype(np.float32)
+    if library == "h5py":
+        held = module.File(tmp_path / "x.h5", "w").create_dataset("x", data=values)
+    else:
+        held = module.array(values) if library == "zarr" else module.from_array(values, chunks=7)
+    windows = from_windows(held, rate=50.0).take([3, 39, 3, 8])
+    assert torch.equal(windows.signals[:], torch.as_tensor(values[[3, 39, 3, 8]]))
+    some = windows.signals.index_select(0, torch.tensor([3, 1]))
+    assert torch.equal(some, torch.as_tensor(values[[8, 39]]))
