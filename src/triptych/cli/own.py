@@ -18,6 +18,7 @@ __all__ = ["reads_own"]
 PANEL = "Own recordings"
 # Option of the command line → its type, the name of the reader's option, metavar and help.
 OPTIONS: dict[str, tuple[Any, str, str, str]] = {
+    "--files": (str, "files", "GLOB", "Files of a folder to read, such as '*/ACC.csv'."),
     "--rate": (float, "rate", "HZ", "Sampling rate of files that do not state it."),
     "--channels": (str, "channels", "A,B", "Channels to use, in the model's order; quote a title "
                    'that has a comma: \'"acc, x",temp\'.'),

@@ -6,11 +6,13 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from triptych.datasets.readers import stacked
 from triptych.datasets.readers.annotations import KNOWN
 from triptych.datasets.readers.header import parse
+from triptych.datasets.readers.metadata import tells_of_others
 from triptych.datasets.readers.stretch import Findings, listed
 from triptych.datasets.readers.table import kind_of
 from triptych.datasets.readers.wfdb import segments_of
@@ -20,8 +22,12 @@ from triptych.files import readable
 _SUMS = re.compile(r"(sha\d+|md5)sums?\b", re.I)  # lists of check sums name files, as manifests do
 
 
-def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Path]:
+def files_of(
+    source: Path, kinds: Sequence[str], findings: Findings, wanted: str | None = None
+) -> list[Path]:
     """Files that may hold recordings, in order; links to nowhere and other files are said.
+
+    `wanted` is a pattern of their paths in the folder, or of their names.
 
     Raises
     ------
@@ -61,11 +67,30 @@ def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Pat
     if not files:
         raise InputError(f"{source} holds no recordings; expected files of the kinds {known}")
     known_too = {*files, *parts, *belong}
+    files = _wanted(source, files, wanted, findings)
     others = [each for each in every if each not in known_too]
     if others:
         names = [each.relative_to(source).as_posix() for each in others]
         findings.say(f"{len(others)} files of other kinds are not read: {listed(names, 5)}")
     return files
+
+
+def _wanted(source: Path, files: list[Path], pattern: str | None, findings: Findings) -> list[Path]:
+    if pattern is None:
+        return files
+    names = {each: readable(each.relative_to(source).as_posix()) for each in files}
+    kept = [
+        each
+        for each, name in names.items()
+        if any(fnmatch(text.casefold(), pattern.casefold()) for text in (name, each.name))
+    ]
+    if not kept:
+        told = listed(sorted(names.values()), 5)
+        raise InputError(f"--files {pattern!r} names no file of {source}; it has {told}")
+    about = [each for each in files if each not in kept and tells_of_others(each)]
+    if left := len(files) - len(kept) - len(about):
+        findings.say(f"{left} files are not asked for (--files)")
+    return [each for each in files if each in {*kept, *about}]
 
 
 def beside(file: Path) -> list[Path]:

@@ -14,7 +14,13 @@ import numpy as np
 
 from triptych.datasets import download
 from triptych.datasets.readers import stacked
-from triptych.datasets.readers.alike import alike, doubts, inventory, spelled
+from triptych.datasets.readers.alike import (
+    alike,
+    doubts,
+    inventory,
+    refuse_sensors_as_one,
+    spelled,
+)
 from triptych.datasets.readers.companions import marks_of
 from triptych.datasets.readers.files import beside, files_of, stem_of, without_copies
 from triptych.datasets.readers.finish import finished, number
@@ -91,7 +97,11 @@ def read(path: str | Path, options: ReadOptions) -> Reading:
     root = source if source.is_dir() else source.parent
     findings = Findings(f"{root}/")
     kinds = [*FORMATS, *(UNTITLED if options.titles else ())]
-    files, about, marks = files_of(source, kinds, findings), Metadata(), dict[Path, Marks]()
+    files, about, marks = (
+        files_of(source, kinds, findings, options.files),
+        Metadata(),
+        dict[Path, Marks](),
+    )
     beside_them: list[Path] = []
     if source.is_dir():
         files, marks, beside_them = marks_of(source, files, options, findings)
@@ -115,6 +125,7 @@ def read(path: str | Path, options: ReadOptions) -> Reading:
     if done.recordings:
         done.recordings = spelled(split_labels(done.recordings, options, findings), findings)
         try:
+            refuse_sensors_as_one(done.recordings, done.places)
             done.recordings = alike(source, done.recordings, options.channels, findings)
         except InputError as error:
             done.fault = str(error)

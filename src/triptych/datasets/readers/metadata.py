@@ -61,8 +61,7 @@ def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[li
     kept: list[Path] = []
     by_name = names_of(source, files)
     for file in files:
-        stem = file.name.split(".")[0].lower()
-        named = stem == MANIFEST or stem in ABOUT_SUBJECTS
+        stem, named = _stem(file), tells_of_others(file)
         if kind_of(file) not in TEXT or (file.stat().st_size > largest and not named):
             kept.append(file)
             continue
@@ -100,6 +99,15 @@ def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[li
     if about.titles:
         findings.say(f"attributes of the recordings are {', '.join(sorted(about.titles))}")
     return kept, about
+
+
+def tells_of_others(file: Path) -> bool:
+    """Whether a file is called as a table about recordings or subjects is."""
+    return _stem(file) in (MANIFEST, *ABOUT_SUBJECTS)
+
+
+def _stem(file: Path) -> str:
+    return file.name.split(".")[0].lower()
 
 
 def names_of(source: Path, files: list[Path]) -> dict[str, Path]:

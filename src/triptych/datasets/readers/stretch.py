@@ -34,6 +34,8 @@ class ReadOptions:
         that a header or a table beside the files states.
     label_columns
         Several label columns of 0 and 1: a label is a set of their names.
+    files
+        Pattern of the files to read, ``*/ACC.csv``; tables about recordings are read anyway.
     label_separator
         What stands between several labels in one word, which is then a set of them.
     target_column
@@ -84,6 +86,7 @@ class ReadOptions:
     min_share: float | None = field(default=None, repr=False)
     transitions: str | None = field(default=None, repr=False)
     label_separator: str | None = field(default=None, repr=False)
+    files: str | None = field(default=None, repr=False)
 
     @property
     def named(self) -> tuple[str, ...]:
