@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 
 from triptych.errors import InputError
 
-__all__ = ["held", "read_json", "readable", "write_atomically", "write_json"]
+__all__ = ["held", "read_json", "write_atomically", "write_json"]
 
 
 def readable(name: str) -> str:
