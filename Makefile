@@ -2,7 +2,7 @@
 # To start over, delete .venv; another interpreter: make PYTHON=/path/to/python test
 
 PYTHON ?=
-EXTRAS := ann,plot,onnx,tables,edf,bench,dev
+EXTRAS := ann,plot,onnx,tables,edf,cluster,peers,bench,dev
 PY     := .venv/bin/python
 READY  := .venv/.ready
 

@@ -58,8 +58,9 @@ def work(job: str, rows: int, folder: Path) -> None:
     shape = (rows, 1, LENGTH)
     np.lib.format.open_memmap(folder / "x.npy", "w+", np.float32, shape).flush()
     held = np.load(folder / "x.npy", mmap_mode="r")
-    who = np.array([f"s{i}" for i in range(100)])[np.arange(rows) * 100 // rows]
-    windows = from_windows(held, rate=64.0, subjects=who)
+    who = np.repeat([f"subject {i:02d}" for i in range(100)], rows // 100)
+    what = np.resize(["walking", "running", "cycling"], rows)
+    windows = from_windows(held, rate=64.0, subjects=who, labels=what)
     start = time.perf_counter()
     (_embed if job == "embedding" else _train)(windows, folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -96,11 +97,12 @@ def _train(windows: Any, folder: Path) -> None:
             "data": {"name": "folder", "rate": 64.0, "low": None, "high": None, "length_s": 1.0},
             "transforms": [{"name": "phase_shift", "max_shift": 0.1, "mode": "circular"}],
             "latent": [{"name": "shape", "size": SIZE, "invariant_to": "phase_shift"}],
+            "classes": ["walking", "running", "cycling"],
             "encoder": {"widths": [8], "kernels": [9], "strides": [8]},
             "training": {"epochs": 1, "batch": 128},
         }
     )
-    held = windows.subject == "s99"
+    held = windows.subject == "subject 99"
     few = np.flatnonzero(held)[:1000]
     fit(
         recipe, windows.take(~held), windows.take(few), device="cpu", progress=False,

@@ -14,6 +14,14 @@ from triptych.errors import InputError
 __all__ = ["held", "read_json", "write_atomically", "write_json"]
 
 
+def readable(name: str) -> str:
+    r"""A name of a file or an argument as text that any file takes: UTF-8, else ``\xff``.
+
+    Under another locale Python holds bytes that it could not decode as halves of letters.
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 @contextmanager
 def write_atomically(path: str | Path, mode: Literal["w", "wb"] = "w") -> Generator[IO[Any]]:
     """Open a file that replaces `path` only once it is complete.
@@ -34,7 +42,9 @@ def write_atomically(path: str | Path, mode: Literal["w", "wb"] = "w") -> Genera
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, mode, encoding="utf-8" if mode == "w" else None) as handle:
+        text = mode == "w"  # which may name a file whose name is no text: see `readable`
+        encoding, errors = ("utf-8", "backslashreplace") if text else (None, None)
+        with open(temporary, mode, encoding=encoding, errors=errors) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())

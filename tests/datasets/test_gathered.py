@@ -14,6 +14,7 @@ from tests.audit import tiny
 
 from triptych import datasets
 from triptych.datasets import from_parquet, from_windows
+from triptych.datasets.coded import Coded, distinct
 from triptych.datasets.gathered import Gathered
 from triptych.errors import InputError
 from triptych.training import Recipe, fit
@@ -54,6 +55,36 @@ def test_rows_and_spans_are_those_of_the_array(data: st.DataObject) -> None:
     assert torch.equal(held[len(plain) - 1], plain[-1])
 
 
+WORDS = st.lists(st.text("ab\u00e9 ", max_size=3), min_size=1, max_size=20).map(np.array)
+
+
+@given(words=WORDS, data=st.data())
+@settings(max_examples=50)
+def test_coded_words_answer_as_an_array_of_words(words: np.ndarray, data: st.DataObject) -> None:
+    coded: Any = Coded.of(words)
+    rows = np.array(data.draw(st.lists(st.integers(0, len(words) - 1), min_size=1, max_size=9)))
+    if data.draw(st.booleans()):
+        coded, words = coded[rows], words[rows]
+    word = data.draw(st.sampled_from(words.tolist()))
+    assert len(coded) == len(words)
+    assert coded.tolist() == list(coded) == words.tolist()
+    assert coded[-1] == words[-1]
+    assert coded[:2].tolist() == words[:2].tolist()
+    for ours, theirs in (
+        (coded == word, words == word), (coded != word, words != word),
+        (np.isin(coded, [word]), words == word), (np.unique(coded), np.unique(words)),
+        (distinct(coded), np.unique(words)), (np.concatenate([coded, words[:1]])[-1:], words[:1]),
+        (coded == words, np.full(len(words), True)),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_one_word_for_all_takes_no_memory_in_a_choice_either() -> None:
+    windows = from_windows(np.zeros((50, 1, 4)), rate=1.0, subjects="a").take(np.arange(50) > 9)
+    assert windows.subject.tolist() == ["a"] * 40
+    assert windows.start.strides == (0,)
+
+
 def mapped(folder: Path, n: int = 64, length: int = 120) -> np.ndarray:
     """Windows of 80 samples with 20 on either side, in a mapped file."""
     values = np.random.default_rng(0).standard_normal((n, 1, length)).astype(np.float32)
@@ -67,10 +98,12 @@ def test_a_file_is_embedded_and_trained_on_as_an_array_is(
     monkeypatch.setattr("triptych.datasets.gathered.PIECE", 10)
     monkeypatch.setattr("triptych.signals.preprocessing.PIECE", 10)
     monkeypatch.setattr("triptych.datasets.gathered.HELD", 1000)
+    monkeypatch.setattr("triptych.datasets.memory.windows.PIECE", 10)
     values = mapped(tmp_path)
     who = np.repeat(["a", "b", "c", "d"], 16)
     lazily = from_windows(values, rate=100.0, subjects=who, context=20)
-    plain = lazily.with_context(20)
+    assert isinstance(lazily.subject, Coded)
+    assert lazily.subject.codes.itemsize == 1
     plain = datasets.Windows(
         torch.tensor(values), 100.0, 20, lazily.record, who, lazily.start, lazily.label,
         lazily.event_offset,
@@ -137,3 +170,17 @@ def test_a_fault_far_into_a_file_is_told_with_its_place(monkeypatch: pytest.Monk
     windows = from_windows(values, rate=100.0)
     with pytest.raises(InputError, match=r"window 3 .*from 20"):
         tiny.model().embed(windows.centred)
+
+
+@pytest.mark.parametrize("library", ["zarr", "h5py", "dask.array"])
+def test_windows_of_a_store_of_another_library_are_read(tmp_path: Path, library: str) -> None:
+    module: Any = pytest.importorskip(library)
+    values = np.random.default_rng(0).standard_normal((40, 2, 16)).astype(np.float32)
+    if library == "h5py":
+        held = module.File(tmp_path / "x.h5", "w").create_dataset("x", data=values)
+    else:
+        held = module.array(values) if library == "zarr" else module.from_array(values, chunks=7)
+    windows = from_windows(held, rate=50.0).take([3, 39, 3, 8])
+    assert torch.equal(windows.signals[:], torch.as_tensor(values[[3, 39, 3, 8]]))
+    some = windows.signals.index_select(0, torch.tensor([3, 1]))
+    assert torch.equal(some, torch.as_tensor(values[[8, 39]]))

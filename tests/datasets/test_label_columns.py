@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from triptych.datasets import cut, from_arrays, from_frame, load
 from triptych.datasets.readers.labels import as_sets, target_events
 from triptych.errors import InputError
+from triptych.training.settings import Data
+from triptych.training.task import kind_of
 
 N = 400
 WAVE = np.random.default_rng(0).standard_normal((3, N))
@@ -64,6 +66,27 @@ def test_arrays_and_attributes_name_labels(tmp_path: Path) -> None:
     assert [each.label for each in ages.recordings] == ["54", None]
     sets = load("folder", folder, rate=100, label_column=["AF", "PVC"])
     assert [each.label for each in sets.recordings] == ["AF", ";"]
+
+
+def test_a_separator_makes_sets_of_labels_of_files_tables_and_moments(tmp_path: Path) -> None:
+    words = np.repeat(["AF, pvc", "PVC,AF", "PVC", ""], 100)
+    pd.DataFrame({"ecg": WAVE[0], "label": words}).to_csv(tmp_path / "a.csv", index=False)
+    asked = {"rate": 100, "subject_column": None, "label_separator": ","}
+    cut_up = load("folder", tmp_path, **asked)
+    assert [each.label for each in cut_up.recordings] == ["AF;PVC", "AF;PVC", "PVC", None]
+    whole = load("folder", tmp_path, **asked, min_share=0.6)
+    assert cut(whole, 1.0).label.tolist() == ["AF;PVC", "AF;PVC", "PVC", ""]
+    held = from_arrays(WAVE[:2], rate=100, labels=["AF/PVC", "/"], label_separator="/")
+    assert [each.label for each in held.recordings] == ["AF;PVC", ";"]
+    with pytest.raises(InputError, match="label_separator"):
+        load("folder", tmp_path, label_separator="")
+
+
+def test_a_separator_says_that_labels_are_sets() -> None:
+    kinds = [kind_of(Data(name="folder", options=each), None) for each in (
+        {"label_separator": "/"}, {"label_column": "a"},
+    )]  # fmt: skip
+    assert kinds == ["multi", "single"]
 
 
 @pytest.mark.parametrize(

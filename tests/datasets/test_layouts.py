@@ -417,3 +417,37 @@ def test_damaged_edf_files_are_read_or_refused(tmp_path: Path) -> None:
             warnings.simplefilter("ignore")
             done = read(path, options_of({}))
         assert all("\n" not in text and len(text) < 700 for text in done.refused.values())
+
+
+def test_windows_of_a_file_per_channel_are_joined_where_they_overlap(tmp_path: Path) -> None:
+    """The layout of UCI HAR: 128 samples in each row, half of them again in the next."""
+    (tmp_path / "activity_labels.txt").write_text("1 WALKING\n5 STANDING\n")
+    (tmp_path / "features.txt").write_text("1 tBodyAcc-mean()-X\n2 tBodyAcc-mean()-Y\n")
+    whole: dict[str, np.ndarray] = {}
+    for split, who in (("train", [1, 3]), ("test", [2])):
+        folder = tmp_path / split
+        (folder / "Inertial Signals").mkdir(parents=True)
+        bouts = np.random.default_rng(len(who)).standard_normal((2 * len(who), 2, 64 * 4)).round(3)
+        rows = np.stack([bouts[..., 64 * k : 64 * k + 128] for k in range(3)], axis=1)
+        for k, name in enumerate(("body_acc_x", "total_acc_x")):
+            file = folder / "Inertial Signals" / f"{name}_{split}.txt"
+            np.savetxt(file, rows[:, :, k].reshape(-1, 128), fmt=" %15.7e", delimiter="")
+        np.savetxt(folder / f"X_{split}.txt", np.zeros((len(rows) * 3, 561)))
+        np.savetxt(folder / f"y_{split}.txt", np.repeat([5, 1] * len(who), 3), fmt="%d")
+        np.savetxt(folder / f"subject_{split}.txt", np.repeat(who, 6), fmt="%d")
+        whole[split] = bouts
+    data = load(tmp_path, rate=50)
+    held = [each for each in data.recordings if each.name.startswith("train")]
+    assert [(each.subject, each.label, each.rate) for each in held] == [
+        ("1", "STANDING", 50), ("1", "WALKING", 50), ("3", "STANDING", 50), ("3", "WALKING", 50),
+    ]  # fmt: skip
+    assert data.recordings[0].channels == ("body_acc_x", "total_acc_x")
+    for each, bout in zip(held, whole["train"], strict=True):
+        np.testing.assert_allclose(each.signal, bout, atol=1e-6)
+    assert any("X_train.txt" in note for note in data.notes)
+    with pytest.raises(InputError, match="--rate"):
+        load(tmp_path)
+    with pytest.raises(InputError, match="folder above"):
+        load(tmp_path / "train" / "Inertial Signals", rate=50)
+    np.savetxt(tmp_path / "test" / "subject_test.txt", [2] * 5, fmt="%d")
+    assert all(each.subject != "2" for each in load(tmp_path, rate=50).recordings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import importlib
+from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -190,6 +192,16 @@ def test_frames_of_other_libraries(library: str) -> None:
     elif library == "polars":
         check_table(from_frame(module.from_pandas(frame)))
         check_table(from_frame(module.from_pandas(frame).lazy()))
+        column = module.col
+        check_table(
+            from_frame(
+                module.from_pandas(frame).with_columns(
+                    (column("time") * 1e6).cast(module.Duration("us")),
+                    column("label").cast(module.Categorical),
+                    column("ecg (mV)").cast(module.Decimal(10, 4)),
+                )
+            )
+        )
     else:
         check_table(from_frame(module.sql("select * from frame")))
 
@@ -254,7 +266,7 @@ def test_raw_has_events_labels_and_leaves_out_what_is_bad() -> None:
     assert data.subjects == ("S01",)
     assert data.recordings[0].channels == ("F3",)
     assert data.recordings[0].units == ("V",)
-    assert len(data.notes) == 3
+    assert len(data.notes) == 4
     events = from_mne(FakeRaw(marks[:1])).recordings[0].events
     assert events is not None
     assert (events.sample.tolist(), events.label.tolist()) == ([100], ["beat"])
@@ -289,11 +301,45 @@ def test_mne_itself() -> None:
     info = mne.create_info(["F3", "STI"], RATE, ["eeg", "stim"])
     raw = mne.io.RawArray(noise(2, 1000), info, verbose=False)
     raw.set_annotations(mne.Annotations([1.0, 4.0], [0.0, 2.0], ["beat", "sleep"]))
-    assert [each.label for each in from_mne(raw).recordings] == [None, "sleep", None]
+    data = from_mne(raw)
+    assert [each.label for each in data.recordings] == [None, "sleep", None]
+    assert data.subjects == ("mne",)  # pieces of one recording
+    assert any("moment" in note and "beat" in note for note in data.notes)
     epochs = mne.EpochsArray(
         noise(2, 2, 200), info, np.array([[0, 0, 1], [300, 0, 2]]), event_id={"a": 1, "b": 2}
     )
-    assert [each.label for each in from_mne(epochs).recordings] == ["a", "b"]
+    data = from_mne(epochs)
+    assert [each.label for each in data.recordings] == ["a", "b"]
+    assert data.subjects == ("mne",)
+    assert any("taken as those of one" in note for note in data.notes)
+
+
+def test_mne_reads_from_a_file_when_asked(tmp_path: Path) -> None:
+    mne: Any = pytest.importorskip("mne")
+    info = mne.create_info(["F3", "F4", "STI"], RATE, ["eeg", "eeg", "stim"])
+    info["bads"] = ["F4"]
+    raw = mne.io.RawArray(noise(3, 2000), info, verbose=False)
+    raw.set_meas_date(datetime(2024, 1, 1, tzinfo=UTC))
+    notes = mne.Annotations([2.0, 9.0], [0.0, 1.0], ["beat", "BAD_x"], raw.info["meas_date"])
+    raw.set_annotations(notes).save(tmp_path / "a_raw.fif", verbose=False)
+    opened = mne.io.read_raw_fif(tmp_path / "a_raw.fif", preload=False, verbose=False)
+    data = from_mne(opened.crop(1.0, 15.0), subject="S7")
+    assert [(each.start, each.duration_s) for each in data.recordings] == [(0, 8), (9, 5.01)]
+    assert data.recordings[0].channels == ("F3",)
+    events = data.recordings[0].events
+    assert events is not None
+    assert events.sample.tolist() == [100]
+    table = pd.DataFrame({"subject": ["p1", "p2", "p1"], "rt": [0.1, 0.2, 0.3]})
+    places = np.array([[300, 0, 1], [600, 0, 2], [1600, 0, 1]])
+    raw.set_annotations(None)
+    epochs = mne.Epochs(
+        raw, places, {"a": 1, "b/c": 2}, tmin=-0.2, tmax=1.0, baseline=None, preload=False,
+        metadata=table, verbose=False,
+    )  # fmt: skip
+    data = from_mne(epochs)
+    assert [(each.subject, each.label, each.start) for each in data.recordings] == [
+        ("p1", "a", 2.8), ("p2", "b/c", 5.8), ("p1", "a", 15.8),
+    ]  # fmt: skip
 
 
 def test_what_is_not_mnes_is_refused() -> None:
@@ -356,6 +402,11 @@ def test_xarray_itself() -> None:
         return xarray.DataArray(values, coords, dims, attrs=attrs)
 
     check_labelled(from_xarray(labelled(made)))
+    alone = xarray.DataArray(noise(300), {"time": np.arange(300) / 50}, ["time"], name="acc")
+    (one,) = from_xarray(alone, subject="p").recordings
+    assert (one.channels, one.rate) == (("acc",), 50)
+    with pytest.raises(InputError, match="to_array"):
+        from_xarray(alone.to_dataset())
 
 
 def test_one_recording_without_coordinates_needs_a_rate() -> None:
@@ -416,7 +467,8 @@ def test_hugging_face_itself() -> None:
             label=library.ClassLabel(names=["rest", "run"]),
         ),
     )
-    assert [each.label for each in from_hf(held, rate=RATE).recordings] == ["rest", "run"]
+    for each in (held, held.with_format("numpy"), held.to_iterable_dataset()):
+        assert [one.label for one in from_hf(each, rate=RATE).recordings] == ["rest", "run"]
 
 
 def test_examples_run() -> None:

@@ -20,7 +20,7 @@ from triptych.objectives import StructuredContrastive, Views
 from triptych.objectives.views import Change
 from triptych.training import Recipe, fit
 from triptych.training.settings import Training
-from triptych.training.trainer import make_trainer, world_size
+from triptych.training.trainer import make_trainer, tell, world_size
 from triptych.transforms import PhaseShift
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -69,7 +69,10 @@ def train(folder: Path) -> dict[str, Any]:
     gradients = Gradients()
     windows = toys.windows(32), toys.windows(16, 1)
     windows[0].label[:10] = "unknown"  # so that the processes' shares of labels differ
-    fitted = fit(recipe, *windows, out=folder, device="cpu", callbacks=[gradients])
+    strategy = "ddp" if "RANK" in os.environ else "auto"
+    fitted = fit(
+        recipe, *windows, out=folder, device="cpu", callbacks=[gradients], strategy=strategy
+    )
     return {
         "gradients": gradients.steps,
         "weights": fitted.model.state_dict(),
@@ -153,5 +156,28 @@ def test_waiting_for_other_processes_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("triptych.training.trainer.world_size", lambda: (2, 2))
-    make_trainer(Training(epochs=1), "cpu", [])
+    trainer = make_trainer(Training(epochs=1), "cpu", [], strategy="ddp")
+    assert trainer.world_size == 2
     assert "2 processes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+@pytest.mark.parametrize("kind", ["slurm", "torchrun"])
+def test_variables_that_were_left_behind_are_said_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, rank: str
+) -> None:
+    left = {
+        "slurm": {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "2", "SLURM_PROCID": rank,
+                  "SLURM_LOCALID": rank, "SLURM_NNODES": "1", "SLURM_JOB_NAME": "job"},
+        "torchrun": {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+                     "GROUP_RANK": "0", "MASTER_ADDR": "10.255.255.1", "MASTER_PORT": "29500",
+                     "TORCHELASTIC_RUN_ID": "none"},
+    }  # fmt: skip
+    for name, value in left[kind].items():
+        monkeypatch.setenv(name, value)
+    tell.cache_clear()
+    fitted = fit(toys.recipe(training__epochs=1), toys.windows(32), toys.windows(16, 1),
+                 device="cpu", progress=False)  # fmt: skip
+    assert fitted.epochs == 1
+    assert "2 processes" in capsys.readouterr().err
+    assert world_size() == (2, 2)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from triptych.datasets import Windows
 from triptych.errors import InputError
-from triptych.files import write_atomically
+from triptych.files import readable, write_atomically
 from triptych.latent import Quantity
 from triptych.metrics.inputs import Labels, as_array, as_labels
 from triptych.model import Prediction
@@ -126,9 +126,7 @@ def _whole(words: NDArray[Any]) -> NDArray[Any]:
     points = np.ascontiguousarray(words).view(np.uint32)
     if not (points >> 11 == 0xD800 >> 11).any():
         return words
-    return np.array(
-        [str(each).encode("utf-8", "surrogateescape").decode("utf-8", "replace") for each in words]
-    )
+    return np.array([readable(str(each)) for each in words])
 
 
 def _write(path: str | Path, tables: Iterator[_Table], about: Mapping[str, Any] | None) -> int:

@@ -25,6 +25,7 @@ from triptych.model import Latents, Model, Prediction, Preprocessing
 from triptych.signals import regular_starts
 
 FLOATS = 4_000_000  # samples of a part: 16 MB
+WAIT_S = 10  # for a scheduler, and for its first worker
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,11 +139,18 @@ def _over(
     joblib_any: Any = joblib
     with ExitStack() as stack:
         try:
-            stack.enter_context(cast(Any, Client)(cluster, timeout=10))
+            client = stack.enter_context(cast(Any, Client)(cluster, timeout=WAIT_S))
         except (OSError, ValueError, TimeoutError) as error:
             raise InputError(
                 f"no Dask scheduler answers at {cluster!r}; start one with dask scheduler, and "
                 "name its address, e.g. tcp://host:8786"
+            ) from error
+        try:
+            client.wait_for_workers(1, timeout=WAIT_S)
+        except TimeoutError as error:
+            raise InputError(
+                f"the Dask scheduler at {cluster} has no workers; start some with dask worker "
+                f"{cluster}"
             ) from error
         stack.enter_context(joblib_any.parallel_config(backend="dask"))
         parallel = joblib_any.Parallel(return_as="generator", pre_dispatch="2*n_jobs")

@@ -15,6 +15,7 @@ from triptych.audit.sources import Progress, fit_to, windows_of
 from triptych.datasets import Dataset
 from triptych.datasets.sources import open_data
 from triptych.errors import InputError
+from triptych.files import readable
 from triptych.index import Index
 from triptych.metrics.collapse import collapsed
 from triptych.metrics.result import Result
@@ -150,7 +151,7 @@ def _query(
             f"the query {query!r} is not FILE:INDEX, e.g. mine.csv:3 for the fourth window of "
             "mine.csv"
         )
-    rows = np.flatnonzero(index.meta.column("record").same(name))
+    rows = np.flatnonzero(index.meta.column("record").same(readable(name)))
     if len(rows):
         files = list(map(str, np.unique(index.meta["file"][rows]))) if "file" in index.meta else []
         if len(files) > 1:

@@ -82,6 +82,7 @@ def _implied(model: Model, data: str) -> dict[str, Any]:
         return {}
     options: Any = said.get("options", {})
     found = {"target_column": said.get("target") or options.get("target_column")}
+    found["label_separator"] = options.get("label_separator")
     if isinstance(options.get("label_column"), list):
         found["label_column"] = options["label_column"]
     return found

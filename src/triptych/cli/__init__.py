@@ -107,4 +107,5 @@ def main(argv: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="replace")
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN)  # read once, when torch is imported
+    os.environ["MPLBACKEND"] = "agg"  # figures are files; another, even no real one, may be set
     app(given, prog_name="triptych", obj=given)

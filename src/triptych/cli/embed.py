@@ -15,6 +15,7 @@ from triptych.cli.options import (
 )
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say
+from triptych.files import readable
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +50,7 @@ def embed(
     source = data_for(loaded, data, own)
     note(source.notes)
     parts = WindowParts(source, loaded.preprocessing, step)
-    about = {"model": str(model), "data": source.title, "fingerprint": source.fingerprint}
+    about = {"model": readable(str(model)), "data": source.title, "fingerprint": source.fingerprint}
     with progress("embedding") as show:
         n = write_latents(out, embed_parts(loaded, parts, show, cluster), about)
     sizes = ", ".join(f"{block.name} {block.size}" for block in loaded.schema.blocks)

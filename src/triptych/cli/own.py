@@ -5,23 +5,27 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from triptych.cli.options import names
 from triptych.errors import InputError
+from triptych.files import readable
 
 __all__ = ["reads_own"]
 
 PANEL = "Own recordings"
 # Option of the command line → its type, the name of the reader's option, metavar and help.
 OPTIONS: dict[str, tuple[Any, str, str, str]] = {
+    "--files": (str, "files", "GLOB", "Files of a folder to read, such as '*/ACC.csv'."),
     "--rate": (float, "rate", "HZ", "Sampling rate of files that do not state it."),
     "--channels": (str, "channels", "A,B", "Channels to use, in the model's order; quote a title "
                    'that has a comma: \'"acc, x",temp\'.'),
     "--label-column": (list[str], "label_column", "NAME", "Column (or array) of the label; given "
                        "several times, columns of 0 and 1 of several labels."),
+    "--label-separator": (str, "label_separator", "SIGN", "Sign between several labels in one "
+                          "cell, such as ; in AF;PVC."),
     "--target": (str, "target_column", "NAME", "Column (or attribute) of a number to learn."),
     "--subject-column": (str, "subject_column", "NAME", "Column (or array) of the subject."),
     "--time-column": (str, "time_column", "NAME", "Column of the times."),
@@ -63,12 +67,19 @@ def reads_own(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(**given: Any) -> None:
         said = {name: given.pop(name) for _, name, _, _ in OPTIONS.values()}
         own = {name: value for name, value in said.items() if value is not None and value != []}
+        own = {name: _readable(value) for name, value in own.items()}
         own |= {name: titles(own[name]) for name in LISTS if name in own}
         command(**given, own=own)
 
     vars(with_options)["__signature__"] = signature.replace(parameters=kept)
     with_options.__annotations__ = {each.name: each.annotation for each in kept}
     return with_options
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_readable(each) for each in cast("list[Any]", value)]
+    return readable(value) if isinstance(value, str) else value
 
 
 def titles(text: str) -> tuple[str, ...]:

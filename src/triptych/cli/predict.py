@@ -9,6 +9,7 @@ import typer
 from triptych.cli.options import Data, Head, ModelDir, Step, WindowsFile
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say
+from triptych.files import readable
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +41,7 @@ def predict(
     note(source.notes)
     target = cast(LinearHead, loaded.heads[chosen]).target
     parts = WindowParts(source, loaded.preprocessing, step)
-    about = {"model": str(model), "head": chosen, "data": source.title}
+    about = {"model": readable(str(model)), "head": chosen, "data": source.title}
     about["fingerprint"] = source.fingerprint
     with progress("predicting") as show:
         n = write_predictions(out, predict_parts(loaded, parts, chosen, show), about)

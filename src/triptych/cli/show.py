@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from triptych.files import readable
+
 if TYPE_CHECKING:
     from triptych.audit.tables import Table
 
@@ -47,7 +49,7 @@ def complain(sentence: str) -> None:
 
 def command_of(ctx: typer.Context) -> str:
     """Return the command as it was typed, so that a report can name it."""
-    return shlex.join(["triptych", *(ctx.obj or ())])
+    return readable(shlex.join(["triptych", *(ctx.obj or ())]))
 
 
 def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ import typer
 from triptych.cli.options import Device
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, say
+from triptych.files import readable
 
 if TYPE_CHECKING:
     from triptych.training import Fitted, Prepared, Recipe
@@ -54,6 +55,13 @@ def train(
         typer.Option(metavar="DIR", help="Folder of the data, if the recipe does not say."),
     ] = None,
     device: Device = "auto",
+    strategy: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="ddp: in all processes that torchrun or srun started; auto: in this one alone.",
+        ),
+    ] = "auto",
     example: Annotated[
         bool,
         typer.Option(
@@ -64,9 +72,11 @@ def train(
     """Train a model from a recipe; it can be interrupted and resumed."""
     from triptych.training import Recipe, fit, prepare
     from triptych.training.keeper import claimed
+    from triptych.training.trainer import process_rank
 
-    plan = Recipe.read(recipe, changes or (), own)
-    with claimed(out, resume=resume, overwrite=overwrite):
+    plan = Recipe.read(recipe, [readable(each) for each in changes or ()], own)
+    rank = process_rank() if strategy != "auto" else 0
+    with claimed(out, resume=resume, overwrite=overwrite, rank=rank):
         prepared = prepare(plan, data)
         note(prepared.notes)
         train, validation = prepared.train, prepared.validation
@@ -84,6 +94,7 @@ def train(
                 out=out,
                 resume=resume,
                 device=device,
+                strategy=strategy,
                 channels=prepared.channels,
                 info=_origin(prepared),
                 redraw=prepared.redraw,

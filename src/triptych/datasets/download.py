@@ -235,7 +235,7 @@ def fingerprint(paths: list[Path]) -> str:
     for path in sorted(paths, key=lambda each: each.name):
         content = path.read_bytes()
         # The length keeps the end of one file from passing for the start of the next.
-        digest.update(f"{path.name}\0{len(content)}\0".encode())
+        digest.update(f"{path.name}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
         digest.update(content)
     return f"sha256:{digest.hexdigest()}"
 

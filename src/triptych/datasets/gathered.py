@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from triptych.errors import InputError
 
 HELD = 256 * 2**20  # bytes of a mapped file that may lie in memory before they are let go
-NEIGHBOURHOOD = 65_536  # bytes that a system maps at once around a row that is read alone
+NEIGHBOURHOOD = 2 * 2**20  # bytes that a system may map around one row: a huge page
 PIECE = 16_384  # windows that are looked at at a time
 
 Rows = NDArray[Any] | torch.Tensor | slice | int
@@ -47,7 +47,7 @@ class Gathered:
     def __init__(
         self,
         source: Any,
-        rows: NDArray[np.int64] | None = None,
+        rows: NDArray[np.integer[Any]] | None = None,
         span: tuple[int, int] | None = None,
     ) -> None:
         shape = tuple(map(int, getattr(source, "shape", ())))
@@ -61,7 +61,7 @@ class Gathered:
         channels = 1 if len(shape) == 2 else shape[1]
         self.shape = torch.Size((n, channels, self.span[1] - self.span[0]))
         self.dtype = torch.float32
-        self._read = 0
+        self._map, self._read = _map_of(source), [0]
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -69,54 +69,91 @@ class Gathered:
     def __getitem__(self, key: Rows | tuple[EllipsisType, slice]) -> Any:
         if isinstance(key, tuple):
             first, end, _ = key[1].indices(self.shape[-1])
-            return Gathered(self.source, self.rows, (self.span[0] + first, self.span[0] + end))
+            return self._part(self.rows, (self.span[0] + first, self.span[0] + end))
         if isinstance(key, int):
-            return self._tensor(np.arange(len(self))[key : key + 1 or None])[0]
-        return self._tensor(
-            np.arange(len(self))[key if isinstance(key, slice) else np.asarray(key)]
-        )
+            return self[key : key + 1 or None][0]
+        if isinstance(key, slice):  # not all numbers, which take 80 MB of ten million rows
+            return self._tensor(np.arange(*key.indices(len(self))))
+        return self._tensor(np.asarray(key))
 
     def index_select(self, dim: int, rows: torch.Tensor) -> torch.Tensor:
         """Read rows, as of a tensor; `dim` is 0."""
         assert dim == 0
         return self._tensor(rows.numpy())
 
-    def take(self, rows: NDArray[np.int64]) -> Gathered:
+    def take(self, rows: NDArray[np.integer[Any]]) -> Gathered:
         """The windows at these positions, none of which is read."""
-        return Gathered(self.source, rows if self.rows is None else self.rows[rows], self.span)
+        return self._part(rows if self.rows is None else self.rows[rows], self.span)
 
     def contiguous(self) -> Gathered:
         """Itself: what is read lies in order anyway."""
         return self
 
-    def _tensor(self, places: NDArray[np.int64]) -> torch.Tensor:
+    def _part(self, rows: NDArray[np.integer[Any]] | None, span: tuple[int, int]) -> Gathered:
+        made = Gathered(self.source, rows, span)
+        made._read = self._read  # one file, one count
+        return made
+
+    def _tensor(self, places: NDArray[np.integer[Any]]) -> torch.Tensor:
         places = places if self.rows is None else self.rows[places]
         # sorted and once, since stores on disk ask for that, and neighbours are read together
         different, back = np.unique(places, return_inverse=True)
         n = len(different)
         together = n > 0 and int(different[-1] - different[0]) == n - 1
-        asked: Any = slice(int(different[0]), int(different[-1]) + 1) if together else different
-        values = np.asarray(self.source[asked])
-        self._let_go(values.nbytes if together else n * NEIGHBOURHOOD)
+        if together:
+            values = np.asarray(self.source[slice(int(different[0]), int(different[-1]) + 1)])
+            self._let_go(values.nbytes)
+        else:
+            values = self._scattered(different)
         values = values.reshape(n, self.shape[1], int(self.source.shape[-1]))[
             ..., self.span[0] : self.span[1]
         ]
         return torch.as_tensor(np.ascontiguousarray(values[back], dtype=np.float32))
 
+    def _scattered(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Rows apart; of a mapped file so few at a time that what lies around them can go again."""
+        if self._map is None:
+            return np.asarray(self.source[rows])
+        few = max(1, HELD // NEIGHBOURHOOD)
+        held = np.empty((len(rows), *self.source.shape[1:]), self.source.dtype)
+        for first in range(0, len(rows), few):
+            part = rows[first : first + few]
+            held[first : first + few] = self.source[part]
+            self._let_go(len(part) * NEIGHBOURHOOD)
+        return held
+
     def _let_go(self, read: int) -> None:
         """Give pages of a mapped file back: until then they count as this process's memory."""
-        self._read += read
-        base: Any = self.source
-        while isinstance(base, np.ndarray):
-            base = base.base
-        if self._read > HELD and isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            base.madvise(mmap.MADV_DONTNEED)
-            self._read = 0
+        self._read[0] += read
+        if self._read[0] > HELD and self._map is not None:
+            self._map.madvise(mmap.MADV_DONTNEED)
+            self._read[0] = 0
 
 
-def rows_of(signals: Any, rows: NDArray[np.int64]) -> Any:
+def _map_of(source: Any) -> mmap.mmap | None:
+    """The file that an array lies in, if it is mapped and its pages can be given back."""
+    while isinstance(source, np.ndarray):
+        source = source.base
+    mapped = isinstance(source, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED")
+    return source if mapped else None
+
+
+def rows_of(signals: Any, rows: NDArray[np.integer[Any]]) -> Any:
     """Windows at these positions; those in a file stay there."""
     return signals.take(rows) if isinstance(signals, Gathered) else signals[torch.as_tensor(rows)]
+
+
+def numbers_of(n: int, indices: Any) -> NDArray[np.integer[Any]]:
+    """Numbers of the rows that a mask, a slice or numbers choose; of ten million in 40 MB."""
+    kind = np.int32 if n <= np.iinfo(np.int32).max else np.int64
+    return np.ascontiguousarray(np.arange(n, dtype=kind)[indices])
+
+
+def values_of(values: Any, rows: NDArray[np.integer[Any]]) -> Any:
+    """Entries of windows at these positions; one for all takes no memory."""
+    if len(values) and getattr(values, "strides", None) == (0,):
+        return np.broadcast_to(values[0], rows.shape)
+    return values[rows]
 
 
 def pieces(signals: Any) -> Iterator[Any]:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych import signals
-from triptych.datasets.gathered import rows_of
+from triptych.datasets.gathered import numbers_of, rows_of, values_of
 from triptych.datasets.recordings import Dataset, Ints, Recording, Strings
 from triptych.errors import InputError
 
@@ -27,7 +27,7 @@ class Windows:
     signals
         float32 ``(n, channels, length + 2 * context)`` at `rate` Hz; of `from_windows` `Gathered`.
     record, subject
-        ``(n,)`` names.
+        ``(n,)`` names; of many windows of `from_windows` `Coded`, as are labels and attributes.
     start
         ``(n,)`` s of the window proper (without context), in the recording or where it starts.
     label
@@ -72,10 +72,10 @@ class Windows:
 
     def take(self, indices: NDArray[Any] | Sequence[int] | torch.Tensor | slice) -> Windows:
         """Pick the windows at these positions (whole numbers, a boolean mask or a slice)."""
-        rows = np.ascontiguousarray(np.arange(len(self))[indices])
+        rows = numbers_of(len(self), indices)
         held = ("record", "subject", "start", "label", "event_offset")
-        own: dict[str, Any] = {name: getattr(self, name)[rows] for name in held}
-        own["attributes"] = {name: values[rows] for name, values in self.attributes.items()}
+        own: dict[str, Any] = {name: values_of(getattr(self, name), rows) for name in held}
+        own["attributes"] = {name: values_of(x, rows) for name, x in self.attributes.items()}
         return replace(self, signals=rows_of(self.signals, rows), **own)
 
     @staticmethod

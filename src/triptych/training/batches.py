@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from triptych.datasets.coded import distinct
 from triptych.datasets.gathered import pieces
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
@@ -107,7 +108,7 @@ def require_fit(
     A subject on both sides is refused too, unless `shared_people` says that it is meant.
     """
     if validation is not None and not shared_people:
-        both = np.intersect1d(train.subject, validation.subject)
+        both = np.intersect1d(distinct(train.subject), distinct(validation.subject))
         if len(both):
             named = ", ".join(both[:5]) + (", ..." if len(both) > 5 else "")
             raise InputError(

@@ -71,15 +71,15 @@ def fit(
     resume
         Continue after the last whole epoch of `out`; start anew where nothing is there.
     device
-        See `make_trainer`; torchrun and SLURM give more processes.
+        See `make_trainer`.
     callbacks
         More lightning callbacks, e.g. `AuditCallback`.
     logger
         Any of lightning's (TensorBoard, Weights & Biases, ...): it gets the recipe, and every epoch
         its means and the audits. Not those of teachers.
     strategy
-        Any of lightning's whose processes hold all weights, e.g. a `DDPStrategy` with settings of
-        its own.
+        Any of lightning's whose processes hold all weights: ``ddp`` in all processes that torchrun
+        or SLURM started, or a `DDPStrategy` with settings of its own; ``auto``: in this one alone.
     progress
         Show one line with the time left (on a terminal).
     channels
@@ -275,8 +275,11 @@ def _level(signals: Tensor) -> float:
 
     It is kept with a model, so that data in another unit are noticed later.
     """
-    each = [mean(x.double().flatten(1).square(), 1).sqrt() for x in pieces(signals)]
-    return float(torch.cat(each).median())
+    each = torch.empty(len(signals), 1, dtype=torch.float64)
+    # written in place: a result kept after each piece keeps the heap from using its room again
+    for own, x in zip(pieces(each), pieces(signals), strict=True):
+        own.copy_(mean(x.double().flatten(1).square(), 1).sqrt())
+    return float(each.median())
 
 
 def _summary(keeper: Keeper) -> dict[str, Any]:

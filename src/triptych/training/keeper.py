@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -215,7 +214,9 @@ def find_checkpoint(folder: Path | None, keeper: Keeper, resume: bool) -> Path |
 
 
 @contextmanager
-def claimed(folder: Path, *, resume: bool = False, overwrite: bool = False) -> Generator[None]:
+def claimed(
+    folder: Path, *, resume: bool = False, overwrite: bool = False, rank: int = 0
+) -> Generator[None]:
     """Have a folder for one training, as long as it lasts.
 
     Parameters
@@ -224,6 +225,8 @@ def claimed(folder: Path, *, resume: bool = False, overwrite: bool = False) -> G
         A finished model may stand there: it is what the training ends with.
     overwrite
         It may stand there, and is replaced; a training that was stopped there is given up.
+    rank
+        Of several processes that train together: the first one claims the folder for all.
 
     Raises
     ------
@@ -237,8 +240,8 @@ def claimed(folder: Path, *, resume: bool = False, overwrite: bool = False) -> G
             f"{folder} holds a finished model; choose another folder for --out, or replace it "
             "with --overwrite"
         )
-    if int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))):
-        yield  # one process claims the folder for all
+    if rank:
+        yield
         return
     try:
         with held(folder / ".lock") as free:

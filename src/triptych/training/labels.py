@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.datasets import Windows
+from triptych.datasets.gathered import pieces
 from triptych.errors import InputError
 from triptych.latent import Target
 from triptych.latent.one_label import IGNORED
@@ -46,7 +47,7 @@ def labels_of(
     if objective.learns_from != "populations":
         target = recipe.target
         if target is None:
-            return None, [torch.full((len(each),), IGNORED) for each in sides]
+            return None, [torch.tensor(IGNORED).expand(len(each)) for each in sides]
         found = [targets_of(each, target, whole=whole) for each in sides]
         return target.fitted(found[0]), found
     labels = [populations_of(each, recipe.objective.background) for each in sides]
@@ -66,7 +67,9 @@ def targets_of(windows: Windows, target: Target, *, whole: bool = True) -> Tenso
         If a class has no window at all and `whole` asks for it.
     """
     column = target.column(windows.label, windows.attributes)
-    found = target.encode(column)
+    # some thousand at a time, since numpy sorts words in copies
+    parts = [target.encode(each) for each in pieces(column)]
+    found = torch.cat(parts or [target.encode(column)])
     if whole and (absent := target.absent(found)):
         known = ", ".join(repr(str(each)) for each in np.unique(column)[:12])
         raise InputError(f"no window is labelled {absent[0]!r}; the labels there are {known}")

@@ -29,7 +29,8 @@ def kind_of(data: Data, labels: str | None) -> str:
         return "regression"
     columns: Any = data.options.get("label_column")
     several = isinstance(columns, list | tuple) and len(columns) > 1  # pyright: ignore[reportUnknownArgumentType]
-    return "multi" if several or data.label_separator or labels == "multi" else "single"
+    separated = data.label_separator or data.options.get("label_separator")
+    return "multi" if several or separated or labels == "multi" else "single"
 
 
 def target_column(data: Data) -> str | None:

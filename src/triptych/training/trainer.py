@@ -1,4 +1,4 @@
-"""A quiet lightning Trainer, and one line of progress: on one machine, torchrun or SLURM."""
+"""A quiet lightning Trainer, and one line of progress: one process or, asked for, several."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import threading
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import lightning.pytorch as L
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -29,11 +31,27 @@ LOGGERS = ("lightning.pytorch", "lightning.fabric")
 def world_size() -> tuple[int, int]:
     """Count the processes in all, and on each machine, as torchrun or SLURM started them."""
     if "LOCAL_WORLD_SIZE" in os.environ:
-        return int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
+        return _number("WORLD_SIZE", 1), _number("LOCAL_WORLD_SIZE", 1)
     if "SLURM_NTASKS" in os.environ and "SLURM_PROCID" in os.environ:
-        tasks, nodes = int(os.environ["SLURM_NTASKS"]), int(os.environ.get("SLURM_NNODES", "1"))
-        return tasks, tasks // nodes
+        tasks, nodes = _number("SLURM_NTASKS", 1), _number("SLURM_NNODES", 1)
+        return tasks, max(tasks // nodes, 1)
     return 1, 1
+
+
+def process_rank() -> int:
+    """Number of this process among those that torchrun or SLURM started."""
+    return _number("RANK", _number("SLURM_PROCID", 0, least=0), least=0)
+
+
+def _number(variable: str, otherwise: int, least: int = 1) -> int:
+    text = os.environ.get(variable, "")
+    return max(int(text), least) if text.isdecimal() else otherwise
+
+
+@cache
+def tell(text: str) -> None:
+    """A note, once."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"note: {text}")
 
 
 def make_trainer(
@@ -51,11 +69,12 @@ def make_trainer(
     ----------
     device
         ``auto`` (a GPU of NVIDIA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1``
-        or ``mps``; under torchrun or SLURM without a number.
+        or ``mps``; of several processes without a number.
     unused
         Whether steps may leave parameters without a gradient (several processes have to know).
     strategy
-        Lightning's; ``auto``: DDP where there are several processes.
+        Lightning's; ``auto``: this process alone, whatever variables of torchrun or SLURM say, as
+        they stay behind in a shell. ``ddp``: all processes that these say.
     **options
         Others of the Trainer.
 
@@ -77,14 +96,24 @@ def make_trainer(
         raise InputError(f"device {device!r} is not there; this machine has {there} (or 'auto')")
     world, local = world_size()
     devices: Any = [int(index)] if index and kind == "cuda" else 1
-    if world > 1:
+    plugins: list[Any] = [AtomicCheckpoints()]
+    if strategy == "auto":
+        if world > 1:
+            tell(
+                f"variables of SLURM or torchrun tell of {world} processes, but this one trains "
+                "alone; --strategy ddp (strategy='ddp') trains in all of them together"
+            )
+        world = local = 1
+        here = LightningEnvironment()  # else lightning looks for SLURM and others by variables
+        here.set_global_rank(0)
+        plugins.append(here)
+    elif world > 1:
         devices = local
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"note: waiting for {world} processes, as variables of SLURM or torchrun say; if only "
-            "this one was started, end it and unset SLURM_NTASKS, or WORLD_SIZE and "
-            "LOCAL_WORLD_SIZE"
+        tell(
+            f"waiting for {world} processes, as variables of SLURM or torchrun say; if only this "
+            "one was started, end it and leave --strategy (strategy=) out"
         )
-        if strategy == "auto":
+        if strategy == "ddp":
             strategy = DDPStrategy(
                 process_group_backend="nccl" if kind == "cuda" else "gloo",
                 find_unused_parameters=unused,
@@ -107,7 +136,7 @@ def make_trainer(
             max_epochs=settings.epochs,
             gradient_clip_val=settings.clip,
             callbacks=list(callbacks),
-            plugins=[AtomicCheckpoints()],
+            plugins=plugins,
             **fixed | options,
         )
     except (ValueError, MisconfigurationException) as error:

@@ -15,7 +15,7 @@ import numpy as np
 from triptych.datasets.readers import array, columns, frame, options_of, words
 from triptych.datasets.readers.alike import alike, doubts, spelled
 from triptych.datasets.readers.finish import Origin, checked
-from triptych.datasets.readers.labels import in_memory
+from triptych.datasets.readers.labels import in_memory, split_labels
 from triptych.datasets.readers.stretch import SHORTEST, Findings, ReadOptions, Stretch
 from triptych.datasets.recordings import Dataset
 from triptych.errors import InputError
@@ -177,7 +177,7 @@ def dataset_of(
     subject
         Of all stretches.
     where
-        For messages; left out: the place of each, ``X[3]``.
+        For messages, where all stretches are of one object; left out: the place of each, ``X[3]``.
     """
     found, digest = list(stretches), hashlib.sha256(str(options).encode())
     recordings = [
@@ -185,14 +185,21 @@ def dataset_of(
         for i, each in enumerate(found)
         for recording in checked(
             replace(each, part=""),
-            Origin(each.part, where or f"X[{i}]", subject, kind="recordings"),
+            Origin(
+                each.part,
+                where or f"X[{i}]",
+                subject,
+                kind="recordings",
+                whole=each.part.partition("#")[0] if where else "",  # "#2" is a piece of it
+            ),
             options,
             findings,
         )
     ]
     if not recordings:
         raise InputError(f"{name} has no stretch of {SHORTEST} samples or more")
-    recordings = alike(name, spelled(recordings, findings), options.channels, findings)
+    recordings = spelled(split_labels(recordings, options, findings), findings)
+    recordings = alike(name, recordings, options.channels, findings)
     for each in recordings:
         said = (
             each.name,

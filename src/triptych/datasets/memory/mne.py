@@ -74,6 +74,9 @@ def from_mne(
             subject=known,
         )
         if whole.signal.ndim == 3:
+            if known is None and not _people(data, chosen):
+                findings.say("epochs that state no subject are taken as those of one")
+                whole = replace(whole, subject=name)
             found = _epochs(whole, data, chosen, findings)
         else:
             found = _continuous(whole, data, chosen, findings)
@@ -107,11 +110,19 @@ def _continuous(
             begin = run.start / rate
             part = replace(whole, signal=whole.signal[:, run], start=begin)
             found += annotated(
-                part, [(at - begin, lasts, word) for at, lasts, word in marks], options
+                part, [(at - begin, lasts, word) for at, lasts, word in marks], options, findings
             )
     if len(found) < 2:
         return found
     return [replace(each, part=f"{whole.part}#{i}") for i, each in enumerate(found)]
+
+
+def _people(data: Any, options: ReadOptions) -> str | None:
+    """Column of the epochs' metadata that is their subject."""
+    table: Any = getattr(data, "metadata", None)
+    titles = [] if table is None else [str(each) for each in table.columns]
+    asked = columns.asked("the metadata", titles, options.subject_column)
+    return asked or words.column(titles, words.SUBJECT)
 
 
 def _epochs(whole: Stretch, data: Any, options: ReadOptions, findings: Findings) -> list[Stretch]:
@@ -127,8 +138,7 @@ def _epochs(whole: Stretch, data: Any, options: ReadOptions, findings: Findings)
         known = {each: [words.text_of(v) for v in table[each]] for each in titles}
         asked = columns.asked("the metadata", titles, options.label_column)
         labels = known.pop(asked) if asked else labels
-        who = columns.asked("the metadata", titles, options.subject_column)
-        who = who or words.column(titles, words.SUBJECT)
+        who = _people(data, options)
         people = known.pop(who) if who else None
     rate = float(data.info["sfreq"])
     start = events[:, 0] / rate + float(getattr(data, "tmin", 0.0))

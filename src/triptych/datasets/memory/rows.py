@@ -82,8 +82,9 @@ def from_hf(
                 value, own = audio["array"], audio["sampling_rate"]
             found.append(value)
             hertz.append(row[rates] if rates else own)
-            if label and named and isinstance(row[label], int) and row[label] >= 0:
-                row[label] = named[row[label]]
+            code: Any = row[label] if label else None
+            if label and named and not isinstance(code, str | None) and int(code) >= 0:
+                row[label] = named[int(code)]
         if any(each is None for each in hertz):
             raise InputError("the data does not state its sampling rate; pass rate=... in Hz")
         others = [

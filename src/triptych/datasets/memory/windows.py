@@ -8,8 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from triptych.datasets.gathered import Gathered, table_windows
+from triptych.datasets.coded import Coded
+from triptych.datasets.gathered import PIECE, Gathered, table_windows
 from triptych.datasets.windows import Windows
 from triptych.errors import InputError
 
@@ -64,14 +66,17 @@ def from_windows(
             "0 and less context than there are samples"
         )
 
-    def each(name: str, given: Any, kind: type) -> Any:
-        held = np.asarray(given)
-        held = held.astype(kind) if held.dtype.kind not in ("U" if kind is str else "f") else held
+    def each(name: str, given: Any, kind: type[Any]) -> Any:
+        held: NDArray[Any] = np.asarray(given)
         if held.shape not in ((), (1,), (n,)):
             raise InputError(
                 f"{name} has the shape {held.shape} for {n} windows, expected one each"
             )
-        return np.broadcast_to(held, (n,))  # one for all takes no memory
+        if held.shape != (n,):
+            return np.broadcast_to(held.astype(kind), (n,))  # one for all takes no memory
+        if kind is str:
+            return Coded.of(held) if n > PIECE else held.astype(str)
+        return held.astype(kind, copy=False)
 
     return Windows(
         cast(torch.Tensor, signals),

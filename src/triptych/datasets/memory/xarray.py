@@ -59,7 +59,8 @@ def from_xarray(
         if time is None or callable(getattr(data, "values", None)):  # a Dataset's is a method
             raise InputError(
                 f"expected a DataArray with a dimension called time; got a {type(data).__name__} "
-                f"with {', '.join(dims) or 'no named dimensions'}"
+                f"with {', '.join(dims) or 'no named dimensions'} (of a Dataset with one variable "
+                "per channel, pass data.to_array('channel'))"
             )
         others = [each for each in dims if each not in (time, channel)]
         order = (*others, *([channel] if channel else []), time)
@@ -69,8 +70,10 @@ def from_xarray(
         coords = {str(key): value for key, value in dict(shaped.coords).items()}
         named = np.asarray(coords[channel].values).tolist() if channel in coords else None
         count = values.shape[-2] if channel else 1
-        titles = [str(each) for each in named or [f"channel {k}" for k in range(count)]]
-        name = name or str(getattr(data, "name", None) or "xarray")
+        own_name = str(getattr(data, "name", None) or "")
+        alone = [own_name] if own_name and not channel else [f"channel {k}" for k in range(count)]
+        titles = [str(each) for each in named or alone]
+        name = name or own_name or "xarray"
         unit = {title: str(attrs.get("units", "")) for title in titles}
         found: list[Stretch] = []
         for place in np.ndindex(*sizes):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from triptych.errors import InputError
 
 OTHER_UNIT = 5.0  # subjects differ by less; m/s² and g by 9.8, V and mV by 1,000
 FEWEST = 4  # recordings that are compared
+SENSORS = (  # words in names of files
+    ("accelerometer", "acceleration", "accel", "acc"),
+    ("gyroscope", "gyro", "gyr"),
+    ("magnetometer", "magnetic", "mag"),
+    *(("gravity",), ("orientation",), ("ecg", "ekg"), ("ppg", "bvp"), ("eda", "gsr"), ("emg",)),
+    *(("eeg",), ("temperature", "temp"), ("respiration", "resp"), ("hr",)),
+)
 
 
 def spelled(recordings: Sequence[Recording], findings: Findings) -> list[Recording]:
@@ -81,6 +89,26 @@ def alike(
         told = listed([f"{rate:g} Hz ({count})" for rate, count in rates.most_common()], 6)
         findings.say(f"recordings differ in their rates: {told}")
     return made
+
+
+def refuse_sensors_as_one(recordings: Sequence[Recording], places: Mapping[str, Path]) -> None:
+    """Raise InputError if files of one folder, of different sensors, have the same channels."""
+    seen: dict[tuple[Path, frozenset[str]], dict[str, Path]] = {}
+    for each in recordings:
+        place = places[each.name]
+        parts = set(re.findall("[a-z]+", place.stem.lower()))
+        kind = next((names[0] for names in SENSORS if parts & set(names)), None)
+        if kind is not None:
+            titles = frozenset(name.casefold() for name in each.channels)
+            seen.setdefault((place.parent, titles), {})[kind] = place
+    for (_, titles), found in seen.items():
+        if len(found) > 1:
+            first, second, *_ = sorted(found.values())
+            raise InputError(
+                f"{first} and {second.name} are of different sensors with the same channels "
+                f"({', '.join(sorted(titles))}), which would pass for one; read one of them with "
+                f"--files '*{first.name}', or join their columns in one table"
+            )
 
 
 def _picked(recording: Recording, common: Sequence[str], first: Recording) -> Recording:

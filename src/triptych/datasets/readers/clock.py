@@ -55,6 +55,8 @@ def in_seconds(
             )
         return times * UNITS[asked.lower()]
     steps = np.diff(times)
+    if len(steps) and (steps < 0).mean() > 0.1:  # rows out of order, which are sorted later
+        steps = np.diff(np.unique(times))
     step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
     level = float(np.median(np.abs(times)))
     for low, high, name in _EPOCH:
@@ -101,7 +103,9 @@ def regular(
     runs = [run for run in _runs(times) if run.stop - run.start > 1]
     rates = [_rate_of(where, times[run], options.rate, findings) for run in runs]
     if not runs:
-        raise InputError(f"{where} has no two samples that follow each other")
+        raise InputError(
+            f"{where} has no two samples that follow each other; sort its rows by subject and time"
+        )
     # One rate per file: that of its longest run, which knows it best.
     longest = max(range(len(runs)), key=lambda k: runs[k].stop - runs[k].start)
     asked = options.rate or rates[longest][0]

@@ -69,7 +69,7 @@ def _read(path: Path, options: ReadOptions, findings: Findings) -> list[Stretch]
         )
         begin = float(onsets[first])
         marks = [(float(a.onset) - begin, float(a.duration or 0), a.text) for a in file.annotations]
-        found += annotated(whole, marks, options)
+        found += annotated(whole, marks, options, findings)
     if len(onsets) and len(found) > 1 and not bool(file.is_continuous):
         findings.say("the file is discontinuous: its parts are kept apart", str(path))
     return [replace(each, part=str(k) if len(found) > 1 else "") for k, each in enumerate(found)]

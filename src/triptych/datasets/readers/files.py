@@ -6,20 +6,28 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
+from triptych.datasets.readers import stacked
 from triptych.datasets.readers.annotations import KNOWN
 from triptych.datasets.readers.header import parse
+from triptych.datasets.readers.metadata import tells_of_others
 from triptych.datasets.readers.stretch import Findings, listed
 from triptych.datasets.readers.table import kind_of
 from triptych.datasets.readers.wfdb import segments_of
 from triptych.errors import InputError
+from triptych.files import readable
 
 _SUMS = re.compile(r"(sha\d+|md5)sums?\b", re.I)  # lists of check sums name files, as manifests do
 
 
-def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Path]:
+def files_of(
+    source: Path, kinds: Sequence[str], findings: Findings, wanted: str | None = None
+) -> list[Path]:
     """Files that may hold recordings, in order; links to nowhere and other files are said.
+
+    `wanted` is a pattern of their paths in the folder, or of their names.
 
     Raises
     ------
@@ -47,9 +55,19 @@ def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Pat
     parts = {part for each in headers for part in segments_of(each)}
     belong = {each for file in files for each in beside(file)}
     files = [each for each in files if each not in parts and each not in belong]
+    above = [each for each in source.parent.glob("y_*.txt") if source != source.parent]
+    if any(source in part.parents for each in above for part in stacked.members(each)):
+        raise InputError(
+            f"{source} holds windows of which labels and subjects are beside it; pass the folder "
+            f"above, {source.parent}"
+        )
+    if any(map(stacked.channels_of, files)):  # others are features of them, or descriptions
+        text = {each for each in files if each.suffix == ".txt" and not stacked.channels_of(each)}
+        files = [each for each in files if each not in text]
     if not files:
         raise InputError(f"{source} holds no recordings; expected files of the kinds {known}")
     known_too = {*files, *parts, *belong}
+    files = _wanted(source, files, wanted, findings)
     others = [each for each in every if each not in known_too]
     if others:
         names = [each.relative_to(source).as_posix() for each in others]
@@ -57,8 +75,28 @@ def files_of(source: Path, kinds: Sequence[str], findings: Findings) -> list[Pat
     return files
 
 
+def _wanted(source: Path, files: list[Path], pattern: str | None, findings: Findings) -> list[Path]:
+    if pattern is None:
+        return files
+    names = {each: readable(each.relative_to(source).as_posix()) for each in files}
+    kept = [
+        each
+        for each, name in names.items()
+        if any(fnmatch(text.casefold(), pattern.casefold()) for text in (name, each.name))
+    ]
+    if not kept:
+        told = listed(sorted(names.values()), 5)
+        raise InputError(f"--files {pattern!r} names no file of {source}; it has {told}")
+    about = [each for each in files if each not in kept and tells_of_others(each)]
+    if left := len(files) - len(kept) - len(about):
+        findings.say(f"{left} files are not asked for (--files)")
+    return [each for each in files if each in {*kept, *about}]
+
+
 def beside(file: Path) -> list[Path]:
-    """Signals and annotations of a WFDB record, and all of its segments'; marks of an EDF file."""
+    """Signals and annotations of a WFDB record and all of its segments; what belongs to others."""
+    if windows := stacked.members(file):
+        return windows
     if file.suffix.lower() != ".hea":
         marks = file.with_name(f"{file.name}.seizures")  # as CHB-MIT has them
         return [marks] if marks.is_file() else []
@@ -95,4 +133,4 @@ def stem_of(file: Path, root: Path, kinds: Sequence[str]) -> str:
     relative = file.relative_to(root)
     while relative.suffix and kind_of(relative) in kinds:
         relative = relative.with_suffix("")
-    return relative.as_posix()
+    return readable(relative.as_posix())

@@ -24,6 +24,7 @@ from triptych.datasets.readers.stretch import (
 from triptych.datasets.readers.values import flag, float32
 from triptych.datasets.recordings import Recording
 from triptych.errors import InputError
+from triptych.files import readable
 
 FILES = "files"
 
@@ -42,6 +43,8 @@ class Origin:
         Attributes of it (rate and label among them), and of each subject.
     kind
         What states no subject, in the plural.
+    whole
+        Recording that it is a piece of; a file's pieces are named after it by `name` alone.
     titles
         Columns of tables about recordings: one of these may be asked for that this one lacks.
     """
@@ -54,6 +57,7 @@ class Origin:
         default_factory=dict[str, Mapping[str, str]]
     )
     kind: str = FILES
+    whole: str = ""
     titles: Set[str] = frozenset()
 
 
@@ -97,7 +101,7 @@ def checked(
     subject = _asked(about, options.subject_column, "subject", beside, where)
     subject = subject or origin.subject or stretch.subject
     if subject is None:
-        subject = origin.name
+        subject = origin.whole or origin.name
         findings.say(
             f"{origin.kind} that state no subject are taken as one subject each, so splits between "
             f"subjects rest on one {origin.kind[:-1]} per subject",
@@ -187,7 +191,7 @@ def number(text: str | None, where: str) -> float | None:
 
 def _by_path(file: Path, root: Path, options: ReadOptions) -> str | None:
     """Subject by the pattern that was given, or a folder called ``subject=p1`` or ``sub-01``."""
-    relative = file.relative_to(root).as_posix()
+    relative = readable(file.relative_to(root).as_posix())
     if options.subject_pattern:
         try:
             found = re.search(options.subject_pattern, relative)

@@ -13,16 +13,25 @@ from typing import Any, cast
 import numpy as np
 
 from triptych.datasets import download
-from triptych.datasets.readers.alike import alike, doubts, inventory, spelled
+from triptych.datasets.readers import stacked
+from triptych.datasets.readers.alike import (
+    alike,
+    doubts,
+    inventory,
+    refuse_sensors_as_one,
+    spelled,
+)
 from triptych.datasets.readers.companions import marks_of
 from triptych.datasets.readers.files import beside, files_of, stem_of, without_copies
 from triptych.datasets.readers.finish import finished, number
+from triptych.datasets.readers.labels import split_labels
 from triptych.datasets.readers.marks import Marks, applied
 from triptych.datasets.readers.metadata import Metadata, metadata_of
 from triptych.datasets.readers.stretch import SHORTEST, Findings, ReadOptions, listed
 from triptych.datasets.readers.table import kind_of
 from triptych.datasets.recordings import Dataset, Recording
 from triptych.errors import InputError
+from triptych.files import readable
 
 # Extension → module of this folder with ``read(path, options, findings)``.
 FORMATS = {
@@ -88,7 +97,11 @@ def read(path: str | Path, options: ReadOptions) -> Reading:
     root = source if source.is_dir() else source.parent
     findings = Findings(f"{root}/")
     kinds = [*FORMATS, *(UNTITLED if options.titles else ())]
-    files, about, marks = files_of(source, kinds, findings), Metadata(), dict[Path, Marks]()
+    files, about, marks = (
+        files_of(source, kinds, findings, options.files),
+        Metadata(),
+        dict[Path, Marks](),
+    )
     beside_them: list[Path] = []
     if source.is_dir():
         files, marks, beside_them = marks_of(source, files, options, findings)
@@ -101,7 +114,7 @@ def read(path: str | Path, options: ReadOptions) -> Reading:
     stems = Counter(stem_of(file, root, kinds) for file in files)
     for file in files:
         stem = stem_of(file, root, kinds)
-        name = stem if stems[stem] == 1 else file.relative_to(root).as_posix()
+        name = stem if stems[stem] == 1 else readable(file.relative_to(root).as_posix())
         try:
             made = _recordings(file, root, name, about, marks.get(file), options, findings)
         except InputError as error:
@@ -110,8 +123,9 @@ def read(path: str | Path, options: ReadOptions) -> Reading:
         done.recordings += made
         done.places |= {each.name: file for each in made}
     if done.recordings:
-        done.recordings = spelled(done.recordings, findings)
+        done.recordings = spelled(split_labels(done.recordings, options, findings), findings)
         try:
+            refuse_sensors_as_one(done.recordings, done.places)
             done.recordings = alike(source, done.recordings, options.channels, findings)
         except InputError as error:
             done.fault = str(error)
@@ -146,11 +160,11 @@ def load(path: str | Path, **options: Any) -> Dataset:
         notes.insert(0, f"{count}: {'; '.join(done.refusals()[:3])}")
     plain = download.fingerprint([each for file in done.read for each in (file, *beside(file))])
     return Dataset(
-        name=done.source.stem or "folder",
-        title=f"own recordings: {done.source.name or done.source}",
+        name=readable(done.source.stem) or "folder",
+        title=f"own recordings: {readable(done.source.name or str(done.source))}",
         recordings=tuple(done.recordings),
         fingerprint=f"sha256:{hashlib.sha256(f'{plain} {chosen}'.encode()).hexdigest()}",
-        notes=tuple(notes),
+        notes=tuple(map(readable, notes)),
     )
 
 
@@ -233,6 +247,8 @@ def options_of(given: Mapping[str, Any]) -> ReadOptions:
         raise InputError(f"min_share is {share!r}, expected a share of a window above 0 to 1")
     if "transitions" in said and "min_share" not in said:
         raise InputError("transitions name windows without a minimum share; pass min_share, too")
+    if said.get("label_separator", ";") == "":
+        raise InputError("label_separator is empty, expected the sign between labels, such as ;")
     rate = said.get("rate", 1.0)
     if not isinstance(rate, int | float) or not 0 < rate < np.inf:
         raise InputError(f"rate is {rate!r}, expected a number of Hz above 0")
@@ -248,7 +264,7 @@ def _recordings(
     options: ReadOptions,
     findings: Findings,
 ) -> list[Recording]:
-    kind = FORMATS.get(kind_of(file), "table")
+    kind = "stacked" if stacked.channels_of(file) else FORMATS.get(kind_of(file), "table")
     reader = importlib.import_module(f"triptych.datasets.readers.{kind}")
     own = options  # what tables beside the file say is not asked of the file itself
     for column in ("label_column", "subject_column"):
@@ -257,7 +273,7 @@ def _recordings(
     stretches = reader.read(file, own, findings)
     if marks is not None:
         rate = options.rate or number(about.of_file.get(file, {}).get("rate"), str(file))
-        stretches = applied(stretches, marks, rate, options)
+        stretches = applied(stretches, marks, rate, options, findings)
     made = [
         recording
         for stretch in stretches

@@ -275,6 +275,8 @@ def _channels(
             findings.say(f"column {each!r} counts the rows and is left out", where)
         elif plain == "" or each.startswith("Unnamed: "):
             findings.say("a column without a title (an index) is left out", where)
+        elif time is not None and words.is_clock(plain) and bool((np.diff(values) >= 0).all()):
+            findings.say(f"column {each!r} is another clock and is left out", where)
         elif columns.ramps(values):
             raise InputError(
                 f"column {each!r} of {where} rises by a constant step in every row, as a clock or "

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.datasets.readers.stretch import ReadOptions
-from triptych.datasets.readers.words import text_of
-from triptych.datasets.recordings import Events
+from triptych.datasets.readers.stretch import Findings, ReadOptions, listed
+from triptych.datasets.readers.words import merged, one_spelling, text_of
+from triptych.datasets.recordings import Events, Recording
 from triptych.errors import InputError
-from triptych.latent.label_set import joined
+from triptych.latent.label_set import joined, set_of
 
 JOIN = " + "  # between the titles of label columns that are one
 
@@ -89,6 +90,31 @@ def of_attributes(attributes: Mapping[str, str], options: ReadOptions) -> str | 
     if wanted and all(each in attributes for each in wanted):
         return as_sets({each: [attributes[each]] for each in wanted}, "the attributes")[0] or None
     return None
+
+
+def split_labels(
+    recordings: Sequence[Recording], options: ReadOptions, findings: Findings
+) -> list[Recording]:
+    """Recordings whose labels, in words or over time, are the sets that a separator says."""
+    sign = options.label_separator
+    if sign is None:
+        return list(recordings)
+    moments = (str(k) for one in recordings if one.events is not None for k in one.events.label)
+    held = chain(moments, *(one.labels for one in recordings))
+    spelling = one_spelling((each for word in held for each in set_of(word, sign)), numbers=False)
+    if found := merged(spelling):
+        findings.say(f"labels are taken as one in several spellings: {listed(found, 5)}")
+
+    def as_set(word: str | None) -> str | None:
+        return word and joined(sorted({spelling[each] for each in set_of(word, sign)}))
+
+    def each(marks: Any) -> Any:
+        return marks and replace(marks, label=np.array([as_set(str(k)) for k in marks.label]))
+
+    return [
+        replace(one, label=as_set(one.label), spans=each(one.spans), events=each(one.events))
+        for one in recordings
+    ]
 
 
 def in_memory(labels: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from triptych.datasets.readers.stretch import ReadOptions, Stretch, annotated
+from triptych.datasets.readers.stretch import Findings, ReadOptions, Stretch, annotated
 
 SINCE_1970 = 1e8  # s; times beyond it are those of a clock
 # What may follow the part of two names that is the same.
@@ -35,7 +35,11 @@ class Marks:
 
 
 def applied(
-    stretches: list[Stretch], marks: Marks, rate: float | None, options: ReadOptions
+    stretches: list[Stretch],
+    marks: Marks,
+    rate: float | None,
+    options: ReadOptions,
+    findings: Findings,
 ) -> list[Stretch]:
     """Stretches of a file with what is marked in it; `rate` is that of one that states none."""
     begin = stretches[0].start if stretches and stretches[0].start > SINCE_1970 else 0.0
@@ -49,7 +53,7 @@ def applied(
             for at, lasts, text in marks.spans
         ]
         whole = replace(each, rate=own, taken=(*each.taken, *marks.taken))
-        found += annotated(whole, spans, options, marks.rest)
+        found += annotated(whole, spans, options, findings, marks.rest)
     return [replace(e, part=str(k) if len(found) > 1 else e.part) for k, e in enumerate(found)]
 
 

@@ -15,6 +15,7 @@ from triptych.datasets.readers.stretch import Findings, ReadOptions, listed
 from triptych.datasets.readers.table import TEXT, kind_of
 from triptych.datasets.readers.text import content, form_of
 from triptych.errors import InputError
+from triptych.files import readable
 
 MANIFEST = "recordings"  # the name of a table that must be a manifest
 ABOUT_SUBJECTS = ("subjects", "participants", "patients", "demographics")
@@ -60,8 +61,7 @@ def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[li
     kept: list[Path] = []
     by_name = names_of(source, files)
     for file in files:
-        stem = file.name.split(".")[0].lower()
-        named = stem == MANIFEST or stem in ABOUT_SUBJECTS
+        stem, named = _stem(file), tells_of_others(file)
         if kind_of(file) not in TEXT or (file.stat().st_size > largest and not named):
             kept.append(file)
             continue
@@ -101,6 +101,15 @@ def metadata_of(source: Path, files: list[Path], findings: Findings) -> tuple[li
     return kept, about
 
 
+def tells_of_others(file: Path) -> bool:
+    """Whether a file is called as a table about recordings or subjects is."""
+    return _stem(file) in (MANIFEST, *ABOUT_SUBJECTS)
+
+
+def _stem(file: Path) -> str:
+    return file.name.split(".")[0].lower()
+
+
 def names_of(source: Path, files: list[Path]) -> dict[str, Path]:
     """Every way to write a file's name → the file; names that two files have are left out."""
     found: dict[str, Path | None] = {}
@@ -108,7 +117,8 @@ def names_of(source: Path, files: list[Path]) -> dict[str, Path]:
         relative = file.relative_to(source)
         bare = relative.with_suffix("")
         for each in {relative.as_posix(), bare.as_posix(), file.name, file.stem}:
-            found[each] = None if each in found and found[each] != file else file
+            name = readable(each)
+            found[name] = None if name in found and found[name] != file else file
     return {name: file for name, file in found.items() if file is not None}
 
 

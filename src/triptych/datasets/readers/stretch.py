@@ -34,6 +34,10 @@ class ReadOptions:
         that a header or a table beside the files states.
     label_columns
         Several label columns of 0 and 1: a label is a set of their names.
+    files
+        Pattern of the files to read, ``*/ACC.csv``; tables about recordings are read anyway.
+    label_separator
+        What stands between several labels in one word, which is then a set of them.
     target_column
         Column, array or attribute of a number to be learned, which is then the label.
     time_unit
@@ -81,6 +85,8 @@ class ReadOptions:
     titles: tuple[str, ...] = field(default=(), repr=False)
     min_share: float | None = field(default=None, repr=False)
     transitions: str | None = field(default=None, repr=False)
+    label_separator: str | None = field(default=None, repr=False)
+    files: str | None = field(default=None, repr=False)
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -196,7 +202,11 @@ def labelled(whole: Stretch, spelled: NDArray[np.str_], options: ReadOptions) ->
 
 
 def annotated(
-    whole: Stretch, marks: Iterable[tuple[float, float, str]], options: ReadOptions, rest: str = ""
+    whole: Stretch,
+    marks: Iterable[tuple[float, float, str]],
+    options: ReadOptions,
+    findings: Findings,
+    rest: str = "",
 ) -> list[Stretch]:
     """A stretch with its events, and the labels of its lasting annotations, as `labelled`.
 
@@ -228,4 +238,9 @@ def annotated(
             codes[first:end] = len(names) - 1
     if not codes.any():
         return [replace(whole, events=events or whole.events, label=rest or whole.label)]
+    if unused := {str(each) for one in (events, whole.events) if one for each in one.label}:
+        findings.say(
+            "annotations of a moment are not used beside those that last: "
+            f"{listed(sorted(unused), 5)}"
+        )
     return labelled(whole, np.array(names)[codes], options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def read(path: Path, options: ReadOptions, findings: Findings) -> list[Stretch]:
     frame = _text(path, data, form, options)
     if len(set(form.titles)) == len(form.titles):
         frame = without_words(frame, str(path), findings)
-    return stretches(frame, str(path), options, findings, units=form.units, rate=form.rate)
+    found = stretches(frame, str(path), options, findings, units=form.units, rate=form.rate)
+    return [replace(each, start=each.start + form.start) for each in found]
 
 
 def kind_of(path: Path) -> str:

@@ -14,6 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from triptych.datasets.readers.cells import (
+    begun_of,
+    comma_decimals,
+    decimals_only,
+    is_number,
+    is_unit_row,
+    is_untitled,
+)
 from triptych.datasets.readers.stretch import Findings
 from triptych.errors import InputError
 
@@ -26,10 +34,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _COMMENT = ("#", "%", "//")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|[-+]?(nan|inf|infinity)$", re.I)
-_COMMA_NUMBER = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?$")
 _HZ = re.compile(
-    r"(\d+(?:\.\d+)?)\s*Hz\b|\b(?:sampling |sample )?rate\W{1,3}(\d+(?:\.\d+)?)\b", re.I
+    r"(\d+(?:\.\d+)?)\s*(?:Hz|hertz)\b|\b(?:sampling |sample )?rate\W{1,3}(\d+(?:\.\d+)?)\b", re.I
 )
 
 
@@ -44,6 +50,7 @@ class Form:
     decimal: str
     encoding: str
     rate: float | None  # Hz, where lines before the titles say one
+    start: float = 0.0  # s since 1970, where such a line says it
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -144,40 +151,60 @@ def form_of(
         )
     delimiter = _delimiter([lines[i] for i in body])
     cells = {i: _cells(lines[i], delimiter) for i in body}
+    if delimiter == "," and decimals_only(list(cells.values())):
+        findings.say("values are read as one column with decimal commas", str(path))
+        delimiter, cells = ";", {i: [lines[i]] for i in body}
     widths = Counter(len(each) for each in cells.values())
     width = max(widths, key=lambda w: (widths[w], w))
     if all(len(each) < width or not each[-1] for each in cells.values()):  # a mark behind the last
         cells = {i: each[: width - 1] for i, each in cells.items()}
         width -= 1
-    table = [i for i in body if len(cells[i]) == width]
+    keyed = {i for i in body if cells[i] and cells[i][0].rstrip().endswith("=")}  # LabChart's
+    table = [i for i in body if len(cells[i]) == width and i not in keyed]
+    if width == 1:  # words above a column of numbers are about it, and no titles if several
+        decimal = "," if delimiter == ";" else "."
+        begin = next((k for k, i in enumerate(table) if is_number(cells[i][0], decimal)), 0)
+        table = table[begin if begin > 1 else 0 :]
     first = table[0]
     rows = [cells[i] for i in table[1:]]
+    above = [line for line in lines[:first] if line.strip()]
+    rates = {float(a or b) for line in above for a, b in _HZ.findall(line)}
+    rate = rates.pop() if len(rates) == 1 else None
+    if (begun := begun_of([cells[i] for i in table[:2]])) and len(rows) > 1:
+        findings.say("lines of the start and of the rate stand above the values", str(path))
+        stem = path.name.split(".")[0]
+        usual = (stem,) if width == 1 else tuple(f"{stem} {k}" for k in "xyz"[:width])
+        titles = tuple(given) or usual
+        return Form(titles, ("",) * width, table[1] + 1, delimiter, ".", encoding, *begun)
     if given:
-        return _untitled(path, [cells[i] for i in table], first, (delimiter, encoding), given)
+        known = (delimiter, encoding, rate)
+        return _untitled(path, [cells[i] for i in table], first, known, given)
     if not rows:
         raise InputError(f"{path} has no rows, expected one row per sample under the titles")
-    decimal = "," if delimiter != "," and _comma_decimals(rows) else "."
-    if all(_number(cell, decimal) for cell in cells[first]):
+    decimal = "," if delimiter != "," and comma_decimals(rows) else "."
+    if is_untitled(cells[first], rows, decimal):
+        such = "time,x,y,z,label (... stands for all others)" if width > 1 else "ecg"
         raise InputError(
-            f"{path} has no line of titles: name its {width} columns in the first line, or pass "
-            "--titles, such as --titles time,x,y,z,label (... stands for all others)"
+            f"{path} has no line of titles: name its {width} column{'s' * (width > 1)} in the "
+            f"first line, or pass --titles, such as --titles {such}"
         )
     units = ("",) * width
     last = first
-    if len(rows) > 2 and _unit_row(rows, decimal):
-        units, last = tuple(cell.strip().strip("[]()") for cell in rows[0]), table[1]
+    if len(rows) > 2 and is_unit_row(rows, decimal):
+        units, last = tuple(_plain(cell) for cell in rows[0]), table[1]
         findings.say("the line below the titles is read as units", str(path))
-    above = [line for line in lines[:first] if line.strip()]
     if above:
         findings.say("lines above the titles are not values", f"{path}: {len(above)}")
-    rates = {float(a or b) for line in above for a, b in _HZ.findall(line)}
     titles = tuple(cell.strip() for cell in cells[first])
-    rate = rates.pop() if len(rates) == 1 else None
     return Form(titles, units, last + 1, delimiter, decimal, encoding, rate)
 
 
 def _untitled(
-    path: Path, rows: list[list[str]], first: int, how: tuple[str, str], given: Sequence[str]
+    path: Path,
+    rows: list[list[str]],
+    first: int,
+    how: tuple[str, str, float | None],
+    given: Sequence[str],
 ) -> Form:
     """The form of a file without titles, which are `given`; it begins in line `first`."""
     width, delimiter = len(rows[0]), how[0]
@@ -191,12 +218,12 @@ def _untitled(
             f"{path} has {width} columns, but --titles names {len(given)}; name every one, or put "
             "... for the others"
         )
-    decimal = "," if delimiter != "," and _comma_decimals(rows) else "."
-    if len(rows) > 1 and _unit_row(rows, decimal):
+    decimal = "," if delimiter != "," and comma_decimals(rows) else "."
+    if len(rows) > 1 and is_unit_row(rows, decimal):
         raise InputError(
             f"{path} has a line of titles ({', '.join(rows[0])[:80]}); leave --titles out"
         )
-    return Form(titles, ("",) * width, first, delimiter, decimal, how[1], None)
+    return Form(titles, ("",) * width, first, delimiter, decimal, how[1], how[2])
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -230,20 +257,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return line.split(delimiter)
 
 
-def _comma_decimals(rows: list[list[str]]) -> bool:
-    cells = [cell.strip() for row in rows for cell in row]
-    return any(map(_COMMA_NUMBER.match, cells)) and not any("." in c and _number(c) for c in cells)
-
-
-def _unit_row(rows: list[list[str]], decimal: str) -> bool:
-    """Whether the first row holds words where all below have numbers."""
-    numeric = [all(_number(row[k], decimal) for row in rows[1:]) for k in range(len(rows[0]))]
-    words = [k for k, cell in enumerate(rows[0]) if cell.strip() and not _number(cell, decimal)]
-    return any(numeric) and all(numeric[k] for k in words) and len(words) == sum(numeric)
-
-
-def _number(text: str, decimal: str = ".") -> bool:
-    word = text.strip()
-    if decimal == ",":
-        word = word.replace(",", ".")
-    return bool(_NUMBER.match(word)) or not word
+def _plain(unit: str) -> str:
+    """A unit without brackets around it."""
+    word = unit.strip()
+    return word[1:-1] if word[:1] + word[-1:] in ("[]", "()") else word

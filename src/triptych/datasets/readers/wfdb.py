@@ -56,7 +56,7 @@ def read(path: Path, options: ReadOptions, findings: Findings) -> list[Stretch]:
         attributes=header.attributes,
     )
     marks = annotations.minutes(path, options, findings)
-    found = annotated(whole, marks, options) if marks else [whole]
+    found = annotated(whole, marks, options, findings) if marks else [whole]
     return [replace(e, part=str(k) if len(found) > 1 else "") for k, e in enumerate(found)]
 
 

@@ -61,6 +61,11 @@ def title(text: str) -> tuple[str, str]:
     return plain, unit
 
 
+def is_clock(plain: str) -> bool:
+    """Whether a plain title has a word of time: ``"sensor timestamp"``."""
+    return plain in TIME or any(each in TIME for each in plain.split() if len(each) > 2)
+
+
 def column(names: Iterable[str], wanted: Iterable[str]) -> str | None:
     """The first of these titles that means one of the wanted words, the commonest word first."""
     plain = {name: title(name)[0] for name in names}
