@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as L
 import torch
@@ -36,33 +36,11 @@ def world_size() -> tuple[int, int]:
     return 1, 1
 
 
-def make_trainer(
-    settings: Training,
-    device: str,
-    callbacks: Sequence[L.Callback],
-    *,
-    unused: bool = False,
-    strategy: str | Strategy = "auto",
-    **options: Any,
-) -> L.Trainer:
-    """Make the Trainer.
+def device_of(device: str) -> str:
+    """Name of a device that is there; raises InputError.
 
-    Parameters
-    ----------
-    device
-        ``auto`` (a GPU of NVIDIA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1``
-        or ``mps``; under torchrun or SLURM without a number.
-    unused
-        Whether steps may leave parameters without a gradient (several processes have to know).
-    strategy
-        Lightning's; ``auto``: DDP where there are several processes.
-    **options
-        Others of the Trainer.
-
-    Raises
-    ------
-    InputError
-        If there is no such device or strategy.
+    ``auto`` (a GPU of NVIDIA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
+    ``mps``.
     """
     kind, _, index = device.partition(":")
     if kind == "auto":
@@ -75,14 +53,57 @@ def make_trainer(
     if not present.get(kind) or (index and not index.isdecimal()):
         there = ", ".join(name for name, found in present.items() if found)
         raise InputError(f"device {device!r} is not there; this machine has {there} (or 'auto')")
+    return f"{kind}:{index}" if index else kind
+
+
+def tell(texts: Sequence[str]) -> None:
+    """Print what a user should know, to stderr."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for each in texts:
+        console.print(f"note: {each}")
+
+
+def make_trainer(
+    settings: Training,
+    device: str,
+    callbacks: Sequence[L.Callback],
+    *,
+    precision: str | None = None,
+    unused: bool = False,
+    strategy: str | Strategy = "auto",
+    **options: Any,
+) -> L.Trainer:
+    """Make the Trainer.
+
+    Parameters
+    ----------
+    device
+        See `device_of`; under torchrun or SLURM without a number.
+    precision
+        In place of the settings', which may leave it to be chosen.
+    unused
+        Whether steps may leave parameters without a gradient (several processes have to know).
+    strategy
+        Lightning's; ``auto``: DDP where there are several processes.
+    **options
+        Others of the Trainer.
+
+    Raises
+    ------
+    InputError
+        If there is no such device or strategy.
+    """
+    kind, _, index = device_of(device).partition(":")
     world, local = world_size()
     devices: Any = [int(index)] if index and kind == "cuda" else 1
     if world > 1:
         devices = local
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"note: waiting for {world} processes, as variables of SLURM or torchrun say; if only "
-            "this one was started, end it and unset SLURM_NTASKS, or WORLD_SIZE and "
-            "LOCAL_WORLD_SIZE"
+        tell(
+            [
+                f"waiting for {world} processes, as variables of SLURM or torchrun say; if only "
+                "this one was started, end it and unset SLURM_NTASKS, or WORLD_SIZE and "
+                "LOCAL_WORLD_SIZE"
+            ]
         )
         if strategy == "auto":
             strategy = DDPStrategy(
@@ -103,7 +124,7 @@ def make_trainer(
             devices=devices,
             num_nodes=world // local,
             strategy=strategy,
-            precision=settings.precision,
+            precision=cast(Any, precision or settings.precision),
             max_epochs=settings.epochs,
             gradient_clip_val=settings.clip,
             callbacks=list(callbacks),
