@@ -15,6 +15,7 @@ from tests.training.test_gates import gated
 from triptych.errors import InputError
 from triptych.training import Recipe, speed
 
+EAGER: Any = partial(torch.compile, backend="eager")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 AUTO = {"training__precision": "auto", "training__compile": "auto"}
 
 
@@ -28,7 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, *, bf16: float, compiled: float = 1.0
         return 2.0, seconds * (compiled if by_compiler else 1.0)
 
     monkeypatch.setattr(speed._Calibration, "timed", timed)  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    monkeypatch.setattr(torch, "compile", EAGER)
     return asked
 
 
@@ -82,7 +83,7 @@ def test_a_few_real_steps_are_timed() -> None:
 
 
 def test_a_compiled_encoder_trains_the_same_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    monkeypatch.setattr(torch, "compile", EAGER)
     made = run(toys.recipe(training__compile=True), progress=False)
     plain = run(progress=False)
     for ours, theirs in zip(made.model.parameters(), plain.model.parameters(), strict=True):

@@ -95,7 +95,7 @@ def graph_table(found: Mapping[str, GraphFigures], title: str = "") -> Table:
     return Table(
         ("", *found),
         tuple((Value(name), *(Value(number(each)) for each in values)) for name, values in rows),
-        f"Graphs{f', on {title}' if title else ''}",
+        f"The graph, in full precision and in 8 bits{f', on {title}' if title else ''}",
         "Times by onnxruntime on one thread, the shortest of several calls. Activations of int8 "
         "are scaled by the range in their batch, so latents depend a little on what else is in it.",
     )
