@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from triptych import InputError, datasets
-from triptych.cli.show import say, show_rows
+from triptych.cli.show import say
 from triptych.datasets import Windows, cut, event_windows, preprocess
 from triptych.files import write_json
 from triptych.metrics import between_groups, cosine
@@ -37,19 +37,19 @@ COLUMNS = ("macro F1", "macro F1, moved", "consistency", "gap", "smallest gap")
 
 
 @dataclass(frozen=True)
-class Task:
+class NewSubjects:
     """Labelled windows of subjects whom the weights never saw."""
 
     nuisance: str
-    max_shift: float  # s of the recipe's phase shift
+    max_shift: float  # s of the recipe's first transform, a crop
     windows: Callable[[Model, Path | None, float], Windows]
 
     def recipe(self, model: Model) -> Recipe:
         """The model's own, with this shift."""
         recipe = Recipe.of(model.info["recipe"])
-        shift = {"name": "phase_shift", "max_shift": self.max_shift}
-        made = [each.model_dump() for each in recipe.transforms if each.name != "phase_shift"]
-        return recipe.replace({"transforms": [shift, *made]})
+        crop, *others = (each.model_dump() for each in recipe.transforms)
+        crop["max_shift"] = self.max_shift
+        return recipe.replace({"transforms": [crop, *others]})
 
 
 def beats(model: Model, data: Path | None, context_s: float) -> Windows:
@@ -72,9 +72,9 @@ def activities(model: Model, data: Path | None, context_s: float) -> Windows:
 
 
 TASKS = {
-    "ecg-1lead": Task("phase_shift", ecg.SHIFT_S, beats),
+    "ecg-1lead": NewSubjects("phase_shift", ecg.SHIFT_S, beats),
     # in pretraining neighbours within 10 s, but an activity of HAPT lasts no longer
-    "imu-wrist": Task("rotation", 1.0, activities),
+    "imu-wrist": NewSubjects("rotation", 1.0, activities),
 }
 
 
@@ -164,8 +164,8 @@ def _compare(name: str, model: str | None, data: Path | None, results: Path, see
     content = {"name": name, "nuisance": task.nuisance, "classes": classes, **counts,
                "training": TRAINING, "arms": ARMS, "rows": means, "seeds": rows}  # fmt: skip
     write_json(results / f"{name}.json", plain(content))
-    lines = [(arm, *(f"{each[key]:.3f}" for key in COLUMNS)) for arm, each in means.items()]
-    show_rows(("", *COLUMNS), lines, right=range(1, 1 + len(COLUMNS)))
+    for arm, each in means.items():
+        say(f"{arm}: {', '.join(f'{key} {value:.3f}' for key, value in each.items())}")
     say(f"{counts['test_windows']} windows of {counts['test_subjects']} subjects tested.")
 
 
