@@ -91,6 +91,9 @@ def test_a_compiled_encoder_trains_the_same_model(monkeypatch: pytest.MonkeyPatc
     assert made.model.state_dict().keys() == plain.model.state_dict().keys()
     with pytest.raises(InputError, match="gates"):
         run(gated(training__compile=True))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="compiler"):
+        run(toys.recipe(training__compile=True))
 
 
 def test_a_recipe_that_does_not_compile_has_the_keys_that_it_had() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from shutil import which
 from statistics import median
 from typing import Any
 
@@ -21,6 +23,7 @@ from triptych.training.trainer import device_of, tell, world_size
 
 GAIN = 1.1  # times faster, below which nothing is changed
 WORTH_S = 120.0  # shorter trainings are over before a compiler has paid
+COMPILERS = (os.environ.get("CXX", "g++"), "g++", "clang++", "cl")  # torch.compile looks for one
 STEPS = 3  # timed per candidate, after one that warms up
 
 
@@ -64,12 +67,18 @@ def speed_of(
     Raises
     ------
     InputError
-        If the encoder is to be compiled and cannot be (`CombinedLoss.compiles`).
+        If the encoder is to be compiled and cannot be: see `CombinedLoss.compiles`, or the CPU has
+        no C++ compiler.
     """
     if settings.compile is True and not loss.compiles:
         raise InputError(
             "training.compile: this encoder has gates, or the objective reads its maps of time, "
             "which a compiled one does not give; leave compile out"
+        )
+    if settings.compile is True and device_of(device) == "cpu" and not any(map(which, COMPILERS)):
+        raise InputError(
+            "training.compile needs a C++ compiler on a CPU, and there is none; install g++, name "
+            "one in CXX, or leave compile out (compile: auto does so by itself)"
         )
     precision = "32-true" if settings.precision == "auto" else settings.precision
     speed = Speed(precision, settings.compile is True)
