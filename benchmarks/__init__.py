@@ -18,6 +18,8 @@ NAMES = (
     "data_share",
     "search",
     "stream",
+    "embedding",
+    "same_metrics",
     "memory",
     "audit_sweep",
     "import_time",

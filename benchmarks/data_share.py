@@ -21,7 +21,7 @@ from triptych.datasets import Windows
 from triptych.objectives import structured
 from triptych.training import Batches, Recipe, fit
 
-BOUND = 5.0
+BOUND = 1.0
 
 
 def run(effort: Effort) -> Iterator[Row]:

@@ -27,6 +27,8 @@ CASES = {
     "search": 7,
     "memory": 2,
     "stream": 1,
+    "embedding": 3,
+    "same_metrics": 2,
     "audit_sweep": 2,
     "import_time": 2,
 }

@@ -36,7 +36,17 @@ from triptych_studies import demo
 pytestmark = pytest.mark.usefixtures("coarse_figures")
 
 DOCS = Path(__file__).parents[1] / "docs"
-COMMANDS = ("study", "train", "predict", "evaluate", "audit", "embed", "search", "explain")
+COMMANDS = (
+    "study",
+    "train",
+    "predict",
+    "evaluate",
+    "audit",
+    "embed",
+    "search",
+    "explain",
+    "export",
+)
 RECIPE: dict[str, Any] = {
     "name": "tiny",
     "data": {
@@ -1188,3 +1198,22 @@ def test_a_download_that_broke_off_is_not_taken_for_the_data(
 def test_a_demo_takes_the_recordings_that_are_here(data_root: Path) -> None:
     assert demo.data_for(data_root, lambda text: None, ignore) == "mitdb"
     assert os.listdir(data_root / "mitdb")
+
+
+# --- export ------------------------------------------------------------------------------------
+
+
+def test_a_graph_in_8_bits_is_audited_again(world: World, run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    graph = ("export", world.model, "--out", tmp_path / "m.onnx")
+    for wrong, word in ((["--int8"], "--data"), (["--raw"], "causal")):
+        answer = run(*graph, *wrong)
+        assert answer.code == 2
+        assert word in answer.sentence
+    answer = run(*graph, "--int8", "--data", world.own, "--format", "json")
+    assert answer.code == 0
+    figures = json.loads(answer.out)["figures"]
+    assert figures["int8"]["megabytes"] < figures["float32"]["megabytes"]
+    assert figures["int8"]["gaps"].keys() == {"morphology, phase_shift"}
+    assert (tmp_path / "m_stream.py").exists()

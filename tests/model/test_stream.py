@@ -90,6 +90,9 @@ def test_what_cannot_be_streamed_is_refused() -> None:
     with pytest.raises(InputError, match="causal"):
         Stream(make(phase="zero"), 1.0)
     Stream(make(phase="zero", low=None, high=None), 1.0)
+    assert Stream(make(), 1.0, rate=RATE).model.preprocessing.rate == RATE
+    with pytest.raises(InputError, match=r"125 Hz.* 50 Hz.*not resampled"):
+        Stream(make(), 1.0, rate=2.5 * RATE)
     with pytest.raises(InputError, match="step_s"):
         Stream(make(), 0.001)
     stream = Stream(make(), 1.0)
@@ -136,6 +139,9 @@ def test_the_companion_needs_neither_torch_nor_triptych(tmp_path: Path) -> None:
     windows = Cutting(LENGTH, 25, model.preprocessing.filters()).push(x)[1]
     direct = stream.session.run(["shape"], {"signals": windows})[0]
     np.testing.assert_allclose(whole, direct, rtol=1e-6, atol=1e-6)
+
+    with pytest.raises(ValueError, match="50 Hz, not 125"):
+        companion.Stream(tmp_path / "watch.onnx", 0.5, 125.0)
 
     zero = onnx.load(tmp_path / "watch.onnx")  # as of a model whose filter is of zero phase
     next(each for each in zero.metadata_props if each.key == "filters").value = "null"

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.training import toys
 
 from triptych.audit.tables import number
 from triptych.files import read_json
 from triptych.model import Model, hub
-from triptych.training import Recipe
+from triptych.training import Recipe, fit
+from triptych_studies.pretrained import fine_tuning
 from triptych_studies.pretrained.entries import ENTRIES
 from triptych_studies.pretrained.probing import macro_f1, share_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+RESULTS = "results/pretrained/fine-tuning"
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -46,3 +49,31 @@ def test_few_labels_are_of_every_class() -> None:
     assert np.unique(labels[rows], return_counts=True)[1].tolist() == [10, 3, 1]
     assert share_of(labels, 100, 0).tolist() == list(range(132))
     assert macro_f1(labels, labels) == 1
+
+
+def test_weights_are_trained_on_with_and_without_structure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(fine_tuning.TRAINING, "epochs", 1)
+    recipe = toys.recipe(decoder=False, training__epochs=1)
+    fit(recipe, toys.windows(), None, out=tmp_path / "before", progress=False)
+    test = toys.windows(24, seed=1)
+    shift = {each.name: each for each in recipe.make_transforms()}
+    before = Model.load(tmp_path / "before")
+    z = before.embed(test.centred).all
+    for arm in fine_tuning.ARMS:
+        made = fine_tuning.tuned(recipe, tmp_path / "before", toys.windows(), arm, seed=0)
+        assert made.schema == before.schema
+        assert not np.allclose(made.embed(test.centred).all, z, atol=1e-4)
+        found = fine_tuning.figures(made, test, shift, "phase_shift")
+        assert set(found) == {*fine_tuning.COLUMNS, "gaps"}
+        assert found["gap"] == found["smallest gap"] == found["gaps"]["phase_shift"] <= 1
+        assert 0 <= found["macro F1"] <= 1
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / RESULTS).glob("*.json")))
+def test_the_page_has_the_fine_tuned_figures(path: Path) -> None:
+    page = (REPOSITORY / "docs" / "pretrained.md").read_text(encoding="utf-8")
+    for arm, figures in read_json(path)["rows"].items():
+        printed = " | ".join(number(figures[key]) for key in fine_tuning.COLUMNS)
+        assert f"| {path.stem} | {arm} | {printed} |" in page.replace("`", "")

@@ -20,7 +20,7 @@ from triptych.objectives import StructuredContrastive, Views
 from triptych.objectives.views import Change
 from triptych.training import Recipe, fit
 from triptych.training.settings import Training
-from triptych.training.trainer import make_trainer, tell, world_size
+from triptych.training.trainer import make_trainer, tell_once, world_size
 from triptych.transforms import PhaseShift
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -175,7 +175,7 @@ def test_variables_that_were_left_behind_are_said_and_not_waited_for(
     }  # fmt: skip
     for name, value in left[kind].items():
         monkeypatch.setenv(name, value)
-    tell.cache_clear()
+    tell_once.cache_clear()
     fitted = fit(toys.recipe(training__epochs=1), toys.windows(32), toys.windows(16, 1),
                  device="cpu", progress=False)  # fmt: skip
     assert fitted.epochs == 1

@@ -6,6 +6,7 @@
 from triptych.audit.card import About, BlockFigures, block_figures, card_of, write_card
 from triptych.audit.evaluating import evaluate
 from triptych.audit.evaluation import Evaluation
+from triptych.audit.graph import GraphFigures, compare_graphs, graph_table
 from triptych.audit.result import AuditResult
 from triptych.audit.run import audit
 from triptych.audit.write import plot_audit, write_audit
@@ -15,10 +16,13 @@ __all__ = [
     "AuditResult",
     "BlockFigures",
     "Evaluation",
+    "GraphFigures",
     "audit",
     "block_figures",
     "card_of",
+    "compare_graphs",
     "evaluate",
+    "graph_table",
     "plot_audit",
     "write_audit",
     "write_card",

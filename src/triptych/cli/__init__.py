@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from triptych.cli import audit, data, embed, evaluate, explain, predict, search, train
+from triptych.cli import audit, data, embed, evaluate, explain, export, predict, search, train
 from triptych.cli.show import complain, say
 from triptych.errors import InputError
 
@@ -93,7 +93,7 @@ def triptych(
     """Latent vectors with named blocks: trained, audited, searched and compared."""
 
 
-for module in (train, predict, evaluate, audit, embed, search, explain, data):
+for module in (train, predict, evaluate, audit, embed, search, explain, export, data):
     module.register(app)
 for found in entry_points(group="triptych.commands"):  # other packages' commands: `study`
     found.load()(app)

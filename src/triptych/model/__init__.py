@@ -2,8 +2,9 @@
 
 from triptych.model import hub
 from triptych.model.fingerprint import fingerprint_of
+from triptych.model.graph import load_graph
 from triptych.model.model import Model
 from triptych.model.outputs import Latents, Prediction
 from triptych.signals.preprocessing import Preprocessing
 
-__all__ = ["Latents", "Model", "Prediction", "Preprocessing", "fingerprint_of", "hub"]
+__all__ = ["Latents", "Model", "Prediction", "Preprocessing", "fingerprint_of", "hub", "load_graph"]

@@ -21,9 +21,10 @@ Array = np.ndarray[Any, Any]
 class Cutting:
     """From samples to filtered windows `step` samples apart; any axes may precede time."""
 
-    def __init__(self, length: int, step: int, filters: Any) -> None:
+    def __init__(self, length: int, step: int, filters: Any, lead: int = 0) -> None:
         self.length, self.step = length, step
         self.filters = filters  # (n, sections): of the first n channels; 0: of all
+        self.lead = lead  # samples before each window, for a graph that filters by itself
         self.begin(0)
 
     def begin(self, at: int) -> None:
@@ -40,8 +41,9 @@ class Cutting:
         x = x[..., max(0, self.seen - here) :]
         if here > self.seen:
             self.begin(here)
+        whole = self.lead + self.length
         if not x.shape[-1]:
-            return np.empty(0, dtype=int), np.empty((0, *x.shape[:-1], self.length), x.dtype)
+            return np.empty(0, dtype=int), np.empty((0, *x.shape[:-1], whole), x.dtype)
         fresh = self.kept is None
         for place, (n, sections) in enumerate(self.filters):
             part = x[..., : n or None, :].astype(np.float64)
@@ -49,14 +51,16 @@ class Cutting:
                 self.states[place] = steady_state(sections, part[..., :1])
             y = self.run(sections, self.states[place], part)
             x = np.concatenate([y, x[..., y.shape[-2] :, :]], axis=-2).astype(np.float32)
-        self.kept = x if fresh else np.concatenate([self.kept, x], axis=-1)
+        before = np.repeat(x[..., :1], self.lead, axis=-1) if fresh else self.kept
+        self.kept = np.concatenate([before, x], axis=-1)
         self.seen += x.shape[-1]
         first: int = self.seen - self.kept.shape[-1]
         starts: Array = np.arange(self.next, self.seen - self.length + 1, self.step)
-        windows = [self.kept[..., s - first : s - first + self.length] for s in starts]
+        at_first: Array = starts - self.lead - first
+        windows = [self.kept[..., s : s + whole] for s in at_first]
         self.next += len(starts) * self.step
-        self.kept = self.kept[..., max(0, self.next - first) :]
-        empty = np.empty((0, *x.shape[:-1], self.length), dtype=np.float32)
+        self.kept = self.kept[..., max(0, self.next - self.lead - first) :]
+        empty = np.empty((0, *x.shape[:-1], whole), dtype=np.float32)
         return starts, np.stack(windows) if windows else empty
 
     def run(self, sections: Any, state: Array, x: Array) -> Array:
@@ -85,9 +89,12 @@ def steady_state(sections: Any, first: Any) -> Array:
 
 
 class Stream:
-    """Latents of a stream by the ONNX file `path`, a window every `step_s` s."""
+    """Latents of a stream by the ONNX file `path`, a window every `step_s` s.
 
-    def __init__(self, path: Any, step_s: float) -> None:
+    `rate`, the Hz of the samples, is compared with the model's: nothing is resampled here.
+    """
+
+    def __init__(self, path: Any, step_s: float, rate: float | None = None) -> None:
         import onnxruntime
 
         self.session: Any = onnxruntime.InferenceSession(
@@ -95,10 +102,13 @@ class Stream:
         )
         told = self.session.get_modelmeta().custom_metadata_map
         self.rate, length = float(told["rate"]), int(told["length"])
+        if rate not in (None, self.rate):
+            raise ValueError(f"{path} takes {self.rate:g} Hz, not {rate:g}; resample before")
         filters = json.loads(told["filters"])
         if filters is None:
             raise ValueError(f"{path} is filtered forwards and backwards, which no stream can be")
-        self.windows = Cutting(length, max(1, round(step_s * self.rate)), filters)
+        step, lead = max(1, round(step_s * self.rate)), int(told.get("lead_in", 0))
+        self.windows = Cutting(length, step, filters, lead)
         self.sizes = {each.name: each.shape[-1] for each in self.session.get_outputs()}
 
     def push(self, samples: Any, at: int | None = None) -> tuple[Array, dict[str, Array]]:

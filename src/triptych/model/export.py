@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.files import write_atomically
 from triptych.latent import LatentSchema
+from triptych.model.quantised import quantised
+from triptych.model.raw_input import CausalFilter
 from triptych.signals.preprocessing import Preprocessing
 
 TOLERANCE = 1e-4
@@ -30,6 +32,7 @@ def export_onnx(
     metadata: Mapping[str, str] | None = None,
     shortest: int | None = None,
     masks: bool = False,
+    int8: bool = False,
 ) -> None:
     """Write `module` as ONNX: input ``signals (n, channels, time)``, n free, named outputs.
 
@@ -50,6 +53,8 @@ def export_onnx(
     masks
         Whether the module leaves missing samples (NaN) out. Where the graph does so, too, the
         file's metadata ``missing`` is ``"mask"``, else ``"refuse"``: gaps have to be filled before.
+    int8
+        Whether what is written is quantised, once the graph of full precision has been compared.
 
     Raises
     ------
@@ -91,7 +96,7 @@ def export_onnx(
     )
     proto.metadata_props.add(key="missing", value="mask" if masked else "refuse")
     with write_atomically(path, "wb") as handle:
-        handle.write(proto.SerializeToString())
+        handle.write((quantised(proto) if int8 else proto).SerializeToString())
 
 
 class Blocks(nn.Module):
@@ -125,15 +130,39 @@ def export_stream(
     path: str | Path,
     shortest: int | None = None,
     masks: bool = False,
+    *,
+    raw: bool = False,
+    int8: bool = False,
 ) -> None:
     """Write ``path``, an ONNX file with one output per block of latents, and its companion.
 
-    The file's metadata hold all that has to be done before: ``rate`` (Hz), ``length`` (samples),
-    ``channels``, ``low``, ``high``, ``phase``, ``filters`` (as `Preprocessing.filters`; ``null``
-    where no stream can run them) and the ``schema``, as JSON. The companion, ``<name>_stream.py``,
-    does that without torch, with NumPy and onnxruntime only. Raises InputError as `export_onnx`.
+    The file's metadata hold all that has to be done before: ``takes`` (``filtered windows`` or
+    ``raw samples``), ``rate`` (Hz), ``length`` (samples), ``channels``, ``low``, ``high``,
+    ``phase``, ``filters`` (as `Preprocessing.filters`, of what is not in the graph; ``null`` where
+    no stream can run them), ``lead_in`` (samples before the window that the graph's own filter
+    looks back on) and the ``schema``, as JSON. The companion, ``<name>_stream.py``, does that
+    without torch, with NumPy and onnxruntime only.
+
+    Parameters
+    ----------
+    raw
+        Whether the graph filters by itself, see `CausalFilter`: its input is then
+        ``(n, channels, time)`` at ``rate``, unfiltered, with ``length + lead_in`` samples (fewer
+        only from the start of a recording on), and its outputs are of the last ``length``.
+    int8
+        Whether weights and products are in 8 bits, see `quantised`.
+
+    Raises
+    ------
+    InputError
+        As `export_onnx`; with `raw` as `CausalFilter`.
     """
-    filters = how.filters()
+    filters, shape = how.filters(), how.shape
+    inside = CausalFilter(how) if raw and filters != [] else None
+    if inside is not None:
+        module = nn.Sequential(inside, module)
+        shape, shortest = (shape[0], how.length + inside.lead_in), how.length
+        filters, masks = [], False
     told = {
         "rate": f"{how.rate:g}",
         **{
@@ -145,13 +174,15 @@ def export_stream(
                 "high": how.high,
                 "phase": how.phase,
                 "gravity": how.gravity,
+                "takes": "raw samples" if raw else "filtered windows",
+                "lead_in": inside.lead_in if inside is not None else 0,
                 "filters": filters and [(n, each.tolist()) for n, each in filters],
                 "schema": schema.to_dict(),
             }.items()
         },
     }
     blocks = Blocks(module, schema)
-    export_onnx(blocks, how.shape, schema.names, path, told, shortest, masks)
+    export_onnx(blocks, shape, schema.names, path, told, shortest, masks, int8)
     beside = Path(path).with_name(f"{Path(path).stem}_stream.py")
     with write_atomically(beside) as handle:
         handle.write(Path(__file__).with_name("companion.py").read_text("utf-8"))

@@ -43,16 +43,28 @@ class Model(Inference):
         If block heads or heads stand on another schema, or a head's name is no identifier.
     """
 
-    def export(self, path: str | Path) -> None:
+    def export(self, path: str | Path, *, raw: bool = False, int8: bool = False) -> None:
         """Write the encoder as ONNX: ``signals (n, channels, length)`` → one output per block.
 
         Its outputs are compared with torch's before the file is written, its metadata say what
         has to be done with signals before; ``<name>_stream.py`` beside it does that, and embeds a
         stream, without torch. See `triptych.model.export` for both, and what raises InputError.
+
+        Parameters
+        ----------
+        path
+            The file to write.
+        raw
+            Put the causal filter into the graph, which then takes samples as they were recorded.
+        int8
+            Quantise weights and products to 8 bits. What that does to the invariance of each
+            block, `triptych.audit.graph_figures` measures, and ``triptych export`` prints.
         """
         with evaluating(self):
-            form = self.preprocessing
-            export_stream(self, form, self.schema, path, self.shortest, self.takes_gaps)
+            form, any_length = self.preprocessing, self.shortest
+            export_stream(
+                self, form, self.schema, path, any_length, self.takes_gaps, raw=raw, int8=int8
+            )
 
     def save(self, folder: str | Path, card: str | None = None) -> None:
         """Write ``model.json`` and ``weights.safetensors`` into `folder`, which is made.

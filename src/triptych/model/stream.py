@@ -37,19 +37,28 @@ class Stream:
         Its `preprocessing` says rate, channels and band.
     step_s
         Seconds from one window to the next, in each stretch without gaps.
+    rate
+        Hz of the samples that will be pushed, to be checked: a stream is not resampled.
 
     Raises
     ------
     InputError
-        For a step below one sample, and a model that filters forwards and backwards.
+        For a step below one sample, another rate than the model's, and a model that filters
+        forwards and backwards.
 
     Notes
     -----
     Equal to ``model.embed(model.prepare(stretch, rate, step_s))`` of each stretch between gaps.
     """
 
-    def __init__(self, model: Model, step_s: float) -> None:
+    def __init__(self, model: Model, step_s: float, rate: float | None = None) -> None:
         how = model.preprocessing
+        if rate not in (None, how.rate):
+            raise InputError(
+                f"the stream has {rate:g} Hz, but this model takes {how.rate:g} Hz, and streams "
+                "are not resampled; set the device to that rate, or push what a low-pass filter "
+                "with state and a decimation make of its samples"
+            )
         if not step_s * how.rate >= 1:
             raise InputError(
                 f"step_s is {step_s!r} s, expected at least one sample at {how.rate:g} Hz"

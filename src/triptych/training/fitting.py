@@ -33,8 +33,9 @@ from triptych.training.recipe import Recipe
 from triptych.training.seeds import same_random_state, seed_all
 from triptych.training.sentences import flat
 from triptych.training.settings import Training
+from triptych.training.speed import speed_of
 from triptych.training.starting import start_from
-from triptych.training.trainer import ProgressLine, interruptible, make_trainer, quiet
+from triptych.training.trainer import ProgressLine, interruptible, make_trainer, quiet, world_size
 from triptych.transforms import context_of
 
 
@@ -145,10 +146,16 @@ def fit(
         if recipe.init_from is not None:
             start_from(recipe.init_from, recipe, parts, channels)
         module = build_module(recipe, parts, teachers)
+        several = strategy != "auto" and world_size()[0] > 1
+        speed = speed_of(
+            settings, module.loss, signals[0], targets[0], device, keeper.speed, several=several
+        )
+        keeper.speed = speed.to_dict()
         trainer = make_trainer(
             settings,
             device,
             [*callbacks, *lines, *keeper.helpers, keeper],
+            precision=speed.precision,
             unused=not recipe.decoder,
             strategy=strategy,
             logger=logger or False,
@@ -160,15 +167,8 @@ def fit(
         fault: NonFiniteLossError | None = None
         if not keeper.finished:
             try:
-                _run(
-                    trainer,
-                    module,
-                    signals,
-                    targets,
-                    settings,
-                    checkpoint,
-                    drawn if redraw else None,
-                )
+                again = drawn if redraw else None
+                _run(trainer, module, signals, targets, settings, checkpoint, again)
             except NonFiniteLossError as error:
                 fault = error
     if fault is not None and not keeper.best:
@@ -222,8 +222,14 @@ def fit_module(
         If a loss term is not finite, or there are fewer than 2 samples.
     """
     with same_random_state(), quiet(), interruptible():
+        speed = speed_of(module.settings, module.loss, x, labels, device)
         trainer = make_trainer(
-            module.settings, device, callbacks, limit_val_batches=0, enable_checkpointing=False
+            module.settings,
+            device,
+            callbacks,
+            precision=speed.precision,
+            limit_val_batches=0,
+            enable_checkpointing=False,
         )
         _run(trainer, module, [x], [labels], module.settings, None)
     module.cpu().eval()
@@ -284,4 +290,7 @@ def _level(signals: Tensor) -> float:
 
 def _summary(keeper: Keeper) -> dict[str, Any]:
     row = keeper.history[keeper.best_epoch - 1]
-    return {"epochs": len(keeper.history), "best_epoch": keeper.best_epoch, "figures": row}
+    said = (keeper.speed or {}).get("said")
+    chosen: dict[str, Any] = {"speed": keeper.speed} if said else {}
+    told = {"epochs": len(keeper.history), "best_epoch": keeper.best_epoch, "figures": row}
+    return told | chosen

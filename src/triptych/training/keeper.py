@@ -48,6 +48,8 @@ class Keeper(Checkpoint):
 
     Attributes
     ----------
+    speed
+        How steps are computed (`Speed`), if that has been chosen.
     helpers
         Lightning's callbacks that it needs beside it: the clock, which counts earlier parts of a
         resumed training too, and with patience the one that stops early.
@@ -69,6 +71,7 @@ class Keeper(Checkpoint):
         self._sign = 1 if monitor is None or monitor in LOWER else -1
         self.best_value, self.best_epoch = self._sign * float("inf"), 0
         self.finished, self._rate = False, 0.0
+        self.speed: dict[str, Any] | None = None
         self.clock = Timer()
         self.helpers: list[L.Callback] = [self.clock]
         if patience is not None:
@@ -93,6 +96,7 @@ class Keeper(Checkpoint):
             "best_value": self.best_value,
             "best_epoch": self.best_epoch,
             "finished": self.finished,
+            "speed": self.speed,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -210,6 +214,7 @@ def find_checkpoint(folder: Path | None, keeper: Keeper, resume: bool) -> Path |
     if state["finished"]:
         keeper.load_state_dict(state)
         return None
+    keeper.speed = state.get("speed")  # decided before the Trainer loads all else
     return path
 
 

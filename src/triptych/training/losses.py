@@ -86,6 +86,7 @@ class CombinedLoss(nn.Module):
         self.teacher, self.full_teacher = teacher, full_teacher
         gated = [block.name for block in found.blocks if block.gate]
         self._gated = bool(gated)
+        self._compiled: Teacher | None = None
         if gated and not isinstance(encoder, BlockHeads):
             raise InputError(
                 f"the gate of block {gated[0]!r} needs an encoder with block heads: wrap your "
@@ -101,6 +102,20 @@ class CombinedLoss(nn.Module):
     def decoder(self) -> nn.Module | None:
         """What maps latents back, if there is one."""
         return self.network.decoder if isinstance(self.network, SignalVAE) else None
+
+    @property
+    def compiles(self) -> bool:
+        """Whether a compiled encoder gives all that a step needs of it."""
+        return not (self._gated or self.objective.reads_maps)
+
+    def compile_encoder(self) -> None:
+        """Compile what the training calls; the encoder itself, which is saved, stays as it is."""
+        encoder = self.encoder
+
+        def encode(x: Tensor) -> Tensor:
+            return encoder(x)
+
+        self._compiled = torch.compile(encode)  # pyright: ignore[reportUnknownMemberType]
 
     def latents(self, x: Tensor) -> Tensor:
         """Latents ``(n, schema.size)`` of signals ``(n, channels, time)``, without context."""
@@ -175,7 +190,7 @@ class CombinedLoss(nn.Module):
     def _encode(self, seen: Tensor) -> Outputs:
         if self._gated:
             return cast(BlockHeads, self.encoder).outputs(seen)
-        return Outputs(self.encoder(seen), {})
+        return Outputs((self._compiled or self.encoder)(seen), {})
 
     def _task(
         self,

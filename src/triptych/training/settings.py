@@ -132,7 +132,7 @@ class Weights(Settings):
     gate: float = Field(default=3e-5, ge=0)
 
 
-Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
+Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "auto"]
 
 
 class Training(Settings):
@@ -142,7 +142,9 @@ class Training(Settings):
     the last epoch that fits; `clip` is the largest gradient norm. `class_weights: balanced` lets
     every class count alike in the heads' losses. `monitor` is the metric of the full head on the
     validation windows by which the best epoch is chosen, in place of the loss.
-    `freeze: encoder` trains the heads alone.
+    `freeze: encoder` trains the heads alone. `compile: true` compiles the encoder. With
+    `precision: auto` and `compile: auto` a few steps are timed, and bf16-mixed or the compiler are
+    taken where they pay; the choice is told, kept with the model, and the same after a resume.
     """
 
     epochs: int = Field(default=20, ge=1)
@@ -158,3 +160,5 @@ class Training(Settings):
     class_weights: Literal["balanced"] | None = None
     monitor: str | None = None
     freeze: Literal["encoder"] | None = None
+    # not in the data of a recipe that leaves it out: keys of earlier results stay as they are
+    compile: bool | Literal["auto"] = Field(default=False, exclude_if=lambda value: value is False)

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as L
 import torch
@@ -48,10 +48,32 @@ def _number(variable: str, otherwise: int, least: int = 1) -> int:
     return max(int(text), least) if text.isdecimal() else otherwise
 
 
-@cache
 def tell(text: str) -> None:
-    """A note, once."""
+    """Print what a user should know, to stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"note: {text}")
+
+
+tell_once = cache(tell)
+
+
+def device_of(device: str) -> str:
+    """Name of a device that is there; raises InputError.
+
+    ``auto`` (a GPU of NVIDIA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
+    ``mps``.
+    """
+    kind, _, index = device.partition(":")
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present.get(kind) or (index and not index.isdecimal()):
+        there = ", ".join(name for name, found in present.items() if found)
+        raise InputError(f"device {device!r} is not there; this machine has {there} (or 'auto')")
+    return f"{kind}:{index}" if index else kind
 
 
 def make_trainer(
@@ -59,6 +81,7 @@ def make_trainer(
     device: str,
     callbacks: Sequence[L.Callback],
     *,
+    precision: str | None = None,
     unused: bool = False,
     strategy: str | Strategy = "auto",
     **options: Any,
@@ -68,8 +91,9 @@ def make_trainer(
     Parameters
     ----------
     device
-        ``auto`` (a GPU of NVIDIA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1``
-        or ``mps``; of several processes without a number.
+        See `device_of`; of several processes without a number.
+    precision
+        In place of the settings', which may leave it to be chosen.
     unused
         Whether steps may leave parameters without a gradient (several processes have to know).
     strategy
@@ -83,23 +107,13 @@ def make_trainer(
     InputError
         If there is no such device or strategy.
     """
-    kind, _, index = device.partition(":")
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not present.get(kind) or (index and not index.isdecimal()):
-        there = ", ".join(name for name, found in present.items() if found)
-        raise InputError(f"device {device!r} is not there; this machine has {there} (or 'auto')")
+    kind, _, index = device_of(device).partition(":")
     world, local = world_size()
     devices: Any = [int(index)] if index and kind == "cuda" else 1
     plugins: list[Any] = [AtomicCheckpoints()]
     if strategy == "auto":
         if world > 1:
-            tell(
+            tell_once(
                 f"variables of SLURM or torchrun tell of {world} processes, but this one trains "
                 "alone; --strategy ddp (strategy='ddp') trains in all of them together"
             )
@@ -109,7 +123,7 @@ def make_trainer(
         plugins.append(here)
     elif world > 1:
         devices = local
-        tell(
+        tell_once(
             f"waiting for {world} processes, as variables of SLURM or torchrun say; if only this "
             "one was started, end it and leave --strategy (strategy=) out"
         )
@@ -132,7 +146,7 @@ def make_trainer(
             devices=devices,
             num_nodes=world // local,
             strategy=strategy,
-            precision=settings.precision,
+            precision=cast(Any, precision or settings.precision),
             max_epochs=settings.epochs,
             gradient_clip_val=settings.clip,
             callbacks=list(callbacks),

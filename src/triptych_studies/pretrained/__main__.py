@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import platform
+import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +15,14 @@ from typing import Annotated
 import typer
 
 from triptych import InputError
-from triptych.audit import block_figures, card_of
+from triptych.audit import GraphFigures, block_figures, card_of, compare_graphs, graph_table
 from triptych.cli.show import say
+from triptych.datasets import Windows
 from triptych.files import write_json
 from triptych.metrics.result import plain
 from triptych.model import Model, hub
 from triptych.training import Recipe
+from triptych.transforms import Transform
 from triptych_studies.pretrained.entries import ENTRIES
 from triptych_studies.pretrained.training import TrainingSource
 
@@ -69,9 +73,11 @@ def _make(
     say(f"The twin without {len(out)} subjects took {seconds:.0f} s.")
     unseen = source.split(out)[1]
     blocks = block_figures(twin, entry.some(unseen, FEW), recipe.make_transforms())
+    graphs = graphs_of(twin, entry.some(unseen, FEW), recipe.make_transforms())
     say(f"Blocks are measured on {blocks.windows} windows of {blocks.subjects} subjects.")
     found = entry.measure(source, twin, out, data)
     content = {"name": name, "fold": fold, "subjects_out": sorted(out), "blocks": blocks, **found}
+    content["graphs"] = graphs
     model, seconds = source.trained(work / name / "release")
     content |= {"train_seconds": seconds, "parameters": sum(p.numel() for p in model.parameters())}
     about = entry.about(name, len(set(source.windows.subject.tolist())), len(out), seconds, _cpu())
@@ -80,9 +86,21 @@ def _make(
         info={**model.info, "summary": about.summary, "licence": about.licence, **entry.info},
     )  # fmt: skip
     shipped = entry.with_heads(shipped, source)
-    shipped.save(weights, card_of(shipped, about, blocks, entry.tables(found)))
+    tables = [*entry.tables(found), graph_table(graphs)]
+    shipped.save(weights, card_of(shipped, about, blocks, tables))
     write_json(results / f"{name}.json", plain({**content, "about": asdict(about)}))
     say(f"Weights and card are in {weights}, figures in {results / f'{name}.json'}.")
+
+
+def graphs_of(
+    model: Model, windows: Windows, transforms: Sequence[Transform]
+) -> dict[str, GraphFigures]:
+    """Size, latency and gaps of the model's graph in float32 and in 8 bits."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: Path(folder) / f"{name}.onnx" for name in ("float32", "int8")}
+        for name, path in paths.items():
+            model.export(path, int8=name == "int8")
+        return compare_graphs(paths, windows, transforms)
 
 
 def _cpu() -> str:
