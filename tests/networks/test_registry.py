@@ -114,6 +114,10 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {**SHAPE, "hidden": NOT_WHOLE, "width": NOT_WHOLE, "depth": NOT_WHOLE,
          "kernel": (*NOT_WHOLE, 4), "mask": CONV["dropout"]},
     ),
+    "topk_sae": (
+        {"size": 4, "features": 16, "active": 2},
+        {"size": NOT_WHOLE, "features": NOT_WHOLE, "active": (*NOT_WHOLE, 17)},
+    ),
     "components": (
         {"channels": 1, "length": 64}, {**SHAPE, "outputs": (*NOT_WHOLE, 65)},
     ),

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from triptych import InputError
 from triptych.datasets import Windows
 from triptych.latent import Block, LatentSchema
+from triptych.metrics import moved_share
 from triptych.model import Latents
 from triptych.training import Recipe
 from triptych_studies.base import Cell, Options
-from triptych_studies.methods import recipe_of
+from triptych_studies.grid import Study
+from triptych_studies.methods import recipe_of, topk_sae
 from triptych_studies.scores import Scores
 from triptych_studies.studies import benchmark, benchmark_figures
 from triptych_studies.studies.benchmark import TASKS, Benchmark, task_of
@@ -207,6 +209,27 @@ def test_a_cell_does_not_depend_on_the_other_tasks(
     benchmark_figures.scatter(table, table, tmp_path / "cost.png", title="cost")
     benchmark_figures.curves({1: table, 100: table}, tmp_path / "labels.png", title="labels")
     assert all((tmp_path / f"{name}.png").stat().st_size for name in ("heat", "cost", "labels"))
+
+
+def test_features_of_a_dictionary_are_grouped_by_what_moves_them(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = Benchmark()
+    task = replace(small, options=Options(budget="smoke", methods=("simclr", "topk-sae")))
+    plain, post_hoc = (dict(Study.key(study, task, cell)) for cell in task.cells())
+    assert post_hoc.pop("after") == topk_sae.SETTINGS
+    assert plain.keys() == post_hoc.keys()
+    monkeypatch.setitem(topk_sae.SETTINGS, "features", 64)
+    model = Study.compute(study, task, task.cells()[1], lambda text: None).model
+    assert model.schema.size == 64
+    windows = task.sides(task.cells()[1]).test
+    turned = task.chain(tested=True).apply(
+        windows.centred, task.chain(tested=True).sample(len(windows), torch.Generator())
+    )
+    still, moved = (model.embed(each).all for each in (windows.centred, turned))
+    assert ((still > 0).sum(dim=1) <= 16).all()
+    share = model.schema.split(torch.as_tensor(moved_share(still, moved))[None])
+    assert share["steady"].mean() < share["moved"].mean()
 
 
 def test_the_peak_of_memory_is_that_of_the_work() -> None:

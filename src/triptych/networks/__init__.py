@@ -20,6 +20,7 @@ from triptych.networks.resolved import time_resolved
 from triptych.networks.rhythm import RhythmFeatures
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside
+from triptych.networks.sparse import TopKSAE
 
 __all__ = [
     "ENCODERS",
@@ -46,6 +47,7 @@ __all__ = [
     "Scaled",
     "SignalVAE",
     "Standardize",
+    "TopKSAE",
     "WhatAndWhere",
     "encoder",
     "front_end",

@@ -21,6 +21,7 @@ from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rhythm import RhythmFeatures
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside, SecondOrder
+from triptych.networks.sparse import TopKSAE
 from triptych.registry import Registry
 
 ENCODERS = Registry[type[nn.Module]](
@@ -53,7 +54,8 @@ FRONT_ENDS = Registry[type[FrontEnd]](
     },
 )
 DECODERS = Registry[type[nn.Module]]("decoder", {"conv_decoder": ConvDecoder})
-ALL = Registry[type[nn.Module]]("network", ENCODERS, cast(Any, FRONT_ENDS), DECODERS)
+MAPPINGS = Registry[type[nn.Module]]("mapping", {"topk_sae": TopKSAE})  # latents to latents
+ALL = Registry[type[nn.Module]]("network", ENCODERS, cast(Any, FRONT_ENDS), DECODERS, MAPPINGS)
 
 
 def register(name: str, kind: type[nn.Module]) -> None:

@@ -36,6 +36,10 @@ class Method:
         Entry of the weights → the row whose predictions are distilled with that weight.
     encoder
         Task and recipe → the encoder, where a formula gives it and nothing is trained.
+    after
+        What is made of the trained model, post hoc, from its task and the windows of its cell.
+    settings
+        Plain data that decide what `after` makes.
     """
 
     change: Callable[[Any], Change]
@@ -43,6 +47,8 @@ class Method:
     frozen: bool = False
     teachers: Mapping[str, str] = field(default_factory=dict[str, str])
     encoder: Callable[[Any, dict[str, Any]], nn.Module] | None = None
+    after: Callable[[Any, Any, Any], Any] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 # Row → the file of this folder that has it.
@@ -63,6 +69,7 @@ TABLE = {
     "aligned": "exact",
     "simclr": "contrastive",
     "supcon": "contrastive",
+    "topk-sae": "topk_sae",
     "vicreg": "label_free",
     "barlow": "label_free",
     "moco": "label_free",

@@ -45,7 +45,7 @@ class Several(StudyData):
 
 
 LABEL_FREE_ROWS = ("simclr", "vicreg", "barlow", "moco", "t-loss", "ts2vec", "frame-projections",
-                   "looc", "sie", "scl-vicreg")  # fmt: skip
+                   "looc", "sie", "scl-vicreg", "topk-sae")  # fmt: skip
 
 
 class Benchmark(Study):
@@ -65,6 +65,7 @@ class Benchmark(Study):
         "augmentation",
         "exact",
         "simclr",
+        "topk-sae",
         "vicreg",
         "barlow",
         "moco",
@@ -102,6 +103,8 @@ class Benchmark(Study):
         "spectrum": "nothing trained: principal components of the log spectrum",
         "har": "nothing trained: the usual features of activity recognition",
         **dict.fromkeys(LABEL_FREE_ROWS, "label-free"),
+        "topk-sae": "label-free, post hoc: features of a sparse dictionary of simclr's latents, "
+        "grouped by how much the nuisance moves them on validation windows",
         "scl": "label-free: NT-Xent in the invariant block, no labels in any other",
         "exact+scl": "label-free: scl behind the exact front end",
     }

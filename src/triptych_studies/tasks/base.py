@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -122,7 +122,11 @@ class Task(StudyData, ABC):
             callbacks=callbacks,
         )
         projector = getattr(fitted.objective, "projector", None)
-        return Trained(fitted.model, projector, fitted.epochs, method.frozen, recipe, callbacks)
+        trained = Trained(fitted.model, projector, fitted.epochs, method.frozen, recipe, callbacks)
+        if method.after is None:
+            return trained
+        progress("post hoc")
+        return replace(trained, model=method.after(self, trained, sides))
 
     @abstractmethod
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
