@@ -21,7 +21,8 @@ RATE = {"rate": 100.0}
 STANDARDIZED = {"canonical_phase": {}, "power_spectrum": RATE, "aligned_peak": RATE}
 STANDARDIZED |= {"guided_phase": {}, "cross_spectrum": RATE}
 # rotation_invariants are the first channels of invariants_beside, whose class computes both
-TRIADS = ("scaled", "gravity_aligned", "second_order", "invariants_beside")
+TRIADS: dict[str, dict[str, Any]] = {"scaled": {}, "gravity_aligned": {}, "second_order": {}}
+TRIADS |= {"invariants_beside": {}, "vqf": RATE}
 
 
 class Outputs(nn.Module):
@@ -76,7 +77,7 @@ def test_what_stands_behind_standardize(tmp_path: Path) -> None:
 
 
 def test_what_takes_physical_units(tmp_path: Path) -> None:
-    parts: dict[str, nn.Module] = {name: front_end(name) for name in TRIADS}
+    parts: dict[str, nn.Module] = {name: front_end(name, **own) for name, own in TRIADS.items()}
     beside = parts.pop("invariants_beside")
     trunk = encoder(
         "guaranteed", channels=beside.shape(3, 40)[0], length=40, raw=beside.raw_channels(3),

@@ -15,7 +15,7 @@ from triptych.networks.registry import ALL, name_of, register
 from triptych.registry import Registry
 from triptych_studies.images.networks import ImageEncoder
 
-RATED = ("power_spectrum", "cross_spectrum", "aligned_peak")
+RATED = ("power_spectrum", "cross_spectrum", "aligned_peak", "vqf")
 
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
@@ -154,6 +154,11 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
             "scaled", "rotation_invariants", "gravity_aligned", "second_order", "invariants_beside"
         )
     },
+    "vqf": (
+        {"rate": 50.0},
+        {"rate": NOT_ABOVE_0, "tau": NOT_ABOVE_0, **SCALES,
+         **dict.fromkeys(("gyroscope", "heading"), (0, "yes", None))},
+    ),
     "conv_decoder": (
         {"size": 4, "channels": 1, "length": 64, "widths": (5, 8)},
         {"size": NOT_WHOLE, **SHAPE, **FIRST_FREE, "samples": NOT_WHOLE},

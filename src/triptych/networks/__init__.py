@@ -14,6 +14,7 @@ from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.guided_phase import GuidedPhase
 from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
+from triptych.networks.orientation_fused import OrientationFusion
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end, register
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.resolved import time_resolved
@@ -39,6 +40,7 @@ __all__ = [
     "GuidedPhase",
     "HandCrafted",
     "InvariantsBeside",
+    "OrientationFusion",
     "PowerSpectrum",
     "Reconstruction",
     "ResNetEncoder",

@@ -17,6 +17,7 @@ from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.networks.guided_phase import GuidedPhase
 from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
+from triptych.networks.orientation_fused import OrientationFusion
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rhythm import RhythmFeatures
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
@@ -49,6 +50,7 @@ FRONT_ENDS = Registry[type[FrontEnd]](
         "scaled": Scaled,
         "rotation_invariants": RotationInvariants,
         "gravity_aligned": GravityAligned,
+        "vqf": OrientationFusion,
         "second_order": SecondOrder,
         "invariants_beside": InvariantsBeside,
     },

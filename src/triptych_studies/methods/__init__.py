@@ -67,6 +67,7 @@ TABLE = {
     "cross-spectrum": "exact",
     "blur": "exact",
     "aligned": "exact",
+    "vqf": "exact",
     "simclr": "contrastive",
     "supcon": "contrastive",
     "topk-sae": "topk_sae",

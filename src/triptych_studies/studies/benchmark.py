@@ -64,6 +64,7 @@ class Benchmark(Study):
         "plain",
         "augmentation",
         "exact",
+        "vqf",
         "simclr",
         "topk-sae",
         "vicreg",
@@ -78,7 +79,7 @@ class Benchmark(Study):
         "scl-vicreg",
         "exact+scl",
     )
-    exact: ClassVar[tuple[str, ...]] = ("exact", "exact+scl")
+    exact: ClassVar[tuple[str, ...]] = ("exact", "vqf", "exact+scl")
     headline: ClassVar[tuple[str, ...]] = (
         "probe",
         "probe_moved",
@@ -99,6 +100,8 @@ class Benchmark(Study):
         "augmentation": "the same under a new draw of the nuisance every epoch",
         "exact": "plain behind a front end that is invariant by construction to (a part of) the "
         "nuisance; emg-gestures has none",
+        "vqf": "plain behind sensor fusion: every sample of motion is turned into a frame whose z "
+        "points up, by the gyroscope where there is one",
         "rr": "nothing trained: ten numbers of the intervals between beats, of ECG and PPG",
         "spectrum": "nothing trained: principal components of the log spectrum",
         "har": "nothing trained: the usual features of activity recognition",
