@@ -62,13 +62,14 @@ def exported(parts: dict[str, nn.Module], channels: int, length: int, path: Path
 def test_what_stands_behind_standardize(tmp_path: Path) -> None:
     assert {*STANDARDIZED, *TRIADS, "standardize", "rotation_invariants"} == set(FRONT_ENDS)
     others = {"image", "components", "rr", "har"}  # of the studies; fixed features: Python only
-    assert {"conv", "conv_blur", "resnet", "guaranteed", "dilated"} == set(ENCODERS) - others
+    convolutions = {"conv", "conv_blur", "conv_dct", "resnet", "guaranteed", "dilated"}
+    assert convolutions == set(ENCODERS) - others
     small = {"channels": 2, "length": 48, "outputs": 4, "widths": (8, 16)}
     parts: dict[str, nn.Module] = {"own": OwnScale(), "standardize": Standardize()}
     for name, settings in STANDARDIZED.items():
         parts[name] = nn.Sequential(Standardize(), front_end(name, **settings))
     layers = {"kernels": (5, 5), "strides": (2, 1)}
-    more: dict[str, dict[str, Any]] = {"conv": layers, "conv_blur": layers, "resnet": {}}
+    more = dict.fromkeys(("conv", "conv_blur", "conv_dct"), layers) | {"resnet": {}}
     for name, settings in more.items():
         parts[name] = nn.Sequential(Standardize(), encoder(name, **small, **settings))
     dilated = encoder("dilated", channels=2, length=48, hidden=4, width=6, depth=2)

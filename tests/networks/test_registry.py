@@ -100,6 +100,7 @@ SMALL = {"widths": (8, 16), "kernels": (5, 5), "strides": (2, 2)}
 WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "conv": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
     "conv_blur": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
+    "conv_dct": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
     "resnet": (
         {"channels": 1, "length": 64, "widths": (8, 16)},
         {**SHAPE, **OUTPUTS, **WIDTHS, "blocks": NOT_WHOLE, "where": NOT_AT_LEAST_0,

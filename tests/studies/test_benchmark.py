@@ -65,13 +65,25 @@ def test_every_row_of_every_task_is_a_recipe_of_its_own_windows(name: str) -> No
     assert (kind.exact is None) == bool(kind.no_exact)
     for method in Benchmark.methods:
         if task.refuses(method):
-            assert method in ("rr", "har", "vqf", "exact", "exact+scl")
+            assert method in ("rr", "har", "vqf", "exact", "exact+scl", "plita")
             with pytest.raises(InputError):
                 recipe_of(task, method, 0)
             continue
         recipe = Recipe.of(recipe_of(task, method, 0))
         features = method in ("rr", "spectrum", "har")  # which train nothing
-        labelled = method in ("plain", "augmentation", "exact", "vqf", "random") or features
+        labelled = (
+            method
+            in (
+                "plain",
+                "plain-half",
+                "enn",
+                "augmentation",
+                "exact",
+                "vqf",
+                "random",
+            )
+            or features
+        )
         assert bool(recipe.classes) == (labelled and not kind.number)
         assert recipe.length == SHAPES[name][1]
         if not features and method not in ("looc", "sie"):  # these have no free block

@@ -7,6 +7,7 @@ name; `.settings` of each of them are the plain data that rebuild it.
 from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE, kl_divergence
 from triptych.networks.blur import BlurEncoder
 from triptych.networks.cross_spectrum import CrossSpectrum
+from triptych.networks.dct import DCTEncoder
 from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize, WhatAndWhere
 from triptych.networks.features import Components, FixedFeatures
@@ -33,6 +34,7 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "CrossSpectrum",
+    "DCTEncoder",
     "DilatedEncoder",
     "FixedFeatures",
     "FrontEnd",

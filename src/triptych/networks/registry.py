@@ -9,6 +9,7 @@ from torch import nn
 from triptych.networks.autoencoder import ConvDecoder
 from triptych.networks.blur import BlurEncoder
 from triptych.networks.cross_spectrum import CrossSpectrum
+from triptych.networks.dct import DCTEncoder
 from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
 from triptych.networks.features import Components
@@ -31,6 +32,7 @@ ENCODERS = Registry[type[nn.Module]](
         "conv": ConvEncoder,
         "resnet": ResNetEncoder,
         "conv_blur": BlurEncoder,
+        "conv_dct": DCTEncoder,
         "dilated": DilatedEncoder,
         "components": Components,
         "rr": RhythmFeatures,

@@ -7,6 +7,7 @@ from triptych.objectives.gating import NonNegative
 from triptych.objectives.joint import JointContrastive
 from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
+from triptych.objectives.plita import Plita
 from triptych.objectives.populations import Membership
 from triptych.objectives.registry import register
 from triptych.objectives.separation import Separation
@@ -33,6 +34,7 @@ __all__ = [
     "NonNegative",
     "Objective",
     "Plain",
+    "Plita",
     "Separation",
     "SimCLR",
     "StructuredContrastive",

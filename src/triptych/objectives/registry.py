@@ -13,6 +13,7 @@ from triptych.objectives.gating import NonNegative
 from triptych.objectives.joint import JointContrastive
 from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
+from triptych.objectives.plita import Plita
 from triptych.objectives.separation import Separation
 from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
@@ -35,6 +36,7 @@ OBJECTIVES = Registry[type[Objective]](
         "t-loss": TLoss,
         "ts2vec": TS2Vec,
         "frame-projections": FrameProjections,
+        "plita": Plita,
         "ncl": NonNegative,
         "supcon": SupCon,
         "scl": StructuredContrastive,

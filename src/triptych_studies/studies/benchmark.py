@@ -45,7 +45,7 @@ class Several(StudyData):
 
 
 LABEL_FREE_ROWS = ("simclr", "vicreg", "barlow", "moco", "t-loss", "ts2vec", "frame-projections",
-                   "looc", "sie", "scl-vicreg", "topk-sae")  # fmt: skip
+                   "looc", "sie", "scl-vicreg", "topk-sae", "plita")  # fmt: skip
 
 
 class Benchmark(Study):
@@ -62,6 +62,8 @@ class Benchmark(Study):
         "spectrum",
         "har",
         "plain",
+        "plain-half",
+        "enn",
         "augmentation",
         "exact",
         "vqf",
@@ -73,6 +75,7 @@ class Benchmark(Study):
         "t-loss",
         "ts2vec",
         "frame-projections",
+        "plita",
         "looc",
         "sie",
         "scl",
@@ -97,7 +100,9 @@ class Benchmark(Study):
     }
     descriptions: ClassVar[Mapping[str, str]] = {
         "plain": "trained with labels where the task has classes, else an autoencoder",
-        "augmentation": "the same under a new draw of the nuisance every epoch",
+        "plain-half": "plain with about half of the encoder's parameters",
+        "enn": "the same half, with learned activations (cosine series)",
+        "augmentation": "plain under a new draw of the nuisance every epoch",
         "exact": "plain behind a front end that is invariant by construction to (a part of) the "
         "nuisance; emg-gestures has none",
         "vqf": "plain behind sensor fusion: every sample of motion is turned into a frame whose z "
