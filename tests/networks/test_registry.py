@@ -115,6 +115,11 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {**SHAPE, "hidden": NOT_WHOLE, "width": NOT_WHOLE, "depth": NOT_WHOLE,
          "kernel": (*NOT_WHOLE, 4), "mask": CONV["dropout"]},
     ),
+    "capsules": (
+        {"capsules": 3, "size": 5},
+        {"capsules": NOT_WHOLE, "size": NOT_WHOLE, "coherence": NOT_AT_LEAST_0,
+         "spread": (*NOT_AT_LEAST_0, 3), "mean": NOT_ABOVE_0},
+    ),
     "topk_sae": (
         {"size": 4, "features": 16, "active": 2},
         {"size": NOT_WHOLE, "features": NOT_WHOLE, "active": (*NOT_WHOLE, 17)},

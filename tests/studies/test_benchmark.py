@@ -65,7 +65,7 @@ def test_every_row_of_every_task_is_a_recipe_of_its_own_windows(name: str) -> No
     assert (kind.exact is None) == bool(kind.no_exact)
     for method in Benchmark.methods:
         if task.refuses(method):
-            assert method in ("rr", "har", "vqf", "exact", "exact+scl", "plita")
+            assert method in ("rr", "har", "vqf", "exact", "exact+scl", "plita", "topographic-vae")
             with pytest.raises(InputError):
                 recipe_of(task, method, 0)
             continue

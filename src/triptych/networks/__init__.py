@@ -6,6 +6,7 @@ name; `.settings` of each of them are the plain data that rebuild it.
 
 from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE, kl_divergence
 from triptych.networks.blur import BlurEncoder
+from triptych.networks.capsules import Capsules
 from triptych.networks.cross_spectrum import CrossSpectrum
 from triptych.networks.dct import DCTEncoder
 from triptych.networks.dilated import DilatedEncoder
@@ -30,6 +31,7 @@ __all__ = [
     "AlignedPeak",
     "BlurEncoder",
     "CanonicalPhase",
+    "Capsules",
     "Components",
     "ConvDecoder",
     "ConvEncoder",

@@ -8,6 +8,7 @@ from torch import nn
 
 from triptych.networks.autoencoder import ConvDecoder
 from triptych.networks.blur import BlurEncoder
+from triptych.networks.capsules import Capsules
 from triptych.networks.cross_spectrum import CrossSpectrum
 from triptych.networks.dct import DCTEncoder
 from triptych.networks.dilated import DilatedEncoder
@@ -58,7 +59,8 @@ FRONT_ENDS = Registry[type[FrontEnd]](
     },
 )
 DECODERS = Registry[type[nn.Module]]("decoder", {"conv_decoder": ConvDecoder})
-MAPPINGS = Registry[type[nn.Module]]("mapping", {"topk_sae": TopKSAE})  # latents to latents
+# of latents to others
+MAPPINGS = Registry[type[nn.Module]]("mapping", {"topk_sae": TopKSAE, "capsules": Capsules})
 ALL = Registry[type[nn.Module]]("network", ENCODERS, cast(Any, FRONT_ENDS), DECODERS, MAPPINGS)
 
 

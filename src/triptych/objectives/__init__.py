@@ -15,6 +15,7 @@ from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
 from triptych.objectives.t_loss import TLoss
+from triptych.objectives.topographic import TopographicVAE
 from triptych.objectives.ts2vec import TS2Vec
 from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.objectives.views import Views, make_views, single_view
@@ -41,6 +42,7 @@ __all__ = [
     "SupCon",
     "TLoss",
     "TS2Vec",
+    "TopographicVAE",
     "VICReg",
     "Views",
     "diagnose",

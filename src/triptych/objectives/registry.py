@@ -19,6 +19,7 @@ from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
 from triptych.objectives.t_loss import TLoss
+from triptych.objectives.topographic import TopographicVAE
 from triptych.objectives.ts2vec import TS2Vec
 from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.registry import Registry
@@ -37,6 +38,7 @@ OBJECTIVES = Registry[type[Objective]](
         "ts2vec": TS2Vec,
         "frame-projections": FrameProjections,
         "plita": Plita,
+        "topographic-vae": TopographicVAE,
         "ncl": NonNegative,
         "supcon": SupCon,
         "scl": StructuredContrastive,

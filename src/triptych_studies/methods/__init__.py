@@ -87,6 +87,7 @@ TABLE = {
     "scl-vicreg": "scl_bases",
     "pseudo-negatives": "scl_bases",
     "plita": "tempo",
+    "topographic-vae": "topographic",
     "looc": "split_spaces",
     "sie": "split_spaces",
     "scl+augment": "scl_distilled",

@@ -45,7 +45,8 @@ class Several(StudyData):
 
 
 LABEL_FREE_ROWS = ("simclr", "vicreg", "barlow", "moco", "t-loss", "ts2vec", "frame-projections",
-                   "looc", "sie", "scl-vicreg", "topk-sae", "plita")  # fmt: skip
+                   "looc", "sie", "scl-vicreg", "topk-sae", "plita",
+                   "topographic-vae")  # fmt: skip
 
 
 class Benchmark(Study):
@@ -76,6 +77,7 @@ class Benchmark(Study):
         "ts2vec",
         "frame-projections",
         "plita",
+        "topographic-vae",
         "looc",
         "sie",
         "scl",
