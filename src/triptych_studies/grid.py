@@ -121,8 +121,8 @@ class Study:
         Protocol, code, data, cell and budget are in the cache key anyway.
         """
         recipe = self.recipe(prepared, cell)
-        after = methods.find(self.row(cell)).settings
-        more = {"after": dict(after)} if after else {}
+        settings = methods.find(self.row(cell)).settings
+        more = {"settings": dict(settings)} if settings else {}
         return {"recipe": recipe, **self._trials(prepared, cell), **prepared.terms(recipe), **more}
 
     def row(self, cell: Cell) -> str:

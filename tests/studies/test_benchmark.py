@@ -29,7 +29,8 @@ from triptych_studies.tasks.benchmark_motion import Motion
 from triptych_studies.tasks.peak_memory import PeakMemory
 
 SHAPES = {"mitdb-phase": (1, 400), "mitdb-rhythm": (1, 1000), "watch-18": (3, 100),
-          "watch-18@harnet": (3, 300), "phone-5": (3, 100), "hapt-6": (6, 128),
+          "watch-18@harnet": (3, 300), "phone-5": (3, 100), "watch-to-phone": (3, 100),
+          "hapt-6": (6, 128),
           "hapt-composite": (6, 128), "ppg-rate": (5, 200), "emg-gestures": (8, 50),
           "eeg-bonn": (1, 512)}  # fmt: skip
 RATES = {"mitdb-phase": 400.0, "mitdb-rhythm": 100.0, "ppg-rate": 25.0, "emg-gestures": 200.0,
@@ -71,19 +72,8 @@ def test_every_row_of_every_task_is_a_recipe_of_its_own_windows(name: str) -> No
             continue
         recipe = Recipe.of(recipe_of(task, method, 0))
         features = method in ("rr", "spectrum", "har")  # which train nothing
-        labelled = (
-            method
-            in (
-                "plain",
-                "plain-half",
-                "enn",
-                "augmentation",
-                "exact",
-                "vqf",
-                "random",
-            )
-            or features
-        )
+        plain = ("plain", "plain-half", "enn", "fade", "augmentation", "exact", "vqf", "random")
+        labelled = method in plain or features
         assert bool(recipe.classes) == (labelled and not kind.number)
         assert recipe.length == SHAPES[name][1]
         if not features and method not in ("looc", "sie"):  # these have no free block
@@ -110,6 +100,19 @@ def test_no_subject_is_on_two_sides_and_every_subject_is_tested_once(small: Smal
         assert sum(map(len, parts)) == len(set.union(*parts))
         tested += sorted(parts[2])
     assert sorted(tested) == sorted(set(small.windows.subject))
+
+
+def test_a_watch_trains_and_others_phones_are_tested() -> None:
+    task = made(task_of("watch-to-phone"), 3, 100, 20.0)
+    device = np.array([" watch", " phone"])[np.arange(len(task.windows)) // 6 % 2]
+    record = np.char.add(task.windows.subject, device)
+    task = replace(task, windows=replace(task.windows, record=record))
+    sides = task.sides(Cell("plain", "watch-to-phone"))
+    for each, end in ((sides.train, "watch"), (sides.validation, "watch"), (sides.test, "phone")):
+        assert len(each)
+        assert np.char.endswith(each.record, end).all()
+    seen = {*sides.train.subject, *sides.validation.subject}
+    assert not seen & set(sides.test.subject)
 
 
 class Known(nn.Module):
@@ -229,7 +232,7 @@ def test_features_of_a_dictionary_are_grouped_by_what_moves_them(
     study = Benchmark()
     task = replace(small, options=Options(budget="smoke", methods=("simclr", "topk-sae")))
     plain, post_hoc = (dict(Study.key(study, task, cell)) for cell in task.cells())
-    assert post_hoc.pop("after") == topk_sae.SETTINGS
+    assert post_hoc.pop("settings") == topk_sae.SETTINGS
     assert plain.keys() == post_hoc.keys()
     monkeypatch.setitem(topk_sae.SETTINGS, "features", 64)
     model = Study.compute(study, task, task.cells()[1], lambda text: None).model

@@ -38,8 +38,10 @@ class Method:
         Task and recipe → the encoder, where a formula gives it and nothing is trained.
     after
         What is made of the trained model, post hoc, from its task and the windows of its cell.
+    callback
+        Makes lightning's callback that changes its training, if it has one.
     settings
-        Plain data that decide what `after` makes.
+        Plain data that decide what `after` or `callback` does.
     """
 
     change: Callable[[Any], Change]
@@ -48,6 +50,7 @@ class Method:
     teachers: Mapping[str, str] = field(default_factory=dict[str, str])
     encoder: Callable[[Any, dict[str, Any]], nn.Module] | None = None
     after: Callable[[Any, Any, Any], Any] | None = None
+    callback: Callable[[], Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -57,6 +60,7 @@ TABLE = {
     "plain": "baselines",
     "plain+augment": "baselines",
     "augmentation": "baselines",
+    "fade": "fade",
     "rr": "practitioner",
     "spectrum": "practitioner",
     "har": "practitioner",

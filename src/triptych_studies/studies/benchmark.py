@@ -21,6 +21,7 @@ TASKS = {
     "watch-18": "benchmark_motion:Watch18",
     "watch-18@harnet": "benchmark_motion:Watch18Harnet",
     "phone-5": "benchmark_motion:Phone5",
+    "watch-to-phone": "watch_to_phone:WatchToPhone",
     "hapt-6": "benchmark_motion:Hapt6",
     "hapt-composite": "benchmark_motion:HaptComposite",
     "ppg-rate": "ppg_rate:PpgRate",
@@ -65,6 +66,7 @@ class Benchmark(Study):
         "plain",
         "plain-half",
         "enn",
+        "fade",
         "augmentation",
         "exact",
         "vqf",
@@ -104,6 +106,7 @@ class Benchmark(Study):
         "plain": "trained with labels where the task has classes, else an autoencoder",
         "plain-half": "plain with about half of the encoder's parameters",
         "enn": "the same half, with learned activations (cosine series)",
+        "fade": "plain with a Fisher-information penalty",
         "augmentation": "plain under a new draw of the nuisance every epoch",
         "exact": "plain behind a front end that is invariant by construction to (a part of) the "
         "nuisance; emg-gestures has none",

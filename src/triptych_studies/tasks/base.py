@@ -119,7 +119,7 @@ class Task(StudyData, ABC):
             channels=self.channels,
             progress=False,
             shared_people=cell.split == "random",
-            callbacks=callbacks,
+            callbacks=[*callbacks, *([method.callback()] if method.callback else [])],
         )
         projector = getattr(fitted.objective, "projector", None)
         trained = Trained(fitted.model, projector, fitted.epochs, method.frozen, recipe, callbacks)
