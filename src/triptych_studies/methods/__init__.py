@@ -71,7 +71,7 @@ TABLE = {
     "cross-spectrum": "exact",
     "blur": "exact",
     "aligned": "exact",
-    "vqf": "exact",
+    "vqf": "sensor_fusion",
     "plain-half": "half_encoder",
     "enn": "half_encoder",
     "simclr": "contrastive",

@@ -1,7 +1,7 @@
 """Invariance by construction: a front-end that gives the same for every view, then plain training.
 
-``canonical``, ``vqf`` and ``aligned`` are what is done in practice: turn gravity to one axis, of
-the window as a whole or of each sample, and move the detected R peak to the centre of the window.
+``canonical`` and ``aligned`` are what is done in practice: turn gravity to one axis, and move the
+detected R peak to the centre of the window.
 """
 
 from __future__ import annotations
@@ -45,14 +45,6 @@ def blurred(task: Any) -> Change:
     return {"encoder": {"name": "conv_blur"}}
 
 
-def fused(task: Any) -> Change:
-    """Behind sensor fusion: every sample in a frame whose z points up."""
-    if not task.channels or len(task.channels) % 3:
-        raise InputError(f"method vqf turns tri-axial sensors; {task.title} has {task.channels}")
-    gyroscope = any("gyr" in name.lower() for name in task.channels[3:6])
-    return behind({"name": "vqf", "gyroscope": gyroscope}, task)
-
-
 METHODS = {
     "exact": Method(exact),
     "guided": Method(lambda task: behind("guided_phase", task)),
@@ -60,6 +52,5 @@ METHODS = {
     "blur": Method(blurred),
     "exact+augment": Method(exact_anywhere),
     "canonical": Method(lambda task: behind("gravity_aligned", task)),
-    "vqf": Method(fused),
     "aligned": Method(lambda task: behind("aligned_peak", task)),
 }
