@@ -15,7 +15,8 @@ from triptych.objectives.base import LossTerms, Objective, require_rows, require
 from triptych.objectives.momentum import copy_of, follow
 from triptych.objectives.views import Views
 from triptych.precision import cosine, precise, unit
-from triptych.transforms import PhaseShift, Transform
+from triptych.transforms import Transform, context_of
+from triptych.transforms.base import method_of
 
 
 class Plita(Objective):
@@ -62,7 +63,7 @@ class Plita(Objective):
     ) -> None:
         super().__init__(transforms, acts_on=schema)
         shift = self.transforms[0] if self.transforms else None
-        if not (isinstance(shift, PhaseShift) and shift.context):
+        if shift is None or not context_of(shift):
             raise InputError(
                 "plita needs neighbours in time: phase_shift in mode crop as the first transform"
             )
@@ -102,7 +103,7 @@ class Plita(Objective):
         self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
     ) -> Views:
         """`windows` views a sample, evenly spaced in ±max_shift, in the order of time."""
-        span = self.shift.max_shift
+        span: float = getattr(self.shift, "limit", 0.0)
         signals: list[Tensor] = []
         params: dict[str, list[Tensor]] = {each.name: [] for each in self.transforms}
         for place in range(self.windows):
@@ -111,7 +112,7 @@ class Plita(Objective):
             for each in self.transforms:
                 theta = each.sample(len(x), generator)
                 if each is self.shift:
-                    theta = self.shift.at(start).expand(len(x), 1)
+                    theta = method_of(self.shift, "at")(start).expand(len(x), 1)
                 params[each.name].append(theta.to(x.device))
                 view = each.apply(view, params[each.name][-1])
             signals.append(view)

@@ -14,18 +14,18 @@ SIZES = (64, 16, 48)
 def plita(task: Any) -> Change:
     """Successive windows, which do not overlap, under the views of `simclr` otherwise."""
     first, length = task.contrasted[0], task.recipe(seed=0)["data"]["length_s"]
-    reach = first.get("max_shift", 0.0) if first["name"] == "phase_shift" else 0.0
+    shift, reach = first["name"], first.get("max_shift", 0.0)
     if reach < length:
         raise InputError(
             f"method plita needs successive windows, and views of {task.title} reach {reach:g} s "
             f"from a window of {length:g} s"
         )
     others = [each["name"] for each in task.contrasted[1:]]
-    tempo = {"variant_to": ["phase_shift"], "invariant_to": others}
+    tempo = {"variant_to": [shift], "invariant_to": others}
     return LABEL_FREE | {
         "transforms": task.contrasted,
         "latent": [
-            {"name": "steady", "size": SIZES[0], "invariant_to": ["phase_shift", *others]},
+            {"name": "steady", "size": SIZES[0], "invariant_to": [shift, *others]},
             {"name": "tempo", "size": SIZES[1], **tempo},
             {"name": "rest", "size": SIZES[2]},
         ],

@@ -24,7 +24,7 @@ def topographic(task: Any) -> Change:
             f"method topographic-vae needs a full cycle, and {task.title} turns by up to "
             f"{cycle['max_angle']:g} degrees"
         )
-    others = [dict(e) for e in task.nuisance if e["name"] not in (task.main, "phase_shift")]
+    others = [dict(e) for e in task.nuisance if e["name"] != task.main and "max_shift" not in e]
     size = CAPSULES * RING
     return {
         "transforms": [cycle, *others],
