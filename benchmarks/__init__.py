@@ -11,6 +11,7 @@ from pathlib import Path
 
 NAMES = (
     "scl_step",
+    "throughput",
     "gate_step",
     "nt_xent",
     "phase_shift",

@@ -19,6 +19,7 @@ from benchmarks.timing import SMALLEST, Effort, Row, Spread, in_turns, ratio
 
 CASES = {
     "scl_step": 2,
+    "throughput": 3,
     "gate_step": 2,
     "nt_xent": 1,
     "phase_shift": 2,

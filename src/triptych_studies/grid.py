@@ -121,7 +121,9 @@ class Study:
         Protocol, code, data, cell and budget are in the cache key anyway.
         """
         recipe = self.recipe(prepared, cell)
-        return {"recipe": recipe, **self._trials(prepared, cell), **prepared.terms(recipe)}
+        settings = methods.find(self.row(cell)).settings
+        more = {"settings": dict(settings)} if settings else {}
+        return {"recipe": recipe, **self._trials(prepared, cell), **prepared.terms(recipe), **more}
 
     def row(self, cell: Cell) -> str:
         """The cell's row in the table of methods; an ablation may go without what it changes."""

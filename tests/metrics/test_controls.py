@@ -206,6 +206,7 @@ METRICS = {
 }
 OUTSIDE = {
     "cosine": "of single rows, which cannot know the others",
+    "moved_share": "of single dimensions: 0 of one that never changes; see active_dimensions",
     "between_groups": "of single pairs; the level beside which others stand",
     "separation": "of two lists of scores: 0.5 of a constant, which is its chance",
     "shape_based_distance": "of signals",

@@ -21,7 +21,13 @@ RATE = {"rate": 100.0}
 STANDARDIZED = {"canonical_phase": {}, "power_spectrum": RATE, "aligned_peak": RATE}
 STANDARDIZED |= {"guided_phase": {}, "cross_spectrum": RATE}
 # rotation_invariants are the first channels of invariants_beside, whose class computes both
-TRIADS = ("scaled", "ring_aligned", "gravity_aligned", "second_order", "invariants_beside")
+TRIADS: dict[str, dict[str, Any]] = {
+    "scaled": {},
+    "ring_aligned": {},
+    "gravity_aligned": {},
+    "second_order": {},
+}
+TRIADS |= {"invariants_beside": {}, "vqf": RATE}
 
 
 class Outputs(nn.Module):
@@ -75,10 +81,11 @@ def exported(module: Outputs, channels: int, length: int, path: Path) -> None:
 def test_what_stands_behind_standardize(tmp_path: Path) -> None:
     assert {*STANDARDIZED, *TRIADS, "standardize", "rotation_invariants"} == set(FRONT_ENDS)
     others = {"image", "components", "rr", "har"}  # of the studies; fixed features: Python only
-    assert {"conv", "conv_blur", "resnet", "guaranteed", "dilated"} == set(ENCODERS) - others
+    convolutions = {"conv", "conv_blur", "conv_dct", "resnet", "guaranteed", "dilated"}
+    assert convolutions == set(ENCODERS) - others
     small = {"channels": 2, "length": 48, "outputs": 4, "widths": (8, 16)}
     layers = {"kernels": (5, 5), "strides": (2, 1)}
-    more: dict[str, dict[str, Any]] = {"conv": layers, "conv_blur": layers, "resnet": {}}
+    more = dict.fromkeys(("conv", "conv_blur", "conv_dct"), layers) | {"resnet": {}}
     behind: dict[str, nn.Module] = {
         **{name: front_end(name, **settings) for name, settings in STANDARDIZED.items()},
         **{name: encoder(name, **small, **settings) for name, settings in more.items()},
@@ -88,7 +95,7 @@ def test_what_stands_behind_standardize(tmp_path: Path) -> None:
 
 
 def test_what_takes_physical_units(tmp_path: Path) -> None:
-    parts: dict[str, nn.Module] = {name: front_end(name) for name in TRIADS}
+    parts: dict[str, nn.Module] = {name: front_end(name, **own) for name, own in TRIADS.items()}
     beside = parts.pop("invariants_beside")
     trunk = encoder(
         "guaranteed", channels=beside.shape(3, 40)[0], length=40, raw=beside.raw_channels(3),

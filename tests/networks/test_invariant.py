@@ -274,6 +274,7 @@ def test_a_lead_that_is_not_there_is_refused(kind: Callable[..., FrontEnd], lead
         "power_spectrum",
         "rotation_invariants",
         "gravity_aligned",
+        "vqf",
         "second_order",
         "invariants_beside",
         "ring_aligned",
@@ -281,7 +282,7 @@ def test_a_lead_that_is_not_there_is_refused(kind: Callable[..., FrontEnd], lead
     ],
 )
 def test_an_empty_batch_stays_empty(name: str) -> None:
-    module = front_end(name, **({"rate": 100.0} if name == "power_spectrum" else {}))
+    module = front_end(name, **({"rate": 100.0} if name in ("power_spectrum", "vqf") else {}))
     assert module(torch.empty(0, 6, 80)).shape == (0, *module.shape(6, 80))
 
 

@@ -30,7 +30,9 @@ ENCODERS = {
         3, TIME, raw=1, widths=(8,), kernels=(5,), strides=(2,)
     ),
 }
-ROTATING = ("rotation_invariants", "gravity_aligned", "second_order", "invariants_beside")
+ROTATING = ("rotation_invariants", "gravity_aligned", "vqf", "second_order", "invariants_beside")
+
+RATE = {"vqf": {"rate": 50.0}}
 
 
 def signals(seed: int = 0, n: int = 5) -> torch.Tensor:
@@ -96,7 +98,7 @@ def test_windows_without_gaps_are_not_touched_by_those_with(name: str) -> None:
 
 @pytest.mark.parametrize("name", ROTATING)
 def test_rotation_front_ends_keep_gaps_and_their_guarantee(name: str) -> None:
-    front, x = front_end(name), holed(signals() / 9)
+    front, x = front_end(name, **RATE.get(name, {})), holed(signals() / 9)
     found = front(x)
     gone = x.isnan().any(dim=1)
     assert torch.equal(found.isnan().all(dim=1), gone)
@@ -112,7 +114,7 @@ def test_who_knows_missing_samples() -> None:
     assert takes_gaps(nn.Sequential(Standardize()), BlockHeads(conv, schema))
     assert takes_gaps(nn.Sequential(), nn.Sequential(Standardize(), conv, nn.Linear(1, 1)))
     assert takes_gaps(TwoEncoders(conv, conv))
-    assert all(takes_gaps(front_end(name), conv) for name in ROTATING)
+    assert all(takes_gaps(front_end(name, **RATE.get(name, {})), conv) for name in ROTATING)
     for other in (
         [nn.Sequential(Standardize(), CanonicalPhase()), conv],
         [nn.Sequential(Standardize(), PowerSpectrum(100.0)), conv],

@@ -15,7 +15,7 @@ from triptych.networks.registry import ALL, name_of, register
 from triptych.registry import Registry
 from triptych_studies.images.networks import ImageEncoder
 
-RATED = ("power_spectrum", "cross_spectrum", "aligned_peak")
+RATED = ("power_spectrum", "cross_spectrum", "aligned_peak", "vqf")
 
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
@@ -100,6 +100,7 @@ SMALL = {"widths": (8, 16), "kernels": (5, 5), "strides": (2, 2)}
 WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "conv": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
     "conv_blur": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
+    "conv_dct": ({"channels": 1, "length": 64, **SMALL}, {**SHAPE, **OUTPUTS, **CONV}),
     "resnet": (
         {"channels": 1, "length": 64, "widths": (8, 16)},
         {**SHAPE, **OUTPUTS, **WIDTHS, "blocks": NOT_WHOLE, "where": NOT_AT_LEAST_0,
@@ -113,6 +114,15 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {"channels": 1, "length": 64, "depth": 2},
         {**SHAPE, "hidden": NOT_WHOLE, "width": NOT_WHOLE, "depth": NOT_WHOLE,
          "kernel": (*NOT_WHOLE, 4), "mask": CONV["dropout"]},
+    ),
+    "capsules": (
+        {"capsules": 3, "size": 5},
+        {"capsules": NOT_WHOLE, "size": NOT_WHOLE, "coherence": NOT_AT_LEAST_0,
+         "spread": (*NOT_AT_LEAST_0, 3), "mean": NOT_ABOVE_0},
+    ),
+    "topk_sae": (
+        {"size": 4, "features": 16, "active": 2},
+        {"size": NOT_WHOLE, "features": NOT_WHOLE, "active": (*NOT_WHOLE, 17)},
     ),
     "components": (
         {"channels": 1, "length": 64}, {**SHAPE, "outputs": (*NOT_WHOLE, 65)},
@@ -151,6 +161,11 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
             "ring_aligned",
         )
     },
+    "vqf": (
+        {"rate": 50.0},
+        {"rate": NOT_ABOVE_0, "tau": NOT_ABOVE_0, **SCALES,
+         **dict.fromkeys(("gyroscope", "heading"), (0, "yes", None))},
+    ),
     "conv_decoder": (
         {"size": 4, "channels": 1, "length": 64, "widths": (5, 8)},
         {"size": NOT_WHOLE, **SHAPE, **FIRST_FREE, "samples": NOT_WHOLE},

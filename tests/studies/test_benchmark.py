@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from triptych import InputError
 from triptych.datasets import Windows
 from triptych.latent import Block, LatentSchema
+from triptych.metrics import moved_share
 from triptych.model import Latents
 from triptych.training import Recipe
 from triptych_studies.base import Cell, Options
-from triptych_studies.methods import recipe_of
+from triptych_studies.grid import Study
+from triptych_studies.methods import recipe_of, topk_sae
 from triptych_studies.scores import Scores
 from triptych_studies.studies import benchmark, benchmark_figures
 from triptych_studies.studies.benchmark import TASKS, Benchmark, task_of
@@ -29,7 +31,8 @@ from triptych_studies.tasks.peak_memory import PeakMemory
 pytestmark = pytest.mark.usefixtures("coarse_figures")
 
 SHAPES = {"mitdb-phase": (1, 400), "mitdb-rhythm": (1, 1000), "watch-18": (3, 100),
-          "watch-18@harnet": (3, 300), "phone-5": (3, 100), "hapt-6": (6, 128),
+          "watch-18@harnet": (3, 300), "phone-5": (3, 100), "watch-to-phone": (3, 100),
+          "hapt-6": (6, 128),
           "hapt-composite": (6, 128), "ppg-rate": (5, 200), "emg-gestures": (8, 50),
           "eeg-bonn": (1, 512)}  # fmt: skip
 RATES = {"mitdb-phase": 400.0, "mitdb-rhythm": 100.0, "ppg-rate": 25.0, "emg-gestures": 200.0,
@@ -65,13 +68,14 @@ def test_every_row_of_every_task_is_a_recipe_of_its_own_windows(name: str) -> No
     assert (kind.exact is None) == bool(kind.no_exact)
     for method in Benchmark.methods:
         if task.refuses(method):
-            assert method in ("rr", "har", "exact", "exact+scl")
+            assert method in ("rr", "har", "vqf", "exact", "exact+scl", "plita", "topographic-vae")
             with pytest.raises(InputError):
                 recipe_of(task, method, 0)
             continue
         recipe = Recipe.of(recipe_of(task, method, 0))
         features = method in ("rr", "spectrum", "har")  # which train nothing
-        labelled = method in ("plain", "augmentation", "exact", "random") or features
+        plain = ("plain", "plain-half", "enn", "fade", "augmentation", "exact", "vqf", "random")
+        labelled = method in plain or features
         assert bool(recipe.classes) == (labelled and not kind.number)
         assert recipe.length == SHAPES[name][1]
         if not features and method not in ("looc", "sie"):  # these have no free block
@@ -98,6 +102,19 @@ def test_no_subject_is_on_two_sides_and_every_subject_is_tested_once(small: Smal
         assert sum(map(len, parts)) == len(set.union(*parts))
         tested += sorted(parts[2])
     assert sorted(tested) == sorted(set(small.windows.subject))
+
+
+def test_a_watch_trains_and_others_phones_are_tested() -> None:
+    task = made(task_of("watch-to-phone"), 3, 100, 20.0)
+    device = np.array([" watch", " phone"])[np.arange(len(task.windows)) // 6 % 2]
+    record = np.char.add(task.windows.subject, device)
+    task = replace(task, windows=replace(task.windows, record=record))
+    sides = task.sides(Cell("plain", "watch-to-phone"))
+    for each, end in ((sides.train, "watch"), (sides.validation, "watch"), (sides.test, "phone")):
+        assert len(each)
+        assert np.char.endswith(each.record, end).all()
+    seen = {*sides.train.subject, *sides.validation.subject}
+    assert not seen & set(sides.test.subject)
 
 
 class Known(nn.Module):
@@ -209,6 +226,27 @@ def test_a_cell_does_not_depend_on_the_other_tasks(
     benchmark_figures.scatter(table, table, tmp_path / "cost.png", title="cost")
     benchmark_figures.curves({1: table, 100: table}, tmp_path / "labels.png", title="labels")
     assert all((tmp_path / f"{name}.png").stat().st_size for name in ("heat", "cost", "labels"))
+
+
+def test_features_of_a_dictionary_are_grouped_by_what_moves_them(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = Benchmark()
+    task = replace(small, options=Options(budget="smoke", methods=("simclr", "topk-sae")))
+    plain, post_hoc = (dict(Study.key(study, task, cell)) for cell in task.cells())
+    assert post_hoc.pop("settings") == topk_sae.SETTINGS
+    assert plain.keys() == post_hoc.keys()
+    monkeypatch.setitem(topk_sae.SETTINGS, "features", 64)
+    model = Study.compute(study, task, task.cells()[1], lambda text: None).model
+    assert model.schema.size == 64
+    windows = task.sides(task.cells()[1]).test
+    turned = task.chain(tested=True).apply(
+        windows.centred, task.chain(tested=True).sample(len(windows), torch.Generator())
+    )
+    still, moved = (model.embed(each).all for each in (windows.centred, turned))
+    assert ((still > 0).sum(dim=1) <= 16).all()
+    share = model.schema.split(torch.as_tensor(moved_share(still, moved))[None])
+    assert share["steady"].mean() < share["moved"].mean()
 
 
 def test_the_peak_of_memory_is_that_of_the_work() -> None:

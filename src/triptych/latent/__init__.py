@@ -4,6 +4,7 @@ from triptych.latent.block import Block, Relation
 from triptych.latent.gates import BernoulliGate
 from triptych.latent.heads import BlockHeads, LinearHead, TwoEncoders
 from triptych.latent.label_set import LabelSet
+from triptych.latent.mapped import Mapped
 from triptych.latent.one_label import OneLabel
 from triptych.latent.quantity import Quantity
 from triptych.latent.schema import LatentSchema
@@ -16,6 +17,7 @@ __all__ = [
     "LabelSet",
     "LatentSchema",
     "LinearHead",
+    "Mapped",
     "OneLabel",
     "Quantity",
     "Relation",

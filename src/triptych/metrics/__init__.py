@@ -12,7 +12,7 @@ similarity over a sweep     `invariance`, `half_life`
 nearest neighbours          `retrieval`, `neighbour_overlap`, `shape_based_distance`
 reading from frozen latents `linear_probe`, `read_parameter`, `direction_probe`
 what each block knows       `factor_matrix`, `disentanglement`
-single dimensions           `semantic_consistency`, `active_dimensions`
+single dimensions           `semantic_consistency`, `active_dimensions`, `moved_share`
 answers of a classifier     `prediction_consistency`
 predictions and truth       `class_scores`, `set_scores`, `value_scores`, `macro_auroc`
 intervals and comparisons   `bootstrap_interval`, `paired_difference`, `holm`, `per_subject`
@@ -28,6 +28,7 @@ from triptych.lazy import attach
 # One line for each public name: type checkers read them, and so does `attach`.
 if TYPE_CHECKING:
     from triptych.metrics.active import active_dimensions as active_dimensions
+    from triptych.metrics.active import moved_share as moved_share
     from triptych.metrics.answers import class_scores as class_scores
     from triptych.metrics.answers import macro_auroc as macro_auroc
     from triptych.metrics.answers import set_scores as set_scores

@@ -9,7 +9,7 @@ import numpy as np
 
 from triptych.errors import InputError
 from triptych.metrics.collapse import collapsed
-from triptych.metrics.inputs import Labels, Rows, as_array, as_labels
+from triptych.metrics.inputs import Floats, Labels, Rows, as_array, as_labels, same_shape
 from triptych.metrics.result import Result
 from triptych.metrics.semantic import semantic_consistency
 
@@ -43,6 +43,37 @@ class Dimension(Result):
     share: float
     score: float
     top: tuple[int, ...]
+
+
+def moved_share(z: Rows, moved: Rows) -> Floats:
+    """Share of each dimension's variance that lies between two views of one sample, ``(d,)``.
+
+    0: the transform between them does not change the dimension; 0.5: it changes it as much as
+    another sample would. A dimension that never changes has 0. By this the dimensions of any
+    embedding, or the features of a `TopKSAE`, are told apart as a schema's blocks are by name.
+
+    Parameters
+    ----------
+    z, moved
+        Latents (n, d) of the same samples as they are and under draws of the transform.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or a value is not finite.
+
+    Examples
+    --------
+    >>> z = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [4.0, 4.0]])
+    >>> moved = np.array([[1.0, 4.0], [2.0, 1.0], [3.0, 2.0], [4.0, 3.0]])
+    >>> moved_share(z, moved).tolist()
+    [0.0, 0.6]
+    """
+    still, other = (as_array(each, name).astype(np.float64) for name, each in
+                    (("z", z), ("moved", moved)))  # fmt: skip
+    same_shape(still, other, "z and moved")
+    both = np.stack([still, other])
+    return both.var(axis=0).mean(axis=0) / both.var(axis=(0, 1)).clip(1e-300)
 
 
 def active_dimensions(
@@ -93,8 +124,7 @@ def active_dimensions(
         spoken.append((name, np.array(found.classes)[best], share, score))
     seen = {name: as_array(view, name) for name, view in (views or {}).items()}
     for name, view in seen.items():
-        both = np.stack([rows, view])
-        share = both.var(axis=0).mean(axis=0) / both.var(axis=(0, 1)).clip(1e-300)
+        share = moved_share(rows, view)
         spoken.append((name, np.full(len(share), ""), share, share))
     if not spoken:
         raise InputError(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import BlockHeads, LatentSchema, LinearHead, Target
+from triptych.latent import BlockHeads, LatentSchema, LinearHead, Mapped, Target
 from triptych.model.export import evaluating
 from triptych.model.outputs import Latents, Prediction
 from triptych.networks.abilities import shortest, takes_gaps
@@ -51,7 +51,7 @@ class Inference(nn.Module):
                 )
             if head.schema != schema:
                 raise InputError(f"head {name!r} was made for another schema than the model's")
-        for part in encoder.modules():
+        for part in () if isinstance(encoder, Mapped) else encoder.modules():
             if isinstance(part, BlockHeads) and part.schema != schema:
                 raise InputError("the encoder's block heads have another schema than the model's")
         self.preprocessing, self.schema = preprocessing, schema

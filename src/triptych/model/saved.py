@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.files import read_json, write_atomically, write_json
-from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
+from triptych.latent import BlockHeads, LatentSchema, Mapped, TwoEncoders
 from triptych.networks import FRONT_ENDS, FrontEnd
 from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.networks.registry import ALL, name_of
@@ -43,8 +43,9 @@ def describe(module: nn.Module) -> dict[str, Any]:
         }
     if type(module) is TwoEncoders:
         return {"common": describe(module.common), "salient": describe(module.salient)}
-    name = name_of(module)
-    if name is not None:
+    if type(module) is Mapped:
+        return module.described(describe)
+    if (name := name_of(module)) is not None:
         return {"network": name, "settings": dict(cast(dict[str, Any], module.settings))}
     return {"foreign": f"{type(module).__module__}.{type(module).__qualname__}"}
 
@@ -66,6 +67,8 @@ def build(content: object, schema: LatentSchema, role: str) -> nn.Module:
             return nn.Sequential(*(build(part, schema, role) for part in parts))
         case ["common", "salient"]:
             return TwoEncoders(*(build(entry[part], schema, role) for part in sorted(entry)))
+        case ["mapping", "of", "of_schema"]:
+            return Mapped.rebuilt(entry, schema, lambda part, own: build(part, own, role))
         case ["block_heads", "features", "hidden"] if isinstance(
             entry["features"], int
         ) and isinstance(entry["hidden"], int):

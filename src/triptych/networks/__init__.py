@@ -6,7 +6,9 @@ name; `.settings` of each of them are the plain data that rebuild it.
 
 from triptych.networks.autoencoder import ConvDecoder, Reconstruction, SignalVAE, kl_divergence
 from triptych.networks.blur import BlurEncoder
+from triptych.networks.capsules import Capsules
 from triptych.networks.cross_spectrum import CrossSpectrum
+from triptych.networks.dct import DCTEncoder
 from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize, WhatAndWhere
 from triptych.networks.features import Components, FixedFeatures
@@ -14,6 +16,7 @@ from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.guided_phase import GuidedPhase
 from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
+from triptych.networks.orientation_fused import OrientationFusion
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end, register
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.resolved import time_resolved
@@ -21,6 +24,7 @@ from triptych.networks.rhythm import RhythmFeatures
 from triptych.networks.ring_aligned import RingAligned
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside
+from triptych.networks.sparse import TopKSAE
 
 __all__ = [
     "ENCODERS",
@@ -28,10 +32,12 @@ __all__ = [
     "AlignedPeak",
     "BlurEncoder",
     "CanonicalPhase",
+    "Capsules",
     "Components",
     "ConvDecoder",
     "ConvEncoder",
     "CrossSpectrum",
+    "DCTEncoder",
     "DilatedEncoder",
     "FixedFeatures",
     "FrontEnd",
@@ -39,6 +45,7 @@ __all__ = [
     "GuidedPhase",
     "HandCrafted",
     "InvariantsBeside",
+    "OrientationFusion",
     "PowerSpectrum",
     "Reconstruction",
     "ResNetEncoder",
@@ -48,6 +55,7 @@ __all__ = [
     "Scaled",
     "SignalVAE",
     "Standardize",
+    "TopKSAE",
     "WhatAndWhere",
     "encoder",
     "front_end",

@@ -8,7 +8,9 @@ from torch import nn
 
 from triptych.networks.autoencoder import ConvDecoder
 from triptych.networks.blur import BlurEncoder
+from triptych.networks.capsules import Capsules
 from triptych.networks.cross_spectrum import CrossSpectrum
+from triptych.networks.dct import DCTEncoder
 from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
 from triptych.networks.features import Components
@@ -17,11 +19,13 @@ from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.networks.guided_phase import GuidedPhase
 from triptych.networks.handcrafted import HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
+from triptych.networks.orientation_fused import OrientationFusion
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rhythm import RhythmFeatures
 from triptych.networks.ring_aligned import RingAligned
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside, SecondOrder
+from triptych.networks.sparse import TopKSAE
 from triptych.registry import Registry
 
 ENCODERS = Registry[type[nn.Module]](
@@ -30,6 +34,7 @@ ENCODERS = Registry[type[nn.Module]](
         "conv": ConvEncoder,
         "resnet": ResNetEncoder,
         "conv_blur": BlurEncoder,
+        "conv_dct": DCTEncoder,
         "dilated": DilatedEncoder,
         "components": Components,
         "rr": RhythmFeatures,
@@ -50,12 +55,15 @@ FRONT_ENDS = Registry[type[FrontEnd]](
         "rotation_invariants": RotationInvariants,
         "gravity_aligned": GravityAligned,
         "ring_aligned": RingAligned,
+        "vqf": OrientationFusion,
         "second_order": SecondOrder,
         "invariants_beside": InvariantsBeside,
     },
 )
 DECODERS = Registry[type[nn.Module]]("decoder", {"conv_decoder": ConvDecoder})
-ALL = Registry[type[nn.Module]]("network", ENCODERS, cast(Any, FRONT_ENDS), DECODERS)
+# of latents to others
+MAPPINGS = Registry[type[nn.Module]]("mapping", {"topk_sae": TopKSAE, "capsules": Capsules})
+ALL = Registry[type[nn.Module]]("network", ENCODERS, cast(Any, FRONT_ENDS), DECODERS, MAPPINGS)
 
 
 def register(name: str, kind: type[nn.Module]) -> None:

@@ -74,6 +74,7 @@ WHOLE = Rule("a whole number of at least 1", lambda x: _is(x, Integral) and x >=
 COUNT = Rule("a whole number of at least 0", lambda x: _is(x, Integral) and x >= 0)
 ODD = Rule("an odd whole number (to keep the time axis)", lambda x: WHOLE.fits(x) and x % 2 == 1)
 ABOVE_ZERO = Rule("a number above 0", lambda x: _is(x, Real) and 0 < x < math.inf)
+FLAG = Rule("true or false", lambda x: isinstance(x, bool))
 SHARE = Rule("a number of at least 0 and below 1", lambda x: _is(x, Real) and 0 <= x < 1)
 NUMBERS = _listed(ABOVE_ZERO, "numbers above 0")
 LAYERS = _listed(WHOLE, "whole numbers above 0")

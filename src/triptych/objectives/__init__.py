@@ -7,6 +7,7 @@ from triptych.objectives.gating import NonNegative
 from triptych.objectives.joint import JointContrastive
 from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
+from triptych.objectives.plita import Plita
 from triptych.objectives.populations import Membership
 from triptych.objectives.registry import register
 from triptych.objectives.separation import Separation
@@ -14,6 +15,7 @@ from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
 from triptych.objectives.t_loss import TLoss
+from triptych.objectives.topographic import TopographicVAE
 from triptych.objectives.ts2vec import TS2Vec
 from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.objectives.views import Views, make_views, single_view
@@ -33,12 +35,14 @@ __all__ = [
     "NonNegative",
     "Objective",
     "Plain",
+    "Plita",
     "Separation",
     "SimCLR",
     "StructuredContrastive",
     "SupCon",
     "TLoss",
     "TS2Vec",
+    "TopographicVAE",
     "VICReg",
     "Views",
     "diagnose",

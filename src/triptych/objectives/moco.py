@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from triptych.errors import InputError
 from triptych.objectives import terms
 from triptych.objectives.base import LossTerms, require_rows
 from triptych.objectives.gather import gather
+from triptych.objectives.momentum import copy_of, follow
 from triptych.objectives.simclr import SimCLR
 from triptych.objectives.views import Views
 from triptych.precision import unit
@@ -74,13 +73,8 @@ class MoCo(SimCLR):
 
     def attach(self, network: nn.Module, shape: tuple[int, int] | None = None) -> None:
         """Copy what makes latents of signals; from now on the copy follows it."""
-        if any(is_lazy(each) for each in network.parameters()):
-            raise InputError(
-                "moco copies the encoder, and this one has layers whose size is not known yet; "
-                "encode one batch before attach(encoder)"
-            )
         self._followed = (network, self.projector)
-        self.copy = nn.Sequential(*deepcopy(self._followed)).requires_grad_(False)
+        self.copy = copy_of(self._followed, "moco")
 
     def forward(self, z: Tensor, views: Views) -> LossTerms:
         """InfoNCE of latents ``(2n, size)``; a training step also moves copy and queue."""
@@ -88,7 +82,7 @@ class MoCo(SimCLR):
         if self.copy is None:
             raise InputError("moco needs the encoder: call objective.attach(encoder) once before")
         if self.training:
-            self._follow(self.copy)
+            follow(self.copy, self._followed, self.momentum)
         with torch.no_grad():
             keys = unit(self.copy(views.signals))
         queries, negatives = self.represent(z).chunk(2), self.keys.clone()
@@ -99,12 +93,6 @@ class MoCo(SimCLR):
         if self.training:
             self._push(gather(keys))
         return LossTerms(loss, {"contrast": loss})
-
-    @torch.no_grad()
-    def _follow(self, copy: nn.Module) -> None:
-        followed = [p for each in self._followed for p in each.parameters()]
-        for slow, fast in zip(copy.parameters(), followed, strict=True):
-            slow.lerp_(fast, 1 - self.momentum)
 
     @torch.no_grad()
     def _push(self, keys: Tensor) -> None:

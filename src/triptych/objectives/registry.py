@@ -13,11 +13,13 @@ from triptych.objectives.gating import NonNegative
 from triptych.objectives.joint import JointContrastive
 from triptych.objectives.looc import LooC
 from triptych.objectives.moco import MoCo
+from triptych.objectives.plita import Plita
 from triptych.objectives.separation import Separation
 from triptych.objectives.sie import SIE
 from triptych.objectives.simclr import SimCLR, SupCon
 from triptych.objectives.structured import StructuredContrastive
 from triptych.objectives.t_loss import TLoss
+from triptych.objectives.topographic import TopographicVAE
 from triptych.objectives.ts2vec import TS2Vec
 from triptych.objectives.vicreg import BarlowTwins, VICReg
 from triptych.registry import Registry
@@ -35,6 +37,8 @@ OBJECTIVES = Registry[type[Objective]](
         "t-loss": TLoss,
         "ts2vec": TS2Vec,
         "frame-projections": FrameProjections,
+        "plita": Plita,
+        "topographic-vae": TopographicVAE,
         "ncl": NonNegative,
         "supcon": SupCon,
         "scl": StructuredContrastive,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from triptych.training.audit_callback import AuditCallback as AuditCallback
     from triptych.training.batches import Batches as Batches
     from triptych.training.build import untrained as untrained
+    from triptych.training.fisher import FisherPenalty as FisherPenalty
     from triptych.training.fitted import Fitted as Fitted
     from triptych.training.fitting import fit as fit
     from triptych.training.fitting import fit_module as fit_module

@@ -36,6 +36,12 @@ class Method:
         Entry of the weights → the row whose predictions are distilled with that weight.
     encoder
         Task and recipe → the encoder, where a formula gives it and nothing is trained.
+    after
+        What is made of the trained model, post hoc, from its task and the windows of its cell.
+    callback
+        Makes lightning's callback that changes its training, if it has one.
+    settings
+        Plain data that decide what `after` or `callback` does.
     """
 
     change: Callable[[Any], Change]
@@ -43,6 +49,9 @@ class Method:
     frozen: bool = False
     teachers: Mapping[str, str] = field(default_factory=dict[str, str])
     encoder: Callable[[Any, dict[str, Any]], nn.Module] | None = None
+    after: Callable[[Any, Any, Any], Any] | None = None
+    callback: Callable[[], Any] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 # Row → the file of this folder that has it.
@@ -51,6 +60,7 @@ TABLE = {
     "plain": "baselines",
     "plain+augment": "baselines",
     "augmentation": "baselines",
+    "fade": "fade",
     "rr": "practitioner",
     "spectrum": "practitioner",
     "har": "practitioner",
@@ -61,8 +71,12 @@ TABLE = {
     "cross-spectrum": "exact",
     "blur": "exact",
     "aligned": "exact",
+    "vqf": "sensor_fusion",
+    "plain-half": "half_encoder",
+    "enn": "half_encoder",
     "simclr": "contrastive",
     "supcon": "contrastive",
+    "topk-sae": "topk_sae",
     "vicreg": "label_free",
     "barlow": "label_free",
     "moco": "label_free",
@@ -76,6 +90,8 @@ TABLE = {
     "scl": "scl",
     "scl-vicreg": "scl_bases",
     "pseudo-negatives": "scl_bases",
+    "plita": "tempo",
+    "topographic-vae": "topographic",
     "looc": "split_spaces",
     "sie": "split_spaces",
     "scl+augment": "scl_distilled",

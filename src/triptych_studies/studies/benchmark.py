@@ -21,6 +21,7 @@ TASKS = {
     "watch-18": "benchmark_motion:Watch18",
     "watch-18@harnet": "benchmark_motion:Watch18Harnet",
     "phone-5": "benchmark_motion:Phone5",
+    "watch-to-phone": "watch_to_phone:WatchToPhone",
     "hapt-6": "benchmark_motion:Hapt6",
     "hapt-composite": "benchmark_motion:HaptComposite",
     "ppg-rate": "ppg_rate:PpgRate",
@@ -45,7 +46,8 @@ class Several(StudyData):
 
 
 LABEL_FREE_ROWS = ("simclr", "vicreg", "barlow", "moco", "t-loss", "ts2vec", "frame-projections",
-                   "looc", "sie", "scl-vicreg")  # fmt: skip
+                   "looc", "sie", "scl-vicreg", "topk-sae", "plita",
+                   "topographic-vae")  # fmt: skip
 
 
 class Benchmark(Study):
@@ -62,22 +64,29 @@ class Benchmark(Study):
         "spectrum",
         "har",
         "plain",
+        "plain-half",
+        "enn",
+        "fade",
         "augmentation",
         "exact",
+        "vqf",
         "simclr",
+        "topk-sae",
         "vicreg",
         "barlow",
         "moco",
         "t-loss",
         "ts2vec",
         "frame-projections",
+        "plita",
+        "topographic-vae",
         "looc",
         "sie",
         "scl",
         "scl-vicreg",
         "exact+scl",
     )
-    exact: ClassVar[tuple[str, ...]] = ("exact", "exact+scl")
+    exact: ClassVar[tuple[str, ...]] = ("exact", "vqf", "exact+scl")
     headline: ClassVar[tuple[str, ...]] = (
         "probe",
         "probe_moved",
@@ -95,13 +104,20 @@ class Benchmark(Study):
     }
     descriptions: ClassVar[Mapping[str, str]] = {
         "plain": "trained with labels where the task has classes, else an autoencoder",
-        "augmentation": "the same under a new draw of the nuisance every epoch",
+        "plain-half": "plain with about half of the encoder's parameters",
+        "enn": "the same half, with learned activations (cosine series)",
+        "fade": "plain with a Fisher-information penalty",
+        "augmentation": "plain under a new draw of the nuisance every epoch",
         "exact": "plain behind a front end that is invariant by construction to (a part of) the "
         "nuisance; emg-gestures has none",
+        "vqf": "plain behind sensor fusion: every sample of motion is turned into a frame whose z "
+        "points up, by the gyroscope where there is one",
         "rr": "nothing trained: ten numbers of the intervals between beats, of ECG and PPG",
         "spectrum": "nothing trained: principal components of the log spectrum",
         "har": "nothing trained: the usual features of activity recognition",
         **dict.fromkeys(LABEL_FREE_ROWS, "label-free"),
+        "topk-sae": "label-free, post hoc: features of a sparse dictionary of simclr's latents, "
+        "grouped by how much the nuisance moves them on validation windows",
         "scl": "label-free: NT-Xent in the invariant block, no labels in any other",
         "exact+scl": "label-free: scl behind the exact front end",
     }

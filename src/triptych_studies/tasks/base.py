@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -121,12 +121,16 @@ class Task(StudyData, ABC):
             channels=self.channels,
             progress=False,
             shared_people=cell.split == "random",
-            callbacks=callbacks,
+            callbacks=[*callbacks, *([method.callback()] if method.callback else [])],
         )
         projector = getattr(fitted.objective, "projector", None)
-        return Trained(
+        trained = Trained(
             fitted.model, projector, fitted.epochs, method.frozen, recipe, callbacks, fitted.history
         )
+        if method.after is None:
+            return trained
+        progress("post hoc")
+        return replace(trained, model=method.after(self, trained, sides))
 
     @abstractmethod
     def measure(self, trained: Trained, cell: Cell, scores: Scores) -> None:
