@@ -37,7 +37,8 @@ def fit_heads(
     model
         Not changed; the result shares its parts.
     windows
-        Prepared for the model, with labels; at best of subjects whom the model never saw.
+        Prepared for the model, with labels; at best of subjects whom the model never saw. At
+        another rate they are resampled first.
     classes
         Labels to learn, or another `Target`.
     balanced
@@ -66,7 +67,7 @@ def fit_heads(
     balance = target.balance(targets) if balanced else None
     with same_random_state():  # heads are drawn for nothing: they start from zero
         made = model.reset_heads(target)
-    z = made.embed(windows.centred).all
+    z = made.embed(windows.centred, windows.rate).all
     weight = target.known(targets).to(z.dtype)
     for each in made.heads.values():
         head = cast(LinearHead, each)
