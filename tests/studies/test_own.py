@@ -326,6 +326,7 @@ def test_words() -> None:
     assert own_words.band(",40") == (None, 40.0)
     with pytest.raises(InputError, match="twice"):
         own_words.nuisances(["gain", "gain:max_gain=3"])
+    assert own_words.nuisances(["phase_shift:max_shift=5e-2"])[0]["max_shift"] == 0.05
     assert [beats_of("own", (each,)) for each in ("MLII", "aVF", "PPG 1", "ax")] == [
         "ecg",
         "ecg",

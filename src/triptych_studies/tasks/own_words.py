@@ -43,11 +43,19 @@ def nuisances(texts: Sequence[str]) -> list[dict[str, Any]]:
                 f"--nuisance is {text!r}, expected NAME or NAME:SETTING=VALUE, e.g. "
                 "phase_shift:max_shift=0.1"
             )
-        found.append({"name": name.strip(), **read})
+        found.append({"name": name.strip(), **{key: _number(each) for key, each in read.items()}})
     names = [each["name"] for each in found]
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"--nuisance {twice[0]} is given twice; give it once")
     return found
+
+
+def _number(value: Any) -> Any:
+    """A number where YAML 1.1 leaves a word: ``1e-3``, as in a recipe."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def band(text: str | None) -> tuple[float | None, float | None]:
