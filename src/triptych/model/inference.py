@@ -130,9 +130,14 @@ class Inference(nn.Module):
         Raises
         ------
         InputError
-            For another shape, infinities, NaN that this model does not take, and windows without
-            any sample.
+            For another shape, infinities, NaN that this model does not take, windows without any
+            sample, and an `out` of another shape than the latents'.
         """
+        if out is not None and out.shape != (len(signals), self.schema.size):
+            raise InputError(
+                f"out has shape {out.shape}, expected ({len(signals)}, {self.schema.size}): a row "
+                "for each window"
+            )
         parts, done = list[Tensor](), 0
         for x in self.preprocessing.pieces(signals, rate, self.takes_gaps, self.shortest):
             part = self._run(self.forward, x, batch)
