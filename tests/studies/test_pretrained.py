@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from triptych import InputError
 from triptych.audit.tables import number
 from triptych.files import read_json
 from triptych.model import Model, hub
 from triptych.training import Recipe
 from triptych_studies.pretrained.entries import ENTRIES
 from triptych_studies.pretrained.probing import macro_f1, share_of
+from triptych_studies.pretrained.training import TrainingSource
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -46,3 +49,10 @@ def test_few_labels_are_of_every_class() -> None:
     assert np.unique(labels[rows], return_counts=True)[1].tolist() == [10, 3, 1]
     assert share_of(labels, 100, 0).tolist() == list(range(132))
     assert macro_f1(labels, labels) == 1
+
+
+@pytest.mark.parametrize("fold", [-1, 5])
+def test_a_twin_that_would_have_seen_everybody_is_refused(fold: int) -> None:
+    source: Any = TrainingSource.__new__(TrainingSource)
+    with pytest.raises(InputError, match="--fold"):
+        source.fold(fold)
