@@ -247,6 +247,11 @@ def test_heads_alone_are_fitted_in_one_call(tmp_path: Path) -> None:
         fit_heads(model, data, ["slow", "quick"])
     with pytest.raises(InputError, match="80"):  # as many samples, but of twice the time
         fit_heads(model, replace(toys.windows(), rate=50.0), ["slow", "fast"])
+    for dtype in (torch.float64, torch.bfloat16):  # or on a GPU: heads are where the encoder is
+        moved = fit_heads(Model.load(tmp_path / "m").to(dtype), toys.windows(240), ["fast", "slow"])
+        assert moved.heads["full"].linear.weight.dtype == dtype
+        same_labels = moved.predict(data.centred)["full"].labels
+        assert (same_labels == single.predict(data.centred)["full"].labels).mean() > 0.9
     number.save(tmp_path / "n")
     assert Model.load(tmp_path / "n").heads["full"].settings == number.heads["full"].settings
 

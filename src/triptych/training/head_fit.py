@@ -69,9 +69,12 @@ def fit_heads(
         made = model.reset_heads(target)
     z = made.embed(windows.centred, windows.rate).all
     weight = target.known(targets).to(z.dtype)
+    like = next(made.heads.parameters()).detach()  # where the encoder is, and in its precision
+    made.heads.to(z)
     for each in made.heads.values():
         head = cast(LinearHead, each)
         _minimise(head, z, targets, weight, balance, penalty)
+    made.heads.to(like)
     return made.eval()
 
 
