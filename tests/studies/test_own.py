@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from triptych import InputError
 from triptych.cli import main
+from triptych.datasets import Windows
 from triptych.files import read_json
 from triptych.metrics import paired_difference
 from triptych.model import Model
@@ -24,7 +26,7 @@ from triptych_studies.rebuild import rebuild
 from triptych_studies.runner import run
 from triptych_studies.studies.own import OwnStudy
 from triptych_studies.studies.own_advice import advise, smallest
-from triptych_studies.tasks import own_words
+from triptych_studies.tasks import own_conditions, own_words
 from triptych_studies.tasks.own import Own as Task
 
 RATE, SECONDS = 20.0, 20
@@ -315,6 +317,21 @@ def test_the_smallest_difference_is_where_an_interval_at_holms_level_touches_zer
         assert paired_difference(moved + factor * least, np.zeros(12)).shown is shown
 
 
+@pytest.mark.parametrize(
+    ("held_out", "columns"), [("", ("side", "day")), ("side", ("side",)), ("session", ())]
+)
+def test_conditions_are_of_the_column_that_is_held_out(
+    held_out: str, columns: tuple[str, ...]
+) -> None:
+    code = np.arange(40)
+    names = np.full(40, "")
+    attributes = {"side": (code % 2).astype(str), "session": code.astype(str),
+                  "day": (code % 3).astype(str)}  # fmt: skip
+    windows = Windows(torch.zeros(40, 1, 4), 10.0, 0, names, names, code * 1.0, names,
+                      np.full(40, np.nan), attributes)  # fmt: skip
+    assert own_conditions.columns_of(windows, held_out) == columns
+
+
 def test_words() -> None:
     read = own_words.nuisances(
         ["phase_shift:max_shift=0.1,mode=circular", "rotation:triads=[[0,1,2]]"]
@@ -326,6 +343,9 @@ def test_words() -> None:
     assert own_words.band(",40") == (None, 40.0)
     with pytest.raises(InputError, match="twice"):
         own_words.nuisances(["gain", "gain:max_gain=3"])
+    for words in ("side=", "=left"):
+        with pytest.raises(InputError, match="--hold-out"):
+            own_words.asked_of("data", {}, {"nuisance": ["gain"], "hold_out": words})
     assert own_words.nuisances(["phase_shift:max_shift=5e-2"])[0]["max_shift"] == 0.05
     assert [beats_of("own", (each,)) for each in ("MLII", "aVF", "PPG 1", "ax")] == [
         "ecg",
