@@ -23,7 +23,7 @@ from triptych.training import Recipe, fit, prepare
 from triptych_studies.base import Cell, Options
 from triptych_studies.methods.practitioner import beats_of
 from triptych_studies.rebuild import rebuild
-from triptych_studies.runner import run
+from triptych_studies.runner import Interrupted, run
 from triptych_studies.studies.own import OwnStudy
 from triptych_studies.studies.own_advice import advise, smallest
 from triptych_studies.tasks import own_conditions, own_words
@@ -140,6 +140,20 @@ def test_finished_cells_are_used_and_a_model_that_was_not_kept_is_said(
     seen = [study.key(replace(task, asked=each), cell) for each in askings]
     assert seen[0] != seen[1]
     assert seen[0] == seen[2]
+
+
+def test_a_model_that_was_kept_stays_until_another_is_whole(
+    data: Path, computed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    copytree(computed, tmp_path / "out")
+    options = Options("smoke", ("plain",), asked=asked(data, hold_out="orientation=waist"))
+    monkeypatch.setattr("triptych_studies.kept_models.shutil.copytree", killed)
+    with pytest.raises(Interrupted):
+        run(OwnStudy(), tmp_path / "out", options=options, listener=Ears(), keep_models=True)
+    Model.load(tmp_path / "out" / "models" / "plain")
 
 
 def test_subjects_and_values_are_apart(data: Path) -> None:
