@@ -135,7 +135,7 @@ def export_stream(
     """
     filters = how.filters()
     told = {
-        "rate": f"{how.rate:g}",
+        "rate": repr(float(how.rate)).removesuffix(".0"),  # to the last digit: 1000 / 7 Hz
         **{
             key: json.dumps(value)
             for key, value in {
