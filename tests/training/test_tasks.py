@@ -150,6 +150,15 @@ def test_class_weights_are_in_the_loss_of_a_training() -> None:
     assert weighted.history[0]["train/task/full"] != even
 
 
+def test_of_a_monitor_that_tells_nothing_the_last_epoch_is_kept() -> None:
+    recipe = toys.recipe(**SETS, training__epochs=2, training__monitor="macro_auroc")
+    validation = toys.windows(24, 1)
+    both = np.full(24, "slow;middling")  # no window without one of the labels: there is no AUROC
+    fitted = fit(recipe, windows(), replace(validation, label=both), device="cpu", progress=False)
+    assert fitted.best_epoch == 2
+    assert np.isnan(fitted.best_validation)
+
+
 # --- from a model that is there
 
 
