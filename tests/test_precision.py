@@ -26,6 +26,7 @@ from triptych.objectives import (
     separation_terms,
     terms,
 )
+from triptych.objectives.gather import weighted_mean
 from triptych.precision import cosine, precise, unit, working_dtype
 from triptych.registry import Registry
 from triptych.transforms import Gain, PhaseShift, Rotation
@@ -292,3 +293,10 @@ def test_encoders_of_flat_windows_are_finite(
     with within(autocast):
         z = network(x.to(dtype))
     require_finite(z, list(network.parameters()))
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:2])
+def test_a_weighted_mean_counts_its_rows_exactly(dtype: torch.dtype) -> None:
+    n = 4099  # which half precision rounds
+    found = weighted_mean(torch.ones(n, dtype=dtype), torch.ones(n, dtype=dtype))
+    assert float(found) == pytest.approx(1, abs=1e-6)

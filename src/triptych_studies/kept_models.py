@@ -29,7 +29,7 @@ def keep(cache: Cache, cell: Cell, model: Any) -> None:
 def keep_best(
     study: Study, cache: Cache, finished: Sequence[Finished], folder: Path
 ) -> Iterator[str]:
-    """Move the model of each method's best cell to `folder`; of several data sets, of each.
+    """Copy the model of each method's best cell to `folder`; of several data sets, of each.
 
     The best is that of the first headline metric that its cells have. Models of other cells are
     removed.
@@ -52,9 +52,11 @@ def keep_best(
             continue
         staged, target = place(cache, best.cell), folder.joinpath(*map(_slug, names))
         if staged.is_dir():
+            whole = target.with_name(f".{target.name}.part")  # before an earlier one is given up
+            shutil.rmtree(whole, ignore_errors=True)
+            shutil.copytree(staged, whole)
             shutil.rmtree(target, ignore_errors=True)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(staged, target)
+            whole.replace(target)
         else:
             lost.append(" on ".join(reversed(names)))
         for done in cells:

@@ -98,6 +98,16 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
         Quantity("hr").balance(torch.zeros(3))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_numbers_survive_half_precision(dtype: torch.dtype) -> None:
+    target = Quantity("hr", centre=1000.0, scale=4.0)
+    outputs = torch.tensor([[0.25], [0.5]], dtype=dtype)
+    assert target.decode(outputs).tolist() == [1001.0, 1002.0]
+    targets = torch.tensor([torch.inf, 1002.0])
+    assert target.known(targets).tolist() == [False, True]
+    assert target.loss(outputs, targets).isfinite().all()
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_heads_come_back_from_plain_data(target: Target) -> None:
     assert target_of(target.to_dict()) == target

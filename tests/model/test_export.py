@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.model.export import export_onnx, trials
+from triptych.latent import Block, LatentSchema
+from triptych.model.export import export_onnx, export_stream, trials
 from triptych.networks import ENCODERS, FRONT_ENDS, Standardize, encoder, front_end
+from triptych.signals.preprocessing import Preprocessing
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -127,3 +129,19 @@ def test_a_window_of_which_torch_makes_no_numbers_does_not_count(tmp_path: Path)
 
     export_onnx(Log(), (2, 20), ["z"], tmp_path / "model.onnx")
     assert not torch.isfinite(Log()(trials(2, 20)["zeros"])[0]).any()
+
+
+@pytest.mark.parametrize("rate", [1000 / 7, 51.2, 400.0])
+def test_the_rate_is_told_to_the_last_digit(
+    rate: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, str] = {}
+
+    def written(*given: Any) -> None:
+        told.update(given[4])
+
+    monkeypatch.setattr("triptych.model.export.export_onnx", written)
+    form = Preprocessing(rate, ("x",), 8)
+    export_stream(nn.Flatten(), form, LatentSchema(Block("a", 8)), tmp_path / "model.onnx")
+    assert float(told["rate"]) == rate
+    assert len(told["rate"]) < 20

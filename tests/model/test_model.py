@@ -75,6 +75,12 @@ def test_arrays_in_any_order_and_impossible_batches(x: torch.Tensor) -> None:
     torch.testing.assert_close(back, model.embed(x).all.flip(0))
     with pytest.raises(InputError, match="0, expected"):
         model.embed(x, batch=0)
+    size = model.schema.size
+    out = np.zeros((len(x), size), dtype=np.float32)
+    torch.testing.assert_close(model.embed(x, out=out).all, model.embed(x).all)
+    for shape in ((len(x) + 1, size), (len(x), size + 1)):
+        with pytest.raises(InputError, match="out has shape"):
+            model.embed(x, out=np.zeros(shape, dtype=np.float32))
     with pytest.raises(InputError, match="single precision cannot"):
         model.embed(x.double() * 1e39)
 

@@ -17,6 +17,7 @@ from triptych.networks import (
     Standardize,
     front_end,
 )
+from triptych.networks import encoder as named
 from triptych.networks.abilities import takes_gaps
 from triptych.networks.encoder import WhatAndWhere
 from triptych.networks.guaranteed import GuaranteedEncoder
@@ -86,6 +87,19 @@ def test_encoders_give_numbers_and_gradients_beside_gaps(name: str) -> None:
     assert x.grad is not None
     assert x.grad.isfinite().all()
     assert all(p.grad.isfinite().all() for p in encoder.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_window_without_any_sample_is_no_extreme_one(name: str) -> None:
+    torch.manual_seed(0)
+    # one dead sensor of two is enough behind a front-end that sees them together
+    front, x = front_end("rotation_invariants"), torch.cat([signals(), signals(1)], dim=1)
+    x[0, 3:] = torch.nan
+    channels = front.shape(6, TIME)[0]
+    raw = {"raw": 1} if name == "guaranteed" else {}
+    encoder = named(name, channels=channels, length=TIME, **raw)
+    found = encoder(front(x)).detach().abs().amax(dim=1)
+    assert float(found[0]) < 10 * float(found[1:].max())
 
 
 @pytest.mark.parametrize("name", ENCODERS)

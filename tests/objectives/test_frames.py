@@ -63,6 +63,16 @@ def test_the_loss_is_a_contrast_with_either_frame_and_a_map_to_it() -> None:
     torch.testing.assert_close(found.total, total)
 
 
+def test_a_missing_sample_leaves_the_rest_of_a_frame() -> None:
+    objective, x = FrameProjections(5, [SHIFT], scales=4), X[..., :40].clone()
+    whole = objective._frames(x)
+    x[0, 0, 20] = torch.nan
+    for name, frame in objective._frames(x).items():
+        assert frame.isfinite().all()
+        torch.testing.assert_close(frame[1:], whole[name][1:])
+        assert float((frame[0] - whole[name][0]).abs().mean()) < float(whole[name][0].abs().mean())
+
+
 def test_symmetric_info_nce_of_equal_rows_is_the_log_of_their_number() -> None:
     z = torch.ones(7, 3, dtype=torch.float64)
     assert float(terms.symmetric_info_nce(z, z, 0.2)) == pytest.approx(torch.tensor(7.0).log())

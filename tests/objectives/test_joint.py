@@ -42,6 +42,28 @@ def test_a_pair_differs_in_all_that_its_blocks_name_and_shares_the_rest():
     assert torch.equal(views.pairs["phase_shift"], views.pairs["+".join(ALL)])
 
 
+def test_a_set_of_one_keeps_its_own_pair_beside_a_larger_set_that_carries():
+    tilt, gain = Rotation(kind="tilt"), Gain()
+    schema = LatentSchema(
+        Block("both", 6, invariant_to=("rotation", "gain")),
+        Block("one", 4, invariant_to="rotation"),
+        Block("moved", 6, variant_to="rotation", invariant_to="gain"),
+    )
+    scl = JointContrastive(schema, [gain, tilt])
+    x = torch.randn(8, 3, 40, generator=generator()) + 3
+    views = scl.views(x, generator())
+    z = torch.randn(len(views.signals), schema.size, generator=generator(1))
+    found = scl(z, views).terms
+    one = z[16:, 6:10]  # gain is shared there
+    torch.testing.assert_close(found["alignment/rotation alone"], terms.alignment(*one.chunk(2)))
+    assert torch.equal(*views.params["gain"][2:])
+    assert torch.equal(views.pairs["rotation"], views.pairs["gain+rotation"])
+    first, second = views.params["rotation"][:2]  # Δ is that of the pair that is compared
+    before = gain.apply(x, views.params["gain"][0])
+    expected = tilt.seen(tilt.relative(first, second), before)
+    torch.testing.assert_close(views.change("rotation").delta, expected)
+
+
 def test_terms_are_those_of_the_set_s_pair():
     scl = joint(temperature=0.3)
     views = scl.views(torch.randn(8, 1, 60, generator=generator()), generator())

@@ -81,7 +81,9 @@ def test_sie_learns_a_linear_map_that_scl_with_its_settings_learns_too() -> None
     schema = LatentSchema(
         Block("same", 4, invariant_to="phase_shift"), Block("moved", 2, variant_to="phase_shift")
     )
-    objective = SIE.of(schema, [SHIFT], weights={"variation": 1.0})
+    objective = SIE(schema, [SHIFT], weights={"variation": 1.0})
+    assert SIE(schema, [SHIFT]).weights["variation"] == 4.5
+    assert SIE.of(schema, [SHIFT], vicreg=(1, 1, 1)).vicreg == (1, 1, 1)
     same = StructuredContrastive(
         schema, [SHIFT], base="vicreg", vicreg=(10, 10, 1), variation="hypernetwork",
         weights={"alignment": 0, "variation": 1},

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from triptych import InputError
 from triptych.cli import main
-from triptych.datasets import Dataset
+from triptych.datasets import Dataset, Windows
 from triptych.datasets.sources import open_data
 from triptych.files import read_json
 from triptych.metrics import paired_difference
@@ -24,10 +25,10 @@ from triptych.training import Recipe, fit, prepare
 from triptych_studies.base import Cell, Options
 from triptych_studies.methods.practitioner import beats_of
 from triptych_studies.rebuild import rebuild
-from triptych_studies.runner import run
+from triptych_studies.runner import Interrupted, run
 from triptych_studies.studies.own import OwnStudy
 from triptych_studies.studies.own_advice import advise, smallest
-from triptych_studies.tasks import own_words
+from triptych_studies.tasks import own_conditions, own_words
 from triptych_studies.tasks.own import Own as Task
 
 pytestmark = pytest.mark.usefixtures("coarse_figures")
@@ -159,6 +160,20 @@ def test_finished_cells_are_used_and_a_model_that_was_not_kept_is_said(
     seen = [study.key(replace(task, asked=each), cell) for each in askings]
     assert seen[0] != seen[1]
     assert seen[0] == seen[2]
+
+
+def test_a_model_that_was_kept_stays_until_another_is_whole(
+    data: Path, computed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    copytree(computed, tmp_path / "out")
+    options = Options("smoke", ("plain",), asked=asked(data, hold_out="orientation=waist"))
+    monkeypatch.setattr("triptych_studies.kept_models.shutil.copytree", killed)
+    with pytest.raises(Interrupted):
+        run(OwnStudy(), tmp_path / "out", options=options, listener=Ears(), keep_models=True)
+    Model.load(tmp_path / "out" / "models" / "plain")
 
 
 def test_subjects_and_values_are_apart(data: Path) -> None:
@@ -336,6 +351,21 @@ def test_the_smallest_difference_is_where_an_interval_at_holms_level_touches_zer
         assert paired_difference(moved + factor * least, np.zeros(12)).shown is shown
 
 
+@pytest.mark.parametrize(
+    ("held_out", "columns"), [("", ("side", "day")), ("side", ("side",)), ("session", ())]
+)
+def test_conditions_are_of_the_column_that_is_held_out(
+    held_out: str, columns: tuple[str, ...]
+) -> None:
+    code = np.arange(40)
+    names = np.full(40, "")
+    attributes = {"side": (code % 2).astype(str), "session": code.astype(str),
+                  "day": (code % 3).astype(str)}  # fmt: skip
+    windows = Windows(torch.zeros(40, 1, 4), 10.0, 0, names, names, code * 1.0, names,
+                      np.full(40, np.nan), attributes)  # fmt: skip
+    assert own_conditions.columns_of(windows, held_out) == columns
+
+
 def test_words() -> None:
     read = own_words.nuisances(
         ["phase_shift:max_shift=0.1,mode=circular", "rotation:triads=[[0,1,2]]"]
@@ -347,6 +377,10 @@ def test_words() -> None:
     assert own_words.band(",40") == (None, 40.0)
     with pytest.raises(InputError, match="twice"):
         own_words.nuisances(["gain", "gain:max_gain=3"])
+    for words in ("side=", "=left"):
+        with pytest.raises(InputError, match="--hold-out"):
+            own_words.asked_of("data", {}, {"nuisance": ["gain"], "hold_out": words})
+    assert own_words.nuisances(["phase_shift:max_shift=5e-2"])[0]["max_shift"] == 0.05
     assert [beats_of("own", (each,)) for each in ("MLII", "aVF", "PPG 1", "ax")] == [
         "ecg",
         "ecg",

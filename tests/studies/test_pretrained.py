@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.training import toys
 
+from triptych import InputError
 from triptych.audit.tables import number
 from triptych.files import read_json
 from triptych.model import Model, hub
@@ -15,6 +17,7 @@ from triptych.training import Recipe, fit
 from triptych_studies.pretrained import fine_tuning
 from triptych_studies.pretrained.entries import ENTRIES
 from triptych_studies.pretrained.probing import macro_f1, share_of
+from triptych_studies.pretrained.training import TrainingSource
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = "results/pretrained/fine-tuning"
@@ -77,3 +80,10 @@ def test_the_page_has_the_fine_tuned_figures(path: Path) -> None:
     for arm, figures in read_json(path)["rows"].items():
         printed = " | ".join(number(figures[key]) for key in fine_tuning.COLUMNS)
         assert f"| {path.stem} | {arm} | {printed} |" in page.replace("`", "")
+
+
+@pytest.mark.parametrize("fold", [-1, 5])
+def test_a_twin_that_would_have_seen_everybody_is_refused(fold: int) -> None:
+    source: Any = TrainingSource.__new__(TrainingSource)
+    with pytest.raises(InputError, match="--fold"):
+        source.fold(fold)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from triptych.errors import InputError
 from triptych.training import AuditCallback, fit
-from triptych.transforms import Gain, PhaseShift, Rotation
+from triptych.transforms import Gain, NoiseSNR, PhaseShift, Rotation
 
 SHIFT = PhaseShift(0.2, toys.RATE)
 
@@ -116,6 +116,7 @@ def test_parameters_of_several_numbers() -> None:
             "3 samples .*20",
         ),
         ((toys.windows(2).take([0]), Gain(), [1.0]), "at least two"),
+        ((toys.windows(), NoiseSNR(), [3.0]), "expected"),
     ],
 )
 def test_a_fault_is_named(arguments: tuple[Any, ...], words: str) -> None:

@@ -67,6 +67,18 @@ def test_two_processes_share_the_single_process_batches() -> None:
     assert all(len(a) == len(b) == 4 for a, b in shared)
 
 
+def test_fewer_windows_that_are_drawn_anew_are_shared_evenly() -> None:
+    parts = [batches(40, 8, rank=rank, world=2) for rank in (0, 1)]
+    for each in parts:
+        each.redraw = lambda _: (torch.zeros(35, 1, 1), torch.arange(35))
+        each.set_epoch(1)
+    sizes = [[len(targets) for _, targets in each] for each in parts]
+    assert sizes[0] == sizes[1]
+    assert len(sizes[0]) == 5
+    rows = [*seen(parts[0]), *seen(parts[1])]
+    assert len(set(rows)) == len(rows) == 34
+
+
 @pytest.mark.parametrize(("n", "size", "world"), [(1, 8, 1), (3, 8, 2), (40, 7, 2), (40, 2, 2)])
 def test_batches_that_cannot_be_shared(n: int, size: int, world: int) -> None:
     with pytest.raises(InputError, match=f"{n} windows in batches of {size} cannot be shared"):

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from triptych.latent import Block, BlockHeads, LatentSchema
 from triptych.objectives import StructuredContrastive
-from triptych.training import NonFiniteLossError, StructuredModule
+from triptych.training import NonFiniteLossError, StructuredModule, fit_module
 from triptych.training.settings import Training
 from triptych.transforms import PhaseShift
 
@@ -86,3 +86,17 @@ def test_infinite_signals_are_named_by_term_epoch_and_step() -> None:
     signals[20] = torch.inf
     with pytest.raises(NonFiniteLossError, match=r"'invariance/phase_shift' .* epoch 1, step 2;"):
         trainer().fit(module(), DataLoader(signals, batch_size=16))
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(1, 0.1), (2, 0.5), (10, 0.1), (3, 0.0)])
+def test_a_training_of_few_steps_takes_them(steps: int, warmup: float) -> None:
+    made, rates = module(), Rates()
+    made.settings = Training(epochs=1, batch=4, warmup=warmup)
+    before = torch.cat([p.detach().flatten() for p in made.parameters()])
+    x = toys.windows(4 * steps).signals
+    fit_module(made, x, torch.zeros(len(x)), device="cpu", callbacks=[rates])
+    assert len(rates.steps) == steps
+    assert max(rates.steps) <= 2e-3 * (1 + 1e-9)
+    if warmup * steps == 1:  # one step of warming up, and then the largest rate
+        assert rates.steps[0] == pytest.approx(2e-3 / 25)
+    assert not torch.equal(before, torch.cat([p.detach().flatten() for p in made.parameters()]))

@@ -28,7 +28,9 @@ def test_an_untrained_model_follows_from_the_recipe_and_its_seed() -> None:
     made = toys.recipe(classes=["slow", "fast"])
     x = toys.windows(context=0).signals
     z = untrained(made, ["ECG"]).embed(x).all
+    state = torch.get_rng_state()
     assert torch.equal(untrained(made, 1).embed(x).all, z)
+    assert torch.equal(torch.get_rng_state(), state)
     assert not torch.equal(untrained(toys.recipe(training__seed=7), 1).embed(x).all, z)
     model = untrained(made, ["ECG"])
     assert (model.preprocessing.channels, dict(model.heads)) == (("ECG",), {})

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from tests.training import toys
+from torch import nn
 from typer.testing import CliRunner
 
 from triptych.audit import evaluate
@@ -21,8 +22,11 @@ from triptych.datasets import Windows
 from triptych.errors import InputError
 from triptych.latent import LabelSet, Quantity
 from triptych.model import Model
+from triptych.objectives import MoCo
 from triptych.training import Recipe, fit, fit_heads, prepare
+from triptych.training.build import build
 from triptych.training.labels import labels_of
+from triptych.training.starting import start_from
 
 SETS = {"classes": ["slow", "middling"], "labels": "multi", "decoder": False}
 
@@ -146,6 +150,15 @@ def test_class_weights_are_in_the_loss_of_a_training() -> None:
     assert weighted.history[0]["train/task/full"] != even
 
 
+def test_of_a_monitor_that_tells_nothing_the_last_epoch_is_kept() -> None:
+    recipe = toys.recipe(**SETS, training__epochs=2, training__monitor="macro_auroc")
+    validation = toys.windows(24, 1)
+    both = np.full(24, "slow;middling")  # no window without one of the labels: there is no AUROC
+    fitted = fit(recipe, windows(), replace(validation, label=both), device="cpu", progress=False)
+    assert fitted.best_epoch == 2
+    assert np.isnan(fitted.best_validation)
+
+
 # --- from a model that is there
 
 
@@ -176,6 +189,28 @@ def test_a_training_starts_from_a_model_and_may_leave_its_encoder_alone(tmp_path
     assert same(first[0][0], weights(model.encoder))
     assert same(first[0][1], weights(model.heads))  # the same labels: heads go on, too
     assert not same(weights(tuned.model.encoder), weights(model.encoder))
+
+
+def test_what_an_objective_keeps_of_the_encoder_starts_from_the_model_too(tmp_path: Path) -> None:
+    saved(tmp_path / "m")
+    recipe = toys.recipe(objective={"name": "moco", "queue": 64}, decoder=False,
+                         init_from=str(tmp_path / "m"))  # fmt: skip
+    parts = build(recipe, 1, recipe.length)
+    start_from(tmp_path / "m", recipe, parts, None)
+    network = nn.Sequential(parts.front_end, parts.encoder)
+    assert isinstance(parts.objective, MoCo)
+    assert parts.objective.copy is not None
+    assert same(weights(parts.objective.copy)[: len(weights(network))], weights(network))
+
+
+def test_channel_names_are_counted_before_anything_is_trained() -> None:
+    class Never(L.Callback):
+        def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+            raise AssertionError("it trains")
+
+    with pytest.raises(InputError, match="2 channel names"):
+        fit(toys.recipe(), toys.windows(), None, device="cpu", progress=False,
+            channels=["I", "II"], callbacks=[Never()])  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -219,6 +254,13 @@ def test_heads_alone_are_fitted_in_one_call(tmp_path: Path) -> None:
     assert number.predict(data.centred)["full"].values.shape == (96,)
     with pytest.raises(InputError, match="labelled 'quick'"):
         fit_heads(model, data, ["slow", "quick"])
+    with pytest.raises(InputError, match="80"):  # as many samples, but of twice the time
+        fit_heads(model, replace(toys.windows(), rate=50.0), ["slow", "fast"])
+    for dtype in (torch.float64, torch.bfloat16):  # or on a GPU: heads are where the encoder is
+        moved = fit_heads(Model.load(tmp_path / "m").to(dtype), toys.windows(240), ["fast", "slow"])
+        assert moved.heads["full"].linear.weight.dtype == dtype
+        same_labels = moved.predict(data.centred)["full"].labels
+        assert (same_labels == single.predict(data.centred)["full"].labels).mean() > 0.9
     number.save(tmp_path / "n")
     assert Model.load(tmp_path / "n").heads["full"].settings == number.heads["full"].settings
 

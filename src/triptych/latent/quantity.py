@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from triptych.errors import InputError
 from triptych.latent.target import Target, Words
+from triptych.precision import exact
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,12 @@ class Quantity(Target):
     def loss(self, outputs: Tensor, targets: Tensor, balance: Tensor | None = None) -> Tensor:
         """Huber's loss."""
         del balance
-        wanted = ((targets - self.centre) / self.scale).nan_to_num().to(outputs)
+        wanted = ((targets - self.centre) / self.scale).nan_to_num(0, 0, 0).to(outputs)
         return functional.huber_loss(outputs[:, 0], wanted, reduction="none")
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Values in their unit."""
-        return outputs[:, 0] * self.scale + self.centre
+        return exact(outputs[:, 0]) * self.scale + self.centre  # half precision: 1003 would be 1004
 
     def words(self, decoded: Tensor) -> Words:
         """Values as text."""

@@ -164,7 +164,7 @@ def export_stream(
         shape, shortest = (shape[0], how.length + inside.lead_in), how.length
         filters, masks = [], False
     told = {
-        "rate": f"{how.rate:g}",
+        "rate": repr(float(how.rate)).removesuffix(".0"),  # to the last digit: 1000 / 7 Hz
         **{
             key: json.dumps(value)
             for key, value in {

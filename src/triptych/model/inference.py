@@ -130,9 +130,14 @@ class Inference(nn.Module):
         Raises
         ------
         InputError
-            For another shape, infinities, NaN that this model does not take, and windows without
-            any sample.
+            For another shape, infinities, NaN that this model does not take, windows without any
+            sample, and an `out` of another shape than the latents'.
         """
+        if out is not None and out.shape != (len(signals), self.schema.size):
+            raise InputError(
+                f"out has shape {out.shape}, expected ({len(signals)}, {self.schema.size}): a row "
+                "for each window"
+            )
         parts, done = list[Tensor](), 0
         for x in self.preprocessing.pieces(signals, rate, self.takes_gaps, self.shortest):
             part = self._run(self.forward, x, batch)
@@ -174,11 +179,14 @@ class Inference(nn.Module):
         """
         inside = self.schema.invariant_to_all or self.schema.names
         read = {"invariant": inside, "full": self.schema.names}
-        return type(self)(
+        made = type(self)(
             self.preprocessing, self.encoder, self.schema, front_end=self.front_end,
             heads={name: LinearHead(self.schema, each, classes) for name, each in read.items()},
             decoder=self.decoder, info=self.info,
         )  # fmt: skip
+        if (like := self._like) is not None:
+            made.heads.to(like)
+        return made
 
     def reconstruct(
         self, signals: Signals, rate: float | None = None, batch: int = BATCH
@@ -206,12 +214,15 @@ class Inference(nn.Module):
         """Cut one recording into windows for `embed`; see `Preprocessing.prepare`."""
         return self.preprocessing.prepare(signal, rate, step_s)
 
+    @property
+    def _like(self) -> Tensor | None:
+        """One of the weights: a model may have been moved, or converted to another precision."""
+        return next((each for each in self.parameters() if each.is_floating_point()), None)
+
     def _run(self, module: Any, x: Tensor, batch: int) -> Tensor:
         if batch < 1:
             raise InputError(f"batch is {batch}, expected at least 1 window a forward pass")
-        # A model may have been moved, or converted with double() or bfloat16().
-        weights = [each for each in self.parameters() if each.is_floating_point()]
-        like = weights[0] if weights else x
+        like = x if self._like is None else self._like
         with evaluating(self), torch.no_grad():
             parts = [
                 module(x[start : start + batch].to(like)).float().cpu()

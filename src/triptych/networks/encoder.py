@@ -112,7 +112,7 @@ class WhatAndWhere(nn.Module):
     channels (where). Base class of the convolutional encoders: a subclass makes the stack and has
     a `forward` that calls `read`. Missing samples (NaN) are 0 to the stack, and its steps of
     `stride` samples of which all are missing, in every channel, are in neither mean nor maximum and
-    0 in the map.
+    0 in the map; mean and maximum of no step are 0.
 
     Without a flattened map (`where` = 0) nothing depends on the length: windows of any length from
     `shortest` on are taken, that of training or what one step sees, whichever is less.
@@ -154,6 +154,7 @@ class WhatAndWhere(nn.Module):
             seen = self._seen(x, maps.shape[3]).to(maps.dtype)
             average = (maps * seen).sum(dim=(2, 3)) / seen.sum(dim=(2, 3)).clamp(min=1)
             most = torch.where(seen > 0, maps, torch.finfo(maps.dtype).min).amax(dim=(2, 3))
+            most = most * seen.amax(dim=(2, 3))  # of a sensor that is missing throughout: 0
         else:
             seen, average, most = None, maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))
         features = [average, most]

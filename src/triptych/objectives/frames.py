@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
+from triptych.missing import bridge, masking
 from triptych.networks import ConvEncoder, Standardize
 from triptych.objectives import terms
 from triptych.objectives.base import (
@@ -127,6 +128,7 @@ class FrameProjections(Objective):
 
     def _frames(self, signals: Tensor) -> dict[str, Tensor]:
         x = cast(Tensor, Standardize()(signals))
+        x = bridge(x) if masking(x) else x  # of one missing sample both transforms would be missing
         fourier, wavelet = fourier_frame(x), wavelet_frame(x, self.scales)
         return {"fourier": fourier.to(x.dtype), "wavelet": wavelet.to(x.dtype)}
 

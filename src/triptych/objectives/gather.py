@@ -7,6 +7,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, distributed
 
+from triptych.precision import precise
+
 
 class _GatherRows(torch.autograd.Function):
     @staticmethod
@@ -37,6 +39,7 @@ def gather(rows: Tensor) -> Tensor:
     return cast(Tensor, _GatherRows.apply(rows))  # pyright: ignore[reportUnknownMemberType]
 
 
+@precise
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Give this process's share of the weighted mean of ``values (n,)`` over all processes.
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from triptych.latent import Block, LatentSchema
 from triptych.objectives.settings import Base, Independence, Variation
 from triptych.objectives.structured import StructuredContrastive
-from triptych.objectives.views import Views, joint_views
+from triptych.objectives.views import Views, joint_views, key_of
 from triptych.transforms import Transform
 
 
@@ -75,7 +75,7 @@ class JointContrastive(StructuredContrastive):
             size = sum(schema[each].size for each in self._inside(names))
             if size and projection:
                 layers = (nn.Linear(size, size), nn.GELU(), nn.Linear(size, projection))
-                self.projectors[key_of(names)] = nn.Sequential(*layers)
+                self.projectors[key_of(names, self.sets)] = nn.Sequential(*layers)
 
     def views(
         self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None
@@ -91,7 +91,7 @@ class JointContrastive(StructuredContrastive):
         found: dict[str, Tensor] = {}
         for names in self.sets:
             if inside := self._inside(names):
-                found |= self.invariance_terms(inside, key_of(names), z, views)
+                found |= self.invariance_terms(inside, key_of(names, self.sets), z, views)
         for name in self.carried:
             found |= self.variation_terms(name, z, views)
         return found
@@ -112,8 +112,3 @@ class JointContrastive(StructuredContrastive):
             and self._named(block) == names
             and set(block.relations.values()) == {"invariant"}
         )
-
-
-def key_of(names: Sequence[str]) -> str:
-    """Name of a set's pair: "rotation+gain"."""
-    return "+".join(names)

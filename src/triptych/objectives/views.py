@@ -184,8 +184,8 @@ def joint_views(
 ) -> Views:
     """One pair of views a set of transforms: all of the set differ in it, the others are shared.
 
-    Parameters as in `make_views`. The pairs' names are those of their set, joined by "+"; that of a
-    transform alone is the first set's that has it. Δ is what its first side sees.
+    Parameters as in `make_views`. The pairs' names are `key_of` their set; that of a transform is
+    also the name of the pair of the first set that has it. Δ is what its first side sees.
     """
     transforms = told_apart(transforms)
     n, rows = len(x), torch.arange(len(x))
@@ -205,7 +205,7 @@ def joint_views(
                 view = each.apply(view, params[each.name][-1])
             signals.append(view)
         pair = rows + n * torch.tensor([[len(signals) - 2], [len(signals) - 1]])
-        pairs["+".join(names)] = pair
+        pairs[key_of(names, sets)] = pair
         pairs |= {name: pair for name in names if name not in pairs}
     stacked = {name: torch.stack(drawn) for name, drawn in params.items()}
     views = Views(torch.cat(signals), stacked, pairs)
@@ -215,6 +215,12 @@ def joint_views(
         if each.name in changes
     }
     return replace(views, changes=found)
+
+
+def key_of(names: Sequence[str], sets: Sequence[Sequence[str]]) -> str:
+    """Name of a set's pair: "rotation+gain"; of a transform that another set has, "gain alone"."""
+    alone = len(names) == 1 and sum(names[0] in each for each in sets) > 1
+    return f"{names[0]} alone" if alone else "+".join(names)
 
 
 def _change(views: Views, focus: Transform, x: Tensor, after: Sequence[Transform]) -> Change:

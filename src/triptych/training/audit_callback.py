@@ -51,7 +51,7 @@ class AuditCallback(L.Callback):
     Raises
     ------
     InputError
-        If the windows lack context or records, or there is no θ.
+        If the windows lack context or records, there is no θ, or one is none of the transform's.
     """
 
     def __init__(
@@ -71,6 +71,8 @@ class AuditCallback(L.Callback):
         self.signals = windows.with_context(context_of(transform)).signals
         self.transform, self.every, self.embed, self.batch = transform, every, embed, batch
         self.thetas = {_name(theta): torch.as_tensor(theta).view(1, -1) for theta in thetas}
+        for theta in self.thetas.values():  # said now, not after the first epoch
+            transform.apply(self.signals[:1], theta.to(self.signals))
         self.pairs = different_pairs(windows.record, pairs, seed=0)
         self.history: list[dict[str, float]] = []
 

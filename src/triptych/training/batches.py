@@ -89,7 +89,9 @@ class Batches:
         n = len(self.signals)
         place = (ORDER, self.epoch) if self.training else (VALIDATION,)
         order = torch.randperm(n, generator=generator_of(self.seed, *place))
-        whole = self.count * self.size if self.training else n - n % self.world
+        whole = n - n % self.world
+        if self.training:  # windows that were drawn anew may be fewer
+            whole = min(whole, self.count * self.size)
         own = order[:whole].view(-1, self.world)[:, self.rank]
         # equal shares of every batch, since batch statistics are gathered over processes
         return list(own.tensor_split(self.count))

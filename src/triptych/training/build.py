@@ -18,6 +18,7 @@ from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import Teacher
 from triptych.training.recipe import Recipe
+from triptych.training.seeds import same_random_state
 
 if TYPE_CHECKING:
     from triptych.training.module import StructuredModule
@@ -167,14 +168,8 @@ def build_model(
     recipe: Recipe, parts: Parts, channels: Sequence[str] | None, info: dict[str, Any]
 ) -> Model:
     """Put trained parts into a model on the CPU, in float32, ready to embed."""
-    names = tuple(channels or (f"channel {i}" for i in range(parts.channels)))
-    if len(names) != parts.channels:
-        raise InputError(
-            f"{len(names)} channel names ({', '.join(names)}) for windows of {parts.channels} "
-            "channels; name every one"
-        )
     model = Model(
-        recipe.data.preprocessing(names),
+        recipe.data.preprocessing(names_of(channels, parts.channels)),
         parts.encoder,
         parts.schema,
         front_end=parts.front_end,
@@ -185,12 +180,24 @@ def build_model(
     return model.float().cpu().eval()
 
 
+def names_of(channels: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """Names of so many channels; raises InputError if others are given."""
+    names = tuple(channels or (f"channel {i}" for i in range(count)))
+    if len(names) != count:
+        raise InputError(
+            f"{len(names)} channel names ({', '.join(names)}) for windows of {count} channels; "
+            "name every one"
+        )
+    return names
+
+
 def untrained(
     recipe: Recipe, channels: Sequence[str] | int, seen_first: Tensor | None = None
 ) -> Model:
     """Model of a recipe with its first weights, which are what a trained one is compared with.
 
-    The same as where `fit` begins, but without heads, which would say nothing of the latents.
+    Built and drawn as where `fit` begins, but from a seed of its own, and without heads, which
+    would say nothing of the latents. Torch's random state stays as it was.
 
     Parameters
     ----------
@@ -205,6 +212,7 @@ def untrained(
         If a name or a setting of the encoder is unknown or does not fit.
     """
     names, count = (None, channels) if isinstance(channels, int) else (channels, len(channels))
-    torch.manual_seed(recipe.training.seed)  # pyright: ignore[reportUnknownMemberType]
-    parts = replace(build(recipe, count, recipe.length, seen_first=seen_first), heads=None)
+    with same_random_state():
+        torch.manual_seed(recipe.training.seed)  # pyright: ignore[reportUnknownMemberType]
+        parts = replace(build(recipe, count, recipe.length, seen_first=seen_first), heads=None)
     return build_model(recipe, parts, names, {})

@@ -24,7 +24,7 @@ from triptych.training.batches import (
     fingerprint,
     require_fit,
 )
-from triptych.training.build import build, build_model, build_module
+from triptych.training.build import build, build_model, build_module, names_of
 from triptych.training.fitted import Fitted as Fitted
 from triptych.training.keeper import Keeper, find_checkpoint
 from triptych.training.labels import labels_of
@@ -101,6 +101,7 @@ def fit(
     """
     folder = Path(out) if out is not None else None
     require_fit(recipe, train, validation, shared_people)
+    names_of(channels, train.signals.shape[1])  # said before hours of training, not after them
     context = max([context_of(each) for each in recipe.make_transforms()], default=0)
     given = [train] if validation is None else [train, validation]
     signals = [each.with_context(context).signals.contiguous() for each in given]

@@ -37,7 +37,8 @@ def fit_heads(
     model
         Not changed; the result shares its parts.
     windows
-        Prepared for the model, with labels; at best of subjects whom the model never saw.
+        Prepared for the model, with labels; at best of subjects whom the model never saw. At
+        another rate they are resampled first.
     classes
         Labels to learn, or another `Target`.
     balanced
@@ -66,11 +67,14 @@ def fit_heads(
     balance = target.balance(targets) if balanced else None
     with same_random_state():  # heads are drawn for nothing: they start from zero
         made = model.reset_heads(target)
-    z = made.embed(windows.centred).all
+    z = made.embed(windows.centred, windows.rate).all
     weight = target.known(targets).to(z.dtype)
+    like = next(made.heads.parameters()).detach()  # where the encoder is, and in its precision
+    made.heads.to(z)
     for each in made.heads.values():
         head = cast(LinearHead, each)
         _minimise(head, z, targets, weight, balance, penalty)
+    made.heads.to(like)
     return made.eval()
 
 

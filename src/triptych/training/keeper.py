@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -143,10 +144,11 @@ class Keeper(Checkpoint):
                 write_log(self.out / "log.csv", self.history)
 
     def _judge(self, epoch: int, metrics: dict[str, float], module: StructuredModule) -> None:
-        value = metrics.get(self.monitor)
-        better = value is None or self._sign * value < self._sign * self.best_value
-        if better or not self.best:  # a metric is NaN where nothing can be told
-            self.best_value = float("nan") if value is None else value
+        value = metrics.get(self.monitor, math.nan)
+        better = self._sign * value < self._sign * self.best_value
+        # a metric is NaN where nothing can be told: then the last epoch is kept
+        if better or not self.best or math.isnan(self.best_value):
+            self.best_value = value
             self.best_epoch = epoch
             self.best = {
                 name: each.detach().to("cpu", copy=True)

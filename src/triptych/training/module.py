@@ -161,11 +161,14 @@ class StructuredModule(L.LightningModule):
             settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
+        steps = max(2, int(self.trainer.estimated_stepping_batches))
+        # torch divides by the warm-up's steps less one; of a single one by as good as 0
+        least = 1e-9 if settings.warmup * steps == 1 else 0.0
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             settings.learning_rate,
-            total_steps=max(2, int(self.trainer.estimated_stepping_batches)),
-            pct_start=settings.warmup,
+            total_steps=steps,
+            pct_start=settings.warmup + least,
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from triptych.errors import InputError
 from triptych.model import Model, saved
 from triptych.training.build import Parts
@@ -53,6 +55,9 @@ def start_from(
         known = trained.get(name)
         if known is not None and known.settings == head.settings:
             head.load_state_dict(known.state_dict())
+    # what an objective keeps of the encoder, such as MoCo's copy, is of the weights that it has now
+    network = nn.Sequential(parts.front_end, parts.encoder)
+    parts.objective.attach(network, (parts.channels, recipe.length))
 
 
 def named(channels: Sequence[str]) -> bool:

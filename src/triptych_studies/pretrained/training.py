@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from triptych import __version__
+from triptych import InputError, __version__
 from triptych.datasets import Windows
 from triptych.model import Model
 from triptych.training import Prepared, Recipe, fit, prepare
@@ -34,7 +34,12 @@ class TrainingSource:
         return cls(recipe, Windows.concat([found.train, found.validation]), found, channels)
 
     def fold(self, number: int) -> frozenset[str]:
-        """Subjects of one of the folds, who are drawn as the benchmark draws them."""
+        """Subjects of one of the folds, who are drawn as the benchmark draws them.
+
+        Raises InputError if there is no such fold: nobody would be left out.
+        """
+        if not 0 <= number < FOLDS:
+            raise InputError(f"--fold is {number}, expected 0 to {FOLDS - 1}")
         subjects = np.random.default_rng(0).permutation(np.unique(self.windows.subject)).tolist()
         return frozenset(name for k, name in enumerate(subjects) if k % FOLDS == number)
 

@@ -20,13 +20,13 @@ FEWEST = 5  # windows of a condition
 
 
 def columns_of(windows: Windows, first: str) -> tuple[str, ...]:
-    """Columns of few values; the one that is held out alone, if there is one."""
+    """Columns of few values; where one is held out, that one or none."""
     found = [
         name
         for name, values in windows.attributes.items()
-        if 2 <= len(set(values.tolist()) - {""}) <= MOST_VALUES
+        if first in ("", name) and 2 <= len(set(values.tolist()) - {""}) <= MOST_VALUES
     ]
-    return (first,) if first in found else tuple(found[:MOST_COLUMNS])
+    return tuple(found[:MOST_COLUMNS])
 
 
 def measure(task: Any, trained: Trained, cell: Cell, scores: Scores) -> None:

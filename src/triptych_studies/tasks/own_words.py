@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from triptych import InputError
 
@@ -12,7 +12,7 @@ def asked_of(data: str | None, own: Mapping[str, Any], said: Mapping[str, Any]) 
     """What `Asked` is made of; InputError for words that cannot be read."""
     column, equals, values = str(said.get("hold_out", "")).partition("=")
     chosen = [each.strip() for each in values.split(",") if each.strip()]
-    if equals and not chosen:
+    if equals and not (column.strip() and chosen):
         raise InputError(f"--hold-out is {said['hold_out']!r}, expected COLUMN or COLUMN=A,B")
     nuisance = nuisances(said.get("nuisance", ()))
     return {
@@ -43,11 +43,20 @@ def nuisances(texts: Sequence[str]) -> list[dict[str, Any]]:
                 f"--nuisance is {text!r}, expected NAME or NAME:SETTING=VALUE, e.g. "
                 "phase_shift:max_shift=0.1"
             )
-        found.append({"name": name.strip(), **read})
+        numbers = {key: _number(each) for key, each in cast("dict[str, Any]", read).items()}
+        found.append({"name": name.strip(), **numbers})
     names = [each["name"] for each in found]
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"--nuisance {twice[0]} is given twice; give it once")
     return found
+
+
+def _number(value: Any) -> Any:
+    """A number where YAML 1.1 leaves a word: ``1e-3``, as in a recipe."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def band(text: str | None) -> tuple[float | None, float | None]:
