@@ -34,6 +34,8 @@ class Comparison:
     scales: dict[tuple[str, ...], Floats] = field(default_factory=dict[tuple[str, ...], Floats])
 
     def __post_init__(self) -> None:
+        if self.metric not in ("cosine", "dot"):
+            raise InputError(f"index got metric={self.metric!r}, expected cosine or dot")
         if sum(self.blocks.values()) != self.latents.shape[1]:
             raise InputError(
                 f"blocks {dict(self.blocks)} have not the {self.latents.shape[1]} dimensions of "
