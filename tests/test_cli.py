@@ -1010,6 +1010,11 @@ def test_an_index_is_built_opened_appended_to_and_searched(
     answer = run("search", world.model, world.own, "--index", folder)
     assert (answer.code, "exists" in answer.sentence) == (2, True)
     assert "is no index" in run("search", "--index", tmp_path / "none").sentence
+    monkeypatch.chdir(world.model.parent)
+    near = run("search", world.model.name, world.own, "--index", tmp_path / "near")
+    assert near.code == 0
+    monkeypatch.chdir(tmp_path)  # the model is found from here as well
+    assert run("search", "--index", tmp_path / "near", *query).code == 0
     other = tmp_path / "other"
     tiny.model().save(other)
     refused = run("search", other, "--index", folder, *asked)

@@ -302,6 +302,7 @@ def test_blocks_are_near_and_far() -> None:
     assert both.rows.tolist() == [[1, 0, 2]]
     assert both.similarity.tolist() == [[1, 0, -1]]
     assert index.search(query, 1, near=["phase", "shape"]).rows.tolist() == [[0]]
+    assert index.named(["shape", "shape"]) == ("shape",)
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ def _implied(model: Model, data: str) -> dict[str, Any]:
         return {}
     options: Any = said.get("options", {})
     found = {"target_column": said.get("target") or options.get("target_column")}
-    if isinstance(options.get("label_column"), list):
-        found["label_column"] = options["label_column"]
+    if isinstance(options.get("label_column"), list) or said.get("label_separator"):
+        found["label_column"] = options.get("label_column")
     return found
 
 

@@ -93,7 +93,7 @@ def search(
     from triptych.audit.search import search as find
     from triptych.audit.sources import data_for
     from triptych.index import Index
-    from triptych.model import Model, fingerprint_of
+    from triptych.model import Model, fingerprint_of, hub
 
     if index is None and (data is None or query is None or append):
         raise InputError(
@@ -126,7 +126,10 @@ def search(
         source = data_for(loaded, data, own)
         note(source.notes)
         title = source.title
-        about = {"model_folder": str(model), "data": [data]}
+        place = str(model)  # of a folder its whole path, so that it is found from anywhere
+        if place not in hub.names() and not place.startswith(hub.PREFIX):
+            place = str(hub.locate(place).resolve())
+        about = {"model_folder": place, "data": [data]}
         with progress("embedding") as show:
             opened = index_of(
                 loaded, source, file=data, folder=index, step_s=step, approximate=approximate,

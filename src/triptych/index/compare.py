@@ -47,7 +47,7 @@ class Comparison:
 
     def named(self, names: Names) -> tuple[str, ...]:
         """Names of blocks; InputError for one that there is not."""
-        chosen = (names,) if isinstance(names, str) else tuple(names or ())
+        chosen = (names,) if isinstance(names, str) else tuple(dict.fromkeys(names or ()))
         unknown = [name for name in chosen if name not in self.blocks]
         if unknown or not chosen:
             what = f"no block {unknown[0]!r}" if unknown else "not been told a block to compare"
