@@ -437,6 +437,11 @@ def test_open_dimensions_are_listed_and_drawn(
     assert figure.stat().st_size > 1000
 
 
+def test_options_of_recordings_need_recordings(world: World, run: Run) -> None:
+    answer = run("explain", world.model, "--rate", "100")
+    assert (answer.code, "--data" in answer.sentence) == (2, True)
+
+
 def test_a_figure_of_gates_needs_gates_and_data(world: World, run: Run, tmp_path: Path) -> None:
     answer = run("explain", world.model, "--data", world.own, "--figure", tmp_path / "gates.png")
     assert answer.code == 2
@@ -531,7 +536,9 @@ def not_a_number() -> np.ndarray[Any, Any]:
         ({"rate": 20.0}, [], "nothing above 10"),
         ({"signal": np.random.default_rng(0).normal(size=(3, 1200))}, [], "has 3 channels"),
         ({}, ["--channels", "V9"], "no channel V9"),
-        ({}, ["--step", "0"], "less than"),
+        ({}, ["--step", "0"], "at least"),
+        ({}, ["--step", "inf"], "at least"),
+        ({}, ["--window", "nan"], "above 0"),
     ],
 )
 def test_recordings_that_cannot_be_embedded(
@@ -684,6 +691,7 @@ def test_a_model_is_evaluated(classifier: World, run: Run, tmp_path: Path) -> No
     assert plain["overall"]["windows"] == 90
     assert set(plain["per_value"]) == {"watch", "phone"}
     assert "no attribute 'site'" in run(*there[:-1], "site").sentence
+    assert "at least" in run(*there, "--step", "inf").sentence
     written = run("predict", classifier.model, classifier.own, "--out", tmp_path / "p.npz")
     assert written.code == 0
     with np.load(tmp_path / "p.npz") as file:
@@ -765,7 +773,9 @@ def test_embeddings_of_others_are_audited(run: Run, tmp_path: Path) -> None:
     assert "At 100" in answer.out
     assert "say --transform NAME" in run(*usual).sentence
     both = run("audit", tmp_path / "v.npz", "simulated", "--out", tmp_path / "out")
-    assert "DATA and --grid" in both.sentence
+    assert "leave DATA out" in both.sentence
+    for idle in (["--window", "2"], ["--rate", "100"], ["--output", "full"], ["--probe-matrix"]):
+        assert "out" in run(*usual, "--transform", "gain", *idle).sentence
 
 
 @pytest.mark.parametrize(
@@ -776,6 +786,12 @@ def test_embeddings_of_others_are_audited(run: Run, tmp_path: Path) -> None:
         (["--set", "speed=3"], "no setting 'speed'"),
         (["--set", "speed"], "expected NAME=VALUE"),
         (["--grid", "0.1,far"], "expected numbers"),
+        (["--grid", ""], "expected numbers"),
+        (["--grid", "nan"], "expected numbers"),
+        (["--grid", "0:nan:3"], "LOW:HIGH:COUNT"),
+        (["--window", "inf"], "above 0"),
+        (["--window", "nan"], "above 0"),
+        (["--fail-under", "separation=1", "--fail-under", "separation=0"], "twice"),
         (["--grid", "0.5"], "max_shift"),
         (["--steps", "0"], "1 or more"),
         (["--per-record", "0"], "1 or more"),
@@ -961,6 +977,8 @@ def test_windows_are_found(world: World, run: Run) -> None:
         (["--query", "ecg-002:1", "--where", "label=fine"], "ill, well"),
         (["--query", "ecg-002:1", "--unique", "colour"], "no column 'colour'"),
         ([], "DATA and --query"),
+        (["--index", "new", "--where", "label=ill"], "--query"),
+        (["--query", "ecg-002:1", "--step", "inf"], "a step of inf"),
     ],
 )
 def test_searches_that_cannot_be(options: list[str], said: str, world: World, run: Run) -> None:
@@ -997,10 +1015,18 @@ def test_an_index_is_built_opened_appended_to_and_searched(
     added = run("search", "--index", folder, "--append", more, *query)
     assert added.code == 0, added.err
     assert "among 72 windows" in added.out
-    assert "already" in run("search", "--index", folder, "--append", more).sentence
+    for same in (more, f"{more}/", more / ".." / more.name):  # however the folder is spelt
+        assert "already" in run("search", "--index", folder, "--append", same).sentence
+    assert "new index" in run("search", "--index", folder, "--exact").sentence
+    assert "--append" in run("search", "--index", folder, "--step", "1").sentence
     answer = run("search", world.model, world.own, "--index", folder)
     assert (answer.code, "exists" in answer.sentence) == (2, True)
     assert "is no index" in run("search", "--index", tmp_path / "none").sentence
+    monkeypatch.chdir(world.model.parent)
+    near = run("search", world.model.name, world.own, "--index", tmp_path / "near")
+    assert near.code == 0
+    monkeypatch.chdir(tmp_path)  # the model is found from here as well
+    assert run("search", "--index", tmp_path / "near", *query).code == 0
     other = tmp_path / "other"
     tiny.model().save(other)
     refused = run("search", other, "--index", folder, *asked)

@@ -165,15 +165,89 @@ def test_rows_of_a_failed_append_do_not_count(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.latents[3], np.ones(3))
 
 
-def test_a_folder_is_built_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_folder_is_built_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(InputError, match="NaN"):
         Index.build(tmp_path / "i", np.full((2, 2), np.nan))
     assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="expected cosine"):
+        Index.build(tmp_path / "i", np.eye(2), metric="euclidean")  # pyright: ignore[reportArgumentType]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="new name"):
+        Index.build(".", np.eye(2))
     Index.build(tmp_path / "i", np.eye(2))
     with pytest.raises(InputError, match="exists"):
         Index.build(tmp_path / "i", np.eye(2))
     with pytest.raises(InputError, match="in a folder"):
         Index(np.eye(2)).append(np.eye(2))
+
+
+def test_rows_of_an_append_that_was_killed_are_not_read(tmp_path: Path) -> None:
+    z, meta = np.eye(3), {"word": ["a", "b", "c"], "at": [0.5, 1, 2]}
+    Index.build(tmp_path / "i", z, meta)
+    for file in (tmp_path / "i").glob("*.npy"):  # as `grow` leaves it: the count, not all rows
+        held = np.load(file)
+        with open(file, "r+b") as handle:
+            head = {"descr": held.dtype.str, "fortran_order": False,
+                    "shape": (9, *held.shape[1:])}  # fmt: skip
+            np.lib.format.write_array_header_1_0(handle, head)
+            handle.seek(0, 2)
+            handle.write(b"half")
+    index = Index.open(tmp_path / "i")
+    np.testing.assert_array_equal(index.latents, z)
+    index.append(z, meta)
+    again = Index.open(tmp_path / "i")
+    np.testing.assert_array_equal(again.latents, np.tile(z, (2, 1)))
+    assert again.meta["word"][:].tolist() == [*"abcabc"]
+    assert again.meta["at"][:].tolist() == [0.5, 1, 2] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "kept"),
+    [("i8", [0.5], False), ("u1", [-1], False), ("u1", [300], False), ("?", [2], False),
+     ("i8", [np.nan], False), ("i8", [4.0], True), ("f4", [0.1], True), ("f8", [7], True)],
+)  # fmt: skip
+def test_numbers_that_a_column_cannot_keep_are_refused(
+    tmp_path: Path, kind: str, more: list[float], kept: bool
+) -> None:
+    index = Index.build(tmp_path / "i", np.eye(2), {"n": np.array([0, 1], kind)})
+    if not kept:
+        with pytest.raises(InputError, match="keep"):
+            index.append(np.ones((1, 2)), {"n": more})
+        assert len(Index.open(tmp_path / "i")) == 2
+        return
+    index.append(np.ones((1, 2)), {"n": more})
+    assert index.meta["n"][2] == np.array(more, kind)[0]
+
+
+@pytest.mark.parametrize(
+    ("column", "wanted", "rows"),
+    [
+        (np.array([0.1, 0.2, 0.1], "f4"), 0.1, {0, 2}),
+        (np.array([0.1, 0.2, 0.1], "f4"), ["0.2", 0.1], {0, 1, 2}),
+        (2**53 + np.arange(3), 2**53 + 1, {1}),
+        (2**53 + np.arange(3), str(2**53 + 1), {1}),
+        (np.array([True, False, True]), "True", {0, 2}),
+        (np.array([True, False, True]), False, {1}),
+        (np.array([1, 2, 3], "u1"), 2.0, {1}),
+    ],
+)
+def test_filters_find_the_very_number(
+    column: np.ndarray, wanted: object, rows: set[int], tmp_path: Path
+) -> None:
+    index = Index(np.eye(3), {"n": column})
+    assert set(index.search(np.eye(3)[:1], len(rows), where={"n": wanted}).rows[0].tolist()) == rows
+    with pytest.raises(InputError, match="rows"):
+        index.search(np.eye(3)[:1], len(rows) + 1, where={"n": wanted})
+
+
+@pytest.mark.parametrize("wanted", [None, 2.5, 258, 10**30, "old", np.nan])
+def test_no_row_has_a_number_that_its_column_cannot_hold(wanted: object) -> None:
+    index = Index(np.eye(3), {"n": np.array([1, 2, 3], "u1")})
+    assert index.search(np.eye(3)[:1], 3, own={"n": [wanted]}).rows.shape == (1, 3)
+    with pytest.raises(InputError, match="no row"):
+        index.search(np.eye(3)[:1], 1, where={"n": wanted})
 
 
 def test_only_one_process_adds_at_a_time(tmp_path: Path) -> None:
@@ -228,6 +302,7 @@ def test_blocks_are_near_and_far() -> None:
     assert both.rows.tolist() == [[1, 0, 2]]
     assert both.similarity.tolist() == [[1, 0, -1]]
     assert index.search(query, 1, near=["phase", "shape"]).rows.tolist() == [[0]]
+    assert index.named(["shape", "shape"]) == ("shape",)
 
 
 @pytest.mark.parametrize(
@@ -242,6 +317,7 @@ def test_blocks_are_near_and_far() -> None:
         ({"where": {"label": "V"}, "k": 21}, "20 rows"),
         ({"near": "shape"}, "latents"),
         ({"far": ()}, "block"),
+        ({"far": "latents"}, "at once"),
     ],
 )
 def test_searches_that_name_what_is_not_there_are_refused(asked: dict, word: str) -> None:

@@ -58,6 +58,12 @@ def test_a_causal_filter_starts_steady_and_can_be_streamed_by_its_sections() -> 
     np.testing.assert_allclose(np.concatenate(made, axis=1), CAUSAL.apply(x), atol=1e-12)
 
 
+def test_whole_numbers_are_filtered_as_floats_are() -> None:
+    whole = (100 * noise(400, channels=3)).astype(np.int16)
+    for form in (FORM, Preprocessing(100.0, gravity=False)):
+        np.testing.assert_allclose(form.apply(whole), form.apply(whole.astype(float)))
+
+
 def test_without_gravity_the_first_sensor_has_no_mean_and_others_keep_theirs() -> None:
     found = Preprocessing(100.0, gravity=False).apply(noise(4000, channels=6))
     assert abs(found[:3].mean(axis=1)).max() < 0.02

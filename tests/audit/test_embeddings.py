@@ -47,6 +47,13 @@ def test_csv_has_one_row_a_window(tmp_path: Path) -> None:
     assert float(rows[3]["a_1"]) == pytest.approx(float(LATENTS["a"][3, 1]), rel=1e-6)
 
 
+def test_csv_keeps_times_since_1970(tmp_path: Path) -> None:
+    start = 1.7e9 + np.arange(N) / 8
+    write_latents(tmp_path / "z.csv", [(LATENTS, replace(WINDOWS, start=start))])
+    with open(tmp_path / "z.csv", newline="", encoding="utf-8") as handle:
+        assert [float(row["start"]) for row in csv.DictReader(handle)] == start.tolist()
+
+
 def test_parquet_has_the_same_columns(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     write_latents(tmp_path / "z.parquet", [(LATENTS, WINDOWS)])

@@ -421,6 +421,11 @@ def test_a_grid_is_given_in_physical_units(
     np.testing.assert_allclose(found.numpy(), size, rtol=1e-4)
 
 
+def test_a_theta_that_is_none_of_the_transform_is_said_so() -> None:
+    with pytest.raises(InputError, match="finite ratios above 0"):
+        audit(lambda x: x.flatten(1), windows(), TimeScale(), grid=np.array([-1.0]))
+
+
 def test_grids_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="give one --grid"):
         grid_from(Chain(CROP, Gain()), [(0.1,)])

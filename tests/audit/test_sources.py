@@ -37,6 +37,17 @@ def fitted(own: Path) -> Dataset:
     return fit_to(open_data(str(own)), FORM)
 
 
+def test_sets_of_labels_are_read_from_the_column_of_the_recipe(own: Path, tmp_path: Path) -> None:
+    recordings = tiny.recordings(tmp_path / "sets", subjects=2)
+    files = sorted(each.name for each in recordings.glob("*.npz"))
+    (recordings / "recordings.csv").write_text(f"file,found\n{files[0]},a;b\n{files[1]},b\n")
+    said = {"name": "folder", "label_separator": ";", "options": {"label_column": "found"}}
+    sets = data_for(tiny.model(info={"recipe": {"data": said}}), str(recordings))
+    assert [each.label for each in sets.recordings] == ["a;b", "b"]
+    usual = data_for(tiny.model(), str(recordings))
+    assert [each.label for each in usual.recordings] == ["ill", "well"]
+
+
 def test_own_recordings_take_the_models_form(own: Path) -> None:
     source = fitted(own)
     assert {each.rate for each in source.recordings} == {100.0}

@@ -143,6 +143,8 @@ def test_every_entry_of_the_recipe_can_be_changed() -> None:
     [
         ({"epochs": 0}, "training.epochs"),
         ({"rate": -1.0}, "rate=-1"),
+        ({"rate": 0.0}, "rate=0"),
+        ({"nuisance": []}, "transform or several"),
         ({"encoder": "convolution"}, "no encoder 'convolution'"),
         ({"nuisance": "shift"}, "no transform 'shift'"),
         ({"nuisance": 3}, "nuisance is 3"),
@@ -312,6 +314,15 @@ def test_consistency_sees_what_a_nuisance_does_to_predictions() -> None:
     assert ConsistencyScorer("phase_shift", measure="raw")(Always(), X) == 1
     with pytest.raises(InputError, match="measure is 'all'"):
         ConsistencyScorer("gain", measure="all")(Sign(), X)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="draws is 0"):
+        ConsistencyScorer("gain", draws=0)(Sign(), X)
+
+    class Sets:
+        def predict(self, x: np.ndarray) -> np.ndarray:
+            return np.zeros((len(x), 2))
+
+    with pytest.raises(InputError, match=r"shape \(60, 2\)"):
+        ConsistencyScorer("gain")(Sets(), X)
 
 
 def test_other_transformers_are_scored_in_the_same_way() -> None:
@@ -339,6 +350,8 @@ def test_separation_takes_a_background_or_a_population_for_each_window() -> None
         (None, None, "y is None"),
         (None, np.ones(60), "60 of 60"),
         (None, np.zeros(60), "0 of 60"),
+        (None, np.where(y > 0, "ill", "well"), "words or NaN"),
+        (None, np.where(y > 0, np.nan, 0), "words or NaN"),
         (X[:, :20], None, r"background .*\(1, 20\)"),
     ],
 )

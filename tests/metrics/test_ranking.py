@@ -36,6 +36,12 @@ def cohort(n: int = 90) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rng.normal(size=(n, 8)), record, rng.uniform(0, 60, n)
 
 
+def test_an_exclusion_table_of_numbers_is_refused() -> None:
+    z = np.eye(4)
+    with pytest.raises(InputError, match="booleans"):
+        top_k(z, z, 1, np.eye(4, dtype=int))
+
+
 def test_top_k_is_the_naive_loop_under_both_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("triptych.metrics.ranking._CHUNK", 13)
     z, record, start = cohort()

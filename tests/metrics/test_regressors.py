@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from triptych.errors import InputError
 from triptych.metrics.regressors import (
     Pairs,
     best_regressor,
@@ -18,6 +19,11 @@ from triptych.metrics.regressors import (
 def pairs(n: int = 400, d: int = 3, seed: int = 0) -> Pairs:
     z = np.random.default_rng(seed).normal(size=(2, n, d)) * [1, 10, 100] + [5, 0, -50]
     return Pairs.standardised(z[0], z[1], np.arange(n) < n // 2)
+
+
+def test_a_column_is_not_compared_with_a_row() -> None:
+    with pytest.raises(InputError, match=r"\(3, 1\) and \(3,\)"):
+        r2(np.zeros((3, 1)), np.arange(3.0))
 
 
 def test_standardised_by_the_fitted_rows_only() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from triptych.errors import InputError
+from triptych.metrics.ranking import top_k
 from triptych.metrics.similarity import between_groups, cosine, different_pairs, separation
 
 ROWS = hnp.arrays(np.float64, (5, 3), elements=st.floats(-10, 10, width=32))
@@ -25,6 +26,17 @@ def test_cosine_is_the_definition_row_by_row(a: np.ndarray, b: np.ndarray) -> No
         norms = np.linalg.norm(x) * np.linalg.norm(y)
         assert row == pytest.approx(float(x @ y) / norms if norms > 0 else 0, abs=1e-6)
     assert np.all(np.abs(got) <= 1)
+
+
+@pytest.mark.parametrize("size", [1e-25, 1e25])
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_rows_of_any_size_have_a_direction(size: float, kind: str) -> None:
+    z = np.random.default_rng(0).standard_normal((6, 4))
+    moved = (size**6 if kind == "f8" else size) * z
+    np.testing.assert_allclose(cosine(z, moved.astype(kind)), 1, rtol=1e-5)
+    rows, similarity = top_k(moved.astype(kind), z, 1)
+    assert rows[:, 0].tolist() == list(range(6))
+    np.testing.assert_allclose(similarity, 1, rtol=1e-5)
 
 
 def test_cosine_takes_tensors_of_any_precision_and_zero_rows() -> None:

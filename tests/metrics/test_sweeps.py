@@ -206,6 +206,12 @@ def test_refusals() -> None:
         invariance(lambda x: x.flatten(1) * np.nan, x, SHIFT, GRID, groups)
 
 
+def test_a_sweep_that_moves_nothing_has_no_half_life() -> None:
+    x, groups = waves()
+    with pytest.raises(InputError, match="identity"):
+        half_life(invariance(flat, x, SHIFT, np.zeros(2), groups))
+
+
 def test_distances_that_differ_by_rounding_are_one() -> None:
     turns = [9.0, 18.0, 117.0, 9.000001, 18.000002, 117.00001, 0.0, 1e-9]
     where, share = equal_distances(turns)

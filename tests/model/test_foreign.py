@@ -168,6 +168,11 @@ def test_the_form_is_the_models_or_what_is_asked_of_it() -> None:
         strict.form(*recorded, 50)
     with pytest.raises(InputError, match="80 samples"):
         strict.form(*recorded, None, 1)
+    for wrong in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(InputError, match="--model-rate"):
+            free.form(*recorded, wrong, 1)
+        with pytest.raises(InputError, match="--window"):
+            free.form(*recorded, None, wrong)
 
 
 def test_missing_samples_are_filled_for_a_model_of_another_maker() -> None:

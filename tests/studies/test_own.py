@@ -201,6 +201,12 @@ def test_subjects_and_values_are_apart(data: Path) -> None:
     assert len(set(train.attributes["orientation"])) == 2
 
 
+@pytest.mark.parametrize("window", [0.0, -1.0, 1e-6, float("inf"), float("nan")])
+def test_a_window_has_a_sample_or_more(data: Path, window: float) -> None:
+    with pytest.raises(InputError, match="--window"):
+        loaded(data, window=window)
+
+
 def test_what_the_nuisance_and_the_labels_decide(data: Path, tmp_path: Path) -> None:
     rows = ("random", "rr", "har", "exact", "supcon")
     turned = loaded(data, rows)

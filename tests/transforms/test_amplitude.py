@@ -194,6 +194,8 @@ def test_channel_dropout_leaves_a_channel() -> None:
         ChannelDropout().apply(torch.randn(2, 1, 9), torch.zeros(2, 2))
     with pytest.raises(InputError, match="2 to 2"):
         ChannelDropout().apply(torch.randn(1, 3, 9), torch.tensor([[2.0, 0.0]]))
+    with pytest.raises(InputError, match="whole numbers"):
+        ChannelDropout().apply(torch.randn(1, 3, 9), torch.tensor([[0.5, 0.0]]))
 
 
 # Lead swap

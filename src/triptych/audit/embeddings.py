@@ -150,6 +150,8 @@ def _write(path: str | Path, tables: Iterator[_Table], about: Mapping[str, Any] 
         for table in tables:
             frame: Any = pd.DataFrame({**table.columns, **table.flat})
             if kind == ".csv":
+                # times have more digits than latents: since 1970 all of them before the point
+                frame["start"] = [f"{float(each):.15g}" for each in frame["start"]]
                 frame.to_csv(
                     handle, index=False, header=not n, float_format="%.7g", lineterminator="\n"
                 )

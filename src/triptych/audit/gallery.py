@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ def add_to(
     InputError
         If a recording is in the index already, or as `Index.append` says.
     """
-    known = index.meta.column("file").same(file) if "file" in index.meta else slice(0)
+    files = index.meta["file"].words or () if "file" in index.meta else ()
+    same = [each for each in files if os.path.abspath(each) == os.path.abspath(file)]
+    known = index.meta.column("file").equals(same, "file") if same else slice(0)
     there = np.unique(index.meta.column("record")[known])
     twice = [name for name in dataset.names if name in there]
     if twice:

@@ -269,7 +269,8 @@ def audit_views(
 
 def _moving(transform: Transform, steps: Tensor) -> NDArray[np.int64]:
     """Which θ are not the identity."""
-    apart = np.flatnonzero(distances(transform, steps).numpy() > 0)
+    # a θ without a distance is none of this transform, which `apply` will say
+    apart = np.flatnonzero(distances(transform, steps).numpy() != 0)
     if not len(apart):
         raise InputError("every θ is the identity, so there is nothing to audit")
     return apart

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.audit.gallery import COLUMNS, index_of
-from triptych.audit.sources import Progress, fit_to, windows_of
+from triptych.audit.sources import Progress, data_for, windows_of
 from triptych.datasets import Dataset
-from triptych.datasets.sources import open_data
 from triptych.errors import InputError
 from triptych.files import readable
 from triptych.index import Index
@@ -170,7 +169,7 @@ def _query(
         )
     if model is None:
         raise InputError(f"{name} is not in the index, so a model has to embed it; name the model")
-    windows = windows_of(fit_to(open_data(name, options), model.preprocessing), model.preprocessing)
+    windows = windows_of(data_for(model, name, options), model.preprocessing)
     one = windows.take([_within(name, place, len(windows))])
     record, subject, label = (str(each[0]) for each in (one.record, one.subject, one.label))
     asked = Neighbour(0, 1.0, record, subject, float(one.start[0]), label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -83,8 +84,8 @@ def _implied(model: Model, data: str) -> dict[str, Any]:
     options: Any = said.get("options", {})
     found = {"target_column": said.get("target") or options.get("target_column")}
     found["label_separator"] = options.get("label_separator")
-    if isinstance(options.get("label_column"), list):
-        found["label_column"] = options["label_column"]
+    if isinstance(options.get("label_column"), list) or said.get("label_separator"):
+        found["label_column"] = options.get("label_column")
     return found
 
 
@@ -199,6 +200,7 @@ def windows_of(
     With the context that the `transforms` need. Raises InputError if the step is not above 0.
     """
     require_step(preprocessing, step_s)
+    require_step(preprocessing, step_s)
     context = max(map(context_of, transforms), default=0)
     length_s = preprocessing.length / preprocessing.rate
     return datasets.cut(dataset, length_s, context / preprocessing.rate, step_s)
@@ -206,10 +208,10 @@ def windows_of(
 
 def require_step(preprocessing: Preprocessing, step_s: float | None) -> None:
     """Raise InputError unless windows can start every `step_s` seconds (None: end to end)."""
-    if step_s is not None and not step_s * preprocessing.rate >= 1:
+    if step_s is not None and not 1 <= step_s * preprocessing.rate < math.inf:
         raise InputError(
-            f"a step of {step_s:g} s is less than a sample at {preprocessing.rate:g} Hz; "
-            f"expected at least {1 / preprocessing.rate:g} s"
+            f"a step of {step_s:g} s was asked for: expected a number of at least "
+            f"{1 / preprocessing.rate:g} s, a sample at {preprocessing.rate:g} Hz"
         )
 
 

@@ -71,7 +71,7 @@ def void_of(curve: ResponseCurve, unit: str, subject: str) -> str:
         return f"{first} is the same for everyone, so that it stays the same means nothing."
     if curve.between >= COLLAPSED:
         return (
-            f"{first} is nearly the same for everyone (cosine {number(curve.between)} to a "
+            f"{first} is nearly the same for everyone (cosine {number(curve.between)} to "
             "another subject's), so that it stays the same under the transform means nothing."
         )
     if curve.lost.max(initial=0) > LOST:

@@ -176,8 +176,13 @@ def audit(
         wanted[f"{prefix}max_shift"] = max_shift
     common: dict[str, Any] = {"subject": subject, "seed": seed}
     if path.is_file() and path.suffix.lower() == ".npz":
-        if data or theta:
-            raise InputError(f"{subject} holds latents and θ: leave DATA and --grid out")
+        given = {
+            "DATA": data, "--grid": theta, "--probe-matrix": glass_box, "--output": output,
+            "--model-rate": model_rate, "--window": window, "--allow-code": allow_code,
+            "options of own recordings": own,
+        }  # fmt: skip
+        if useless := [name for name, value in given.items() if value]:
+            raise InputError(f"{subject} holds latents and θ: leave {useless[0]} out")
         result = _of_embeddings(path, transform, wanted, **answered, **common)
     else:
         if data is None:

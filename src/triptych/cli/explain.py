@@ -67,6 +67,10 @@ def explain(
             "--figure draws what excites gated dimensions: give --data, and a model with a gated "
             "block (a recipe's latent: [{name: ..., size: ..., gate: {}}])"
         )
+    if data is None and own:
+        raise InputError(
+            f"{', '.join(own)}: how recordings are read, but there are none; say --data"
+        )
     if data is not None:
         transforms = [transform_for(loaded, name) for name in loaded.schema.transforms]
         source = data_for(loaded, data, own, transforms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,11 +58,14 @@ def names(text: str | None) -> tuple[str, ...]:
 
 
 def numbers(text: str | None, option: str) -> tuple[float, ...]:
-    """``"-0.1, 0.1"`` → ``(-0.1, 0.1)``; InputError for what is no number."""
+    """``"-0.1, 0.1"`` → ``(-0.1, 0.1)``; InputError for what is no number, or nothing."""
     try:
-        return tuple(float(each) for each in names(text))
-    except ValueError as error:
-        raise InputError(f"{option} is {text!r}, expected numbers with commas between") from error
+        found = tuple(float(each) for each in names(text))
+    except ValueError:
+        found = ()
+    if not found or any(map(math.isnan, found)):
+        raise InputError(f"{option} is {text!r}, expected numbers with commas between")
+    return found
 
 
 def grids(texts: list[str] | None) -> list[tuple[float, ...]]:
@@ -75,9 +79,9 @@ def grids(texts: list[str] | None) -> list[tuple[float, ...]]:
             low, high, count = text.split(":")
             step = (float(high) - float(low)) / max(int(count) - 1, 1)
             found.append(tuple(round(float(low) + step * k, 12) for k in range(int(count))))
-        except ValueError:
+        except (ValueError, OverflowError):
             found.append(())
-        if not found[-1]:
+        if not found[-1] or not all(map(math.isfinite, found[-1])):
             raise InputError(f"--grid is {text!r}, expected LOW:HIGH:COUNT, e.g. -0.25:0.25:41")
     return found
 
@@ -91,6 +95,8 @@ def pairs(texts: list[str] | None, option: str) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise InputError(f"{option} is {text!r}, expected NAME=VALUE")
+        if name in found:
+            raise InputError(f"{option} says {name} twice, {found[name]} and {value}; say it once")
         found[name] = read_value(name, value)
     return found
 

@@ -93,13 +93,22 @@ def search(
     from triptych.audit.search import search as find
     from triptych.audit.sources import data_for
     from triptych.index import Index
-    from triptych.model import Model, fingerprint_of
+    from triptych.model import Model, fingerprint_of, hub
 
     if index is None and (data is None or query is None or append):
         raise InputError(
             "a search needs MODEL, DATA and --query, or --index FOLDER; an index is built of MODEL "
             "and DATA"
         )
+    of_search = {"--where": where, "--near": near, "--far": far, "--unique": unique}
+    if query is None and (useless := [name for name, given in of_search.items() if given]):
+        raise InputError(f"{useless[0]} says what a search finds; say --query what is searched for")
+    if data is None and approximate is not None:
+        raise InputError(
+            "--approximate or --exact says how a new index is searched; build one of MODEL and DATA"
+        )
+    if step is not None and not (data or append):
+        raise InputError("--step cuts recordings into windows; give DATA or --append")
     opened = None if index is None or data is not None else Index.open(index)
     place: Any = model or (opened.about.get("model_folder") if opened is not None else None)
     embeds = append or data or (query and Path(query.rpartition(":")[0]).expanduser().exists())
@@ -117,7 +126,10 @@ def search(
         source = data_for(loaded, data, own)
         note(source.notes)
         title = source.title
-        about = {"model_folder": str(model), "data": [data]}
+        place = str(model)  # of a folder its whole path, so that it is found from anywhere
+        if place not in hub.names() and not place.startswith(hub.PREFIX):
+            place = str(hub.locate(place).resolve())
+        about = {"model_folder": place, "data": [data]}
         with progress("embedding") as show:
             opened = index_of(
                 loaded, source, file=data, folder=index, step_s=step, approximate=approximate,
@@ -149,7 +161,7 @@ def search(
     label = f", label {asked.label}" if asked.label else ""
     by = " and ".join(found.blocks) + (f", unlike in {' and '.join(found.far)}" * bool(found.far))
     say(
-        f"Most like {asked.record} at {asked.start:g} s{label}, by {by}, among {found.among:,} "
+        f"Most like {asked.record} at {asked.start:.12g} s{label}, by {by}, among {found.among:,} "
         f"windows of {title}:"
     )
     show_rows(

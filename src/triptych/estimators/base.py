@@ -157,6 +157,11 @@ class LatentTransformer(base.TransformerMixin, base.BaseEstimator):
         given: Any = self.nuisance
         several = isinstance(given, list | tuple)
         parts: list[Any] = list(cast("Sequence[Any]", given)) if several else [given]
+        if not parts or not self.rate > 0:
+            raise InputError(
+                f"nuisance={given!r} and rate={self.rate!r}: expected a transform or several, and "
+                "Hz above 0"
+            )
         found = [made(each, self.rate, length) for each in parts]
         return [part for each in found for part in parts_of(each)]
 

@@ -152,12 +152,18 @@ class ConsistencyScorer:
         """Score a fitted classifier; y is not read."""
         if self.measure not in ("corrected", "balanced", "raw"):
             raise InputError(f"measure is {self.measure!r}, expected corrected, balanced or raw")
+        if self.draws < 1:
+            raise InputError(f"draws is {self.draws}, expected 1 or more for each window")
         nuisance = made(self.nuisance, self.rate, np.asarray(X).shape[-1])
         answers = [np.asarray(estimator.predict(X))]
         answers += [
             np.asarray(estimator.predict(moved_by(nuisance, X, self.random_state + k)))
             for k in range(self.draws)
         ]
+        if answers[0].ndim != 1:
+            raise InputError(
+                f"predictions have the shape {answers[0].shape}: expected one class for each window"
+            )
         classes, codes = np.unique(np.stack(answers), return_inverse=True)
         codes = codes.reshape(len(answers), -1)
         found = metrics.prediction_consistency(codes[0], codes[1:], len(classes))

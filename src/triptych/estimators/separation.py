@@ -114,7 +114,17 @@ class SeparationTransformer(LatentTransformer):
                 "above 0 for targets; or pass background=windows"
             )
         else:
-            target = np.asarray(validation.column_or_1d(y, warn=True)) > 0
+            said = validation.column_or_1d(y, warn=True)
+            try:
+                numbers = np.asarray(said, dtype=np.float64)
+            except ValueError:
+                numbers = np.array([np.nan])
+            if np.isnan(numbers).any():
+                raise InputError(
+                    "y holds words or NaN, expected a number for each window: 0 for background, "
+                    "above 0 for targets"
+                )
+            target = numbers > 0
         if target.all() or not target.any():
             raise InputError(
                 f"{int(target.sum())} of {len(target)} windows are targets; separation needs both "

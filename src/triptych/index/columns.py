@@ -57,7 +57,16 @@ class Column:
             kinds = ["numbers" if each.words is None else "words" for each in (other, self)]
             raise InputError(f"meta {name!r} holds {kinds[0]} in the index, but {kinds[1]} here")
         if self.words is None or other.words is None:
-            return Column(self.values.astype(other.values.dtype))
+            kind, own = other.values.dtype, self.values.dtype
+            with np.errstate(all="ignore"):
+                values = self.values.astype(kind)
+            # floats are rounded to the index's; anything else has to be the same number there
+            if (own.kind, kind.kind) != ("f", "f") and not np.array_equal(values, self.values):
+                raise InputError(
+                    f"meta {name!r} holds {kind} in the index, which cannot keep these "
+                    f"{own} values; build the index anew, with wider numbers"
+                )
+            return Column(values)
         places = {word: place for place, word in enumerate(other.words)}
         codes = [places.setdefault(word, len(places)) for word in self.words]
         return Column(np.asarray(codes, dtype=np.int32)[self.values], tuple(places))
@@ -72,21 +81,36 @@ class Column:
                 known = self.words or tuple(map(str, np.unique(self.values[:100_000])))
                 shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
                 raise InputError(f"no row has {name} {str(entry)!r}; {name} is one of {shown}")
-        return np.isin(self.values, np.array(places))
+        return np.isin(self.values, np.array(places, self.values.dtype))
 
     def same(self, wanted: Any) -> Mask:
         """Rows ``(n,)`` whose entry is `wanted`; none if no row has it."""
         place = self._place(wanted)
         return np.zeros(len(self), bool) if place is None else np.asarray(self.values == place)
 
-    def _place(self, entry: Any) -> float | None:
-        """What stands in `values` for an entry; None if nothing can."""
+    def _place(self, entry: Any) -> Any:
+        """What stands in `values` for an entry, of their type; None if nothing can."""
         if self.words is not None:
             return self.words.index(str(entry)) if str(entry) in self.words else None
+        kind = self.values.dtype
         try:
-            return float(entry)
-        except ValueError:
+            given = np.asarray(_number(entry, kind) if isinstance(entry, str) else entry)
+            with np.errstate(all="ignore"):
+                place = given.astype(kind)
+        except (TypeError, ValueError, OverflowError):
             return None
+        same = given.ndim == 0 and (kind.kind == "f" or bool(place == given))
+        return place[()] if same else None
+
+
+def _number(text: str, kind: np.dtype[Any]) -> float:
+    """What a word says of numbers or booleans; whole numbers whole, which floats do not keep."""
+    if kind.kind == "b" and text in ("True", "False"):
+        return text == "True"
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
 
 
 class StoredTable(dict[str, Column]):

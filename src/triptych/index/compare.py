@@ -34,6 +34,8 @@ class Comparison:
     scales: dict[tuple[str, ...], Floats] = field(default_factory=dict[tuple[str, ...], Floats])
 
     def __post_init__(self) -> None:
+        if self.metric not in ("cosine", "dot"):
+            raise InputError(f"index got metric={self.metric!r}, expected cosine or dot")
         if sum(self.blocks.values()) != self.latents.shape[1]:
             raise InputError(
                 f"blocks {dict(self.blocks)} have not the {self.latents.shape[1]} dimensions of "
@@ -45,7 +47,7 @@ class Comparison:
 
     def named(self, names: Names) -> tuple[str, ...]:
         """Names of blocks; InputError for one that there is not."""
-        chosen = (names,) if isinstance(names, str) else tuple(names or ())
+        chosen = (names,) if isinstance(names, str) else tuple(dict.fromkeys(names or ()))
         unknown = [name for name in chosen if name not in self.blocks]
         if unknown or not chosen:
             what = f"no block {unknown[0]!r}" if unknown else "not been told a block to compare"

@@ -51,10 +51,10 @@ def nearest(
         scores = similarity(part)
         if hidden is not None:
             barred = torch.as_tensor(hidden(part) if callable(hidden) else hidden[part])
-            if barred.shape != scores.shape:
+            if barred.shape != scores.shape or barred.dtype != torch.bool:
                 raise InputError(
-                    f"the exclusion rule gave the shape {tuple(barred.shape)} for {len(scores)} "
-                    f"queries: expected {tuple(scores.shape)}"
+                    f"the exclusion rule gave {barred.dtype} of shape {tuple(barred.shape)} for "
+                    f"{len(scores)} queries: expected booleans of shape {tuple(scores.shape)}"
                 )
             require_rows(k, int((~barred).sum(dim=1).min()), rows)
             scores = scores.masked_fill(barred, -math.inf)

@@ -73,8 +73,6 @@ class Index:
         approximate: bool | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> None:
-        if metric not in ("cosine", "dot"):
-            raise InputError(f"index got metric={metric!r}, expected cosine or dot")
         z = checked(latents, "the gallery")
         n, d = z.shape
         self.meta = StoredTable.of(meta or {}, n)
@@ -156,7 +154,12 @@ class Index:
         """
         wanted = checked(query, "the query", self.latents.shape[1])
         chosen = self.default if near is None else self._rows.named(near)
-        sides = [(chosen, 1.0)] + ([] if far is None else [(self._rows.named(far), -1.0)])
+        other = () if far is None else self._rows.named(far)
+        if set(chosen) <= set(other):
+            raise InputError(
+                f"{', '.join(chosen)} cannot be near and far at once; name other blocks for one"
+            )
+        sides = [(chosen, 1.0)] + ([(other, -1.0)] if other else [])
         visible = self.meta.visible((len(wanted), len(self)), exclude, where, own)
         codes = None if unique is None else self.meta.column(unique).values
         require_rows(k, len(self))

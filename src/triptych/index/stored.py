@@ -54,12 +54,21 @@ def grow(path: Path, values: NDArray[Any], rows: int) -> None:
 
 
 def mapped(path: Path, rows: int, like: tuple[str, tuple[int, ...]]) -> NDArray[Any]:
-    """Return the first `rows` of an .npy file of this dtype and shape of a row, not yet read."""
+    """Return the first `rows` of an .npy file of this dtype and shape of a row, not yet read.
+
+    The count in its header is not taken: an append that goes on, or that was killed, has written
+    it before the rows themselves.
+    """
+    form = np.lib.format
     try:
-        held = np.load(path, mmap_mode="r", allow_pickle=False)
-        if len(held) < rows or (held.dtype.str, held.shape[1:]) != like:
-            raise ValueError(f"it holds {held.dtype} of shape {held.shape}")
-        return np.asarray(held[:rows])
+        with open(path, "rb") as handle:
+            if form.read_magic(handle) != (1, 0):
+                raise ValueError("it is of another version")
+            shape, fortran, dtype = form.read_array_header_1_0(handle)
+            start = handle.tell()
+        if fortran or (dtype.str, shape[1:]) != like:
+            raise ValueError(f"it holds {dtype} of shape {shape}")
+        return np.asarray(np.memmap(path, dtype, "r", start, (rows, *shape[1:])))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"{path} is not whole ({str(error)[:120]}); restore it, or build the index anew"
@@ -70,7 +79,8 @@ def mapped(path: Path, rows: int, like: tuple[str, tuple[int, ...]]) -> NDArray[
 def new_folder(folder: str | Path) -> Generator[Path]:
     """Make a folder apart, which takes this name at the end unless something went wrong."""
     target = Path(folder)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    empty = target.is_dir() and not any(target.iterdir())
+    if not target.name or (target.exists() and not empty):  # "." cannot be renamed to
         raise InputError(f"{target} exists already; append to that index, or choose a new name")
     apart = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:

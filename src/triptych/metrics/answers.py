@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.metrics.inputs import Floats, Rows
-from triptych.metrics.predictions import Codes, flows, macro_f1
+from triptych.metrics.inputs import Floats, Rows, same_shape
+from triptych.metrics.predictions import Codes, as_codes, flows, macro_f1
 from triptych.metrics.regressors import r2
 from triptych.metrics.similarity import separation
 
@@ -27,6 +27,7 @@ def macro_auroc(truth: Flags, scores: Floats) -> float:
     >>> macro_auroc(truth, np.array([[0.9, 0.1], [0.2, 0.1], [0.4, 0.7]]))
     0.5
     """
+    truth = np.asarray(truth, np.bool_)  # numbers would pick rows, not say which
     both = [held for held in range(truth.shape[1]) if 0 < truth[:, held].sum() < len(truth)]
     each = [separation(scores[truth[:, k], k], scores[~truth[:, k], k]) for k in both]
     return float(np.mean(each)) if each else float("nan")
@@ -49,6 +50,7 @@ def class_scores(truth: Codes, probabilities: Floats) -> dict[str, float]:
     {'macro_auroc': 1.0, 'macro_f1': 0.667, 'balanced_accuracy': 0.75, 'accuracy': 0.667}
     """
     k = probabilities.shape[1]
+    truth = as_codes(truth, len(probabilities), k, "truth")
     flow = flows(truth, probabilities.argmax(axis=1), k).astype(np.float64)
     own, right = flow.sum(axis=1), flow.diagonal()
     return {
@@ -75,7 +77,7 @@ def set_scores(truth: Flags, probabilities: Floats) -> dict[str, float]:
     >>> set_scores(truth, np.array([[0.9, 0.1], [0.6, 0.3], [0.2, 0.1]]))
     {'macro_auroc': 1.0, 'macro_f1': 0.5, 'accuracy': 0.6666666666666666}
     """
-    said = probabilities >= 0.5
+    truth, said = np.asarray(truth, np.bool_), probabilities >= 0.5
     hits = (said & truth).sum(axis=0).astype(np.float64)
     f1 = macro_f1(hits, truth.sum(axis=0), said.sum(axis=0))
     return {
@@ -93,8 +95,9 @@ def value_scores(truth: Floats, values: Floats) -> dict[str, float]:
     >>> value_scores(np.array([60.0, 80.0]), np.array([62.0, 79.0]))
     {'mae': 1.5, 'r2': 0.975}
     """
-    error = np.abs(np.asarray(values, np.float64) - truth)
-    return {"mae": float(error.mean()), "r2": float(r2(np.asarray(values, np.float64), truth))}
+    said, own = np.asarray(values, np.float64), np.asarray(truth, np.float64)
+    same_shape(said, own, "values and truth")
+    return {"mae": float(np.abs(said - own).mean()), "r2": float(r2(said, own))}
 
 
 _SCORES: dict[str, Callable[[Any, Floats], dict[str, float]]] = {

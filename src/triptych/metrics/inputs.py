@@ -77,7 +77,13 @@ def same_shape(a: NDArray[Any], b: NDArray[Any], names: str) -> None:
 
 def unit_rows(z: NDArray[Any]) -> NDArray[Any]:
     """Scale every row of (n, d) to norm 1; a row of zeros stays zero, so its cosines are 0."""
-    norm = np.sqrt(np.einsum("ij,ij->i", z, z))[:, None]
+    square = np.einsum("ij,ij->i", z, z)
+    odd = ~(np.isfinite(square) & (square > np.finfo(square.dtype).tiny)) & z.any(axis=1)
+    if odd.any():  # squares that overflow or vanish, of rows that have a direction
+        z, square = z.copy(), square.copy()
+        z[odd] /= np.abs(z[odd]).max(axis=1, keepdims=True)
+        square[odd] = np.einsum("ij,ij->i", z[odd], z[odd])
+    norm = np.sqrt(square)[:, None]
     return z / np.where(norm > 0, norm, 1)
 
 

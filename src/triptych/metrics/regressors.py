@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.metrics.inputs import Floats
+from triptych.metrics.inputs import Floats, same_shape
 
 Matrix: TypeAlias = NDArray[np.float32]
 Groups: TypeAlias = NDArray[np.int64]
@@ -83,6 +83,7 @@ def r2(predicted: Floats, target: Floats) -> float:
     >>> r2(truth, truth), r2(np.full(3, 2.0), truth)
     (1.0, 0.0)
     """
+    same_shape(predicted, target, "predicted and target")  # (n, 1) against (n,) would be a table
     spread = float(np.square(target - target.mean(axis=0)).sum())
     return 1 - float(np.square(predicted - target).sum()) / spread if spread > 0 else np.nan
 

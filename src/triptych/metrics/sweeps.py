@@ -237,6 +237,8 @@ def half_life(curve: ResponseCurve, *, resamples: int | None = None, seed: int =
     if curve.collapsed:
         return HalfLife(np.nan, np.nan, np.nan, np.nan, COLLAPSED)
     where, share = equal_distances(curve.distance)
+    if not where[-1] > 0:
+        raise InputError("every θ is the identity, so that nothing has a half-life; sweep others")
     by_distance = curve.group_means @ share
     if where[0] > 0:
         where = np.concatenate([[0.0], where])

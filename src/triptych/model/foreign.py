@@ -8,6 +8,7 @@ unpickles too; a Python function is code by itself. These three are opened only 
 from __future__ import annotations
 
 import importlib
+import math
 import re
 import sys
 import warnings
@@ -111,6 +112,9 @@ class ForeignModel:
         InputError
             Where these contradict each other, or nobody says how long a window is.
         """
+        for what, value in (("--model-rate", rate), ("--window", window_s)):
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"{what} is {value:g}, expected a number above 0")
         if rate is not None and self.rate not in (None, rate):
             raise InputError(f"{self.name} was made for {self.rate:g} Hz, but {rate:g} is asked of")
         rate = rate or self.rate or recorded

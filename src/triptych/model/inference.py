@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, cast
@@ -85,6 +86,8 @@ class Inference(nn.Module):
         its windows is fixed, as with a flattened map or a canonical phase, or they would be too
         short.
         """
+        if not 0 < seconds < math.inf:
+            raise InputError(f"windows of {seconds:g} s were asked for: expected a number above 0")
         length, least = round(seconds * self.preprocessing.rate), self.shortest
         if length == self.preprocessing.length:
             return self

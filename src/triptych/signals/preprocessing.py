@@ -122,7 +122,7 @@ class Preprocessing:
 
     def _applied(self, signal: NDArray[Any], rate: float) -> NDArray[Any]:
         if not self.gravity:
-            signal = signal.copy()
+            signal = signal.astype(signal.dtype if signal.dtype.kind == "f" else np.float64)
             signal[:3] = arrays.bandpass(signal[:3], rate, GRAVITY_HZ, None, phase=self.phase)
         signal = arrays.resample(signal, rate, self.rate)
         return arrays.bandpass(signal, self.rate, self.low, self.high, phase=self.phase)

@@ -51,7 +51,7 @@ class ChannelDropout(Seeded):
         Raises
         ------
         InputError
-            If the shapes do not fit, or no channel could be left.
+            If the shapes do not fit, no channel could be left, or θ is no whole number.
         """
         if x.ndim == 3 and x.shape[1] <= self.max_channels:
             raise InputError(
@@ -59,9 +59,14 @@ class ChannelDropout(Seeded):
                 f"max_channels={self.max_channels} channels so that one is left."
             )
         count, seed = self._unpack(x, params, 0, self.max_channels)
+        if not bool((count == count.round()).all()):
+            raise InputError(
+                "channel_dropout got parameters that are no whole numbers of channels: take them "
+                "from sample()."
+            )
         order = bits(seed.to(x.device), x.shape[1], stream=3).argsort(dim=1, stable=True)
         rank = order.argsort(dim=1)
-        dropped = rank < count.round().to(x.device)[:, None]
+        dropped = rank < count.to(x.device)[:, None]
         return x.masked_fill(dropped[:, :, None] & ~x.isnan(), 0)
 
 

@@ -92,6 +92,8 @@ def read(asked: Asked) -> tuple[Dataset, Windows]:
             f"--band goes up to {high:g} Hz, but signals of {min(rate, slowest):g} Hz hold nothing "
             f"above {min(rate, slowest) / 2:g} Hz"
         )
+    if asked.window is not None and not 1 <= asked.window * rate < np.inf:
+        raise InputError(f"--window is {asked.window:g} s, expected a sample or more")
     dataset = dataset.map(lambda each: preprocess(each, rate, low, high))
     context = asked.chain(rate).context / rate
     durations = np.array([each.duration_s for each in dataset.recordings])
