@@ -28,7 +28,7 @@ from triptych_studies.rebuild import rebuild
 from triptych_studies.runner import Interrupted, run
 from triptych_studies.studies.own import OwnStudy
 from triptych_studies.studies.own_advice import advise, smallest
-from triptych_studies.tasks import own_conditions, own_words
+from triptych_studies.tasks import own_conditions, own_data, own_words
 from triptych_studies.tasks.own import Own as Task
 
 pytestmark = pytest.mark.usefixtures("coarse_figures")
@@ -414,3 +414,12 @@ def test_words_that_a_study_does_not_take(
         main(["study", *given, "--out", str(tmp_path / "out")])
     assert end.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_unit_is_the_typical_subjects_and_no_single_one_moves_it() -> None:
+    x = torch.ones(60, 6, 10)
+    x[:, 3:] = 0.032
+    subject = np.repeat(["a", "b", "c"], 20)
+    x[40:] *= 20
+    windows = Windows(x, 20.0, 0, subject, subject, np.zeros(60), subject, np.zeros(60))
+    assert own_data.strengths(windows, 3) == [1.0, 0.03]

@@ -203,8 +203,13 @@ def require_fit(chain: Chain, windows: Windows) -> None:
 
 
 def strengths(windows: Windows, size: int) -> list[float]:
-    """Root mean square of every `size` channels, to one digit: a unit, and no more of the data."""
-    x = windows.centred[:: max(1, len(windows) // 2_000)].numpy().astype(float)
-    power = np.nanmean(x.reshape(len(x), -1, size, x.shape[2]) ** 2, axis=(0, 2, 3))
-    found: list[float] = np.sqrt(power).tolist()
+    """Root mean square of every `size` channels, the median over subjects, to one digit.
+
+    It stands for a unit, and is the same in every fold; no one subject, tested or not, moves it.
+    """
+    step = max(1, len(windows) // 2_000)
+    x, subject = windows.centred[::step].numpy().astype(float), windows.subject[::step]
+    power = np.nanmean(x.reshape(len(x), -1, size, x.shape[2]) ** 2, axis=(2, 3))
+    own = [np.sqrt(np.nanmean(power[subject == name], axis=0)) for name in np.unique(subject)]
+    found: list[float] = np.nanmedian(own, axis=0).tolist()
     return [float(f"{each:.1g}") or 1.0 for each in found]
