@@ -16,7 +16,7 @@ import yaml
 
 from triptych.files import read_json
 from triptych.metrics import cosine
-from triptych.model import Model, hub
+from triptych.model import Model, fingerprint_of, hub
 from triptych.model.stream import Stream
 from triptych.transforms import Rotation
 
@@ -127,3 +127,11 @@ def test_the_graph_of_one_gives_its_blocks(tmp_path: Path) -> None:
     named = dict(zip([each.name for each in session.get_outputs()], outputs, strict=True))
     for block, z in model.embed(x).items():
         np.testing.assert_allclose(named[block], z.numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_latents_keep_their_fingerprint_whatever_heads_read_them() -> None:
+    model = Model.from_pretrained("imu-wrist")
+    before = fingerprint_of(model)
+    assert fingerprint_of(model.reset_heads(("sit", "stand"))) == before
+    next(model.encoder.parameters()).data.view(-1)[0] += 1
+    assert fingerprint_of(model) != before

@@ -1,4 +1,4 @@
-"""Which model it is: the same for a saved and a loaded one, another for any other weights."""
+"""Which latents a model gives: one name for a saved and a loaded model, another for any others."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ import torch
 
 from triptych.model.model import Model
 
+BEHIND = ("heads", "decoder")  # parts that read latents
+
 
 def fingerprint_of(model: Model) -> str:
-    """``"sha256:..."`` of what latents depend on: preprocessing, schema, modules and weights."""
-    kinds = [type(part).__name__ for part in model.modules()]
+    """``"sha256:..."`` of what latents depend on: preprocessing, schema, modules and weights.
+
+    Heads and decoder are not among it, so that an index outlives a head that is fitted later.
+    """
+    kinds = [
+        type(part).__name__ for name, part in model.named_modules() if not name.startswith(BEHIND)
+    ]
     said = [asdict(model.preprocessing), model.schema.to_dict(), kinds]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for name, value in sorted(model.state_dict().items()):
+        if name.startswith(BEHIND):
+            continue
         held: torch.Tensor = value.detach().cpu()
         held = held.float() if held.dtype == torch.bfloat16 else held
         digest.update(f"{name} {held.dtype} {tuple(held.shape)}".encode())
