@@ -185,6 +185,7 @@ def test_a_recipe_is_frozen() -> None:
         ({"objective.name": "separation"}, "block with role='common'"),
         ({"objective.background": ["slow"]}, "no other objective"),
         ({"encoder.two": True}, "encoder.two needs blocks"),
+        ({"encoder.two": True, "encoder.name": "guaranteed"}, "encoder.two .*'guaranteed'"),
     ],
 )
 def test_a_fault_is_one_sentence(changes: dict[str, Any], words: str) -> None:

@@ -143,6 +143,11 @@ class Recipe(Settings):
                 "of a recipe are for signals; set decoder: false and leave front_end out"
             )
         schema = self.schema_of_latent
+        if self.encoder.two and self.encoder.name == "guaranteed":
+            raise InputError(
+                "encoder.two gives blocks a trunk each, and the encoder 'guaranteed' does so by "
+                "itself, with exact channels in the first; leave one of the two out"
+            )
         if self.encoder.two and not {"first", "second"} <= {*schema.trunks.values()}:
             raise InputError(
                 "encoder.two needs blocks for either trunk: with role: common and with role: "

@@ -60,8 +60,9 @@ def _exact_scl_label_free(task: Any) -> Change:
     named = {"name": front_end} if isinstance(front_end, str) else dict(front_end)
     if named["name"] == "rotation_invariants":
         beside = named | {"name": "invariants_beside"} if len(named) > 1 else "invariants_beside"
+        del change["encoder"]  # a guaranteed encoder has two trunks of its own
         more: Change = {"encoder": {"name": "guaranteed", "front_end": beside}}
-        if task.varied:  # a trunk of its own: here variation costs the invariant block nothing
+        if task.varied:  # here variation costs the invariant block nothing
             more["objective"] = {"weights": {"variation": 2.0}}
         return merged(change, more)
     steady, moved, rest = change["latent"]
