@@ -184,7 +184,10 @@ def test_a_recipe_is_frozen() -> None:
         ({"objective.stop_gradient": []}, "no setting 'stop_gradient'"),
         ({"objective.name": "separation"}, "block with role='common'"),
         ({"objective.background": ["slow"]}, "no other objective"),
-        ({"encoder.two": True}, "encoder.two needs blocks"),
+        (
+            {"encoder.two": True, "latent": [{"name": "z", "size": 8}], "objective.name": "simclr"},
+            "encoder.two needs blocks",
+        ),
         ({"encoder.two": True, "encoder.name": "guaranteed"}, "encoder.two .*'guaranteed'"),
     ],
 )
