@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.studies.test_benchmark import SHAPES
 
 import triptych_studies as studies
 from triptych.files import read_json
 from triptych_studies.base import Cell, Options
 from triptych_studies.rebuild import rebuild
 from triptych_studies.runner import checked, keys_of
+from triptych_studies.studies.benchmark import task_of
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 FOLDERS = {
@@ -53,7 +55,7 @@ def command_of(name: str) -> tuple[Any, Options]:
     options = Options(
         budget=values.get("--budget", "quick"),  # pyright: ignore[reportArgumentType]
         methods=study.ablated if "--ablate" in words else methods,
-        dataset=values.get("--dataset"),
+        dataset=values.get("--dataset") or values.get("--task"),
         split=values.get("--split"),
     )
     return study, checked(study, options, 1)
@@ -97,6 +99,32 @@ def made_up(
     return made
 
 
+def benchmarked(key: dict[str, Any], keys: list[dict[str, Any]], options: Options) -> Any:
+    """The cell's task of the benchmark, on data of its shapes."""
+    told = [each["recipe"]["recipe"].get("classes") for each in keys
+            if each["dataset"] == key["dataset"]]  # fmt: skip
+    said, (channels, length) = key["recipe"], SHAPES[key["dataset"]]
+
+    class Windows(SimpleNamespace):
+        def __len__(self) -> int:
+            return said["windows"]
+
+    kind = task_of(key["dataset"])
+    task = object.__new__(kind)
+    vars(task).update(
+        data_name=kind.title,
+        fingerprint=said["data"],
+        options=options,
+        channels=("MLII",) if "mitdb" in kind.title else tuple(f"c{k}" for k in range(channels)),
+        windows=Windows(
+            rate=said["recipe"]["data"]["rate"],
+            centred=np.empty((1, channels, length), np.float32),
+            label=np.array(next((each for each in told if each), ["1.0"])),
+        ),
+    )
+    return SimpleNamespace(tasks={kind.title: task}, fingerprint="", options=options)
+
+
 @every_folder
 def test_recipes_of_today_are_those_of_the_cells(name: str) -> None:
     """A key holds all that decides a cell's figures; a refactor must not change any."""
@@ -106,7 +134,11 @@ def test_recipes_of_today_are_those_of_the_cells(name: str) -> None:
     classes = next((tuple(each) for each in told if each), ())
     for key in keys:
         cell = Cell(*(key[field] for field in ("method", "dataset", "split", "fold", "seed")))
-        prepared = made_up(key, options, classes, getattr(study, "task", None))
+        prepared = (
+            benchmarked(key, keys, options)
+            if study.name == "benchmark"
+            else made_up(key, options, classes, getattr(study, "task", None))
+        )
         assert keys_of(study, prepared, [cell])[cell] == key
 
 
