@@ -29,7 +29,7 @@ TRIADS: dict[str, dict[str, Any]] = {
     "gravity_aligned": {},
     "second_order": {},
 }
-TRIADS |= {"invariants_beside": {}, "vqf": RATE}
+TRIADS |= {"invariants_beside": {}, "vqf": RATE | {"heading": False}}  # that of gravity_aligned
 
 
 class Outputs(nn.Module):
@@ -100,11 +100,11 @@ def test_what_takes_physical_units(tmp_path: Path) -> None:
     parts: dict[str, nn.Module] = {name: front_end(name, **own) for name, own in TRIADS.items()}
     beside = parts.pop("invariants_beside")
     trunk = encoder(
-        "guaranteed", channels=beside.shape(3, 40)[0], length=40, raw=beside.raw_channels(3),
+        "guaranteed", channels=beside.shape(3, 12)[0], length=12, raw=beside.raw_channels(3),
         widths=(8,), kernels=(5,), strides=(2,),
     )  # fmt: skip
     parts["guaranteed"] = nn.Sequential(beside, trunk)
-    exported(Outputs(parts), 3, 40, tmp_path / "model.onnx")
+    exported(Outputs(parts), 3, 12, tmp_path / "model.onnx")
 
 
 def test_an_exporter_that_drops_an_epsilon_is_found_out(
