@@ -138,7 +138,7 @@ def test_recordings_that_cannot_fit_are_refused(own: Path, form: Any, said: str)
 
 
 def test_steps_and_counts_have_to_be_positive(own: Path) -> None:
-    with pytest.raises(InputError, match="0 s .*0.01 s"):
+    with pytest.raises(InputError, match=r"0 s .*0.01 s"):
         windows_of(fitted(own), FORM, 0.0)
     with pytest.raises(InputError, match="1 or more"):
         random_windows_of(fitted(own), FORM, PhaseShift(0.2, 100.0), 0)
