@@ -18,8 +18,6 @@ from triptych.networks import (
     CanonicalPhase,
     ConvDecoder,
     ConvEncoder,
-    PowerSpectrum,
-    ResNetEncoder,
     Standardize,
 )
 
@@ -267,14 +265,12 @@ def test_a_model_needs_channels_and_a_length() -> None:
 
 
 def test_an_exported_model_gives_the_same_blocks(tmp_path: Path) -> None:
-    """The exporter's start takes seconds, so one network has every kind of layer that we make."""
+    """Its names, metadata and free batch; test_export has every kind of layer that we make."""
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    front = nn.Sequential(Standardize(), CanonicalPhase(), PowerSpectrum(100.0))
-    trunk = ResNetEncoder(2, 24, widths=(8, 16))
     model = make(decoder=None)
-    model.encoder = nn.Sequential(front, BlockHeads(trunk, SCHEMA))
-    model.train()
+    model.encoder = nn.Sequential(Standardize(), nn.Tanh(), BlockHeads(ConvEncoder(2, 60), SCHEMA))
+    model.train()  # of Tanh nobody knows what it does with gaps, so they are refused
     model.export(tmp_path / "m.onnx")
     assert model.encoder.training
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")

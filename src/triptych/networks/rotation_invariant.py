@@ -164,8 +164,8 @@ class RotationInvariants(Scaled):
         return found
 
 
-def _axes(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return a[:, :1], a[:, 1:2], a[:, 2:]
+def _axes(a: Tensor) -> tuple[Tensor, ...]:
+    return a.split_with_sizes([1, 1, 1], dim=1)  # one node of an exported graph, not three
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
