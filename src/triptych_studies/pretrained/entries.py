@@ -153,7 +153,8 @@ ENTRIES: dict[str, Entry] = {
         "imu-phone",
         "of a phone in the pocket",
         "A phone in the trouser pocket, 18 activities (walking to folding clothes).",
-        "What hands do is hardly seen in the pocket: it is for gait, stairs and rest.",
+        "What hands do is hardly seen in the pocket: it is for gait, stairs and rest. "
+        "In 8 bits the orientation block loses much of its invariance to gain.",
     ),
     "imu-any": of_motion(
         "imu-any",
