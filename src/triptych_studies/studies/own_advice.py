@@ -43,6 +43,11 @@ def advise(study: Study, results: Mapping[str, Any]) -> dict[str, Any]:
     groups = [_group(study, results, metric, each) for each in groups_of(results["summary"])]
     told = [each["text"] for each in groups if each["text"]]
     words = [f"For {nuisance} on these data ({metric}: {SUITED[metric]}): {' '.join(told)}"]
+    if results.get("budget") == "smoke":
+        words.append(
+            "Budget smoke trains for seconds: it shows that the study runs, not which method is "
+            "best; use --budget quick for that."
+        )
     words += _caveats(study, metric, results["rows"], groups)
     return {"text": " ".join(words), "metric": metric, "parts": groups}
 
