@@ -332,6 +332,18 @@ def test_advice_names_what_is_shown_and_the_cheapest_that_is_not_beaten() -> Non
     assert f"{part['smallest'] * 100:.1f} points" in text
 
 
+def test_an_interval_without_0_that_shows_nothing_is_explained() -> None:
+    spread = np.array([-3, -2, -1, 0, 0, 1, 2, 3]) / 100
+    figures = {"scl": np.full(8, 0.5), "plain": 0.48 - spread}  # t = 2.7
+    rest = dict.fromkeys(("simclr", "vicreg", "exact", "augmentation"), 0.499 - spread)
+    alone = advise(OwnStudy(), results({n: v.tolist() for n, v in figures.items()}, {}))
+    both = advise(OwnStudy(), results({n: v.tolist() for n, v in (figures | rest).items()}, {}))
+    assert "shown to be above plain" in alone["text"]
+    assert "shown to be above" not in both["text"]
+    assert "together" in both["text"]
+    assert "together" not in alone["text"]
+
+
 def test_of_numbers_the_least_error_is_best() -> None:
     noise = np.random.default_rng(0).normal(scale=0.2, size=(2, 8))
     noise -= noise.mean(axis=1, keepdims=True)
