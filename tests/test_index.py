@@ -476,3 +476,9 @@ def test_damaged_lists_are_refused(tmp_path: Path) -> None:
             Index.open(tmp_path / "i")
     lists.unlink()
     assert not Index.open(tmp_path / "i").approximate
+
+
+def test_a_filter_on_a_label_that_no_row_has_says_so() -> None:
+    index = Index(np.eye(3, dtype=np.float32), meta={"label": ["", "", ""]})
+    with pytest.raises(InputError, match="empty"):
+        index.search(np.eye(3, dtype=np.float32)[:1], where={"label": "V"})

@@ -43,7 +43,7 @@ def study(
         Path | None,
         typer.Option(
             metavar="DATA",
-            help="The data set's folder, or a folder that holds it; of own a folder, a file, or "
+            help="The data set's folder, or a folder that holds it; for own a folder, a file, or "
             "mitdb:DIR.",
         ),
     ] = None,
@@ -51,7 +51,7 @@ def study(
         list[str] | None,
         typer.Option(
             metavar="NAME[:SETTING=VALUE,...]",
-            help="Of own: what must not matter, e.g. rotation, or phase_shift:max_shift=0.1; may "
+            help="For own: what must not matter, e.g. rotation, or phase_shift:max_shift=0.1; may "
             "be given several times.",
         ),
     ] = None,
@@ -59,20 +59,20 @@ def study(
         str | None,
         typer.Option(
             metavar="COLUMN[=A,B]",
-            help="Of own: train on the other values of this column, and test on each of these "
+            help="For own: train on the other values of this column, and test on each of these "
             "(all) by itself.",
         ),
     ] = None,
     window: Annotated[
-        float | None, typer.Option(metavar="S", help="Of own: length of windows; default 5.")
+        float | None, typer.Option(metavar="S", help="For own: length of windows; default 5.")
     ] = None,
     resample: Annotated[
         float | None,
-        typer.Option(metavar="HZ", help="Of own: rate of windows; default the slowest there is."),
+        typer.Option(metavar="HZ", help="For own: rate of windows; default the slowest there is."),
     ] = None,
     band: Annotated[
         str | None,
-        typer.Option(metavar="LOW,HIGH", help="Of own: band in Hz, 0.5,40 or ,40; default open."),
+        typer.Option(metavar="LOW,HIGH", help="For own: band in Hz, 0.5,40 or ,40; default open."),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -115,7 +115,7 @@ def study(
         typer.Option("--keep-models", help="Keep the best model of each method in DIR/models."),
     ] = False,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Three methods, quick, on the data that can be had.")
+        bool, typer.Option("--demo", help="Three methods, quick, on MIT-BIH or simulated data.")
     ] = False,
 ) -> None:
     """Compare methods under one protocol: table, figures and report.

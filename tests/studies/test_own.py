@@ -23,9 +23,11 @@ from triptych.metrics import paired_difference
 from triptych.model import Model
 from triptych.training import Recipe, fit, prepare
 from triptych_studies.base import Cell, Options
+from triptych_studies.figures import Album
 from triptych_studies.methods.practitioner import beats_of
 from triptych_studies.rebuild import rebuild
 from triptych_studies.runner import Interrupted, run
+from triptych_studies.studies import own_figures
 from triptych_studies.studies.own import OwnStudy
 from triptych_studies.studies.own_advice import advise, smallest
 from triptych_studies.tasks import own_conditions, own_data, own_words
@@ -126,6 +128,7 @@ def test_a_run_leaves_tables_advice_recipes_and_models(data: Path, computed: Pat
     assert "probe" in next(iter(rows["plain"]["subjects"].values()))["metrics"]
     text = results["advice"]["text"]
     assert "validation subject" in text
+    assert "smoke" in text  # a training of seconds chooses no method
     for page in ("table.md", "report.html"):
         assert text[:60] in (computed / page).read_text().replace("\n", " ")
     assert {path.stem for path in (computed / "recipes").iterdir()} == {"plain", "exact"}
@@ -135,6 +138,16 @@ def test_a_run_leaves_tables_advice_recipes_and_models(data: Path, computed: Pat
     before = (computed / "results.json").read_text()
     assert list(rebuild("own", computed)) == [computed]
     assert (computed / "results.json").read_text() == before
+
+
+def test_values_held_out_are_drawn_side_by_side(computed: Path, tmp_path: Path) -> None:
+    results = read_json(computed / "results.json")
+    other = [row | {"dataset": "own (orientation=wrist)"} for row in results["summary"]]
+    album = Album(tmp_path, "", OwnStudy(), {**results, "summary": results["summary"] + other}, ())
+    own_figures.draw(album)
+    assert [each.file for each in album.figures] == ["heat.png", "cost.png"]
+    assert all((tmp_path / each.file).stat().st_size for each in album.figures)
+    assert all("†" in each.caption for each in album.figures)
 
 
 def test_recipes_train_on_the_data(data: Path, computed: Path) -> None:
@@ -317,6 +330,18 @@ def test_advice_names_what_is_shown_and_the_cheapest_that_is_not_beaten() -> Non
     gaps = [paired_difference(figures[leader], figures[name]) for name in level if name != leader]
     assert part["smallest"] == smallest(gaps)
     assert f"{part['smallest'] * 100:.1f} points" in text
+
+
+def test_an_interval_without_0_that_shows_nothing_is_explained() -> None:
+    spread = np.array([-3, -2, -1, 0, 0, 1, 2, 3]) / 100
+    figures = {"scl": np.full(8, 0.5), "plain": 0.48 - spread}  # t = 2.7
+    rest = dict.fromkeys(("simclr", "vicreg", "exact", "augmentation"), 0.499 - spread)
+    alone = advise(OwnStudy(), results({n: v.tolist() for n, v in figures.items()}, {}))
+    both = advise(OwnStudy(), results({n: v.tolist() for n, v in (figures | rest).items()}, {}))
+    assert "shown to be above plain" in alone["text"]
+    assert "shown to be above" not in both["text"]
+    assert "together" in both["text"]
+    assert "together" not in alone["text"]
 
 
 def test_of_numbers_the_least_error_is_best() -> None:

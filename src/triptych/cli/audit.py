@@ -157,7 +157,7 @@ def audit(
         typer.Option("--allow-code", help="Open models that run code.", rich_help_panel=OTHERS),
     ] = False,
 ) -> None:
-    """Measure how much an embedding changes when only a nuisance changes, and say it."""
+    """Measure how much an embedding changes when only a nuisance changes."""
     from triptych.audit.figures import check_limits
     from triptych.audit.write import tables_of, write_audit
     from triptych.model import hub

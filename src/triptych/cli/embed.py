@@ -35,7 +35,7 @@ def embed(
     window: Window = None,
     cluster: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, whose workers embed."),
+        typer.Option(metavar="ADDRESS", help="Address of a Dask scheduler whose workers embed."),
     ] = None,
 ) -> None:
     """Write the latents of recordings, by block, with record, subject, start and label."""

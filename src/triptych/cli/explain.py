@@ -45,7 +45,7 @@ def explain(
     seed: Seed = 0,
     output: Format = "text",
 ) -> None:
-    """Say what each block of a model declares, with DATA what it does, and how it was made."""
+    """Say what each block of a model declares, what it does on DATA, and how it was made."""
     from triptych.audit.explain import explain as explained
     from triptych.audit.factors import knowledge, probe_matrix_of, salient_dimensions
     from triptych.audit.gated import spoken

@@ -36,8 +36,8 @@ def export(
         str | None,
         typer.Option(
             metavar="DATA",
-            help="With --int8: own recordings, or a data set (mitdb:), at best of subjects whom "
-            "the model never saw.",
+            help="With --int8: own recordings, or a data set (mitdb:), if possible of subjects "
+            "whom the model never saw.",
         ),
     ] = None,
     per_record: PerRecord = 20,

@@ -195,7 +195,7 @@ def _filters(texts: list[str] | None) -> dict[str, list[str]]:
 def _contents(index: Any) -> dict[str, Any]:
     """What an index holds, as plain data."""
     counts = {
-        f"{name}s": len(index.meta[name].words)
+        f"{name}s": sum(map(bool, index.meta[name].words))  # of no label: ""
         for name in ("file", "record", "subject", "label")
         if name in index.meta
     }

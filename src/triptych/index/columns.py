@@ -79,6 +79,8 @@ class Column:
         for entry, place in zip(entries, places, strict=True):
             if place is None or (self.words is None and not (self.values == place).any()):
                 known = self.words or tuple(map(str, np.unique(self.values[:100_000])))
+                if not any(known):
+                    raise InputError(f"no row has {name} {str(entry)!r}: it is empty in all rows")
                 shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
                 raise InputError(f"no row has {name} {str(entry)!r}; {name} is one of {shown}")
         return np.isin(self.values, np.array(places, self.values.dtype))

@@ -16,11 +16,10 @@ BEHIND = ("heads", "decoder")  # parts that read latents
 def fingerprint_of(model: Model) -> str:
     """``"sha256:..."`` of what latents depend on: preprocessing, schema, modules and weights.
 
-    Heads and decoder are not among it, so that an index outlives a head that is fitted later.
+    Heads and decoder do not count, so that an index outlives a head that is fitted later.
     """
-    kinds = [
-        type(part).__name__ for name, part in model.named_modules() if not name.startswith(BEHIND)
-    ]
+    parts: list[tuple[str, torch.nn.Module]] = list(model.named_modules())
+    kinds = [type(part).__name__ for name, part in parts if not name.startswith(BEHIND)]
     said = [asdict(model.preprocessing), model.schema.to_dict(), kinds]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for name, value in sorted(model.state_dict().items()):

@@ -37,7 +37,7 @@ def fit_heads(
     model
         Not changed; the result shares its parts.
     windows
-        Prepared for the model, with labels; at best of subjects whom the model never saw. At
+        Prepared for the model, with labels; if possible of subjects it never saw. At
         another rate they are resampled first.
     classes
         Labels to learn, or another `Target`.

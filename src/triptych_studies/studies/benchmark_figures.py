@@ -18,6 +18,9 @@ HEAT = ("probe", "probe_moved", "consistency", "gap", "probe_moved@1%")  # a hea
 SHARES = {1: "probe_moved@1%", 10: "probe_moved@10%", 100: "probe_moved"}
 MARK = "†"  # behind a method that was trained with labels
 FALLING = "‡"  # behind a figure of a training that had not converged
+MOVED = "probe, under the nuisance"  # label of the axis that says how good
+LABELLED = f"{MARK}: trained with labels"
+UNCONVERGED = f"{FALLING}: the validation loss was still falling when training ended"
 
 Table = dict[str, dict[str, float]]  # method → task → figure
 
@@ -34,8 +37,7 @@ def draw(album: Album) -> None:
             table_of(summary, metric, names),
             table_of(summary, "falling", names),
             caption=f"{album.study.definitions[metric]}. Colours: each task's own range, dark is "
-            f"better; {MARK}: trained with labels; {FALLING}: the validation loss was still "
-            "falling when training ended. A dash: the task has no such row. Tasks in which "
+            f"better; {LABELLED}; {UNCONVERGED}. A dash: the task has no such row. Tasks in which "
             "training and test share subjects say so under their names.",
             alt="Heat table of methods by tasks",
         )
@@ -61,7 +63,8 @@ def draw(album: Album) -> None:
         scatter,
         table_of(summary, "train_seconds", names),
         table_of(summary, "probe_moved", names),
-        caption="Seconds of training against the probe under the nuisance, a panel per task.",
+        caption="Seconds of training, and the probe under the nuisance; a panel per task. "
+        f"{LABELLED}.",
         alt="Scatter of training time against the probe's score",
     )
     album.add(
@@ -70,7 +73,7 @@ def draw(album: Album) -> None:
         curves,
         {share: table_of(summary, metric, names) for share, metric in SHARES.items()},
         caption="Probe under the nuisance, fitted on 1, 10 and 100 % of the training subjects' "
-        "labels; encoders are frozen.",
+        f"labels; encoders are frozen. {LABELLED}.",
         alt="Curves of the probe's score against the share of labels",
     )
 
@@ -122,7 +125,9 @@ def heat_table(table: Table, falling: Table, path: Path, *, title: str, note: st
         axis.grid(visible=False)
 
 
-def scatter(cost: Table, quality: Table, path: Path, *, title: str, note: str = "") -> None:
+def scatter(
+    cost: Table, quality: Table, path: Path, *, title: str, note: str = "", label: str = MOVED
+) -> None:
     """Cost against quality, one panel per task."""
     style = styles(list(quality))
 
@@ -135,7 +140,7 @@ def scatter(cost: Table, quality: Table, path: Path, *, title: str, note: str = 
         axis.set_xlabel("training, s", fontsize=8)
 
     drawn = {name: each for name, each in style.items() if name in cost}
-    _panels(_tasks(cost), drawn, draw, path, title, note)
+    _panels(_tasks(cost), drawn, draw, path, title, note, label)
 
 
 def curves(tables: Mapping[int, Table], path: Path, *, title: str, note: str = "") -> None:
@@ -161,6 +166,7 @@ def _panels(
     path: Path,
     title: str,
     note: str,
+    label: str = MOVED,
 ) -> None:
     """One panel per task, up to four in a row, that `draw` fills; all have one legend."""
     columns = min(4, len(tasks))
@@ -169,5 +175,5 @@ def _panels(
         for axis, task in zip(grid_of(figure, len(tasks), columns), tasks, strict=True):
             draw(axis, task)
             axis.set_title(task, fontsize=9)
-            axis.set_ylabel("probe, under the nuisance", fontsize=8)
+            axis.set_ylabel(label, fontsize=8)
         legend(figure, [(marker, colour, name) for name, (colour, marker) in style.items()])

@@ -43,6 +43,11 @@ def advise(study: Study, results: Mapping[str, Any]) -> dict[str, Any]:
     groups = [_group(study, results, metric, each) for each in groups_of(results["summary"])]
     told = [each["text"] for each in groups if each["text"]]
     words = [f"For {nuisance} on these data ({metric}: {SUITED[metric]}): {' '.join(told)}"]
+    if results.get("budget") == "smoke":
+        words.append(
+            "Budget smoke trains for seconds: it shows that the study runs, not which method is "
+            "best; use --budget quick for that."
+        )
     words += _caveats(study, metric, results["rows"], groups)
     return {"text": " ".join(words), "metric": metric, "parts": groups}
 
@@ -94,6 +99,7 @@ def _sentences(
 ) -> list[str]:
     """What the comparisons with the leader show, in words."""
     above = [f"{name} by {_points(each)}" for name, each in judged.items() if each.shown]
+    level = [each for each in judged.values() if not each.shown]
     even = [
         f"{name} ({_interval(each)}{_cost(cost[name], cost[leader])})"
         for name, each in judged.items()
@@ -111,6 +117,11 @@ def _sentences(
     if untrained and leader not in UNTRAINED:
         names = [f"{name} ({_interval(judged[name])})" for name in untrained]
         told.append(f"it is not better than {', '.join(names)}: nothing is trained there")
+    if any(each.low > 0 or each.high < 0 for each in level):
+        told.append(
+            "each interval is of one comparison alone: where it leaves out 0 and nothing is shown, "
+            "the difference does not hold once all comparisons are judged together"
+        )
     if leader in PRACTITIONER:
         told.append("no trained row is better than these features, which train nothing")
     return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from triptych_studies.figures import Album
 from triptych_studies.studies import benchmark_figures
+from triptych_studies.studies.benchmark_figures import LABELLED, UNCONVERGED
 from triptych_studies.studies.own_advice import metric_of
 
 
@@ -20,7 +21,9 @@ def draw(album: Album) -> None:
             f"{metric}: methods by values held out",
             benchmark_figures.heat_table,
             benchmark_figures.table_of(summary, metric, names),
-            caption=f"{album.study.definitions[metric]}. †: trained with labels.",
+            benchmark_figures.table_of(summary, "falling", names),
+            caption=f"{album.study.definitions[metric]}. Colours: the range of each column; "
+            f"{LABELLED}; {UNCONVERGED}.",
             alt="Heat table of methods by values held out",
         )
     album.add(
@@ -29,6 +32,7 @@ def draw(album: Album) -> None:
         benchmark_figures.scatter,
         benchmark_figures.table_of(summary, "train_seconds", names),
         benchmark_figures.table_of(summary, metric, names),
-        caption=f"Seconds of training against {metric}.",
+        caption=f"Seconds of training, and {metric}. {LABELLED}.",
         alt="Scatter of training time against quality",
+        label=metric,
     )
