@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -19,7 +19,7 @@ def fingerprint_of(model: Model) -> str:
 
     Heads and decoder do not count, so that an index outlives a head that is fitted later.
     """
-    parts: Any = model.named_modules()
+    parts = cast(Any, model).named_modules()
     kinds = [type(part).__name__ for name, part in parts if not name.startswith(BEHIND)]
     said = [asdict(model.preprocessing), model.schema.to_dict(), kinds]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
