@@ -35,9 +35,9 @@ def simulated(rng: np.random.Generator, subjects: int, ratio: float, rest: float
 def committed(results: Path = RESULTS) -> Iterator[tuple[str, np.ndarray]]:
     """Folder and figures (3 seeds, subjects) of every method and metric with three seeds."""
     for path in sorted(results.rglob("results.json")):
-        runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        runs: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
         for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
-            runs[row["method"]].append(row["subjects"])
+            runs[row["method"], row["dataset"], row["split"]].append(row["subjects"])
         for found in runs.values():
             if len(found) != SEEDS:
                 continue
