@@ -81,7 +81,7 @@ BUDGETS = {
     "lazy": 45,
     "metrics": 3701,
     "missing": 74,
-    "model": 1928,
+    "model": 1933,
     "networks": 2678,
     "objectives": 3896,
     "precision": 88,

@@ -53,7 +53,7 @@ class Outputs(nn.Module):
 
 
 class OwnScale(nn.Module):
-    """What subjects write: an epsilon in the divisor, alone and squared."""
+    """What users write: an epsilon in the divisor, alone and squared."""
 
     def forward(self, x: Tensor) -> Tensor:
         mean_square = x.square().mean(dim=2, keepdim=True)

@@ -173,19 +173,38 @@ def open_model(name: str, *, allow_code: bool = False, output: str | None = None
     return ForeignModel(name, run, output, warning=f"{name} {reason}")
 
 
-def _onnx(name: str, path: Path, output: str | None) -> ForeignModel:
+def session_of(path: str | Path, threads: int = 0) -> Any:
+    """Open an ONNX file with onnxruntime on the CPU.
+
+    Parameters
+    ----------
+    threads
+        Of one product; 0: as many as onnxruntime chooses.
+
+    Raises
+    ------
+    InputError
+        Without the extra ``onnx``, and for other files.
+    """
     try:
         runtime: Any = importlib.import_module("onnxruntime")
     except ImportError as error:
         raise InputError(
             "an .onnx file needs the extra 'onnx'; run pip install 'triptych[onnx]'"
         ) from error
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
     try:
-        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own exceptions share no type
+        reason = str(error).splitlines()[0][:200]
         raise InputError(
-            f"{name} cannot be read as ONNX ({str(error).splitlines()[0][:200]}); export it again"
+            f"{Path(path).name} cannot be read as ONNX ({reason}); export it again"
         ) from error
+
+
+def _onnx(name: str, path: Path, output: str | None) -> ForeignModel:
+    session = session_of(path)
     inputs = session.get_inputs()
     one = inputs[0]
     shape = [side if isinstance(side, int) else None for side in one.shape]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.latent import LatentSchema
+from triptych.model.foreign import session_of
 from triptych.model.model import Model
 from triptych.signals.preprocessing import Preprocessing
 
@@ -23,21 +23,7 @@ class Graph(nn.Module):
 
     def __init__(self, path: str | Path, threads: int) -> None:
         super().__init__()
-        try:
-            runtime: Any = importlib.import_module("onnxruntime")
-        except ImportError as error:
-            raise InputError(
-                "an .onnx file needs the extra 'onnx'; run pip install 'triptych[onnx]'"
-            ) from error
-        options: Any = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
-        try:
-            self.session: Any = runtime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # the runtime's own exceptions share no type
-            reason = str(error).splitlines()[0][:200]
-            raise InputError(f"{path} cannot be read as ONNX ({reason})") from error
+        self.session = session_of(path, threads)
         self.told: Mapping[str, str] = self.session.get_modelmeta().custom_metadata_map
 
     def forward(self, x: Tensor) -> Tensor:
