@@ -78,9 +78,9 @@ def exported(module: Outputs, channels: int, length: int, path: Path) -> None:
 def test_what_stands_behind_standardize(tmp_path: Path) -> None:
     inside = {"standardize", "rotation_invariants", "second_order"}
     assert {*STANDARDIZED, *TRIADS} | inside == set(FRONT_ENDS)
-    others = {"image", "components", "rr", "har"}  # of the studies; fixed features: Python only
+    fixed = {"components", "rr", "har", "statistics"}  # features that are not trained: Python only
     convolutions = {"conv", "conv_blur", "conv_dct", "resnet", "guaranteed", "dilated"}
-    assert convolutions == set(ENCODERS) - others
+    assert convolutions == set(ENCODERS) - fixed - {"image"}
     small = {"channels": 2, "length": 48, "outputs": 4, "widths": (8, 16)}
     layers = {"kernels": (5, 5), "strides": (2, 1)}
     more = dict.fromkeys(("conv", "conv_blur", "conv_dct"), layers) | {"resnet": {}}
@@ -88,6 +88,7 @@ def test_what_stands_behind_standardize(tmp_path: Path) -> None:
         **{name: front_end(name, **settings) for name, settings in STANDARDIZED.items()},
         **{name: encoder(name, **small, **settings) for name, settings in more.items()},
         "dilated": encoder("dilated", channels=2, length=48, hidden=4, width=6, depth=2),
+        "described": encoder("conv", **small, **layers, statistics=6),
     }
     exported(Outputs({"own": OwnScale()}, behind), 2, 48, tmp_path / "model.onnx")
 

@@ -26,6 +26,9 @@ from triptych.transforms import Gaps, Rotation
 TIME = 101
 ENCODERS = {
     "conv": lambda: ConvEncoder(3, TIME, widths=(8, 16), kernels=(7, 5), strides=(4, 2)),
+    "described": lambda: ConvEncoder(
+        3, TIME, widths=(8,), kernels=(5,), strides=(2,), statistics=6
+    ),
     "resnet": lambda: ResNetEncoder(3, TIME, widths=(8, 16)),
     "guaranteed": lambda: GuaranteedEncoder(
         3, TIME, raw=1, widths=(8,), kernels=(5,), strides=(2,)
@@ -97,6 +100,8 @@ def test_a_window_without_any_sample_is_no_extreme_one(name: str) -> None:
     x[0, 3:] = torch.nan
     channels = front.shape(6, TIME)[0]
     raw = {"raw": 1} if name == "guaranteed" else {}
+    if name == "described":
+        name, raw = "conv", {"statistics": 6}
     encoder = named(name, channels=channels, length=TIME, **raw)
     found = encoder(front(x)).detach().abs().amax(dim=1)
     assert float(found[0]) < 10 * float(found[1:].max())

@@ -89,6 +89,7 @@ CONV = {
     "strides": NOT_LAYERS,
     "where": NOT_AT_LEAST_0,
     "dropout": (-0.1, 1.0, "0.5", None, True, float("nan")),
+    "statistics": NOT_AT_LEAST_0,
 }
 SHAPE = {"channels": NOT_WHOLE, "length": NOT_WHOLE}
 IMAGE = {"channels": NOT_WHOLE, "size": NOT_WHOLE}
@@ -136,6 +137,9 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {"channels": 3, "length": 64},
         {"channels": (*NOT_WHOLE, 4), "length": (*NOT_WHOLE, 7)},
     ),
+    "statistics": (
+        {"channels": 1, "length": 64}, {"channels": NOT_WHOLE, "length": (*NOT_WHOLE, 7)},
+    ),
     "standardize": ({}, {}),
     "canonical_phase": (
         {}, {"harmonics": NOT_WHOLE, "lead": (-1, 0.5, "I")},
@@ -157,9 +161,12 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     **{
         name: ({}, SCALES)
         for name in (
-            "scaled", "rotation_invariants", "gravity_aligned", "second_order", "invariants_beside",
-            "ring_aligned",
+            "scaled", "gravity_aligned", "second_order", "ring_aligned",
         )
+    },
+    **{
+        name: ({}, {**SCALES, "per_gravity": (0, "yes", None)})
+        for name in ("rotation_invariants", "invariants_beside")
     },
     "vqf": (
         {"rate": 50.0},

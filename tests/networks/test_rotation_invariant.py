@@ -99,6 +99,18 @@ def test_gradients_are_right(exact: FrontEnd) -> None:
     assert torch.autograd.gradcheck(exact, (x,), eps=1e-6, atol=1e-4)
 
 
+@pytest.mark.parametrize("sensors", [1, 2])
+def test_gravity_as_the_unit_makes_gain_exact_too(sensors: int) -> None:
+    torch.manual_seed(0)
+    x, gain = motion(sensors=sensors), torch.tensor([0.5, 1.5, 4.0, 9.81, 1e-3, 1.0])[:, None, None]
+    plain, exact = RotationInvariants(), RotationInvariants(per_gravity=True)
+    torch.testing.assert_close(exact(haar(gain * x)), exact(x), atol=1e-6, rtol=0)
+    assert (plain(gain * x) - plain(x)).abs().amax() > 1
+    unit = x / x[:, :3].mean(dim=2).norm(dim=1)[:, None, None]
+    torch.testing.assert_close(exact(x), plain(unit))
+    assert exact(torch.zeros(1, 3 * sensors, 50)).isfinite().all()
+
+
 # The channels of RotationInvariants
 
 

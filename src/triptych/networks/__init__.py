@@ -14,7 +14,7 @@ from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize, WhatAn
 from triptych.networks.features import Components, FixedFeatures
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.guided_phase import GuidedPhase
-from triptych.networks.handcrafted import HandCrafted
+from triptych.networks.handcrafted import ChannelStatistics, HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.orientation_fused import OrientationFusion
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end, register
@@ -33,6 +33,7 @@ __all__ = [
     "BlurEncoder",
     "CanonicalPhase",
     "Capsules",
+    "ChannelStatistics",
     "Components",
     "ConvDecoder",
     "ConvEncoder",

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from triptych.networks.invariant import PowerSpectrum, fourier_bins
+from triptych.networks.fourier import fourier_bins
+from triptych.networks.invariant import PowerSpectrum
 from triptych.precision import exact
 
 

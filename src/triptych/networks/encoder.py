@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.missing import masking, mean_of, present
 from triptych.networks.require import COUNT, WHOLE, require, require_stack
+from triptych.networks.statistics import LEAST, StatisticsTrunk
 from triptych.precision import exact
 
 EPSILON, TINY = 1e-6, 1e-9
@@ -131,19 +132,21 @@ class WhatAndWhere(nn.Module):
         Share of the features that are dropped in training.
     stride
         Samples from one place to the next.
+    beside
+        Makes further features of the signals themselves.
     """
 
     shortest: int | None = None
 
     def __init__(
         self, stack: nn.Sequential, channels: int, places: int, where: int, outputs: int,
-        dropout: float = 0.0, *, stride: int = 1,
+        dropout: float = 0.0, *, stride: int = 1, beside: StatisticsTrunk | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.stack, self.stride = stack, stride
+        self.stack, self.stride, self.beside = stack, stride, beside
         self.where = nn.Conv2d(channels, where, 1) if where else None
         self.dropout = nn.Dropout(dropout)
-        features = 2 * channels + where * places
+        features = 2 * channels + where * places + (beside.features if beside else 0)
         self.last = nn.Linear(features, outputs) if outputs else nn.Identity()
         self.features = outputs or features  # what comes out, as `BlockHeads` reads it
 
@@ -161,6 +164,8 @@ class WhatAndWhere(nn.Module):
         if self.where is not None:
             where = self.where(maps)
             features.append((where if seen is None else where * seen).flatten(1))
+        if self.beside is not None:
+            features.append(self.beside(x))
         return self.last(self.dropout(torch.cat(features, dim=1)))
 
     def _seen(self, x: Tensor, steps: int) -> Tensor:
@@ -200,6 +205,8 @@ class ConvEncoder(WhatAndWhere):
         Channels of the flattened map; 0 goes without, and takes windows of any length.
     dropout
         Share of the features that a training step leaves out.
+    statistics
+        Features beside these that `StatisticsTrunk` makes of every channel's statistics; 0: none.
 
     Raises
     ------
@@ -222,9 +229,12 @@ class ConvEncoder(WhatAndWhere):
         strides: tuple[int, ...] = (4, 2, 2, 1),
         where: int = 8,
         dropout: float = 0.0,
+        statistics: int = 0,
     ) -> None:
         require("conv", WHOLE, channels=channels, length=length)
-        require("conv", COUNT, outputs=outputs)
+        require("conv", COUNT, outputs=outputs, statistics=statistics)
+        if statistics:
+            require("conv", LEAST, length=length)
         require_stack("conv", widths, kernels, strides, where, dropout)
         layers: list[nn.Module] = []
         before, steps = channels, length
@@ -234,13 +244,14 @@ class ConvEncoder(WhatAndWhere):
         super().__init__(
             nn.Sequential(*layers), before, steps, where, outputs, dropout,
             stride=math.prod(strides),
+            beside=StatisticsTrunk(channels, statistics) if statistics else None,
         )  # fmt: skip
         self.channels, self.length = channels, length
         self.shortest = None if where else min(length, receptive(kernels, strides))
         self.settings: dict[str, Any] = {
             "channels": channels, "length": length, "outputs": outputs, "widths": list(widths),
             "kernels": list(kernels), "strides": list(strides), "where": where,
-            "dropout": dropout,
+            "dropout": dropout, "statistics": statistics,
         }  # fmt: skip
 
     @staticmethod

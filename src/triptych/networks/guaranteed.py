@@ -25,6 +25,8 @@ class GuaranteedEncoder(nn.Module):
         Shape of what comes in: invariant channels first.
     raw
         How many channels at the end are not invariant: of `InvariantsBeside` its `raw_channels`.
+    statistics
+        Of the first trunk, as `ConvEncoder` takes it.
     **settings
         Of both trunks, as `ConvEncoder` takes them.
 
@@ -48,6 +50,7 @@ class GuaranteedEncoder(nn.Module):
         strides: tuple[int, ...] = (4, 2, 2, 1),
         where: int = 8,
         dropout: float = 0.0,
+        statistics: int = 0,
     ) -> None:
         super().__init__()
         require("guaranteed", WHOLE, channels=channels, length=length)
@@ -65,10 +68,10 @@ class GuaranteedEncoder(nn.Module):
         self.settings: dict[str, Any] = {
             "channels": channels, "length": length, "raw": raw,
             "widths": list(widths), "kernels": list(kernels), "strides": list(strides),
-            "where": where, "dropout": dropout,
+            "where": where, "dropout": dropout, "statistics": statistics,
         }  # fmt: skip
         self.exact = channels - raw
-        self.first = ConvEncoder(self.exact, length, **shared)
+        self.first = ConvEncoder(self.exact, length, **shared, statistics=statistics)
         self.second = ConvEncoder(raw, length, **shared)
         self.guaranteed, self.shortest = self.first.features, self.first.shortest
         self.features = self.first.features + self.second.features

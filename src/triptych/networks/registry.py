@@ -17,7 +17,7 @@ from triptych.networks.features import Components
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.networks.guided_phase import GuidedPhase
-from triptych.networks.handcrafted import HandCrafted
+from triptych.networks.handcrafted import ChannelStatistics, HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
 from triptych.networks.orientation_fused import OrientationFusion
 from triptych.networks.resnet import ResNetEncoder
@@ -39,6 +39,7 @@ ENCODERS = Registry[type[nn.Module]](
         "components": Components,
         "rr": RhythmFeatures,
         "har": HandCrafted,
+        "statistics": ChannelStatistics,
         "guaranteed": GuaranteedEncoder,
     },
 )

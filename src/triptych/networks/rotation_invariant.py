@@ -14,10 +14,11 @@ from torch.nn import functional
 from triptych.errors import InputError
 from triptych.missing import across
 from triptych.networks.encoder import FrontEnd
-from triptych.networks.require import NUMBERS, require
+from triptych.networks.require import FLAG, NUMBERS, require
 from triptych.precision import exact, full_precision
 
 TINY = 1e-20  # below what matters of squares, and of squared cubes; gives roots a gradient at 0
+SMALLEST = 1e-6  # mean acceleration that others are divided by, in the signals' units
 NEGLIGIBLE = 0.02  # a mean this small against the window's size is no direction
 
 
@@ -109,12 +110,21 @@ class RotationInvariants(Scaled):
     ----------
     scales
         As in `Scaled`.
+    per_gravity
+        Divide every channel by ‖ā‖, the size of the mean acceleration, so that a gain of all
+        channels changes nothing either; a gyroscope's unit is then that of its gain.
 
     Notes
     -----
     Triple products change sign in a mirror: proper rotations only, as for a worn sensor. In
     float32 rotations change the channels by about 1e-4 where a k is short, else by 1e-6.
     """
+
+    def __init__(self, *, scales: tuple[float, ...] = (1.0,), per_gravity: bool = False) -> None:
+        super().__init__(scales=scales)
+        require("rotation_invariants", FLAG, per_gravity=per_gravity)
+        self.per_gravity = per_gravity
+        self.settings |= {"per_gravity": True} if per_gravity else {}
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:
         """15 channels, 12 more for each further sensor and one for each pair of these."""
@@ -125,7 +135,11 @@ class RotationInvariants(Scaled):
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k t"]:
         """Invariant channels of signals in g (and, further sensors, their own units)."""
         with full_precision(x):
-            return torch.cat(self._channels(*self.triads(x).unbind(dim=1)), dim=1).to(x.dtype)
+            sensors = self.triads(x)
+            if self.per_gravity:
+                size = sensors[:, 0].mean(dim=2).norm(dim=1).clamp_min(SMALLEST)
+                sensors = sensors / size[:, None, None, None]
+            return torch.cat(self._channels(*sensors.unbind(dim=1)), dim=1).to(x.dtype)
 
     def _channels(self, first: Tensor, *others: Tensor) -> list[Tensor]:
         mean, size = first.mean(dim=2, keepdim=True), norm(first)

@@ -47,12 +47,12 @@ class InvariantsBeside(RotationInvariants):
 
     Parameters
     ----------
-    scales
-        As in `Scaled`.
+    scales, per_gravity
+        As in `RotationInvariants`; what stands beside keeps its gain.
     """
 
-    def __init__(self, *, scales: tuple[float, ...] = (1.0,)) -> None:
-        super().__init__(scales=scales)
+    def __init__(self, *, scales: tuple[float, ...] = (1.0,), per_gravity: bool = False) -> None:
+        super().__init__(scales=scales, per_gravity=per_gravity)
         self.beside = SecondOrder(scales=scales)
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:

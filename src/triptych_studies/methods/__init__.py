@@ -64,6 +64,7 @@ TABLE = {
     "rr": "practitioner",
     "spectrum": "practitioner",
     "har": "practitioner",
+    "exact-har": "practitioner",
     "exact": "exact",
     "exact+augment": "exact",
     "canonical": "exact",

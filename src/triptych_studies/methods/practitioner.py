@@ -10,10 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from triptych import InputError
+from triptych.networks import RotationInvariants
+from triptych.networks.statistics import NUMBERS
 from triptych_studies.methods import Change, Method
+from triptych_studies.methods.exact import exact_of
 
 COMPONENTS = 32
-NUMBERS = {"rr": 10, "har": 51}  # of a window, and of a sensor
+RR, HAR = 10, 51  # numbers of a window, and of a sensor
 LEAD = re.compile(r"M?L?(I|II|III|V[1-6]?|aV[RLF])", re.IGNORECASE)  # an ECG's, as MLII, aVF, V1
 
 
@@ -35,7 +38,7 @@ def rr(task: Any) -> Change:
     kind = beats_of(f"{task.kind} {task.title}", task.channels)
     if not kind:
         raise InputError(f"method rr reads beats, and the signals of {task.title} have none")
-    return features(NUMBERS["rr"], task, name="rr", kind=kind)
+    return features(RR, task, name="rr", kind=kind)
 
 
 def spectrum(task: Any) -> Change:
@@ -46,11 +49,26 @@ def spectrum(task: Any) -> Change:
 
 def har(task: Any) -> Change:
     """The usual features of activity recognition; levels matter, so nothing is standardised."""
-    size = NUMBERS["har"] * (len(task.channels) // 3)
+    size = HAR * (len(task.channels) // 3)
     if not size or len(task.channels) % 3:
         raise InputError(f"method har reads tri-axial sensors; {task.title} has {task.channels}")
     return features(size, task, name="har", front_end="scaled")
 
 
-ROWS: dict[str, Callable[[Any], Change]] = {"rr": rr, "spectrum": spectrum, "har": har}
+def exact_har(task: Any) -> Change:
+    """The same of channels that no rotation changes, for tri-axial sensors that are worn turned."""
+    front_end = exact_of(task)
+    name = front_end if isinstance(front_end, str) else front_end["name"]
+    if name != "rotation_invariants":
+        raise InputError(f"method exact-har reads tri-axial sensors that turn, not {task.title}")
+    channels = RotationInvariants().shape(len(task.channels), 1)[0]
+    return features(NUMBERS * channels, task, name="statistics", front_end=front_end)
+
+
+ROWS: dict[str, Callable[[Any], Change]] = {
+    "rr": rr,
+    "spectrum": spectrum,
+    "har": har,
+    "exact-har": exact_har,
+}
 METHODS = {name: Method(change, trained=False, frozen=True) for name, change in ROWS.items()}

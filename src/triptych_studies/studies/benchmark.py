@@ -63,6 +63,7 @@ class Benchmark(Study):
         "rr",
         "spectrum",
         "har",
+        "exact-har",
         "plain",
         "plain-half",
         "enn",
@@ -86,7 +87,7 @@ class Benchmark(Study):
         "scl-vicreg",
         "exact+scl",
     )
-    exact: ClassVar[tuple[str, ...]] = ("exact", "vqf", "exact+scl")
+    exact: ClassVar[tuple[str, ...]] = ("exact-har", "exact", "vqf", "exact+scl")
     headline: ClassVar[tuple[str, ...]] = (
         "probe",
         "probe_moved",
@@ -115,6 +116,7 @@ class Benchmark(Study):
         "rr": "nothing trained: ten numbers of the intervals between beats, of ECG and PPG",
         "spectrum": "nothing trained: principal components of the log spectrum",
         "har": "nothing trained: the usual features of activity recognition",
+        "exact-har": "the same of channels that no rotation changes",
         **dict.fromkeys(LABEL_FREE_ROWS, "label-free"),
         "topk-sae": "label-free, post hoc: features of a sparse dictionary of simclr's latents, "
         "grouped by how much the nuisance moves them on validation windows",

@@ -52,6 +52,7 @@ class OwnStudy(Study):
         "rr": "ten numbers of the intervals between beats; nothing is trained",
         "spectrum": "32 principal components of the log spectrum; nothing is trained",
         "har": "the usual features of activity recognition; nothing is trained",
+        "exact-har": "the same of channels that no rotation changes; nothing is trained",
         "exact": "plain behind a front end that is invariant by construction to (a part of) the "
         "nuisance",
         "vicreg": "label-free",

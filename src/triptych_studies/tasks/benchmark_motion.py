@@ -107,6 +107,7 @@ class HaptComposite(Hapt6):
     """The same under a time shift, a gain and a rotation together, tested beyond the training."""
 
     title: ClassVar[str] = "hapt-composite"
+    exact: ClassVar[Any] = {"name": "rotation_invariants", "per_gravity": True}
     nuisance: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"name": "phase_shift", "max_shift": 0.25},
         {"name": "gain", "max_gain": 2.0},

@@ -273,9 +273,10 @@ def _front_ends(asked: Asked, names: tuple[str, ...], windows: Windows) -> dict[
     settings = {each["name"]: each for each in asked.nuisance}
     if "rotation" in names and not channels % 3 and "triads" not in settings["rotation"]:
         scales = own_data.strengths(windows, 3)
+        held = {"per_gravity": True} if "gain" in names and not asked.band[0] else {}
         return found | {
             "front_end": {"name": "second_order", "scales": scales},
-            "exact": {"name": "rotation_invariants", "scales": scales},
+            "exact": {"name": "rotation_invariants", "scales": scales, **held},
             "encoder": Motion.encoder,
             "turning": "" if asked.band[0] else "rotation",
         }
