@@ -137,8 +137,8 @@ class RotationInvariants(Scaled):
         with full_precision(x):
             sensors = self.triads(x)
             if self.per_gravity:
-                size = sensors[:, 0].mean(dim=2).norm(dim=1).clamp_min(SMALLEST)
-                sensors = sensors / size[:, None, None, None]
+                size = norm(sensors[:, 0].mean(dim=2, keepdim=True)).clamp_min(SMALLEST)
+                sensors = sensors / size[:, None]
             return torch.cat(self._channels(*sensors.unbind(dim=1)), dim=1).to(x.dtype)
 
     def _channels(self, first: Tensor, *others: Tensor) -> list[Tensor]:
