@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from triptych.networks import (
     ChannelStatistics,
@@ -15,6 +15,7 @@ from triptych.networks import (
     RhythmFeatures,
     RotationInvariants,
 )
+from triptych.networks.statistics import fit_statistics
 from triptych.transforms import Rotation
 
 
@@ -99,6 +100,23 @@ def test_statistics_of_invariant_channels_are_invariant_and_beside_a_convolution
     numbers = made.describe(front(x) * 0 + x[:, :1]).unflatten(1, (15, 12))
     assert not torch.equal(first, second)
     assert numbers[:, 0, 4].tolist() == x[:, 0].sort().values[:, 32].tolist()
+
+
+def test_statistics_take_their_scale_from_training_windows_and_draw_nothing() -> None:
+    torch.manual_seed(0)
+    x = 5 + torch.randn(40, 2, 32)
+    encoder = ConvEncoder(2, 32, statistics=6, dropout=0.5)
+    trunk, before = encoder.beside, torch.get_rng_state()
+    assert trunk is not None
+    fit_statistics(nn.Sequential(nn.Identity(), encoder), x)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert encoder.training
+    scaled = (trunk.numbers(x) - trunk.centre) * trunk.scale
+    torch.testing.assert_close(scaled.mean(dim=0), torch.zeros(24), atol=1e-4, rtol=0)
+    torch.testing.assert_close(scaled.std(dim=0, correction=0), torch.ones(24), atol=1e-4, rtol=0)
+    kept = encoder.eval()(x)
+    fit_statistics(ConvEncoder(2, 32), x)  # has none
+    assert torch.equal(encoder(x), kept)
 
 
 def test_a_constant_channel_has_no_spectrum_and_no_crossings() -> None:

@@ -207,6 +207,7 @@ class ConvEncoder(WhatAndWhere):
         Share of the features that a training step leaves out.
     statistics
         Features beside these that `StatisticsTrunk` makes of every channel's statistics; 0: none.
+        Training takes their scale from its windows (`fit_statistics`).
 
     Raises
     ------
@@ -244,7 +245,7 @@ class ConvEncoder(WhatAndWhere):
         super().__init__(
             nn.Sequential(*layers), before, steps, where, outputs, dropout,
             stride=math.prod(strides),
-            beside=StatisticsTrunk(channels, statistics) if statistics else None,
+            beside=StatisticsTrunk(channels, statistics, dropout) if statistics else None,
         )  # fmt: skip
         self.channels, self.length = channels, length
         self.shortest = None if where else min(length, receptive(kernels, strides))

@@ -50,7 +50,8 @@ class StatisticsTrunk(nn.Module):
     """Features that two layers make of the `statistics` of every channel, on a logarithmic scale.
 
     A convolution that is pooled by mean and maximum has to learn what a deviation, a median or a
-    dominant frequency is; here they are given. Missing samples (NaN) are bridged first.
+    dominant frequency is; here they are given, less the training windows' mean and in units of
+    their deviation; `fit_statistics` takes both. Missing samples (NaN) are bridged first.
 
     Parameters
     ----------
@@ -58,17 +59,64 @@ class StatisticsTrunk(nn.Module):
         Channels of the signals.
     outputs
         How many features.
+    dropout
+        Share of the numbers that a training step leaves out.
     """
 
-    def __init__(self, channels: int, outputs: int) -> None:
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, channels: int, outputs: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.features = outputs
+        self.features, numbers = outputs, NUMBERS * channels
+        self.register_buffer("centre", torch.zeros(numbers))
+        self.register_buffer("scale", torch.ones(numbers))
         self.layers = nn.Sequential(
-            nn.Linear(NUMBERS * channels, outputs), nn.GELU(), nn.Linear(outputs, outputs)
+            nn.Dropout(dropout),
+            nn.Linear(numbers, outputs),
+            nn.GELU(),
+            nn.Linear(outputs, outputs),
         )
+
+    def numbers(self, x: Tensor) -> Tensor:
+        """Statistics of ``x (n, channels, time)`` as they are compressed, ``(n, 12 channels)``."""
+        bridged = masking(x) and not torch.compiler.is_compiling()
+        found = statistics(exact(bridge(x) if bridged else present(x))).flatten(1)
+        return found.sign() * (FINE * found.abs()).log1p()
 
     def forward(self, x: Tensor) -> Tensor:
         """Features ``(n, outputs)`` of ``x (n, channels, time)``."""
-        bridged = masking(x) and not torch.compiler.is_compiling()
-        numbers = statistics(exact(bridge(x) if bridged else present(x))).flatten(1)
-        return self.layers((numbers.sign() * (FINE * numbers.abs()).log1p()).to(x.dtype))
+        return self.layers(((self.numbers(x) - self.centre) * self.scale).to(x.dtype))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor) -> None:
+        """Take mean and deviation from training windows; a number that never changes stays 0."""
+        found = self.numbers(x).double()
+        spread = found.std(dim=0, correction=0)
+        self.centre.copy_(found.mean(dim=0))
+        self.scale.copy_((1 / spread).masked_fill(spread < ROUNDING, 0.0))
+
+
+@torch.no_grad()
+def fit_statistics(network: nn.Module, x: Tensor, most: int = 4096) -> None:
+    """Let every `StatisticsTrunk` in a network see what it will be given of training windows `x`.
+
+    At most `most` of them, evenly spaced. Nothing happens, and no random number is drawn, where
+    the network has none.
+    """
+    trunks = [part for part in network.modules() if isinstance(part, StatisticsTrunk)]
+    if not trunks or not len(x):
+        return
+    hooks = [each.register_forward_pre_hook(_fit_first) for each in trunks]
+    training = network.training
+    try:
+        network.eval()(x[:: -(-len(x) // most)])
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+
+
+def _fit_first(trunk: nn.Module, given: tuple[Tensor, ...]) -> None:
+    if isinstance(trunk, StatisticsTrunk):
+        trunk.fit(*given)

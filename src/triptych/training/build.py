@@ -14,6 +14,7 @@ from triptych.errors import InputError
 from triptych.latent import BlockHeads, LatentSchema, LinearHead, Target, TwoEncoders
 from triptych.model import Model
 from triptych.networks.abilities import takes_gaps
+from triptych.networks.statistics import fit_statistics
 from triptych.objectives import Objective
 from triptych.training.heads import TaskHeads
 from triptych.training.losses import Teacher
@@ -56,7 +57,7 @@ def build(
         What heads say, if it is more than the recipe's classes, and weights of the labels; see
         `TaskHeads`.
     seen_first
-        Training windows ``(n, channels, length)``, for encoders of fixed features.
+        Training windows ``(n, channels, length)``, for encoders of fixed features or statistics.
 
     Raises
     ------
@@ -96,6 +97,8 @@ def build(
     )
     if isinstance(parts.encoder, networks.FixedFeatures) and seen_first is not None:
         parts.encoder.fit(parts.front_end(seen_first))
+    elif seen_first is not None:
+        fit_statistics(nn.Sequential(parts.front_end, parts.encoder), seen_first)
     parts.objective.attach(nn.Sequential(parts.front_end, parts.encoder), (channels, length))
     return parts
 
@@ -204,7 +207,7 @@ def untrained(
     channels
         Names of the channels of a window, or how many there are.
     seen_first
-        Training windows ``(n, channels, length)``, for encoders of fixed features.
+        Training windows ``(n, channels, length)``, for encoders of fixed features or statistics.
 
     Raises
     ------
