@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +50,8 @@ def test_the_lead_is_picked_by_name(tmp_path: Path) -> None:
     dataset = mitdb.load(tmp_path, ["114", "103"])
     assert dataset.names == ("103", "114")
     assert [each.channels for each in dataset.recordings] == [("V5",), ("MLII",)]
-    assert dataset.notes == ("record 103 has no lead MLII: V5 is used",)
+    (note,) = dataset.notes
+    assert re.search("record 103 .*MLII: V5", note)
     v5 = mitdb.load(tmp_path, ["114"], lead="V5").recordings[0]
     assert not np.array_equal(v5.signal, dataset.recordings[1].signal)
 
@@ -107,7 +109,7 @@ def test_a_missing_file_names_its_record(tmp_path: Path, kind: str) -> None:
     write_record(tmp_path, "100")
     write_record(tmp_path, "101")
     (tmp_path / f"101.{kind}").unlink()
-    with pytest.raises(InputError, match=rf"record 101 of mitdb has no file 101\.{kind}") as error:
+    with pytest.raises(InputError, match=rf"record 101 .*101\.{kind}") as error:
         mitdb.load(tmp_path, ["100", "101"])
     assert one_sentence(error)
 
@@ -321,7 +323,8 @@ def test_real_windows_are_centred_on_r_peaks(real: Dataset) -> None:
 @pytest.mark.data
 def test_real_paced_records_are_read_when_named(data_root: Path) -> None:
     dataset = mitdb.load(data_root / "mitdb", ["102", "114"])
-    assert dataset.notes == ("record 102 has no lead MLII: V5 is used",)
+    (note,) = dataset.notes
+    assert re.search("record 102 .*MLII: V5", note)
     assert beats(dataset.select(["102"]))["Q"] > 1000
 
 
