@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from tests.datasets.wfdb_records import write_record
 
-from triptych.datasets import base, mitdb
-from triptych.datasets.base import Dataset, Events, Recording
+from triptych.datasets import Dataset, Events, Recording, mitdb, preprocess
 from triptych.errors import InputError
 
 
@@ -313,8 +312,8 @@ def test_real_split_has_every_class_on_both_sides(real: Dataset) -> None:
 @pytest.mark.data
 def test_real_windows_are_centred_on_r_peaks(real: Dataset) -> None:
     part = real.select(["100", "103", "234"])
-    part = part.map(lambda each: base.preprocess(each, 400.0, 0.5, 40.0))
-    windows = base.event_windows(part, ["N"], 200, 0.0, 1.0, 0.25)
+    part = part.map(lambda each: preprocess(each, 400.0, 0.5, 40.0))
+    windows = event_windows(part, ["N"], 200, 0.0, 1.0, 0.25)
     peak = windows.centred[:, 0, 150:250].argmax(dim=1).numpy() - 50
     assert np.median(np.abs(peak)) <= 4  # within 10 ms of the annotation
     assert np.isfinite(windows.signals.numpy()).all()

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.datasets.base import (
+from triptych.datasets import (
     Dataset,
     Events,
     Recording,
