@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.datasets.wfdb_records import write_record
 
-from triptych.datasets import Dataset, Events, Recording, mitdb, preprocess
+from triptych.datasets import Dataset, Events, Recording, event_windows, mitdb, preprocess
 from triptych.errors import InputError
 
 
