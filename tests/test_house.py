@@ -30,7 +30,7 @@ FLOORS = {
     3: {"metrics", "objectives"},
     2: {"model", "transforms", "datasets", "index"},
     1: {"networks", "latent", "signals"},
-    0: {"files", "lazy", "missing", "precision", "registry", "version"},
+    0: {"counts", "files", "lazy", "missing", "precision", "registry", "version"},
 }
 ROOF, GROUND = {"__main__", STUDIES}, {"errors"}
 FLOOR_OF = {
