@@ -55,6 +55,7 @@ def coarse_figures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(canvas, "FINENESS", ((40, 16),))
         patch.setattr(canvas, "_save", save)
+        patch.setattr("triptych_studies.maps.STEPS", 250)  # the fewest that there may be
         yield
 
 
