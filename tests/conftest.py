@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -33,11 +34,28 @@ def _seeds() -> None:
     torch.manual_seed(0)
 
 
+RENDERED: dict[str, bytes] = {}  # name of a figure's file -> the first that was rendered
+
+
 @pytest.fixture(scope="module")
 def coarse_figures() -> Iterator[None]:
-    """Figures of few dots, for modules that only ask which were drawn: half of their time."""
+    """Figures of few dots, for modules that only ask which were drawn.
+
+    All are put together; rendering them, most of the time, is done once for each name.
+    """
+    from triptych.audit import canvas
+
+    def save(figure: Any, path: Path) -> None:
+        if path.name not in RENDERED:
+            rendered(figure, path)
+            RENDERED[path.name] = path.read_bytes()
+        path.write_bytes(RENDERED[path.name])
+
+    rendered = canvas._save
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("triptych.audit.canvas.FINENESS", ((40, 16),))
+        patch.setattr(canvas, "FINENESS", ((40, 16),))
+        patch.setattr(canvas, "_save", save)
+        patch.setattr("triptych_studies.maps.STEPS", 250)  # the fewest that there may be
         yield
 
 

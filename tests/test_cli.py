@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -224,12 +225,8 @@ def test_faults_become_a_sentence_and_a_code(
 
 def test_training_says_what_it_does_and_where_the_model_lies(world: World) -> None:
     lines = world.said.splitlines()
-    assert lines[0].startswith(
-        "Training tiny: scl on own recordings: own, 48 windows of 3 subjects"
-    )
-    assert lines[-1] == f"The model is in {world.model}; `triptych explain {world.model}` says " + (
-        "what it is."
-    )
+    assert re.search("tiny: scl on .*own, 48 windows of 3 subjects", lines[0])
+    assert lines[-1].startswith(f"The model is in {world.model}; `triptych explain {world.model}`")
     assert (world.model / "weights.safetensors").is_file()
     info = json.loads((world.model / "model.json").read_text())["info"]
     assert info["data"]["fingerprint"].startswith("sha256:")

@@ -30,7 +30,7 @@ FLOORS = {
     3: {"metrics", "objectives"},
     2: {"model", "transforms", "datasets", "index"},
     1: {"networks", "latent", "signals"},
-    0: {"files", "lazy", "missing", "precision", "registry"},
+    0: {"counts", "files", "lazy", "missing", "precision", "registry", "version"},
 }
 ROOF, GROUND = {"__main__", STUDIES}, {"errors"}
 FLOOR_OF = {
@@ -284,8 +284,9 @@ def public_names() -> list[str]:
         source = path.read_text(encoding="utf-8")
         if "attach(__name__)" in source:
             found += [f"{dotted(path)}.{name}" for name in lazy.homes(source)]
-        for node in ast.parse(source).body:
+        for node in ast.walk(ast.parse(source)):
             targets = node.targets if isinstance(node, ast.Assign) else []
+            targets = [node.target] if isinstance(node, ast.AugAssign) else targets
             if any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets):
                 names = {
                     each.value

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import ast
 import importlib.metadata
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -61,28 +59,3 @@ def test_version_is_the_installed_one() -> None:
     except importlib.metadata.PackageNotFoundError:
         expected = "0+source"
     assert triptych.__version__ == expected
-
-
-def test_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'Blok'"):
-        _ = triptych.Blok
-
-
-def test_names_are_listed_before_they_are_loaded() -> None:
-    assert set(triptych.__all__) <= set(dir(triptych))
-
-
-def test_type_checkers_see_the_names_where_they_are_loaded_from() -> None:
-    """The imports for type checkers, the table of homes and ``__all__`` say the same."""
-    assert triptych.__file__ is not None
-    tree = ast.parse(Path(triptych.__file__).read_text(encoding="utf-8"))
-    seen = {
-        alias.name: node.module
-        for block in tree.body
-        if isinstance(block, ast.If) and isinstance(block.test, ast.Name)
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert seen == triptych._HOME
-    assert sorted([*PUBLIC, *ON_ITS_OWN]) == sorted(seen)

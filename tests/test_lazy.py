@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import triptych
 from triptych import metrics, training
 from triptych.lazy import homes
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     assert homes(source) == {"shown": "b"}
 
 
-@pytest.mark.parametrize("package", [metrics, training])
+@pytest.mark.parametrize("package", [triptych, metrics, training])
 def test_every_name_is_there_and_no_other(package) -> None:
     assert set(package.__all__) <= set(dir(package))
     for name in package.__all__:

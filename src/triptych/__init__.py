@@ -5,92 +5,32 @@ The public names are loaded when first used, so that ``import triptych`` costs n
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from triptych.lazy import attach
+
+# One line for each public name: type checkers read them, and so does `attach`.
 if TYPE_CHECKING:
-    from triptych.errors import InputError
+    from triptych.errors import InputError as InputError
     from triptych.estimators import BlockEncoder as BlockEncoder
-    from triptych.index import Index
-    from triptych.latent import BernoulliGate, Block, BlockHeads, LatentSchema
-    from triptych.model import Model
-    from triptych.objectives import LossTerms, StructuredContrastive
-    from triptych.transforms import (
-        BaselineWander,
-        Chain,
-        Gain,
-        NoiseSNR,
-        PhaseShift,
-        Rotation,
-        TimeScale,
-    )
-
-    __version__: str
-
-# `BlockEncoder` is public, too; it inherits from scikit-learn, which a star import must not load.
-__all__ = [
-    "BaselineWander",
-    "BernoulliGate",
-    "Block",
-    "BlockHeads",
-    "Chain",
-    "Gain",
-    "Index",
-    "InputError",
-    "LatentSchema",
-    "LossTerms",
-    "Model",
-    "NoiseSNR",
-    "PhaseShift",
-    "Rotation",
-    "StructuredContrastive",
-    "TimeScale",
-    "__version__",
-]
-
-# Where each public name lives. Type checkers read the imports above; a test compares the two.
-_HOME = {
-    "BaselineWander": "triptych.transforms",
-    "BernoulliGate": "triptych.latent",
-    "Block": "triptych.latent",
-    "BlockEncoder": "triptych.estimators",
-    "BlockHeads": "triptych.latent",
-    "Chain": "triptych.transforms",
-    "Gain": "triptych.transforms",
-    "Index": "triptych.index",
-    "InputError": "triptych.errors",
-    "LatentSchema": "triptych.latent",
-    "LossTerms": "triptych.objectives",
-    "Model": "triptych.model",
-    "NoiseSNR": "triptych.transforms",
-    "PhaseShift": "triptych.transforms",
-    "Rotation": "triptych.transforms",
-    "StructuredContrastive": "triptych.objectives",
-    "TimeScale": "triptych.transforms",
-}
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("triptych")
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "0+source"
-
+    from triptych.index import Index as Index
+    from triptych.latent import BernoulliGate as BernoulliGate
+    from triptych.latent import Block as Block
+    from triptych.latent import BlockHeads as BlockHeads
+    from triptych.latent import LatentSchema as LatentSchema
+    from triptych.model import Model as Model
+    from triptych.objectives import LossTerms as LossTerms
+    from triptych.objectives import StructuredContrastive as StructuredContrastive
+    from triptych.transforms import BaselineWander as BaselineWander
+    from triptych.transforms import Chain as Chain
+    from triptych.transforms import Gain as Gain
+    from triptych.transforms import NoiseSNR as NoiseSNR
+    from triptych.transforms import PhaseShift as PhaseShift
+    from triptych.transforms import Rotation as Rotation
+    from triptych.transforms import TimeScale as TimeScale
+    from triptych.version import __version__ as __version__
 
 # Hidden from type checkers, which would otherwise believe every misspelt name.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        if name == "__version__":
-            value = _version()
-        elif name in _HOME:
-            value = getattr(importlib.import_module(_HOME[name]), name)
-        else:
-            raise AttributeError(f"module 'triptych' has no attribute {name!r}")
-        globals()[name] = value
-        return value
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__, __all__ = attach(__name__)
+    __all__.remove("BlockEncoder")  # inherits from scikit-learn, which a star import must not load

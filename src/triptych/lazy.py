@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
+import re
 import sys
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 
 def homes(source: str) -> dict[str, str]:
-    """Name → module of every ``from module import name as name`` under ``if TYPE_CHECKING``.
+    """Name → module of every indented line ``from module import name as name``.
 
-    ``as name`` says to type checkers that the name is public.
+    They stand under ``if TYPE_CHECKING``; ``as name`` says to type checkers that it is public.
     """
-    return {
-        alias.name: cast(str, node.module)
-        for block in ast.parse(source).body
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-        if alias.asname == alias.name
-    }
+    found = re.findall(r"^    from (\S+) import (\w+) as \2$", source, re.MULTILINE)
+    return {name: module for module, name in found}
 
 
 def attach(
@@ -33,7 +26,8 @@ def attach(
     So a public name is one line. `source` is the package's own text, if it is left out.
     """
     module = sys.modules[package]
-    home = homes(source or cast(Any, module.__spec__).loader.get_source(package))
+    spec: Any = module.__spec__
+    home = homes(source or spec.loader.get_data(spec.origin).decode())
 
     def load(name: str) -> object:
         if name not in home:

@@ -49,15 +49,17 @@ class Album(Drawings):
             "Every method, every headline metric",
             self._intervals,
             [name for name in self.study.headline if name in present],
-            caption=f"Mean and 95 % bootstrap interval over {over} and test subjects. Squares: "
-            "invariance by construction.",
+            caption=f"Mean and 95 % bootstrap interval over {over} and test subjects."
+            + " Squares: invariance by construction."
+            * any(row["method"] in self.study.exact for row in summary),
             alt="Dot and whisker of every method, one panel per metric",
         )
 
     def _intervals(self, metrics: Sequence[str], path: Path, title: str, note: str) -> None:
         """Exact methods are squares, the method under study is orange."""
-        summary, exact, focus = self.results["summary"], self.study.exact, self.study.focus
+        summary, focus = self.results["summary"], self.study.focus
         methods = list(dict.fromkeys(str(row["method"]) for row in summary))[::-1]
+        exact = [name for name in methods if name in self.study.exact]
         columns = min(3, len(metrics))
         rows = -(-len(metrics) // columns)
         height = rows * (0.24 * len(methods) + 0.75) + 0.7
@@ -83,5 +85,5 @@ class Album(Drawings):
                 axis.grid(axis="y", visible=False)
             kinds = [("dot", COLOURS[0], "mean and 95 % interval")]
             kinds += [("square", COLOURS[0], "exact by construction")] if exact else []
-            kinds += [("dot", COLOURS[1], f"{focus}, the method under study")] if focus else []
+            kinds += [("dot", COLOURS[1], f"{focus}, the method under study")] * (focus in methods)
             legend(figure, kinds)

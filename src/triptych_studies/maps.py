@@ -14,6 +14,7 @@ from triptych import InputError
 from triptych.audit.canvas import COLOURS, canvas, handle, styles
 
 FEWEST = 8  # points: under that there are no neighbourhoods to keep
+STEPS = 500  # of t-SNE
 
 
 def embedding_map(
@@ -66,7 +67,7 @@ def _tsne(components: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
         perplexity=min(30.0, (len(components) - 1) / 3),
         init=start.astype(np.float32),
         learning_rate="auto",
-        max_iter=500,
+        max_iter=STEPS,
         random_state=seed,
         n_jobs=1,
     )

@@ -140,7 +140,7 @@ def test_labels_that_the_model_does_not_know_are_named_and_left_out() -> None:
     assert found.left_out == {"jog": jog, "": 5}
     assert found.overall.windows == len(data) - jog - 5
     notes = " / ".join(found.notes)
-    assert f"does not know are left out: jog ({jog})" in notes
+    assert f"jog ({jog})" in notes
     assert "5 windows without" in notes
     assert "label low" in notes
 
@@ -160,9 +160,9 @@ def test_what_cannot_be_evaluated_is_said() -> None:
         evaluate(model(()), windows())
     with pytest.raises(InputError, match="no head 'other'"):
         evaluate(model(), windows(), head="other")
-    with pytest.raises(InputError, match=r"knows \(low, high\); the labels there are 'b', 'a'|'a'"):
+    with pytest.raises(InputError, match=r"\(low, high\).*('b', 'a'|'a', 'b')"):
         evaluate(model(), windows(labels=("a", "b")))
-    with pytest.raises(InputError, match="no attribute 'site'; they"):
+    with pytest.raises(InputError, match="attribute 'site'"):
         evaluate(model(), windows(), by="site")
     assert head_of(model(("first", "second"))) == "first"
 

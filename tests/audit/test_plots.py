@@ -166,9 +166,10 @@ def test_the_legend_of_the_glass_box_names_what_is_there(
 
     full = [cell("a", "f", 0.5), cell("b", "f", 0.9)]
     assert words(*full) == []
-    assert words(*full, cell("c", "f", -0.02)) == ["grey: no more than by chance"]
-    assert words(*full, cell("c", "f", 0.7, 0.3)) == ["grey: no more than by chance"]
-    assert words(*full, cell("a", "g", 0.5)) == ["–  not read from this block"]
+    for more, sign in ((("c", "f", -0.02), "grey: "), (("c", "f", 0.7, 0.3), "grey: "),
+                       (("a", "g", 0.5), "–  ")):  # fmt: skip
+        (entry,) = words(*full, cell(*more))
+        assert entry.startswith(sign)
 
 
 @pytest.mark.parametrize(

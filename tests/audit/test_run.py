@@ -75,10 +75,7 @@ def collapsed(x: torch.Tensor) -> torch.Tensor:
 
 def test_a_raw_embedding_is_called_brittle_with_a_half_life() -> None:
     result = audit(raw, windows(), CROP, grid=GRID)
-    assert re.fullmatch(
-        r"At 50 ms the embedding is no closer to itself than the between-sample level: cosine .*\.",
-        result.verdict,
-    )
+    assert re.search(r"^At 50 ms .*no closer.* cosine .*\.$", result.verdict)
     assert 0 < result.figures["half_life"].mean < 0.05
     assert result.figures["half_life"].low <= result.figures["half_life"].high
     assert result.figures["separation"].mean < 0.7
@@ -90,7 +87,7 @@ def test_a_raw_embedding_is_called_brittle_with_a_half_life() -> None:
 
 def test_an_exactly_invariant_embedding_is_called_steady() -> None:
     result = audit(spectrum, windows(context=0), RING, grid=GRID)
-    assert result.verdict.startswith("Up to 200 ms the embedding stays closer to itself than the")
+    assert re.search("^Up to 200 ms .* closer", result.verdict)
     assert result.figures["cosine_mean"].mean == pytest.approx(1, abs=1e-4)
     assert result.figures["separation"].mean > 0.99
     assert result.figures["record_p10"].mean > 0.9
@@ -104,9 +101,9 @@ def test_a_collapsed_embedding_is_not_praised() -> None:
     assert result.figures["separation"].mean == 0.5
     assert result.void == result.verdict
     void, under = result.below({"separation": 0.9})
-    assert void.startswith("no figure can pass, the verdict is void: The embedding is nearly")
-    assert under == "separation is 0.5, under the limit of 0.9"
-    assert result.below({"cosine_mean": 0.9})[1] == "cosine_mean is missing, under the limit of 0.9"
+    assert void.endswith(result.void)
+    assert re.search(r"^separation is 0\.5,.* 0\.9$", under)
+    assert re.search(r"^cosine_mean is missing,.* 0\.9$", result.below({"cosine_mean": 0.9})[1])
     assert result.below({}) == []
 
 
@@ -454,7 +451,7 @@ def test_a_classifier_is_held_to_its_class() -> None:
     assert result.figures["consistency"].mean == pytest.approx(np.mean(truth))
     assert result.figures["consistency_random"].mean == pytest.approx(0.5, abs=0.1)
     assert result.value("consistency@0.1") == pytest.approx(np.mean([truth[1], truth[4]]))
-    assert re.match(r"Up to 200 ms the class stays the same in [\d.]+% of windows", result.verdict)
+    assert re.match(r"Up to 200 ms the class .* [\d.]+% of windows", result.verdict)
     assert set(result.curves) == {"balanced classes", "classes", "scores"}
     assert not {"separation", "record_p10", "cosine_mean"} & set(result.figures)
     assert result.example is None
@@ -509,7 +506,7 @@ def test_a_block_that_should_move_and_does_not_is_said() -> None:
     relations = {"shape": "invariant", "timing": "variant", "turn": ""}
     result = audit(embed, own, still, grid=np.array([6.0]), relations=relations)
     (note,) = (each for each in result.notes if "does not move" in each)
-    assert note.startswith("block timing declares to be variant to gain, but does not move")
+    assert note.startswith("block timing declares to be variant to gain")
     moved = audit(embed, own, CROP, grid=GRID, relations=relations)
     assert not any("does not move" in each for each in moved.notes)
 

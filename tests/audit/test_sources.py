@@ -83,7 +83,7 @@ def test_recordings_in_another_unit_are_noticed(own: Path, scale: float, told: b
     notes = [note for note in data_for(model, str(own)).notes if "another unit" in note]
     assert len(notes) == told
     if told:
-        assert notes[0].startswith(f"the recordings are {scale:.2g} times as strong as the windows")
+        assert notes[0].startswith(f"the recordings are {scale:.2g} times")
 
 
 @pytest.mark.parametrize("level", [None, 0.0, "1", True])

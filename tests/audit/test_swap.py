@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,11 +101,8 @@ def test_the_audit_of_an_autoencoder_swaps_blocks_and_draws_it(tmp_path: Path) -
     for share in (result.swap.between_pairs, result.swap.transformed):
         assert share == {"morphology": pytest.approx(1), "timing": 0, "detail": 0}
     assert result.swap.ends["morphology"] == pytest.approx((1, 1))
-    assert result.swap.ignored() == [
-        f"the decoder ignores block {name}: taken from another window it moves the output by 0.0% "
-        "of the way at most"
-        for name in ("timing", "detail")
-    ]
+    for name, told in zip(("timing", "detail"), result.swap.ignored(), strict=True):
+        assert re.search(rf"block {name}: .* 0\.0%", told)
     page = write_audit(result, tmp_path).read_text()
     assert "decoder ignores block" in page
     assert "decoder makes" in page

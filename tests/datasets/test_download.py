@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -221,7 +222,8 @@ def test_compare_tells_missing_from_different_from_line_ends(tmp_path: Path) -> 
     (tmp_path / "1.hea").write_bytes(FILES["1.hea"].replace(b"\r\n", b"\n"))
     report = download.compare("toy", tmp_path, TABLE)
     assert report.ok
-    assert report.notes == ("1 headers differ from the official ones in their line ends only",)
+    (note,) = report.notes
+    assert re.search("^1 headers .*line ends", note)
     (tmp_path / "1.dat").write_bytes(b"other")
     (tmp_path / "2.dat").unlink()
     report = download.compare("toy", tmp_path, TABLE)

@@ -100,9 +100,8 @@ def test_what_is_wrong_is_named(made: Path) -> None:
     write(made, dead, gyro)
     dataset = hapt.load(made)
     assert len(dataset) == 2
-    assert dataset.notes == (
-        "user01 exp01 walking 1: acc y never changes (a dead axis), recording left out",
-    )
+    (note,) = dataset.notes
+    assert note.startswith("user01 exp01 walking 1: acc y never changes")
     write(made, acc, gyro * [1, 1, 0])
     with pytest.raises(InputError, match=r"axis z .*gyro_exp01"):
         hapt.load(made)

@@ -311,7 +311,7 @@ def test_mne_itself() -> None:
     data = from_mne(epochs)
     assert [each.label for each in data.recordings] == ["a", "b"]
     assert data.subjects == ("mne",)
-    assert any("taken as those of one" in note for note in data.notes)
+    assert any("those of one" in note for note in data.notes)
 
 
 def test_mne_reads_from_a_file_when_asked(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,7 @@ import numpy as np
 import pytest
 from tests.datasets.wfdb_records import write_record
 
-from triptych.datasets import base, mitdb
-from triptych.datasets.base import Dataset, Events, Recording
+from triptych.datasets import Dataset, Events, Recording, event_windows, mitdb, preprocess
 from triptych.errors import InputError
 
 
@@ -49,7 +49,8 @@ def test_the_lead_is_picked_by_name(tmp_path: Path) -> None:
     dataset = mitdb.load(tmp_path, ["114", "103"])
     assert dataset.names == ("103", "114")
     assert [each.channels for each in dataset.recordings] == [("V5",), ("MLII",)]
-    assert dataset.notes == ("record 103 has no lead MLII: V5 is used",)
+    (note,) = dataset.notes
+    assert re.search("record 103 .*MLII: V5", note)
     v5 = mitdb.load(tmp_path, ["114"], lead="V5").recordings[0]
     assert not np.array_equal(v5.signal, dataset.recordings[1].signal)
 
@@ -107,7 +108,7 @@ def test_a_missing_file_names_its_record(tmp_path: Path, kind: str) -> None:
     write_record(tmp_path, "100")
     write_record(tmp_path, "101")
     (tmp_path / f"101.{kind}").unlink()
-    with pytest.raises(InputError, match=rf"record 101 of mitdb has no file 101\.{kind}") as error:
+    with pytest.raises(InputError, match=rf"record 101 .*101\.{kind}") as error:
         mitdb.load(tmp_path, ["100", "101"])
     assert one_sentence(error)
 
@@ -311,8 +312,8 @@ def test_real_split_has_every_class_on_both_sides(real: Dataset) -> None:
 @pytest.mark.data
 def test_real_windows_are_centred_on_r_peaks(real: Dataset) -> None:
     part = real.select(["100", "103", "234"])
-    part = part.map(lambda each: base.preprocess(each, 400.0, 0.5, 40.0))
-    windows = base.event_windows(part, ["N"], 200, 0.0, 1.0, 0.25)
+    part = part.map(lambda each: preprocess(each, 400.0, 0.5, 40.0))
+    windows = event_windows(part, ["N"], 200, 0.0, 1.0, 0.25)
     peak = windows.centred[:, 0, 150:250].argmax(dim=1).numpy() - 50
     assert np.median(np.abs(peak)) <= 4  # within 10 ms of the annotation
     assert np.isfinite(windows.signals.numpy()).all()
@@ -321,7 +322,8 @@ def test_real_windows_are_centred_on_r_peaks(real: Dataset) -> None:
 @pytest.mark.data
 def test_real_paced_records_are_read_when_named(data_root: Path) -> None:
     dataset = mitdb.load(data_root / "mitdb", ["102", "114"])
-    assert dataset.notes == ("record 102 has no lead MLII: V5 is used",)
+    (note,) = dataset.notes
+    assert re.search("record 102 .*MLII: V5", note)
     assert beats(dataset.select(["102"]))["Q"] > 1000
 
 

@@ -477,7 +477,7 @@ def test_one_bad_file_does_not_refuse_a_folder(tmp_path: Path) -> None:
     assert not report.ok
     assert "1 of 6" in str(report)
     assert len(report.unreadable) == 1  # one sentence for five files
-    assert "(the same of bad1.csv, bad2.csv, bad3.csv and 1 more)" in report.unreadable[0]
+    assert "bad1.csv, bad2.csv, bad3.csv and 1 more)" in report.unreadable[0]
     assert len(datasets.check(tmp_path, verbose=True).to_dict()["refused"]) == 5
 
 

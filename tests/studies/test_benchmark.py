@@ -230,7 +230,7 @@ def test_a_cell_does_not_depend_on_the_other_tasks(
     assert result.metrics["labels"] == 0
     with pytest.raises(InputError, match="no task"):
         task_of("nothing")
-    table = {"scl": {"small": 0.5}, "plain †": {"small": 0.25, "other": 0.75}}
+    table = {"scl": {"small": 0.5}, "plain ‡": {"small": 0.25, "other": 0.75}}
     benchmark_figures.heat_table(table, table, tmp_path / "heat.png", title="probe")
     benchmark_figures.scatter(table, table, tmp_path / "cost.png", title="cost")
     benchmark_figures.curves({1: table, 100: table}, tmp_path / "labels.png", title="labels")

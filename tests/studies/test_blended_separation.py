@@ -9,11 +9,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.objectives.test_separation import SCHEMA, SHIFT, TARGET, batch
 from tests.training import toys
-from torch import Tensor
 
 from triptych.errors import InputError
-from triptych.latent import Block, LatentSchema
 from triptych.objectives import separation_terms as sep
 from triptych.training import fit
 from triptych.transforms import PhaseShift
@@ -23,21 +22,6 @@ from triptych_studies.methods.blended_separation import (
     partners,
     spread_within,
 )
-
-SHIFT = PhaseShift(rate=100.0, max_shift=0.1, mode="circular")
-SCHEMA = LatentSchema(
-    Block("anatomy", 4, role="common"),
-    Block("disease", 3, role="salient", invariant_to="phase_shift"),
-    Block("timing", 2, role="common", variant_to="phase_shift"),
-    Block("rest", 5),
-)
-TARGET = torch.arange(8) % 2 == 1
-
-
-def batch() -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(8, 2, 50, generator=generator)
-    return x, torch.randn(16, 14, generator=generator)
 
 
 def test_spread_within_groups_is_the_formula() -> None:

@@ -49,7 +49,7 @@ def test_every_row_can_be_made(name: str) -> None:
         for cell in (Cell(method, name) for method in each.methods):
             recipe = each.recipe(data, cell)
             assert json.loads(json.dumps(recipe)) == recipe
-            model, _ = parts_of(recipe, data, 0)
+            model, _ = parts_of(recipe, data)
             assert model.embed(data.test.x[:3]).shape == (3, model.schema.size)
             assert find(each.row(cell))
     assert set(STUDIES[0].descriptions) == set(STUDIES[0].methods)
@@ -57,7 +57,7 @@ def test_every_row_can_be_made(name: str) -> None:
 
 def test_sprites_are_trained_by_the_published_terms_and_weights():
     data = task("sprites")
-    _, objective = parts_of(recipe_of(data, "sepclr"), data, 0)
+    _, objective = parts_of(recipe_of(data, "sepclr"), data)
     views = replace(objective.views(data.train.x[:12]), labels=data.train.labels[:12])
     found = objective(torch.randn(24, objective.schema.size, requires_grad=True), views)
     slopes = torch.autograd.grad(found.total, list(found.terms.values()))
@@ -208,12 +208,12 @@ def test_the_ablation_is_a_study_of_its_own():
 def test_heartbeats_divide_into_populations(data_root: Path):
     prepared = task("mitdb", data_root)
     assert not prepared.simulated
-    model, objective = parts_of(recipe_of(prepared, "sepclr"), prepared, 0)
+    model, objective = parts_of(recipe_of(prepared, "sepclr"), prepared)
     assert objective.grouped
     assert model.schema["salient"].null_radius > 0
     found = STUDIES[0].compute(prepared, Cell("sepclr", "mitdb"), lambda stage: None)
     assert 0 <= found.metrics["error_sum"] <= 4
-    published, objective = parts_of(recipe_of(prepared, "sepclr-published"), prepared, 0)
+    published, objective = parts_of(recipe_of(prepared, "sepclr-published"), prepared)
     assert not objective.grouped
     assert not published.schema["salient"].null_radius
     assert set(prepared.test.own[prepared.test.target]) <= {"S", "V", "F"}

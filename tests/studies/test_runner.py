@@ -169,7 +169,7 @@ def test_a_finished_study_computes_nothing_again(tmp_path: Path) -> None:
 
 def test_a_failing_cell_keeps_the_finished_ones(tmp_path: Path) -> None:
     broken = Fake(data(tmp_path, faults={"exact": InputError("no beats in record 100")}))
-    with pytest.raises(InputError, match=r"exact on made-up .*no beats in record 100"):
+    with pytest.raises(InputError, match=r"exact on made-up .*record 100"):
         go(tmp_path / "out", broken)
     _, ears = go(tmp_path / "out", Fake(data(tmp_path)))
     assert sorted(ears.cells) == sorted(set(EVERYTHING) - {"plain 0"})
@@ -266,9 +266,7 @@ def test_cells_of_other_code_are_used_and_named(
     monkeypatch.setattr(runner, "code_version", lambda: "another")
     outcome, ears = go(tmp_path)
     assert len(ears.cells) == 3
-    assert any(
-        note.startswith("3 finished cell(s) were computed by other code") for note in ears.notes
-    )
+    assert any(re.search("^3 finished .*other code", note) for note in ears.notes)
     codes = outcome.results["environment"]["code"]
     assert len(codes) == 2
     assert "another" in codes
@@ -311,7 +309,7 @@ def test_a_claimed_cell_is_waited_for(tmp_path: Path, monkeypatch: pytest.Monkey
     runner.run(study, tmp_path / "out", options=options, listener=ears)
     other.join()
     assert ears.cells == []
-    assert [n for n in ears.notes if n.startswith("another process is computing plain")]
+    assert [n for n in ears.notes if re.search("another process .*plain", n)]
     assert computed(tmp_path) == ["plain 0"]
 
 

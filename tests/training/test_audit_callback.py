@@ -6,6 +6,7 @@ import lightning.pytorch as L
 import pytest
 import torch
 from tests.training import toys
+from tests.training.test_module import trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -38,22 +39,14 @@ class Anybody(L.LightningModule):
 @pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
 def test_it_works_in_anybodys_run() -> None:
     callback = AuditCallback(toys.windows(), SHIFT, [0.0, 0.05], every=2, embed="encode")
-    trainer = L.Trainer(
-        max_epochs=4,
-        accelerator="cpu",
-        callbacks=[callback],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(Anybody(), DataLoader(toys.windows().centred, batch_size=16))
+    run = trainer(callback, epochs=4)
+    run.fit(Anybody(), DataLoader(toys.windows().centred, batch_size=16))
     assert [row["epoch"] for row in callback.history] == [2, 4]
     assert set(callback.history[0]) == {
         "epoch", "audit/cosine@0", "audit/cosine@0.05", "audit/cosine_between"
     }  # fmt: skip
     assert callback.history[0]["audit/cosine@0"] == pytest.approx(1, abs=1e-6)
-    assert float(trainer.callback_metrics["audit/cosine@0.05"]) == pytest.approx(
+    assert float(run.callback_metrics["audit/cosine@0.05"]) == pytest.approx(
         callback.history[1]["audit/cosine@0.05"], abs=1e-6
     )
 

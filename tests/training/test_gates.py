@@ -15,7 +15,7 @@ from triptych.latent import BernoulliGate, BlockHeads, LatentSchema
 from triptych.model import Model
 from triptych.objectives import NonNegative, Plain
 from triptych.training import CombinedLoss, Recipe, fit
-from triptych.training.build import build, build_model
+from triptych.training.build import build
 
 LATENT = [
     {
@@ -54,21 +54,6 @@ def test_scl_with_a_gated_block_trains_and_is_saved_with_its_gates(tmp_path: Pat
     assert 0 < (z["morphology"] > 0).float().mean() < 1
     names = [name for name, _ in loaded.named_parameters()]
     assert any("gates.morphology" in name for name in names)
-
-
-def test_a_gated_block_is_exported(tmp_path: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    made = gated(decoder=False)
-    parts = build(made, 1, made.length)
-    model = build_model(made, parts, ("II",), {})
-    model.export(tmp_path / "m.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
-    x = toys.windows(9).centred
-    (found,) = session.run(["morphology"], {"signals": x.numpy()})
-    expected = model.embed(x)["morphology"]
-    torch.testing.assert_close(torch.as_tensor(found), expected, atol=1e-4, rtol=0)
-    assert ((found > 0) == (expected > 0).numpy()).all()
 
 
 def test_the_kl_of_a_gated_block_reaches_the_loss_with_its_weight() -> None:

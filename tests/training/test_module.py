@@ -43,10 +43,10 @@ class Rates(L.Callback):
         self.steps.append(optimizer.param_groups[0]["lr"])
 
 
-def trainer(*callbacks: L.Callback) -> L.Trainer:
+def trainer(*callbacks: L.Callback, epochs: int = 2) -> L.Trainer:
     return L.Trainer(
         callbacks=list(callbacks),
-        max_epochs=2,
+        max_epochs=epochs,
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from triptych.audit.tables import Table, Value, number
 from triptych.audit.verdicts import bracketed
+from triptych.counts import counted
 from triptych.metrics.result import Result
 from triptych.metrics.statistics import Interval
 
@@ -79,7 +80,7 @@ class Evaluation(Result):
         figure, n = self.overall.figures[self.headline], self.overall
         said = f"{number(figure.mean)} {bracketed(figure.low, figure.high)}".strip()
         chance = number(self.chance[self.headline])
-        whose = f"{n.windows:,} windows of {n.subjects} subject{'s' * (n.subjects != 1)}"
+        whose = f"{counted(n.windows, 'window')} of {counted(n.subjects, 'subject')}"
         if self.kind == "regression":
             unit = f" {self.unit}".rstrip()
             return (

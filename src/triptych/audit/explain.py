@@ -10,6 +10,7 @@ from torch import nn
 
 from triptych.audit.moves import Move
 from triptych.audit.sentences import moved_words, words_of
+from triptych.counts import counted
 from triptych.latent import Block, BlockHeads, LinearHead
 from triptych.metrics.matrix import FactorMatrix
 from triptych.metrics.result import Result
@@ -73,7 +74,7 @@ def explain(
     sentence = (
         f"{f'The model {name!r}' if name else 'This model'} turns "
         f"{_windows(model.preprocessing, model.shortest)} into {schema.size} numbers in "
-        f"{len(blocks)} block{'s' * (len(blocks) != 1)}."
+        f"{counted(len(blocks), 'block')}."
     )
     facts = {
         "encoder": f"{_network(nn.Sequential(model.front_end, model.encoder))}, "
@@ -184,7 +185,8 @@ def _training(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
         return ""
     epochs, most = training.get("epochs"), settings.get("epochs")
     of = f" of at most {most}" if most and most != epochs else ""
-    return f"{epochs} epochs{of}, the weights of epoch {training.get('best_epoch')} were kept"
+    ran = counted(epochs, "epoch") if isinstance(epochs, int) else f"{epochs} epochs"
+    return f"{ran}{of}, the weights of epoch {training.get('best_epoch')} were kept"
 
 
 def _teacher(recipe: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from triptych.audit.report import Code, Part, Points, Section, Terms, Text, writ
 from triptych.audit.result import EMBEDDING, AuditResult
 from triptych.audit.tables import Table, Value, number
 from triptych.audit.verdicts import bracketed, interval
+from triptych.counts import counted
 from triptych.files import write_atomically, write_json
 from triptych.metrics.matrix import FactorMatrix
 from triptych.transforms.units import shown
@@ -262,9 +263,9 @@ def _what(result: AuditResult) -> str:
     sizes, where = result.curve.sizes, result.curve.distance
     data = f" from {result.data}" if result.data else ""
     return (
-        f"{round(sizes.sum()):,} windows{data} ({len(sizes)} {result.groups}) under "
+        f"{counted(round(sizes.sum()), 'window')}{data} ({len(sizes)} {result.groups}) under "
         f"{result.nuisance} of up to {shown(float(where.max()), result.unit)}, "
-        f"{len(result.grid)} steps."
+        f"{counted(len(result.grid), 'step')}."
     )
 
 

@@ -15,6 +15,7 @@ from triptych.cli.options import (
 )
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say
+from triptych.counts import counted
 from triptych.files import readable
 
 
@@ -54,8 +55,7 @@ def embed(
     with progress("embedding") as show:
         n = write_latents(out, embed_parts(loaded, parts, show, cluster), about)
     sizes = ", ".join(f"{block.name} {block.size}" for block in loaded.schema.blocks)
-    many = "s" * (len(source) != 1)
     say(
-        f"{n:,} windows of {len(source)} recording{many} ({source.title}) are in {out}: "
+        f"{counted(n, 'window')} of {counted(len(source), 'recording')} ({source.title}) in {out}: "
         f"{sizes} dimensions, with record, subject, start and label."
     )

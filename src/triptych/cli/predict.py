@@ -9,6 +9,7 @@ import typer
 from triptych.cli.options import Data, Head, ModelDir, Step, WindowsFile
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say
+from triptych.counts import counted
 from triptych.files import readable
 
 
@@ -46,6 +47,7 @@ def predict(
     with progress("predicting") as show:
         n = write_predictions(out, predict_parts(loaded, parts, chosen, show), about)
     say(
-        f"Predictions of {n:,} windows of {len(source)} recordings ({source.title}) by "
+        f"Predictions of {counted(n, 'window')} of {counted(len(source), 'recording')} "
+        f"({source.title}) by "
         f"the {chosen} head are in {out}: {target.said}."
     )

@@ -10,6 +10,7 @@ import typer
 from triptych.cli.options import Format, Step, names
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, progress, say, say_json, show_rows
+from triptych.counts import counted
 from triptych.errors import InputError
 
 
@@ -147,7 +148,7 @@ def search(
             say_json(_contents(opened))
             return
         kind = "lists of faiss" if opened.approximate else "all compared"
-        say(f"{index} holds {len(opened):,} windows ({kind}):")
+        say(f"{index} holds {counted(len(opened), 'window')} ({kind}):")
         show_rows((), [(name, str(value)) for name, value in _contents(opened).items()], ())
         return
     found = find(

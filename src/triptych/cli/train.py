@@ -12,6 +12,7 @@ import typer
 from triptych.cli.options import Device
 from triptych.cli.own import reads_own
 from triptych.cli.show import note, say
+from triptych.counts import counted
 from triptych.files import readable
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ def train(
         say(
             f"Training {plan.name}: {plan.objective.name} on {prepared.title}, "
             f"{_count(train)} for training and {_count(validation)} for validation, at most "
-            f"{plan.training.epochs} epochs"
-            f"{_teachers(plan)}."
+            f"{counted(plan.training.epochs, 'epoch')}{_teachers(plan)}."
         )
         try:
             fitted = fit(
@@ -105,7 +105,7 @@ def train(
                 "--resume to go on"
             ) from stop
     say(
-        f"{fitted.epochs} epochs in {fitted.seconds:.0f} s; the weights of epoch "
+        f"{counted(fitted.epochs, 'epoch')} in {fitted.seconds:.0f} s; the weights of epoch "
         f"{fitted.best_epoch} are kept (validation {plan.training.monitor or 'loss'} "
         f"{fitted.best_validation:.4g})."
     )
@@ -154,4 +154,5 @@ def _teachers(plan: Recipe) -> str:
 
 
 def _count(windows: Any) -> str:
-    return f"{len(windows):,} windows of {len(set(windows.subject))} subjects"
+    subjects = counted(len(set(windows.subject)), "subject")
+    return f"{counted(len(windows), 'window')} of {subjects}"

@@ -11,62 +11,35 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from triptych.datasets.base import (
-    Dataset,
-    Events,
-    Recording,
-    Spans,
-    Windows,
-    cut,
-    event_windows,
-    locate,
-    preprocess,
-    random_windows,
-)
-from triptych.datasets.download import Progress, Report, target_folder
-from triptych.datasets.memory import (
-    from_arrays,
-    from_frame,
-    from_hf,
-    from_mne,
-    from_parquet,
-    from_windows,
-    from_xarray,
-)
+from triptych.datasets.download import Progress, Report, locate, target_folder
 from triptych.errors import InputError
+from triptych.lazy import attach
 
-if TYPE_CHECKING:  # modules with a split, presets or settings of their own, imported when used
-    from triptych.datasets import mitdb, simulated, wisdm
+# One line for each public name: type checkers read them, and so does `attach`.
+if TYPE_CHECKING:
+    from triptych.datasets.memory.arrays import from_arrays as from_arrays
+    from triptych.datasets.memory.arrays import from_frame as from_frame
+    from triptych.datasets.memory.mne import from_mne as from_mne
+    from triptych.datasets.memory.rows import from_hf as from_hf
+    from triptych.datasets.memory.windows import from_parquet as from_parquet
+    from triptych.datasets.memory.windows import from_windows as from_windows
+    from triptych.datasets.memory.xarray import from_xarray as from_xarray
+    from triptych.datasets.recordings import Dataset as Dataset
+    from triptych.datasets.recordings import Events as Events
+    from triptych.datasets.recordings import Recording as Recording
+    from triptych.datasets.recordings import Spans as Spans
+    from triptych.datasets.recordings import preprocess as preprocess
+    from triptych.datasets.windows import Windows as Windows
+    from triptych.datasets.windows import cut as cut
+    from triptych.datasets.windows import event_windows as event_windows
+    from triptych.datasets.windows import random_windows as random_windows
 
-__all__ = [
-    "Dataset",
-    "Events",
-    "Recording",
-    "Report",
-    "Spans",
-    "Windows",
-    "check",
-    "cut",
-    "event_windows",
-    "fetch",
-    "from_arrays",
-    "from_frame",
-    "from_hf",
-    "from_mne",
-    "from_parquet",
-    "from_windows",
-    "from_xarray",
-    "load",
-    "locate",
-    "mitdb",
-    "named",
-    "names",
-    "preprocess",
-    "random_windows",
-    "simulated",
-    "summary",
-    "wisdm",
-]
+# Hidden from type checkers, which would otherwise believe every misspelt name.
+if not TYPE_CHECKING:
+    __getattr__, __dir__, __all__ = attach(__name__)
+    __all__ += ["Report", "check", "fetch", "load", "locate", "named", "names", "summary"]
+    # modules with a split, presets or settings of their own, imported when used
+    __all__ += ["mitdb", "simulated", "wisdm"]
 
 
 class _Entry(NamedTuple):

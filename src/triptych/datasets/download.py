@@ -127,8 +127,10 @@ def target_folder(name: str, target: str | Path | None = None) -> Path:
     return folder if folder.name == name else folder / name
 
 
-def checksums(resource: str) -> dict[str, str]:
-    """Read a table of this folder in the form of ``sha256sum``: file name -> sha256."""
+def checksums(resource: str | Mapping[str, str]) -> Mapping[str, str]:
+    """Table of this folder in the form of ``sha256sum``: file name -> sha256; or a given one."""
+    if not isinstance(resource, str):
+        return resource
     text = resources.files(__package__ or "").joinpath(resource).read_text(encoding="ascii")
     pairs = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
     return {name: digest for digest, name in pairs}
@@ -148,13 +150,13 @@ def lacking(name: str, folder: Path) -> tuple[int, int]:
 
 def fetch_files(
     address: str,
-    table: Mapping[str, str],
+    table: str | Mapping[str, str],
     target: str | Path,
     *,
     downloader: Downloader | None = None,
     progress: Progress | None = None,
 ) -> tuple[str, ...]:
-    """Download the files of `table` (name -> sha256, "" = unknown) not yet complete in `target`.
+    """Download the files of `table` (see `checksums`; "": unknown) not yet complete in `target`.
 
     Files that are there with the right checksum are kept, so an interrupted download goes on
     where it stopped. A file is written under a temporary name and gets its own only once its
@@ -177,7 +179,7 @@ def fetch_files(
     InputError
         No answer, a wrong checksum, or a folder that cannot be written; one sentence.
     """
-    pooch = _pooch()
+    pooch, table = _pooch(), checksums(table)
     downloader = downloader or pooch.HTTPDownloader(timeout=TIMEOUT_S)
     folder = Path(target)
     done: list[str] = []

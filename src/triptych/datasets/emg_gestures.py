@@ -11,6 +11,7 @@ import importlib
 import io
 import re
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -168,11 +169,5 @@ def check(path: Path) -> download.Report:
     )
 
 
-def fetch(
-    path: str | Path,
-    *,
-    downloader: download.Downloader | None = None,
-    progress: download.Progress | None = None,
-) -> tuple[str, ...]:
-    """Download the archive from UCI and unpack its series; see `packed.fetch`."""
-    return packed.fetch(ADDRESS, _FILE, {}, path, downloader=downloader, progress=progress)
+fetch = partial(packed.fetch, ADDRESS, _FILE, {})
+"""Download the archive from UCI and unpack its series; see `packed.fetch`."""

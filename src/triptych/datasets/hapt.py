@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -198,12 +199,5 @@ def check(path: Path) -> download.Report:
     return replace(report, unreadable=tuple(unreadable), notes=tuple(notes))
 
 
-def fetch(
-    path: str | Path,
-    *,
-    downloader: download.Downloader | None = None,
-    progress: download.Progress | None = None,
-) -> tuple[str, ...]:
-    """Download the archive from UCI and unpack its raw files; see `packed.fetch`."""
-    table = download.checksums("hapt.sha256")
-    return packed.fetch(ADDRESS, _FILE, table, path, downloader=downloader, progress=progress)
+fetch = partial(packed.fetch, ADDRESS, _FILE, "hapt.sha256")
+"""Download the archive from UCI and unpack its raw files; see `packed.fetch`."""

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -282,12 +283,5 @@ def check(path: Path) -> download.Report:
     return replace(report, unreadable=tuple(unreadable))
 
 
-def fetch(
-    path: str | Path,
-    *,
-    downloader: download.Downloader | None = None,
-    progress: download.Progress | None = None,
-) -> tuple[str, ...]:
-    """Download what is missing from PhysioNet into `path`; see `download.fetch_files`."""
-    table = download.checksums("mitdb.sha256")
-    return download.fetch_files(ADDRESS, table, path, downloader=downloader, progress=progress)
+fetch = partial(download.fetch_files, ADDRESS, "mitdb.sha256")
+"""Download what is missing from PhysioNet into `path`; see `download.fetch_files`."""

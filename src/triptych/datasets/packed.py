@@ -72,7 +72,7 @@ def compare(name: str, folder: Path, table: Mapping[str, str]) -> download.Repor
 def fetch(
     url: str,
     wanted: re.Pattern[str],
-    table: Mapping[str, str],
+    table: str | Mapping[str, str],
     target: str | Path,
     *,
     downloader: download.Downloader | None = None,
@@ -94,7 +94,7 @@ def fetch(
     InputError
         As `download.fetch_files`; or an archive that is damaged, or without the official files.
     """
-    folder = Path(target)
+    folder, table = Path(target), download.checksums(table)
     if table and compare("", folder, table).ok:
         return ()
     address, _, name = url.rpartition("/")

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.datasets import ecg_model, imu_model
-from triptych.datasets.base import Dataset, Events, Recording
 from triptych.datasets.ecg_person import draw_person
+from triptych.datasets.recordings import Dataset, Events, Recording
 from triptych.errors import InputError
 
 VERSION = 1  # of the generators: raise it whenever their output changes

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -188,12 +189,5 @@ def check(path: Path) -> download.Report:
     return replace(report, unreadable=tuple(unreadable), notes=tuple(notes))
 
 
-def fetch(
-    path: str | Path,
-    *,
-    downloader: download.Downloader | None = None,
-    progress: download.Progress | None = None,
-) -> tuple[str, ...]:
-    """Download the archive from UCI and unpack its raw files; see `packed.fetch`."""
-    table = download.checksums("wisdm.sha256")
-    return packed.fetch(ADDRESS, _FILE, table, path, downloader=downloader, progress=progress)
+fetch = partial(packed.fetch, ADDRESS, _FILE, "wisdm.sha256")
+"""Download the archive from UCI and unpack its raw files; see `packed.fetch`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
@@ -69,8 +70,10 @@ class Objective(nn.Module):
 
     @classmethod
     def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
-        """Make one for latents of `schema`; by default from the transforms and settings alone."""
-        return cls(transforms, **settings)
+        """Make one for latents of `schema`, whose blocks or `size` it gets if it asks for them."""
+        asked, told = inspect.signature(cls).parameters, {"schema": schema, "size": schema.size}
+        made: Any = cls
+        return made(*(told[name] for name in told if name in asked), transforms, **settings)
 
     def views(
         self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import LatentSchema
 from triptych.missing import bridge, masking
 from triptych.networks import ConvEncoder, Standardize
 from triptych.objectives import terms
@@ -85,11 +84,6 @@ class FrameProjections(Objective):
         self.mappers = nn.ModuleDict(
             {name: nn.Linear(projection, projection) for name in ("fourier", "wavelet")}
         )
-
-    @classmethod
-    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
-        """Make one for all dimensions of the latents."""
-        return cls(schema.size, transforms, **settings)
 
     def attach(self, network: nn.Module, shape: tuple[int, int] | None = None) -> None:
         """Make the other two encoders for signals of this shape."""

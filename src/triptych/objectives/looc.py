@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor
@@ -68,11 +67,6 @@ class LooC(Objective):
                 "that is variant to it and invariant to all others; the transforms are "
                 f"{', '.join(sorted(names)) or 'none'} and the schema has:\n{schema}"
             )
-
-    @classmethod
-    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
-        """Make one for the blocks of `schema`."""
-        return cls(schema, transforms, **settings)
 
     def views(
         self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None

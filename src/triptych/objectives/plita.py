@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor, nn
@@ -88,11 +87,6 @@ class Plita(Objective):
         self.predictor = _layers(projection, projection)
         self.copy: nn.Module | None = None
         self._followed: tuple[nn.Module, ...] = ()  # a tuple: its weights are not the objective's
-
-    @classmethod
-    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
-        """Make one for the blocks of `schema`."""
-        return cls(schema, transforms, **settings)
 
     def attach(self, network: nn.Module, shape: tuple[int, int] | None = None) -> None:
         """Copy what makes latents of signals; from now on the copy follows it."""

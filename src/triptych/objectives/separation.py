@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -98,11 +98,6 @@ class Separation(Objective):
         self.bandwidth = bandwidth
         self.null_pairs, self.spread_targets = null_pairs, spread_targets
         self._check()
-
-    @classmethod
-    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
-        """Make one for the blocks of `schema`."""
-        return cls(schema, transforms, **settings)
 
     def forward(self, z: Tensor, views: Views) -> LossTerms:
         """Loss terms of latents ``z (v·n, size)`` of `views`, row by row.

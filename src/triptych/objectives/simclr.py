@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import LatentSchema
 from triptych.objectives import terms
 from triptych.objectives.base import LossTerms, Objective, require_temperature
 from triptych.objectives.gather import gather
@@ -42,11 +40,6 @@ class Projected(Objective):
             self.projector = nn.Sequential(
                 nn.Linear(size, size), nn.GELU(), nn.Linear(size, projection)
             )
-
-    @classmethod
-    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
-        """Make one for all dimensions of the latents."""
-        return cls(schema.size, transforms, **settings)
 
     def represent(self, z: Tensor) -> Tensor:
         """What the loss compares, before normalising: the projection ``(n, d)`` of latents `z`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, cast, get_args
+from typing import cast, get_args
 
 import torch
 from torch import Generator, Tensor, nn
@@ -145,11 +145,6 @@ class StructuredContrastive(Objective):
                     {name: self._mechanism(name, transform, block) for name in names}
                 )
         self.mechanisms = nn.ModuleDict(mechanisms)
-
-    @classmethod
-    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
-        """Make one for the blocks of `schema`."""
-        return cls(schema, transforms, **settings)
 
     def views(
         self, x: Tensor, generator: Generator | None = None, labels: Tensor | None = None

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import LatentSchema
 from triptych.networks import Capsules, ConvDecoder, kl_divergence
 from triptych.objectives.base import LossTerms, Objective, require_rows
 from triptych.objectives.views import Views
@@ -83,11 +81,6 @@ class TopographicVAE(Objective):
         nn.init.zeros_(self.log_variance.weight)
         nn.init.constant_(self.log_variance.bias, -3.0)
         self.decoder: nn.Module | None = None
-
-    @classmethod
-    def of(cls, schema: LatentSchema, transforms: Sequence[Transform], **settings: Any) -> Self:
-        """Make one for all dimensions of the latents."""
-        return cls(schema.size, transforms, **settings)
 
     def attach(self, network: nn.Module, shape: tuple[int, int] | None = None) -> None:
         """Make the decoder for signals of this shape."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as L
@@ -10,15 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from triptych.errors import InputError
-from triptych.latent import LatentSchema
 from triptych.metrics.answers import scores_of
 from triptych.objectives import Objective
 from triptych.objectives.gather import gather
-from triptych.training.heads import TaskHeads
-from triptych.training.losses import CombinedLoss, Teacher
+from triptych.training.losses import CombinedLoss
 from triptych.training.seeds import STEP, VALIDATION, generator_of, seed_all
-from triptych.training.settings import Training, Weights
-from triptych.transforms import Transform
+from triptych.training.settings import Training
 
 
 class NonFiniteLossError(InputError):
@@ -35,7 +31,7 @@ class StructuredModule(L.LightningModule):
 
     Parameters
     ----------
-    encoder, objective, schema, front_end, decoder, heads, weights, augment, teacher, full_teacher
+    encoder, objective, **parts
         See `CombinedLoss`.
     settings
         As in a recipe; the optimiser's numbers, the epochs and the seed are used.
@@ -51,29 +47,11 @@ class StructuredModule(L.LightningModule):
         encoder: nn.Module,
         objective: Objective,
         *,
-        schema: LatentSchema | None = None,
-        front_end: nn.Module | None = None,
-        decoder: nn.Module | None = None,
-        heads: TaskHeads | None = None,
-        weights: Weights | None = None,
         settings: Training | None = None,
-        augment: Sequence[Transform] = (),
-        teacher: Teacher | None = None,
-        full_teacher: Teacher | None = None,
+        **parts: Any,
     ) -> None:
         super().__init__()
-        self.loss = CombinedLoss(
-            encoder,
-            objective,
-            schema=schema,
-            front_end=front_end,
-            decoder=decoder,
-            heads=heads,
-            weights=weights,
-            augment=augment,
-            teacher=teacher,
-            full_teacher=full_teacher,
-        )
+        self.loss = CombinedLoss(encoder, objective, **parts)
         self.schema = self.loss.schema
         self.settings = settings or Training()
         self._sums: dict[str, dict[str, tuple[Tensor, int]]] = {"train": {}, "validation": {}}

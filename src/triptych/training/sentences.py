@@ -11,6 +11,7 @@ from typing import Any, cast, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from triptych.counts import counted
 from triptych.errors import InputError
 
 
@@ -134,7 +135,7 @@ def sentence(error: ValidationError, model: type[BaseModel], source: str) -> str
         expected = first["msg"].removeprefix("Input should be ").removeprefix("a ")
         text = f"{source}, field {field!r} is {_short(first['input'])}, expected {expected}"
     more = len(found) - 1
-    return text if not more else f"{text} (and {more} more fault{'s' * (more > 1)})"
+    return text if not more else f"{text} (and {counted(more, 'more fault')})"
 
 
 def _fields(model: type[BaseModel], place: list[str]) -> list[str]:

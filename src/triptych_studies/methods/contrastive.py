@@ -16,8 +16,8 @@ def simclr(task: Any) -> Change:
     """Two views of a window attract each other; every other window repels."""
     if task.kind == "dimensions":  # plain training there
         return {}
-    if task.kind == "populations":  # all of its settings are the objective's own
-        return {"objective": "simclr"}
+    if task.kind == "populations":  # one vector stands for both spaces
+        return {"objective": {"name": "simclr"}, "latent": task.undivided}
     change: Change = {"objective": {"name": "simclr", "temperature": TEMPERATURE[task.kind]}}
     if task.kind == "benchmark":
         if task.varied:
@@ -29,7 +29,7 @@ def simclr(task: Any) -> Change:
 def supcon(task: Any) -> Change:
     """Windows of one class attract each other (Khosla et al. 2020); no other loss."""
     if task.kind == "populations":
-        return {"objective": "supcon"}
+        return {"objective": {"name": "supcon"}, "latent": task.undivided}
     objective = {"name": "supcon", "temperature": TEMPERATURE[task.kind]}
     return {"objective": objective, "weights": {"task": 0.0}}
 

@@ -47,7 +47,8 @@ class ContrastivePCA(nn.Module):
 
 def components(task: Any, recipe: dict[str, Any]) -> nn.Module:
     """Of the task's training samples."""
-    return ContrastivePCA(task.train.x, task.train.target, recipe["common"], recipe["salient"])
+    common, salient = (block["size"] for block in recipe["latent"])
+    return ContrastivePCA(task.train.x, task.train.target, common, salient)
 
 
 METHODS = {"contrastive-pca": Method(lambda task: {}, trained=False, encoder=components)}

@@ -38,4 +38,4 @@ FORMS = {
     ),
 }
 
-METHODS = {name: Method(lambda task, name=name: {"objective": name}) for name in FORMS}
+METHODS = {name: Method(lambda task, name=name: {"objective": {"name": name}}) for name in FORMS}

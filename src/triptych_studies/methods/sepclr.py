@@ -13,7 +13,7 @@ from triptych_studies.recipes import merged
 
 # The salient term outweighs independence, so that it is the common latents that give way.
 SEPCLR: Change = {
-    "objective": "separation",
+    "name": "separation",
     "independence": "canonical_correlation",
     "weights": {"common": 1.0, "salient": 1000.0, "background": 1000.0, "independence": 15.0},
     "uniformity": 2.0,
@@ -58,8 +58,12 @@ TERMS = {"kjem": "joint_entropy", "hsic": "hsic", "crosscov": "cross_covariance"
 
 
 def sepclr(task: Any, **change: Any) -> Change:
-    """Our settings for the task's data, and what is changed in them."""
-    return merged(merged(SEPCLR, OF_DATA.get(task.data_name, {})), change)
+    """Our settings for the task's data, and what is changed in them; a block per attribute."""
+    found: Change = {"objective": merged(merged(SEPCLR, OF_DATA.get(task.data_name, {})), change)}
+    if task.attributes:
+        own = [{"name": name, "size": 1, "role": "salient"} for name in task.attributes]
+        found["latent"] = [task.blocks[0], *own]
+    return found
 
 
 METHODS = {

@@ -104,21 +104,24 @@ class ContrastiveAblation(ContrastiveAnalysis):
     name: ClassVar[str] = "contrastive-ablation"
     title: ClassVar[str] = "Contrastive analysis: what each term does"
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "no common term": {"times": {"common": 0.0}},
-        "no salient term": {"times": {"salient": 0.0}},
-        "no null vector": {"times": {"background": 0.0}},
-        "no independence": {"independence": None},
-        "null pairs counted": {"null_pairs": True},
-        "uniformity of the background alone": {"spread_targets": False},
-        "no background blended in": {"mix": 0.0, "sharing": 0},
-        "each its own background": {"sharing": 0},
-        "groups not told": {"grouped": False},
-        "no null radius": {"null_radius": 0.0},
-        **{
-            f"{name} x {factor:g}": {"times": {term: factor}}
-            for name, term in TERMS.items()
-            for factor in (0.1, 10.0)
-        },
+        name: {"objective": change}
+        for name, change in {
+            "no common term": {"times": {"common": 0.0}},
+            "no salient term": {"times": {"salient": 0.0}},
+            "no null vector": {"times": {"background": 0.0}},
+            "no independence": {"independence": None},
+            "null pairs counted": {"null_pairs": True},
+            "uniformity of the background alone": {"spread_targets": False},
+            "no background blended in": {"mix": 0.0, "sharing": 0},
+            "each its own background": {"sharing": 0},
+            "groups not told": {"grouped": False},
+            "no null radius": {"null_radius": 0.0},
+            **{
+                f"{name} x {factor:g}": {"times": {term: factor}}
+                for name, term in TERMS.items()
+                for factor in (0.1, 10.0)
+            },
+        }.items()
     }
     methods: ClassVar[tuple[str, ...]] = ("sepclr", *ablations)
 
@@ -127,9 +130,9 @@ class ContrastiveAblation(ContrastiveAnalysis):
 
         def acting(name: str) -> dict[str, Any]:
             """Settings with an effect: null pairs have none where targets spread alone."""
-            recipe = self.recipe(prepared, Cell(name, prepared.data_name))
-            idle = ("null_pairs",) if recipe.get("sharing") or recipe.get("grouped") else ()
-            return {name: value for name, value in recipe.items() if name not in idle}
+            found = self.key(prepared, Cell(name, prepared.data_name))["recipe"]
+            idle = ("null_pairs",) if found.get("sharing") or found.get("grouped") else ()
+            return {name: value for name, value in found.items() if name not in idle}
 
         whole = acting(self.focus)
         return [

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from triptych.latent import Block, BlockHeads, LatentSchema, TwoEncoders
+from triptych.latent import BlockHeads, LatentSchema, TwoEncoders
 from triptych.networks import ConvDecoder, ConvEncoder
 from triptych.objectives import Objective, Plain, SimCLR, SupCon
 from triptych.transforms import Gain, NoiseSNR, PhaseShift, Transform, context_of
@@ -20,9 +20,12 @@ from triptych_studies.methods.vae_objective import ContrastiveVAE
 from triptych_studies.tasks.population_beats import CONTEXT_S
 from triptych_studies.tasks.population_samples import Populations
 
-UNDIVIDED = {"simclr": SimCLR, "supcon": SupCon}  # one latent vector stands for both spaces
-PACE = ("epochs", "batch", "learning_rate")
-ELSEWHERE = (*PACE, "objective", "common", "salient", "null_radius")  # not the objective's own
+OBJECTIVES: dict[str, type[Objective]] = {
+    "plain": Plain,
+    "simclr": SimCLR,
+    "supcon": SupCon,
+    "separation": BlendedSeparation,
+}
 
 
 class PopulationModel(nn.Module):
@@ -44,12 +47,10 @@ class PopulationModel(nn.Module):
             return torch.cat([self.encoder(cut[start : start + 1024]) for start in starts])
 
 
-def parts_of(
-    recipe: Mapping[str, Any], data: Populations, seed: int
-) -> tuple[PopulationModel, Objective]:
-    """Model and objective of a recipe; the same seed gives the same first weights."""
-    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
-    schema, transforms = schema_of(recipe, data.attributes), _transforms(data)
+def parts_of(recipe: Mapping[str, Any], data: Populations) -> tuple[PopulationModel, Objective]:
+    """Model and objective of a recipe; its seed gives their first weights."""
+    torch.manual_seed(recipe["training"]["seed"])  # pyright: ignore[reportUnknownMemberType]
+    schema, transforms = schema_of(recipe), _transforms(data)
     channels, *_, length = data.train.x.shape[1:]
     length -= 2 * max(context_of(each) for each in transforms)
 
@@ -62,29 +63,19 @@ def parts_of(
 
     trunks = TwoEncoders(trunk(), trunk()) if schema.common else trunk()
     model = PopulationModel(BlockHeads(trunks, schema), schema, length)
-    name = recipe["objective"]
-    if name == "none":
-        return model, Plain(transforms)
-    if name in UNDIVIDED:
-        return model, UNDIVIDED[name](schema.size, transforms)
-    if name in FORMS:
+    settings = dict(recipe["objective"])
+    if (name := settings.pop("name")) in FORMS:
         kind = ConvDecoder if data.rate else ImageDecoder
         decoder = kind(schema.size, channels, length, widths=(48, 32, 16))
         return model, ContrastiveVAE(schema, transforms, decoder, FORMS[name])
-    own = {key: value for key, value in recipe.items() if key not in ELSEWHERE}
-    return model, BlendedSeparation(schema, transforms, attributes=data.attributes, **own)
+    if name == "separation":
+        settings["attributes"] = data.attributes
+    return model, OBJECTIVES[name].of(schema, transforms, **settings)
 
 
-def schema_of(recipe: Mapping[str, Any], attributes: Mapping[str, str]) -> LatentSchema:
-    """Blocks of a recipe's latents: common and salient, or one that stands for both."""
-    common, salient = recipe["common"], recipe["salient"]
-    if recipe["objective"] in UNDIVIDED:
-        return LatentSchema(Block("latent", common + salient))
-    radius = recipe.get("null_radius", 0.0)
-    own = [Block("salient", salient, role="salient", null_radius=radius)]
-    if attributes and recipe["objective"] == "separation":
-        own = [Block(name, 1, role="salient") for name in attributes]
-    return LatentSchema(Block("common", common, role="common"), *own)
+def schema_of(recipe: Mapping[str, Any]) -> LatentSchema:
+    """Blocks of a recipe's latents."""
+    return LatentSchema.from_dict({"blocks": recipe["latent"]})
 
 
 def _transforms(data: Populations) -> tuple[Transform, ...]:

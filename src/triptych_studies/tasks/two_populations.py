@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,7 +16,7 @@ from triptych_studies.tasks import population_probes as probes
 from triptych_studies.tasks.base import Task, Trained
 from triptych_studies.tasks.population_beats import beats
 from triptych_studies.tasks.population_images import images
-from triptych_studies.tasks.population_parts import PACE, PopulationModel, parts_of, schema_of
+from triptych_studies.tasks.population_parts import PopulationModel, parts_of, schema_of
 from triptych_studies.tasks.population_pictures import keep_pictures
 from triptych_studies.tasks.population_probes import Space
 from triptych_studies.tasks.population_samples import Populations
@@ -25,15 +25,15 @@ DATASETS = ("digits", "mitdb", "sprites")
 EPOCHS = {"smoke": 1, "quick": 25, "full": 100}
 MOST_EPOCHS = {"mitdb": 25}  # longer overfits the training subjects (docs/lab-notes.md)
 DRAWN = "sepclr"  # whose maps and neighbours the figures show
-OPTIONAL = ("grouped", "null_radius", "sharing")  # in a recipe only where they are taken
+OPTIONAL = ("grouped", "null_radius", "sharing")  # in a key only where they are taken
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwoPopulations(Populations, Task):
     """Digits over textures, sprites over grids of digits, or heartbeats; no nuisance of its own.
 
-    Recipes are not the library's, but a flat list of settings: sizes of both spaces, pace, the
-    objective's name and what that takes.
+    Recipes say blocks, objective and training as the library's do. Encoders and views are the same
+    throughout (see `population_parts`): the library would standardise what these get as it is.
     """
 
     kind: ClassVar[str] = "populations"
@@ -61,6 +61,12 @@ class TwoPopulations(Populations, Task):
         "shared_chance": "chance of the next two",
     }
 
+    blocks: ClassVar[Sequence[dict[str, Any]]] = (
+        {"name": "common", "size": 16, "role": "common"},
+        {"name": "salient", "size": 16, "role": "salient"},
+    )
+    undivided: ClassVar[Sequence[dict[str, Any]]] = ({"name": "latent", "size": 32},)
+
     @classmethod
     def load(cls, data: Path | None, options: Options) -> Self:
         """Generate or read both populations (digits, if `options` name nothing)."""
@@ -72,34 +78,55 @@ class TwoPopulations(Populations, Task):
         return cls(**vars(found))
 
     def recipe(self, seed: int) -> dict[str, Any]:
-        """Encoders of both spaces, untrained; the seed is the cell's alone."""
-        del seed
+        """Encoders of both spaces, untrained."""
         epochs = EPOCHS[self.budget]
         return {
-            "common": 16,
-            "salient": 16,
-            "batch": 192,
-            "learning_rate": 4e-3,
-            "objective": "none",
-            "epochs": min(epochs, MOST_EPOCHS.get(self.data_name, epochs)),
+            "latent": list(self.blocks),
+            "objective": {"name": "plain"},
+            "training": {
+                "epochs": min(epochs, MOST_EPOCHS.get(self.data_name, epochs)),
+                "batch": 192,
+                "learning_rate": 4e-3,
+                "seed": seed,
+            },
         }
 
     def finished(self, recipe: dict[str, Any]) -> dict[str, Any]:
-        """Without a name and what is switched off; ``times`` multiplies weights."""
-        times, off = recipe.get("times", {}), {name for name in OPTIONAL if not recipe.get(name)}
-        kept = {name: each for name, each in recipe.items() if name not in off | {"name", "times"}}
-        if times:
-            kept["weights"] = {name: times.get(name, 1) * w for name, w in kept["weights"].items()}
-        return kept
+        """``null_radius`` is the salient block's, and ``times`` multiplies weights."""
+        objective, (first, *own) = dict(recipe["objective"]), recipe["latent"]
+        if radius := objective.pop("null_radius", 0.0):
+            own = [block | {"null_radius": radius} for block in own]
+        if times := objective.pop("times", {}):
+            weights = objective["weights"].items()
+            objective["weights"] = {name: times.get(name, 1) * w for name, w in weights}
+        return recipe | {"objective": objective, "latent": [first, *own]}
 
     def terms(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
-        """The numbers of samples, how long signals are, how attributes supervise."""
-        found: dict[str, Any] = {"samples": [len(self.train.x), len(self.test.x)]}
+        """The numbers of samples, how long signals are, how attributes supervise.
+
+        And the recipe in the form that finished cells are keyed by: one flat list of settings,
+        with the sizes of both spaces whatever the blocks are.
+        """
+        training, objective = dict(recipe["training"]), dict(recipe["objective"])
+        del training["seed"]  # the cell's
+        name = objective.pop("name")
+        radius = recipe["latent"][-1].get("null_radius")
+        flat = {
+            **{block["name"]: block["size"] for block in self.blocks},
+            **training,
+            "objective": "none" if name == "plain" else name,
+            **objective,
+            "null_radius": radius,
+        }
+        found: dict[str, Any] = {
+            "recipe": {k: value for k, value in flat.items() if value or k not in OPTIONAL},
+            "samples": [len(self.train.x), len(self.test.x)],
+        }
         if self.rate:
             found["length"] = self.train.x.shape[-1]
-        if self.attributes and recipe["objective"] == "separation":
+        if self.attributes and name == "separation":
             found["null_bandwidths"] = {
-                name: Separation.null_bandwidth(kind == "discrete", recipe["bandwidth"])
+                name: Separation.null_bandwidth(kind == "discrete", objective["bandwidth"])
                 for name, kind in self.attributes.items()
             }
         return found
@@ -111,18 +138,18 @@ class TwoPopulations(Populations, Task):
         from triptych.training import StructuredModule, Training, fit_module, with_groups
 
         if method.encoder:
-            schema, length = schema_of(recipe, self.attributes), self.train.x.shape[-1]
+            schema, length = schema_of(recipe), self.train.x.shape[-1]
             return Trained(PopulationModel(method.encoder(self, recipe), schema, length), None, 0)
-        model, objective = parts_of(recipe, self, cell.seed)
+        model, objective = parts_of(recipe, self)
         if not method.trained:
             return Trained(model, None, 0)
         progress("training")
         labels = self.train.labels
         if not model.schema.common:
             labels = labels[:, 0].long()
-        elif recipe.get("grouped"):
+        elif recipe["objective"].get("grouped"):
             labels = with_groups(labels, self.train.group)
-        settings = Training(**{name: recipe[name] for name in PACE}, seed=cell.seed)
+        settings = Training(**recipe["training"])
         module = StructuredModule(model.encoder, objective, schema=model.schema, settings=settings)
         fit_module(module, self.train.x, labels, device=self.options.device)
         return Trained(model, None, settings.epochs)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from triptych.counts import counted
 from triptych.datasets.readers import words
 from triptych.datasets.readers.stretch import Findings, listed
 from triptych.datasets.recordings import Recording
@@ -152,9 +153,9 @@ def inventory(recordings: Sequence[Recording]) -> str:
         listed([f"{label} ({count})" for label, count in counts.most_common()], 12)
         for counts in (labels, events)
     )
-    subjects = len({each.subject for each in recordings})
+    subjects = counted(len({each.subject for each in recordings}), "subject")
     return (
-        f"{len(recordings)} recordings of {subjects} subjects, "
+        f"{counted(len(recordings), 'recording')} of {subjects}, "
         f"{hours:.2g} hours at {first.rate:g} Hz of {', '.join(first.channels)}; "
         + (f"labels: {said}" if labels else "no labels")
         + (f"; events: {marked}" if events else "")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from triptych.counts import counted
 from triptych.datasets.readers.cells import (
     begun_of,
     comma_decimals,
@@ -185,7 +186,7 @@ def form_of(
     if is_untitled(cells[first], rows, decimal):
         such = "time,x,y,z,label (... stands for all others)" if width > 1 else "ecg"
         raise InputError(
-            f"{path} has no line of titles: name its {width} column{'s' * (width > 1)} in the "
+            f"{path} has no line of titles: name its {counted(width, 'column')} in the "
             f"first line, or pass --titles, such as --titles {such}"
         )
     units = ("",) * width
