@@ -16,7 +16,7 @@ from triptych_studies.tasks.benchmark_columns import UNFINISHED
 
 HEAT = ("probe", "probe_moved", "consistency", "gap", "probe_moved@1%")  # a heat table each
 SHARES = {1: "probe_moved@1%", 10: "probe_moved@10%", 100: "probe_moved"}
-MARK = "‡"  # behind a method that was trained with labels; † is a table's best exact one
+MARK = "§"  # behind a method that was trained with labels; † is a table's best exact one
 FALLING = "‡"  # behind a figure of a training that had not converged
 MOVED = "probe, under the nuisance"  # label of the axis that says how good
 LABELLED = f"{MARK}: trained with labels"
