@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from triptych import InputError
-from triptych.networks import RotationInvariants
-from triptych.networks.statistics import NUMBERS
+from triptych.networks import ChannelStatistics, RotationInvariants
 from triptych_studies.methods import Change, Method
 from triptych_studies.methods.exact import exact_of
 
@@ -61,8 +60,9 @@ def exact_har(task: Any) -> Change:
     name = front_end if isinstance(front_end, str) else front_end["name"]
     if name != "rotation_invariants":
         raise InputError(f"method exact-har reads tri-axial sensors that turn, not {task.title}")
-    channels = RotationInvariants().shape(len(task.channels), 1)[0]
-    return features(NUMBERS * channels, task, name="statistics", front_end=front_end)
+    shape = RotationInvariants().shape(len(task.channels), 8)
+    size = ChannelStatistics(*shape).features
+    return features(size, task, name="statistics", front_end=front_end)
 
 
 ROWS: dict[str, Callable[[Any], Change]] = {

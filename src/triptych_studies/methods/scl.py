@@ -7,6 +7,7 @@ variant block; ``scl`` is the best that development on training subjects found
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from triptych_studies.methods import Change, Method
@@ -32,7 +33,7 @@ def structured(mechanism: str, task: Any) -> Change:
             "weights": {"structure": 0.01},
         }
     if task.kind == "benchmark":
-        return _label_free(mechanism, task)
+        return label_free(mechanism, task)
     # The full head and the variant block share the trunk with the invariant head, and take its
     # accuracy at equal weights; the row `exact` is distilled into it.
     equivariant = mechanism == "equivariant"
@@ -45,16 +46,17 @@ def structured(mechanism: str, task: Any) -> Change:
     }
 
 
-def _label_free(mechanism: str, task: Any) -> Change:
-    """NT-Xent in the invariant block, nothing else; the views of `simclr`, two per window.
+def label_free(mechanism: str, task: Any, views: Sequence[Change] = ()) -> Change:
+    """NT-Xent in the invariant block, nothing else; two views per window, those of `simclr`.
 
-    Settings where views differ in much were chosen on validation subjects of watch-18.
+    `views`: what they differ in, if that is something else. Settings where views differ in much
+    were chosen on validation subjects of watch-18.
     """
     objective: Change = {"name": "scl-joint", "temperature": 0.2, "weights": {"variation": 0.5}}
     if task.varied:
         objective |= {"temperature": VARIED_TEMPERATURE, "projection": 64}
         objective |= {"weights": {"alignment": 0.0, "variation": 0.3}}
-    views = task.contrasted
+    views = list(views) or task.contrasted
     if mechanism == "equivariant":
         blocks = task.blocks("equivariant", TURNING, views)
     else:
@@ -62,6 +64,12 @@ def _label_free(mechanism: str, task: Any) -> Change:
         objective |= {"variation": mechanism}
     change: Change = {"transforms": views, "latent": blocks, "objective": objective}
     return LABEL_FREE | change | {"encoder": apart(task)}
+
+
+def mechanism_of(task: Any) -> str:
+    """A block of a benchmark's task turns with a rotation that is alone, and predicts all else."""
+    turning = task.main == "rotation" and len(task.nuisance) == 1
+    return "equivariant" if turning else "predict"
 
 
 def apart(task: Any) -> Change:
@@ -79,8 +87,7 @@ def scl(task: Any) -> Change:
         objective: Change = {"name": "scl", "variation": "predict", "temperature": 0.2}
         return {"latent": task.blocks("variant"), "objective": objective}
     if task.kind == "benchmark":
-        turning = task.main == "rotation" and len(task.nuisance) == 1
-        return structured("equivariant" if turning else "predict", task)
+        return label_free(mechanism_of(task), task)
     if task.kind == "ecg":
         weights = {"alignment": 4.0, "variation": 8.0, "centring": 1.0}
         objective = {"sharpness": 0.02, "temperature": 0.07, "weights": weights}
