@@ -68,12 +68,13 @@ def test_every_row_of_every_task_is_a_recipe_of_its_own_windows(name: str) -> No
     assert (kind.exact is None) == bool(kind.no_exact)
     for method in Benchmark.methods:
         if task.refuses(method):
-            assert method in ("rr", "har", "vqf", "exact", "exact+scl", "plita", "topographic-vae")
+            assert method in ("rr", "har", "peak", "vqf", "exact", "exact+scl", "plita",
+                              "topographic-vae")  # fmt: skip
             with pytest.raises(InputError):
                 recipe_of(task, method, 0)
             continue
         recipe = Recipe.of(recipe_of(task, method, 0))
-        features = method in ("rr", "spectrum", "har")  # which train nothing
+        features = method in ("rr", "spectrum", "har", "peak")  # which train nothing
         plain = ("plain", "plain-half", "enn", "fade", "augmentation", "exact", "vqf", "random")
         labelled = method in plain or features
         assert bool(recipe.classes) == (labelled and not kind.number)

@@ -9,31 +9,28 @@ import torch
 from torch import Tensor, nn
 
 from triptych.networks.encoder import require_windows
-from triptych.networks.require import ABOVE_ZERO, COUNT, ODD, WHOLE, require
+from triptych.networks.log_frequency import OCTAVE
+from triptych.networks.require import ABOVE_ZERO, WHOLE, require
 
 
 class TempoEncoder(nn.Module):
-    """Soft peaks of spectra along log frequency, each as pairs that turn with the tempo.
+    """The soft peak of a spectrum along log frequency, as pairs that turn with the tempo.
 
-    Behind the front-end `LogFrequency`. The mean over the channels, plus what a small convolution
-    along log frequency adds for each head (nothing, at first), is sharpened into a distribution
-    over frequencies; features are the means of cos(2π·k·u) and sin(2π·k·u) under it, k = 1 …
-    `orders`, with u the place of a frequency, 0 to 1. A spectrum that is shifted (a faster window)
-    turns pair k by 2π·k times the shift, and the length of a pair says how clear the peak is.
-    Linear functions of the pairs read the tempo; untrained it is that of the strongest frequency.
+    Behind the front-end `LogFrequency`. The mean over the channels is sharpened into a distribution
+    over frequencies; features are the means of cos(π·k·u) and then of sin(π·k·u) under it, k = 1 …
+    `orders`, with u a frequency in octaves above the lowest. A spectrum that is shifted (a faster
+    window) turns pair k by k half turns per octave, and the length of a pair says how clear the
+    peak is. Linear functions of the features read the tempo. It has no weights: what is trained are
+    the blocks that read it.
 
     Parameters
     ----------
     channels, length
         Shape of a spectrum: ``(n, channels, length)``.
-    width, kernel
-        Channels and length of the convolutions; width 0 goes without, and has no weights.
-    heads
-        How many distributions; without convolutions one is enough.
     sharpness
         What logarithms of amplitude are multiplied by.
     orders
-        Pairs of each head.
+        How many pairs.
 
     Raises
     ------
@@ -42,51 +39,28 @@ class TempoEncoder(nn.Module):
 
     Notes
     -----
-    A pitch from the shift along log frequency that a change of tempo makes: SPICE (Gfeller et al.
-    2020, arXiv 1910.11664) and PESTO (Riou et al. 2023, arXiv 2309.02265), there of audio; the
-    mean on the ring is ours, in place of one regressed number or of classes.
+    That a change of tempo is a shift along log frequency is how SPICE (Gfeller et al. 2020, arXiv
+    1910.11664) and PESTO (Riou et al. 2023, arXiv 2309.02265) learn the pitch of audio. Here a
+    convolution along log frequency, trained by that relation, read heart rates no better than the
+    peak itself (docs/lab-notes.md), and so there is none.
     """
 
     def __init__(
-        self,
-        channels: int,
-        length: int,
-        *,
-        width: int = 16,
-        kernel: int = 9,
-        heads: int = 4,
-        sharpness: float = 25.0,
-        orders: int = 6,
+        self, channels: int, length: int, *, sharpness: float = 25.0, orders: int = 6
     ) -> None:
         super().__init__()
-        require("tempo", WHOLE, channels=channels, length=length, heads=heads, orders=orders)
-        require("tempo", COUNT, width=width)
-        require("tempo", ODD, kernel=kernel)
+        require("tempo", WHOLE, channels=channels, length=length, orders=orders)
         require("tempo", ABOVE_ZERO, sharpness=sharpness)
         self.settings: dict[str, Any] = {
-            "channels": channels, "length": length, "width": width, "kernel": kernel,
-            "heads": heads, "sharpness": sharpness, "orders": orders,
+            "channels": channels, "length": length, "sharpness": sharpness, "orders": orders,
         }  # fmt: skip
-        self.channels, self.length = channels, length
-        self.heads, self.sharpness = heads, sharpness
-        turn = 2 * math.pi / length * torch.arange(length)[:, None] * torch.arange(1, orders + 1)
+        self.channels, self.length, self.sharpness = channels, length, sharpness
+        turn = math.pi / OCTAVE * torch.arange(length)[:, None] * torch.arange(1, orders + 1)
         self.register_buffer("ring", torch.cat([turn.cos(), turn.sin()], dim=1), persistent=False)
-        self.features = heads * 2 * orders
-        self.stack: nn.Sequential | None = None
-        if width:
-            sizes = (channels, width, width, heads)
-            layers: list[nn.Module] = []
-            for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-                layers += [nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2), nn.GELU()]
-            self.stack = nn.Sequential(*layers[:-1])
-            for weight in layers[-2].parameters():
-                nn.init.zeros_(weight)
+        self.features = 2 * orders
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features ``(n, features)``, head by head, of spectra ``x (n, channels, length)``."""
+        """Features ``(n, features)`` of spectra ``x (n, channels, length)``."""
         require_windows(x, self.channels, self.length)
-        height = x.mean(dim=1, keepdim=True).expand(-1, self.heads, -1)
-        if self.stack is not None:
-            height = height + self.stack(x)
-        chance = (self.sharpness * height).softmax(dim=2)
-        return (chance @ cast(Tensor, self.ring).to(chance)).flatten(1)
+        chance = (self.sharpness * x.mean(dim=1)).softmax(dim=1)
+        return chance @ cast(Tensor, self.ring).to(chance)

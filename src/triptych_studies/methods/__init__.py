@@ -64,6 +64,7 @@ TABLE = {
     "rr": "practitioner",
     "spectrum": "practitioner",
     "har": "practitioner",
+    "peak": "practitioner",
     "exact": "exact",
     "exact+augment": "exact",
     "canonical": "exact",

@@ -13,6 +13,7 @@ from triptych import InputError
 from triptych_studies.methods import Change, Method
 
 COMPONENTS = 32
+ORDERS = 6  # of the pairs that say where a peak is
 NUMBERS = {"rr": 10, "har": 51}  # of a window, and of a sensor
 LEAD = re.compile(r"M?L?(I|II|III|V[1-6]?|aV[RLF])", re.IGNORECASE)  # an ECG's, as MLII, aVF, V1
 
@@ -52,5 +53,14 @@ def har(task: Any) -> Change:
     return features(size, task, name="har", front_end="scaled")
 
 
-ROWS: dict[str, Callable[[Any], Change]] = {"rr": rr, "spectrum": spectrum, "har": har}
+def peak(task: Any) -> Change:
+    """The strongest frequency of the exact front-end's spectra."""
+    if not task.tempo:
+        raise InputError(f"method peak reads a tempo, and {task.title} has none")
+    return features(2 * ORDERS, task, name="tempo", orders=ORDERS, front_end=task.exact)
+
+
+ROWS: dict[str, Callable[[Any], Change]] = {
+    "rr": rr, "spectrum": spectrum, "har": har, "peak": peak,
+}  # fmt: skip
 METHODS = {name: Method(change, trained=False, frozen=True) for name, change in ROWS.items()}

@@ -55,6 +55,8 @@ def _label_free(mechanism: str, task: Any) -> Change:
         objective |= {"temperature": VARIED_TEMPERATURE, "projection": 64}
         objective |= {"weights": {"alignment": 0.0, "variation": 0.3}}
     views = task.contrasted
+    if task.tempo:
+        views.insert(1, dict(task.tempo))  # behind the crop
     if mechanism == "equivariant":
         blocks = task.blocks("equivariant", TURNING, views)
     else:

@@ -54,7 +54,8 @@ def exact_scl(task: Any) -> Change:
 def _exact_scl_label_free(task: Any) -> Change:
     """SCL behind the task's exact front-end, or with the invariant block alone behind it.
 
-    A front-end that forgets the nuisance leaves nothing for a variant block, so there is none.
+    A front-end that forgets the nuisance leaves nothing for a variant block, so there is none. One
+    that keeps the tempo alone leaves nothing else for an invariant block.
     """
     front_end, change = exact_of(task), scl(task)
     named = {"name": front_end} if isinstance(front_end, str) else dict(front_end)
@@ -66,6 +67,10 @@ def _exact_scl_label_free(task: Any) -> Change:
             more["objective"] = {"weights": {"variation": 2.0}}
         return merged(change, more)
     steady, moved, rest = change["latent"]
+    if task.tempo:
+        rest |= {"size": rest["size"] + steady["size"]}
+        encoder = dict.fromkeys(task.encoder) | {"name": "tempo", "front_end": front_end}
+        return change | {"latent": [moved, rest], "encoder": encoder}
     rest |= {"size": rest["size"] + moved["size"]}
     return change | {"latent": [steady, rest], "encoder": {"front_end": front_end}}
 

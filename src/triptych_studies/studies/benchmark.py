@@ -63,6 +63,7 @@ class Benchmark(Study):
         "rr",
         "spectrum",
         "har",
+        "peak",
         "plain",
         "plain-half",
         "enn",
@@ -115,6 +116,7 @@ class Benchmark(Study):
         "rr": "nothing trained: ten numbers of the intervals between beats, of ECG and PPG",
         "spectrum": "nothing trained: principal components of the log spectrum",
         "har": "nothing trained: the usual features of activity recognition",
+        "peak": "nothing trained: the strongest frequency of PPG, less what motion explains",
         **dict.fromkeys(LABEL_FREE_ROWS, "label-free"),
         "topk-sae": "label-free, post hoc: features of a sparse dictionary of simclr's latents, "
         "grouped by how much the nuisance moves them on validation windows",
