@@ -80,8 +80,7 @@ class LogFrequency(FrontEnd):
         window = torch.hann_window(length + 2, periodic=False, dtype=torch.float64)[1:-1, None]
         window = window * (2 / window.sum())
         with full_precision(x):
-            real, imaginary = (
-                seen @ (window * wave).to(seen) for wave in (angle.cos(), angle.sin())
-            )
+            real = seen @ (window * angle.cos()).to(seen)
+            imaginary = seen @ (window * angle.sin()).to(seen)
         amplitude = (real.square() + imaginary.square() + TINY).sqrt()
         return torch.log1p(SCALE * amplitude).to(given)
