@@ -174,7 +174,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "motion_removed": (
         {"rate": 25.0},
         {"rate": NOT_ABOVE_0, "first": NOT_AT_LEAST_0, "reach": NOT_ABOVE_0,
-         "lags": (*NOT_WHOLE, 4), "ridge": NOT_ABOVE_0},
+         "lags": (*NOT_WHOLE, 4), "ridge": NOT_ABOVE_0, "drift": NOT_ABOVE_0},
     ),
     "log_frequency": (
         {"rate": 25.0},

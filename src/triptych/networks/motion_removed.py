@@ -20,13 +20,15 @@ CLOSE = 20.0  # how many powers of e the error of the inverse is smaller by than
 class MotionRemoved(FrontEnd):
     """Optical channels less what the accelerations explain of them.
 
-    Each channel that is no acceleration, standardised, is regressed on the accelerations x, y, z at
-    several lags (on the window's ring) by ridge regression with one penalty for all. What is left
-    over comes out: a wrist's motion is gone from it, and the pulse stays.
+    All channels lose their drift, the window's Fourier components up to a frequency. Then each that
+    is no acceleration, standardised, is regressed on the accelerations x, y, z at several lags (on
+    the window's ring) by ridge regression with one penalty for all. What is left over comes out:
+    a wrist's motion is gone from it, and the pulse stays.
 
-    It is the same however the accelerometer was turned, for any positive gain and any offset of
-    any optical channel or of all accelerations, and it moves with a circular shift of all
-    channels: by construction. A pulse at the very frequency of the steps is lost with the motion.
+    It is the same however the accelerometer was turned, for any positive gain, offset and drift (of
+    whole cycles per window) of any optical channel or of all accelerations, and it moves with a
+    circular shift of all channels: by construction. A pulse at the very frequency of the steps is
+    lost with the motion.
 
     Parameters
     ----------
@@ -40,6 +42,8 @@ class MotionRemoved(FrontEnd):
         How many lags, an odd number: from −`reach` to `reach`, to whole samples.
     ridge
         Penalty, in units of the mean square of the accelerations.
+    drift
+        Highest frequency of the drift, in Hz.
 
     Notes
     -----
@@ -59,12 +63,13 @@ class MotionRemoved(FrontEnd):
         reach: float = 0.24,
         lags: int = 7,
         ridge: float = 0.3,
+        drift: float = 0.6,
     ) -> None:
-        super().__init__(rate=rate, first=first, reach=reach, lags=lags, ridge=ridge)
-        require("motion_removed", ABOVE_ZERO, rate=rate, reach=reach, ridge=ridge)
+        super().__init__(rate=rate, first=first, reach=reach, lags=lags, ridge=ridge, drift=drift)
+        require("motion_removed", ABOVE_ZERO, rate=rate, reach=reach, ridge=ridge, drift=drift)
         require("motion_removed", COUNT, first=first)
         require("motion_removed", ODD, lags=lags)
-        self.first, self.ridge = first, ridge
+        self.first, self.ridge, self.cycles = first, ridge, drift / rate
         half = lags // 2
         self.lags = [round(reach * rate * k / max(half, 1)) for k in range(-half, half + 1)]
         # Newton and Schulz's iteration squares what is left of the error at every step.
@@ -83,11 +88,10 @@ class MotionRemoved(FrontEnd):
     def forward(self, x: Float[Tensor, "n c t"]) -> Float[Tensor, "n k t"]:
         """Residuals of signals in physical units."""
         time = self.shape(*x.shape[1:])[1]
-        given, x = x.dtype, exact(x)
+        given, x = x.dtype, self._steady(exact(x))
         last = self.first + 3
         motion = x[:, self.first : last]
         optical = self.standardize(torch.cat([x[:, : self.first], x[:, last:]], dim=1))
-        motion = motion - motion.mean(dim=2, keepdim=True)
         motion = motion / (motion.square().mean(dim=(1, 2), keepdim=True) + TINY**2).sqrt()
         lagged = torch.cat([motion.roll(lag, dims=2) for lag in self.lags], dim=1)
         with full_precision(x):
@@ -95,6 +99,16 @@ class MotionRemoved(FrontEnd):
             inverse = self._inverse(lagged @ lagged.mT / time + self.ridge * unit, unit)
             explained = optical @ lagged.mT / time @ inverse @ lagged
         return (optical - explained).to(given)
+
+    def _steady(self, x: Tensor) -> Tensor:
+        """Signals less their mean and drift, shape kept."""
+        time = x.shape[2]
+        x = x - x.mean(dim=2, keepdim=True)
+        cycle = 2 * math.pi / time * torch.arange(time, dtype=torch.float64)
+        angle = cycle[:, None] * torch.arange(1, 1 + min(int(self.cycles * time), (time - 1) // 2))
+        slow = (torch.cat([angle.cos(), angle.sin()], dim=1) * math.sqrt(2 / time)).to(x)
+        with full_precision(x):
+            return x - x @ slow @ slow.mT
 
     def _inverse(self, gram: Tensor, unit: Tensor) -> Tensor:
         """Inverses of ``(n, k, k)`` by products alone: no solver travels inside of an ONNX graph.
