@@ -55,7 +55,7 @@ def har(task: Any) -> Change:
 
 def peak(task: Any) -> Change:
     """The strongest frequency of the exact front-end's spectra."""
-    if not task.tempo:
+    if task.kind != "benchmark" or not task.tempo:
         raise InputError(f"method peak reads a tempo, and {task.title} has none")
     return features(2 * ORDERS, task, name="tempo", orders=ORDERS, front_end=task.exact)
 
