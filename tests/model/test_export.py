@@ -25,6 +25,7 @@ STANDARDIZED |= {"guided_phase": {}, "cross_spectrum": RATE}
 TRIADS: dict[str, dict[str, Any]] = {"scaled": {}, "ring_aligned": {}, "gravity_aligned": {}}
 # rotation_invariants and second_order are the first and the last channels of invariants_beside
 TRIADS |= {"invariants_beside": {}, "vqf": RATE | {"heading": False}}  # that of gravity_aligned
+TRIADS |= {"motion_removed": RATE | {"first": 1}}
 
 
 class Outputs(nn.Module):
@@ -60,6 +61,13 @@ class OwnScale(nn.Module):
         return x / (x.abs().amax(dim=2, keepdim=True) + 1e-9) + x / (mean_square + 1e-14).sqrt()
 
 
+class Beside(nn.Module):
+    """A channel that is no acceleration in front of three that are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x[:, :1].square() + x[:, 1:2], x], dim=1)
+
+
 def exported(module: Outputs, channels: int, length: int, path: Path) -> None:
     """Export, which checks itself; then the same on windows that the check has not seen."""
     module.eval()
@@ -76,11 +84,11 @@ def exported(module: Outputs, channels: int, length: int, path: Path) -> None:
 
 
 def test_what_stands_behind_standardize(tmp_path: Path) -> None:
-    inside = {"standardize", "rotation_invariants", "second_order"}
+    inside = {"standardize", "rotation_invariants", "second_order", "log_frequency"}
     assert {*STANDARDIZED, *TRIADS} | inside == set(FRONT_ENDS)
     fixed = {"components", "rr", "har", "statistics"}  # features that are not trained: Python only
     convolutions = {"conv", "conv_blur", "conv_dct", "resnet", "guaranteed", "dilated"}
-    assert convolutions == set(ENCODERS) - fixed - {"image"}
+    assert {*convolutions, "tempo"} == set(ENCODERS) - fixed - {"image"}
     small = {"channels": 2, "length": 48, "outputs": 4, "widths": (8, 16)}
     layers = {"kernels": (5, 5), "strides": (2, 1)}
     # conv is within guaranteed
@@ -102,6 +110,8 @@ def test_what_takes_physical_units(tmp_path: Path) -> None:
         widths=(8,), kernels=(5,), strides=(2,),
     )  # fmt: skip
     parts["guaranteed"] = nn.Sequential(beside, trunk)
+    spectrum, tempo = front_end("log_frequency", **RATE), encoder("tempo", channels=1, length=61)
+    parts["tempo"] = nn.Sequential(Beside(), parts.pop("motion_removed"), spectrum, tempo)
     exported(Outputs(parts), 3, 12, tmp_path / "model.onnx")
 
 

@@ -15,7 +15,8 @@ from triptych.networks.registry import ALL, name_of, register
 from triptych.registry import Registry
 from triptych_studies.images.networks import ImageEncoder
 
-RATED = ("power_spectrum", "cross_spectrum", "aligned_peak", "vqf")
+RATED = ("power_spectrum", "cross_spectrum", "aligned_peak", "vqf", "motion_removed",
+         "log_frequency")  # fmt: skip
 
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
@@ -133,6 +134,10 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {**SHAPE, "rate": (*NOT_ABOVE_0, 80.0), "kind": ("eeg", None),
          "lead": (*NOT_AT_LEAST_0, 1)},
     ),
+    "tempo": (
+        {"channels": 2, "length": 61},
+        {**SHAPE, "sharpness": NOT_ABOVE_0, "orders": NOT_WHOLE},
+    ),
     "har": (
         {"channels": 3, "length": 64},
         {"channels": (*NOT_WHOLE, 4), "length": (*NOT_WHOLE, 7)},
@@ -172,6 +177,16 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {"rate": 50.0},
         {"rate": NOT_ABOVE_0, "tau": NOT_ABOVE_0, **SCALES,
          **dict.fromkeys(("gyroscope", "heading"), (0, "yes", None))},
+    ),
+    "motion_removed": (
+        {"rate": 25.0},
+        {"rate": NOT_ABOVE_0, "first": NOT_AT_LEAST_0, "reach": NOT_ABOVE_0,
+         "lags": (*NOT_WHOLE, 4), "ridge": NOT_ABOVE_0, "drift": NOT_ABOVE_0},
+    ),
+    "log_frequency": (
+        {"rate": 25.0},
+        {"rate": NOT_ABOVE_0, "low": NOT_ABOVE_0, "high": (*NOT_ABOVE_0, 0.9, 13.0),
+         "motion": (-1, 0.5, "x")},
     ),
     "conv_decoder": (
         {"size": 4, "channels": 1, "length": 64, "widths": (5, 8)},

@@ -68,21 +68,13 @@ def test_every_row_of_every_task_is_a_recipe_of_its_own_windows(name: str) -> No
     assert (kind.exact is None) == bool(kind.no_exact)
     for method in Benchmark.methods:
         if task.refuses(method):
-            assert method in (
-                "rr",
-                "har",
-                "exact-har",
-                "vqf",
-                "exact",
-                "exact+scl",
-                "plita",
-                "topographic-vae",
-            )
+            assert method in ("rr", "har", "exact-har", "peak", "vqf", "exact", "exact+scl",
+                              "plita", "topographic-vae")  # fmt: skip
             with pytest.raises(InputError):
                 recipe_of(task, method, 0)
             continue
         recipe = Recipe.of(recipe_of(task, method, 0))
-        features = method in ("rr", "spectrum", "har", "exact-har")  # which train nothing
+        features = method in ("rr", "spectrum", "har", "exact-har", "peak")  # which train nothing
         plain = ("plain", "plain-half", "enn", "fade", "augmentation", "exact", "vqf", "random")
         labelled = method in plain or features
         assert bool(recipe.classes) == (labelled and not kind.number)
@@ -94,6 +86,18 @@ def test_every_row_of_every_task_is_a_recipe_of_its_own_windows(name: str) -> No
         moved = task.chain(tested=True)
         assert moved.context <= task.windows.context
         assert moved.context >= task.chain(tested=False).context
+
+
+@pytest.mark.parametrize("row", ["scl", "exact+scl"])
+def test_a_tempo_is_carried_in_place_of_the_main_nuisance(row: str) -> None:
+    task = made(task_of("ppg-rate"), *SHAPES["ppg-rate"], RATES["ppg-rate"])
+    recipe, beside = (Recipe.of(recipe_of(task, each, 0)) for each in (row, "simclr"))
+    assert [each.name for each in recipe.transforms[:2]] == ["phase_shift", "time_scale"]
+    schema = recipe.schema_of_latent
+    assert [block.name for block in schema.variant("time_scale")] == ["moved"]
+    assert schema.variant("phase_shift") == ()
+    assert "moved" in [block.name for block in schema.invariant("phase_shift")]
+    assert "time_scale" not in [each.name for each in beside.transforms]
 
 
 @pytest.fixture(scope="module")

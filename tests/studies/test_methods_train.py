@@ -111,3 +111,5 @@ def test_fixed_features_train_heads_alone_and_refuse_blocks() -> None:
         methods.recipe_of(Toy("imu"), "rr", seed=0)
     with pytest.raises(InputError, match="tri-axial"):
         methods.recipe_of(Toy("ecg"), "har", seed=0)
+    with pytest.raises(InputError, match="tempo"):
+        methods.recipe_of(Toy("ecg"), "peak", seed=0)

@@ -16,6 +16,8 @@ from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.guided_phase import GuidedPhase
 from triptych.networks.handcrafted import ChannelStatistics, HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
+from triptych.networks.log_frequency import LogFrequency
+from triptych.networks.motion_removed import MotionRemoved
 from triptych.networks.orientation_fused import OrientationFusion
 from triptych.networks.registry import ENCODERS, FRONT_ENDS, encoder, front_end, register
 from triptych.networks.resnet import ResNetEncoder
@@ -25,6 +27,7 @@ from triptych.networks.ring_aligned import RingAligned
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside
 from triptych.networks.sparse import TopKSAE
+from triptych.networks.tempo import TempoEncoder
 
 __all__ = [
     "ENCODERS",
@@ -46,6 +49,8 @@ __all__ = [
     "GuidedPhase",
     "HandCrafted",
     "InvariantsBeside",
+    "LogFrequency",
+    "MotionRemoved",
     "OrientationFusion",
     "PowerSpectrum",
     "Reconstruction",
@@ -56,6 +61,7 @@ __all__ = [
     "Scaled",
     "SignalVAE",
     "Standardize",
+    "TempoEncoder",
     "TopKSAE",
     "WhatAndWhere",
     "encoder",

@@ -19,6 +19,8 @@ from triptych.networks.guaranteed import GuaranteedEncoder
 from triptych.networks.guided_phase import GuidedPhase
 from triptych.networks.handcrafted import ChannelStatistics, HandCrafted
 from triptych.networks.invariant import AlignedPeak, CanonicalPhase, PowerSpectrum
+from triptych.networks.log_frequency import LogFrequency
+from triptych.networks.motion_removed import MotionRemoved
 from triptych.networks.orientation_fused import OrientationFusion
 from triptych.networks.resnet import ResNetEncoder
 from triptych.networks.rhythm import RhythmFeatures
@@ -26,6 +28,7 @@ from triptych.networks.ring_aligned import RingAligned
 from triptych.networks.rotation_invariant import RotationInvariants, Scaled
 from triptych.networks.second_order import InvariantsBeside, SecondOrder
 from triptych.networks.sparse import TopKSAE
+from triptych.networks.tempo import TempoEncoder
 from triptych.registry import Registry
 
 ENCODERS = Registry[type[nn.Module]](
@@ -41,6 +44,7 @@ ENCODERS = Registry[type[nn.Module]](
         "har": HandCrafted,
         "statistics": ChannelStatistics,
         "guaranteed": GuaranteedEncoder,
+        "tempo": TempoEncoder,
     },
 )
 FRONT_ENDS = Registry[type[FrontEnd]](
@@ -57,6 +61,8 @@ FRONT_ENDS = Registry[type[FrontEnd]](
         "gravity_aligned": GravityAligned,
         "ring_aligned": RingAligned,
         "vqf": OrientationFusion,
+        "motion_removed": MotionRemoved,
+        "log_frequency": LogFrequency,
         "second_order": SecondOrder,
         "invariants_beside": InvariantsBeside,
     },

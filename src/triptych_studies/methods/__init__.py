@@ -65,6 +65,7 @@ TABLE = {
     "spectrum": "practitioner",
     "har": "practitioner",
     "exact-har": "practitioner",
+    "peak": "practitioner",
     "exact": "exact",
     "exact+augment": "exact",
     "canonical": "exact",

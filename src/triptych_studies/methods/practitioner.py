@@ -16,6 +16,7 @@ from triptych_studies.methods.exact import exact_of
 
 COMPONENTS = 32
 RR, HAR = 10, 51  # numbers of a window, and of a sensor
+ORDERS = 6  # of the pairs that say where a peak is
 LEAD = re.compile(r"M?L?(I|II|III|V[1-6]?|aV[RLF])", re.IGNORECASE)  # an ECG's, as MLII, aVF, V1
 
 
@@ -65,10 +66,18 @@ def exact_har(task: Any) -> Change:
     return features(size, task, name="statistics", front_end=front_end)
 
 
+def peak(task: Any) -> Change:
+    """The strongest frequency of the exact front-end's spectra."""
+    if task.kind != "benchmark" or not task.tempo:
+        raise InputError(f"method peak reads a tempo, and {task.title} has none")
+    return features(2 * ORDERS, task, name="tempo", orders=ORDERS, front_end=task.exact)
+
+
 ROWS: dict[str, Callable[[Any], Change]] = {
     "rr": rr,
     "spectrum": spectrum,
     "har": har,
     "exact-har": exact_har,
+    "peak": peak,
 }
 METHODS = {name: Method(change, trained=False, frozen=True) for name, change in ROWS.items()}

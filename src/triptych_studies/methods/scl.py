@@ -46,17 +46,19 @@ def structured(mechanism: str, task: Any) -> Change:
     }
 
 
-def label_free(mechanism: str, task: Any, views: Sequence[Change] = ()) -> Change:
+def label_free(mechanism: str, task: Any, chosen: Sequence[Change] = ()) -> Change:
     """NT-Xent in the invariant block, nothing else; two views per window, those of `simclr`.
 
-    `views`: what they differ in, if that is something else. Settings where views differ in much
+    `chosen`: what they differ in, if that is something else. Settings where views differ in much
     were chosen on validation subjects of watch-18.
     """
     objective: Change = {"name": "scl-joint", "temperature": 0.2, "weights": {"variation": 0.5}}
     if task.varied:
         objective |= {"temperature": VARIED_TEMPERATURE, "projection": 64}
         objective |= {"weights": {"alignment": 0.0, "variation": 0.3}}
-    views = list(views) or task.contrasted
+    views: list[Change] = [*chosen] or task.contrasted
+    if task.tempo:
+        views.insert(1, dict(task.tempo))  # behind the crop
     if mechanism == "equivariant":
         blocks = task.blocks("equivariant", TURNING, views)
     else:

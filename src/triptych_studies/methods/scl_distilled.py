@@ -56,7 +56,8 @@ def exact_scl(task: Any) -> Change:
 def _exact_scl_label_free(task: Any) -> Change:
     """SCL behind the task's exact front-end, or with the invariant block alone behind it.
 
-    A front-end that forgets the nuisance leaves nothing for a variant block, so there is none.
+    A front-end that forgets the nuisance leaves nothing for a variant block, so there is none. One
+    that keeps the tempo alone leaves nothing else for an invariant block.
     """
     front_end = exact_of(task)
     named = {"name": front_end} if isinstance(front_end, str) else dict(front_end)
@@ -64,6 +65,10 @@ def _exact_scl_label_free(task: Any) -> Change:
         return _guaranteed(task, named)
     change = scl(task)
     steady, moved, rest = change["latent"]
+    if task.tempo:
+        rest |= {"size": rest["size"] + steady["size"]}
+        encoder = dict.fromkeys(task.encoder) | {"name": "tempo", "front_end": front_end}
+        return change | {"latent": [moved, rest], "encoder": encoder}
     rest |= {"size": rest["size"] + moved["size"]}
     return change | {"latent": [steady, rest], "encoder": {"front_end": front_end}}
 

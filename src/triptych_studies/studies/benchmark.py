@@ -64,6 +64,7 @@ class Benchmark(Study):
         "spectrum",
         "har",
         "exact-har",
+        "peak",
         "plain",
         "plain-half",
         "enn",
@@ -117,6 +118,7 @@ class Benchmark(Study):
         "spectrum": "nothing trained: principal components of the log spectrum",
         "har": "nothing trained: the usual features of activity recognition",
         "exact-har": "the same of channels that no rotation changes",
+        "peak": "nothing trained: the strongest frequency of PPG, less what motion explains",
         **dict.fromkeys(LABEL_FREE_ROWS, "label-free"),
         "topk-sae": "label-free, post hoc: features of a sparse dictionary of simclr's latents, "
         "grouped by how much the nuisance moves them on validation windows",

@@ -53,6 +53,9 @@ class BenchmarkTask(Task):
         a window what it is, a crop among them (neighbours in time) first. No test is under them.
     main
         Name of the one that a variant block carries, and of purity and leakage.
+    tempo
+        A transform that moves the number that is read by a known amount (a heart rate: the time
+        scale): SCL's variant block carries it in place of `main`. No test is under it.
     front_end
         Of all rows but the exact ones.
     exact
@@ -87,6 +90,7 @@ class BenchmarkTask(Task):
     tested: ClassVar[tuple[Mapping[str, Any], ...]] = ()
     varied: ClassVar[tuple[Mapping[str, Any], ...]] = ()
     main: ClassVar[str]
+    tempo: ClassVar[Mapping[str, Any] | None] = None
     front_end: ClassVar[Any] = "standardize"
     exact: ClassVar[Any] = None
     no_exact: ClassVar[str] = ""
@@ -242,14 +246,15 @@ class BenchmarkTask(Task):
         sizes: tuple[int, int, int] = SIZES,
         views: Sequence[Mapping[str, Any]] = (),
     ) -> list[dict[str, Any]]:
-        """SCL's three blocks: invariant to all, related to `main`, and free.
+        """SCL's three blocks: invariant to all, related to `main` or `tempo`, and free.
 
         `views`: what views differ in if that is more than the nuisance; the second block is then
         invariant to all else of it.
         """
         names = [each["name"] for each in views or self.nuisance]
-        moved: dict[str, Any] = {"name": "moved", "size": sizes[1], f"{relation}_to": [self.main]}
-        if rest := [name for name in names if views and name != self.main]:
+        main = self.tempo["name"] if self.tempo and views else self.main
+        moved: dict[str, Any] = {"name": "moved", "size": sizes[1], f"{relation}_to": [main]}
+        if rest := [name for name in names if views and name != main]:
             moved["invariant_to"] = rest
         return [
             {"name": "steady", "size": sizes[0], "invariant_to": names},

@@ -30,10 +30,12 @@ class PpgRate(BenchmarkTask):
     )
     main: ClassVar[str] = "phase_shift"
     band: ClassVar[tuple[float | None, float | None]] = BAND
-    exact: ClassVar[Any] = {"name": "power_spectrum", "cutoff": 8.0}
+    tempo: ClassVar[Mapping[str, Any] | None] = {"name": "time_scale", "max_scale": 1.5}
+    exact: ClassVar[Any] = {"name": "log_frequency", "motion": 2}  # motion's channels: 2 to 4
     number: ClassVar[str] = "BPM"
     number_within: ClassVar[float] = 5.0
     leave_out: ClassVar[int] = 0
+    longer: ClassVar[int] = 4
 
     @classmethod
     def read(cls, data: Path | None) -> tuple[Dataset, Windows]:
