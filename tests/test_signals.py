@@ -132,6 +132,8 @@ def test_resampling_keeps_the_type_and_the_input() -> None:
     assert signals.resample(signal, 360.0, 400.0).dtype == np.float32
     with pytest.raises(InputError, match="rate 0"):
         signals.resample(signal, 360.0, 0.0)
+    with pytest.raises(InputError, match=r"1e\+09 Hz .*,000,000"):
+        signals.resample(np.zeros((1, 10_000)), 100.0, 1e9)
 
 
 # --- resample_timestamps

@@ -23,6 +23,7 @@ from triptych.signals.cutting import random_starts as random_starts
 from triptych.signals.cutting import regular_starts as regular_starts
 
 Floats = NDArray[np.floating[Any]]
+LONGEST = 10**9  # samples of a channel that resampling makes: 8 GB
 
 
 def _scipy_signal() -> Any:
@@ -125,7 +126,8 @@ def resample(signal: Floats, rate: float, new_rate: float) -> Floats:
     signal
         ``(channels, time)`` (any leading axes), at `rate` Hz.
     rate, new_rate
-        Hz above 0 (else InputError), their ratio a fraction with denominator to 10,000 or near.
+        Hz above 0 (else InputError), their ratio a fraction with denominator to 10,000 or near;
+        no more than 10⁹ samples may come out.
 
     Returns
     -------
@@ -145,6 +147,11 @@ def resample(signal: Floats, rate: float, new_rate: float) -> Floats:
             "nearer to each other, by a rate between them"
         )
     length = round(signal.shape[-1] * new_rate / rate)
+    if length > LONGEST:
+        raise InputError(
+            f"{signal.shape[-1] / rate:g} s at {new_rate:g} Hz are {length:,} samples, expected at "
+            f"most {LONGEST:,}; check the rates (the signal has {rate:g} Hz)"
+        )
     # Polyphase branches differ slightly in gain at zero frequency: the mean must not pass
     # through them, or a large offset (gravity, electrode potential) would come out as ripple.
     mean = signal.mean(axis=-1, keepdims=True, dtype=np.float64)
