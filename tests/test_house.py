@@ -87,10 +87,10 @@ BUDGETS = {
     "objectives": 3857,
     "precision": 88,
     "registry": 125,
-    "signals": 558,
+    "signals": 565,
     "training": 3567,
     "transforms": 2505,
-    "triptych_studies": 12321,
+    "triptych_studies": 12325,
     "version": 8,
 }
 

@@ -147,7 +147,7 @@ def test_values_held_out_are_drawn_side_by_side(computed: Path, tmp_path: Path) 
     own_figures.draw(album)
     assert [each.file for each in album.figures] == ["heat.png", "cost.png"]
     assert all((tmp_path / each.file).stat().st_size for each in album.figures)
-    assert all("‡" in each.caption for each in album.figures)
+    assert all("§" in each.caption for each in album.figures)
 
 
 def test_recipes_train_on_the_data(data: Path, computed: Path) -> None:

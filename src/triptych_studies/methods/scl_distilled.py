@@ -79,8 +79,7 @@ def _guaranteed(task: Any, invariants: Change) -> Change:
     Chosen on validation subjects of watch-18: where views are neighbours in time, noise, gain and
     time scale cost more than they bring.
     """
-    near = [each for each in task.varied if each["name"] == "phase_shift"]
-    views = [*map(dict, near), *map(dict, task.nuisance)] if near else task.contrasted
+    views = [*task.near, *map(dict, task.nuisance)] if task.near else task.contrasted
     beside = invariants | {"name": "invariants_beside"}
     more: Change = {
         "encoder": {

@@ -232,11 +232,16 @@ class BenchmarkTask(Task):
         }
 
     @property
+    def near(self) -> list[dict[str, Any]]:
+        """What of `varied` looks beyond the window: neighbours in time, as a recipe names them."""
+        return [dict(each) for each in self.varied if context_of(self._transform(each))]
+
+    @property
     def contrasted(self) -> list[dict[str, Any]]:
         """What views of a label-free contrast differ in, as a recipe names it; a crop first."""
         named = {each["name"] for each in self.nuisance}
         more = [dict(each) for each in self.varied if each["name"] not in named]
-        crops = [each for each in more if context_of(self._transform(each))]
+        crops = [each for each in more if each in self.near]
         rest = [each for each in more if each not in crops]
         return [*crops, *map(dict, self.nuisance), *rest]
 
