@@ -83,7 +83,7 @@ BUDGETS = {
     "metrics": 3701,
     "missing": 74,
     "model": 1933,
-    "networks": 3132,
+    "networks": 3144,
     "objectives": 3857,
     "precision": 88,
     "registry": 125,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ class FixedFeatures(nn.Module):
         Plain data that rebuild it.
     """
 
+    smallest: ClassVar[float] = 1e-12  # spread below which a number is rounding
     centre: Tensor
     scale: Tensor
 
@@ -49,7 +50,7 @@ class FixedFeatures(nn.Module):
         """Take mean and deviation from training windows; a number that never changes stays 0."""
         found = self.describe(exact(x)).double()
         spread = found.std(dim=0, correction=0)
-        least = 1e-6 * found.abs().amax(dim=0) + 1e-12
+        least = 1e-6 * found.abs().amax(dim=0) + self.smallest
         self.centre.copy_(found.mean(dim=0))
         self.scale.copy_((1 / spread).masked_fill(spread <= least, 0.0))
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from triptych.errors import InputError
 from triptych.networks.features import FixedFeatures
 from triptych.networks.require import WHOLE, require
-from triptych.networks.statistics import LEAST, NUMBERS, statistics
+from triptych.networks.statistics import LEAST, NUMBERS, ROUNDING, statistics
 
 CORRELATIONS = 3  # of the axes of a sensor
 
@@ -16,9 +16,9 @@ CORRELATIONS = 3  # of the axes of a sensor
 class HandCrafted(FixedFeatures):
     """Moments, order statistics and spectra of every axis and of every sensor's norm.
 
-    Of each the twelve `statistics`; of each sensor the three correlations of its axes. As in
-    Anguita et al., ESANN 2013 (UCI-HAR), where they come in dozens of variants; put ``front_end:
-    scaled`` before it, since levels matter.
+    Of each the twelve `statistics`, counted; of each sensor the three correlations of its axes.
+    As in Anguita et al., ESANN 2013 (UCI-HAR), where they come in dozens of variants; put
+    ``front_end: scaled`` before it, since levels matter.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class HandCrafted(FixedFeatures):
         """All numbers, ``(n, 51)`` per sensor."""
         sensors = x.reshape(len(x), -1, 3, self.length)
         norm = sensors.square().sum(dim=2).sqrt()
-        of_channels = statistics(torch.cat([x, norm], dim=1)).flatten(1)
+        of_channels = statistics(torch.cat([x, norm], dim=1), counted=True).flatten(1)
         return torch.cat([of_channels, _correlated(sensors)], dim=1)
 
 
@@ -77,6 +77,8 @@ class ChannelStatistics(FixedFeatures):
         For settings that do not fit; from `forward`, if a signal's shape is not ``(n, channels,
         length)``.
     """
+
+    smallest = ROUNDING  # front-ends give channels of about unit size
 
     def __init__(self, channels: int, length: int) -> None:
         require("statistics", WHOLE, channels=channels)

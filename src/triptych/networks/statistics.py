@@ -17,12 +17,15 @@ ROUNDING = 1e-5  # of a channel's root mean square: less is no crossing and no s
 FINE = 10.0  # below 1 / FINE of a channel's unit, numbers are taken as they are
 
 
-def statistics(x: Tensor) -> Tensor:
+def statistics(x: Tensor, *, counted: bool = False) -> Tensor:
     """Twelve numbers per channel of ``x (n, c, time)``, ``(n, c, 12)``.
 
     Mean, deviation, least, largest and median value, interquartile range, mean absolute deviation,
-    root mean square, crossings of the mean, the strongest frequency (cycles per sample) and its
-    share of the power, and the spectrum's entropy. As `HandCrafted` has them of every axis.
+    root mean square, pace, leading frequency (cycles per sample), the largest share of the power
+    in one frequency, and the spectrum's entropy. Pace is the deviation of the change from sample
+    to sample over twice that of the channel, sin(ω/2) of a sinusoid; the leading frequency is the
+    mean weighted by squared power. Both are smooth, so that rounding changes them little; if they
+    are `counted`, they are crossings of the mean per sample and the strongest frequency.
     """
     time = x.shape[2]
     mean = x.mean(dim=2, keepdim=True)
@@ -33,15 +36,21 @@ def statistics(x: Tensor) -> Tensor:
     real, imaginary = fourier_bins(centred, 1, half + 1)
     spectrum = real.square() + imaginary.square()
     share = spectrum / (spectrum.sum(dim=2, keepdim=True) + time**2 * floor)
-    strongest = share.max(dim=2)
-    deviation, size = ((y.square().mean(dim=2) + TINY).sqrt() for y in (centred, x))
+    largest = share.max(dim=2)
+    variance = centred.square().mean(dim=2)
+    if counted:
+        pace = (centred[..., 1:] * centred[..., :-1] < -floor).to(x).mean(dim=2)
+        leading = (largest.indices + 1).to(x)
+    else:
+        change = (x[..., 1:] - x[..., :-1]).square().mean(dim=2)
+        pace = (change / (4 * (variance + floor[..., 0])) + TINY).sqrt()
+        weight, order = share.square(), torch.arange(1, half + 1, device=x.device, dtype=x.dtype)
+        leading = (weight * order).sum(dim=2) / (weight.sum(dim=2) + TINY)
     found = [
-        mean[..., 0], deviation, ordered[..., 0], ordered[..., -1],
+        mean[..., 0], (variance + TINY).sqrt(), ordered[..., 0], ordered[..., -1],
         ordered[..., half], ordered[..., -1 - quarter] - ordered[..., quarter],
-        centred.abs().mean(dim=2), size,
-        (centred[..., 1:] * centred[..., :-1] < -floor).to(x).mean(dim=2),
-        (strongest.indices + 1).to(x) / time, strongest.values,
-        -(share * (share + TINY).log()).sum(dim=2),
+        centred.abs().mean(dim=2), (x.square().mean(dim=2) + TINY).sqrt(),
+        pace, leading / time, largest.values, -(share * (share + TINY).log()).sum(dim=2),
     ]  # fmt: skip
     return torch.stack(found, dim=2)
 
