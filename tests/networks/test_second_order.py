@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from triptych.errors import InputError
 from triptych.latent import Block, BlockHeads, LatentSchema
@@ -37,13 +38,14 @@ def test_two_sensors_are_done_one_by_one() -> None:
         front_end("second_order")(x[:, :4])
 
 
-def test_blocks_that_must_be_invariant_read_the_guaranteed_features_only() -> None:
+@pytest.mark.parametrize("statistics", [0, 6])
+def test_blocks_that_must_be_invariant_read_the_guaranteed_features_only(statistics: int) -> None:
     torch.manual_seed(0)
     before = front_end("invariants_beside")
     channels, length = before.shape(3, 100)
     trunk = encoder(
         "guaranteed", channels=channels, length=length, raw=54, widths=(8, 8), kernels=(5, 3),
-        strides=(2, 2),
+        strides=(2, 2), statistics=statistics,
     )  # fmt: skip
     heads = BlockHeads(trunk, SCHEMA)
     x = torch.randn(6, 3, 100) * 0.3 + torch.tensor([0.0, 0.2, 1.0])[:, None]
@@ -52,8 +54,13 @@ def test_blocks_that_must_be_invariant_read_the_guaranteed_features_only() -> No
     a, b = (SCHEMA.split(heads(before(each))) for each in (x, turned))
     assert torch.allclose(a["activity"], b["activity"], atol=2e-3)
     assert (a["orientation"] - b["orientation"]).abs().max() > 0.05
+    described = list((trunk.described or nn.Identity()).parameters())
+    SCHEMA.split(heads(before(x)))["orientation"].sum().backward()
+    assert not any(p.grad is not None and p.grad.any() for p in described)
+    heads.zero_grad()
     heads(before(x))[:, :8].sum().backward()
     assert not any(p.grad is not None and p.grad.any() for p in trunk.second.parameters())
+    assert all(p.grad is not None and p.grad.any() for p in described)
 
 
 @pytest.mark.parametrize("raw", [0, 4, 7, -1])

@@ -104,8 +104,9 @@ class BlockHeads(nn.Module):
     Notes
     -----
     Of a trunk whose first ``trunk.guaranteed`` features are invariant by construction, blocks that
-    are invariant to every transform of the schema read these alone. Of `TwoEncoders` each
-    block reads what `LatentSchema.trunks` says.
+    are invariant to every transform of the schema read these alone; the first ``trunk.reserved``
+    of them are for these and for free blocks. Of `TwoEncoders` each block reads what
+    `LatentSchema.trunks` says.
 
     A block with a gate is the ReLU of its last layer times the gates; its head and its gate read
     the same features. A sample can open dimensions that are 0 anyway; if the whole block is 0, it
@@ -161,7 +162,8 @@ class BlockHeads(nn.Module):
     def _width(self, name: str, everything: int | None) -> int | None:
         """How many features a block reads; None: as many as come."""
         part = self.reads[name]
-        return everything if part.stop is None else part.stop - (part.start or 0)
+        stop = everything if part.stop is None else part.stop
+        return None if stop is None else stop - (part.start or 0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Latents ``(n, schema.size)`` of signals ``(n, channels, time)``."""
@@ -258,4 +260,6 @@ def _reads(trunk: nn.Module, schema: LatentSchema, block: Block) -> slice:
         sides = {"first": slice(0, first), "second": slice(first, first + second)}
         return sides.get(schema.trunks[block.name], slice(None))
     exact: int | None = getattr(trunk, "guaranteed", None)
-    return slice(0, exact) if block.name in schema.invariant_to_all else slice(None)
+    if block.name in schema.invariant_to_all:
+        return slice(0, exact)
+    return slice(None) if block.free else slice(getattr(trunk, "reserved", None), None)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from triptych.errors import InputError
 from triptych.networks.encoder import ConvEncoder
-from triptych.networks.require import WHOLE, require, require_stack
+from triptych.networks.require import COUNT, WHOLE, require, require_stack
+from triptych.networks.statistics import LEAST, StatisticsTrunk
 
 
 class GuaranteedEncoder(nn.Module):
@@ -26,7 +27,8 @@ class GuaranteedEncoder(nn.Module):
     raw
         How many channels at the end are not invariant: of `InvariantsBeside` its `raw_channels`.
     statistics
-        Of the first trunk, as `ConvEncoder` takes it.
+        Features that `StatisticsTrunk` makes of every invariant channel's statistics; 0: none.
+        Blocks that carry a transform do not read these: they learned it late, or not at all.
     **settings
         Of both trunks, as `ConvEncoder` takes them.
 
@@ -54,6 +56,7 @@ class GuaranteedEncoder(nn.Module):
     ) -> None:
         super().__init__()
         require("guaranteed", WHOLE, channels=channels, length=length)
+        require("guaranteed", COUNT, statistics=statistics)
         require_stack("guaranteed", widths, kernels, strides, where, dropout)
         if raw not in range(1, channels):
             raise InputError(
@@ -71,11 +74,20 @@ class GuaranteedEncoder(nn.Module):
             "where": where, "dropout": dropout, "statistics": statistics,
         }  # fmt: skip
         self.exact = channels - raw
-        self.first = ConvEncoder(self.exact, length, **shared, statistics=statistics)
+        self.described = None
+        if statistics:
+            require("guaranteed", LEAST, length=length)
+            self.described = StatisticsTrunk(self.exact, statistics, dropout)
+        self.first = ConvEncoder(self.exact, length, **shared)
         self.second = ConvEncoder(raw, length, **shared)
-        self.guaranteed, self.shortest = self.first.features, self.first.shortest
-        self.features = self.first.features + self.second.features
+        self.reserved, self.shortest = statistics, self.first.shortest
+        self.guaranteed = self.reserved + self.first.features
+        self.features = self.guaranteed + self.second.features
 
     def forward(self, x: Tensor) -> Tensor:
         """Features ``(n, features)`` of ``x (n, channels, length)``."""
-        return torch.cat([self.first(x[:, : self.exact]), self.second(x[:, self.exact :])], dim=1)
+        exact = x[:, : self.exact]
+        parts = [self.first(exact), self.second(x[:, self.exact :])]
+        return torch.cat(
+            parts if self.described is None else [self.described(exact), *parts], dim=1
+        )
