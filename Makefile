@@ -19,7 +19,7 @@ demo: $(READY)
 	.venv/bin/triptych study ecg-phase --demo --out demo
 
 test: check
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal --durations=10
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal --durations=10
 
 check: $(READY)
 	$(PY) -m ruff format --check .
