@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from triptych.errors import InputError
 from triptych.networks.encoder import require_windows
 from triptych.networks.require import WHOLE, require
+from triptych.networks.statistics import centre_and_scale
 from triptych.precision import exact
 
 
@@ -48,11 +49,9 @@ class FixedFeatures(nn.Module):
     @torch.no_grad()
     def fit(self, x: Tensor) -> None:
         """Take mean and deviation from training windows; a number that never changes stays 0."""
-        found = self.describe(exact(x)).double()
-        spread = found.std(dim=0, correction=0)
-        least = 1e-6 * found.abs().amax(dim=0) + self.smallest
-        self.centre.copy_(found.mean(dim=0))
-        self.scale.copy_((1 / spread).masked_fill(spread <= least, 0.0))
+        centre, scale = centre_and_scale(self.describe(exact(x)), self.smallest)
+        self.centre.copy_(centre)
+        self.scale.copy_(scale)
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:

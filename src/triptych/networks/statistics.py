@@ -55,6 +55,17 @@ def statistics(x: Tensor, *, counted: bool = False) -> Tensor:
     return torch.stack(found, dim=2)
 
 
+def centre_and_scale(numbers: Tensor, smallest: float) -> tuple[Tensor, Tensor]:
+    """Mean and 1 / deviation of ``numbers (n, k)`` over the rows, float64 ``(k,)`` each.
+
+    The scale is 0 where the deviation is below `smallest`, or rounding beside the numbers' size.
+    """
+    found = numbers.double()
+    spread = found.std(dim=0, correction=0)
+    least = 1e-6 * found.abs().amax(dim=0) + smallest
+    return found.mean(dim=0), (1 / spread).masked_fill(spread <= least, 0.0)
+
+
 class StatisticsTrunk(nn.Module):
     """Features that two layers make of the `statistics` of every channel, on a logarithmic scale.
 
@@ -100,10 +111,9 @@ class StatisticsTrunk(nn.Module):
     @torch.no_grad()
     def fit(self, x: Tensor) -> None:
         """Take mean and deviation from training windows; a number that never changes stays 0."""
-        found = self.numbers(x).double()
-        spread = found.std(dim=0, correction=0)
-        self.centre.copy_(found.mean(dim=0))
-        self.scale.copy_((1 / spread).masked_fill(spread < ROUNDING, 0.0))
+        centre, scale = centre_and_scale(self.numbers(x), ROUNDING)
+        self.centre.copy_(centre)
+        self.scale.copy_(scale)
 
 
 @torch.no_grad()
