@@ -21,8 +21,12 @@ pytest.importorskip("onnxscript")
 
 RATE = {"rate": 100.0}
 STANDARDIZED = {"canonical_phase": {}, "power_spectrum": RATE, "aligned_peak": RATE}
-STANDARDIZED |= {"guided_phase": {}, "cross_spectrum": RATE}
-TRIADS: dict[str, dict[str, Any]] = {"scaled": {}, "ring_aligned": {}, "gravity_aligned": {}}
+STANDARDIZED |= {"guided_phase": {}, "cross_spectrum": RATE, "envelope_spectrum": RATE}
+TRIADS: dict[str, dict[str, Any]] = {
+    "scaled": {},
+    "ring_aligned": {"per_loudness": True},
+    "gravity_aligned": {},
+}
 # rotation_invariants and second_order are the first and the last channels of invariants_beside
 TRIADS |= {"invariants_beside": {}, "vqf": RATE | {"heading": False}}  # that of gravity_aligned
 TRIADS |= {"motion_removed": RATE | {"first": 1}}

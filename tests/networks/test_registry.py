@@ -16,7 +16,7 @@ from triptych.registry import Registry
 from triptych_studies.images.networks import ImageEncoder
 
 RATED = ("power_spectrum", "cross_spectrum", "aligned_peak", "vqf", "motion_removed",
-         "log_frequency")  # fmt: skip
+         "log_frequency", "envelope_spectrum")  # fmt: skip
 
 
 def test_names_make_networks_and_networks_know_their_names() -> None:
@@ -166,13 +166,14 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     **{
         name: ({}, SCALES)
         for name in (
-            "scaled", "gravity_aligned", "second_order", "ring_aligned",
+            "scaled", "gravity_aligned", "second_order",
         )
     },
     **{
         name: ({}, {**SCALES, "per_gravity": (0, "yes", None)})
         for name in ("rotation_invariants", "invariants_beside")
     },
+    "ring_aligned": ({}, {**SCALES, "per_loudness": (0, "yes", None)}),
     "vqf": (
         {"rate": 50.0},
         {"rate": NOT_ABOVE_0, "tau": NOT_ABOVE_0, **SCALES,
@@ -187,6 +188,11 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {"rate": 25.0},
         {"rate": NOT_ABOVE_0, "low": NOT_ABOVE_0, "high": (*NOT_ABOVE_0, 0.9, 13.0),
          "motion": (-1, 0.5, "x")},
+    ),
+    "envelope_spectrum": (
+        {"rate": 100.0},
+        {"rate": NOT_ABOVE_0, "low": (*NOT_ABOVE_0, 15.0), "high": (*NOT_ABOVE_0, 5.0, 51.0),
+         "cutoff": NOT_ABOVE_0},
     ),
     "conv_decoder": (
         {"size": 4, "channels": 1, "length": 64, "widths": (5, 8)},

@@ -38,6 +38,16 @@ def test_the_loudest_side_comes_first_and_nothing_is_lost() -> None:
     assert RingAligned().loudest(flat).tolist() == [6]
 
 
+@settings(max_examples=30)
+@given(seed=st.integers(0, 999), turn=st.integers(0, 8), gain=st.floats(0.01, 100))
+def test_a_gain_changes_nothing_if_loudness_is_the_unit(seed: int, turn: int, gain: float) -> None:
+    x, align = ring(seed).double(), front_end("ring_aligned", scales=[0.5], per_loudness=True)
+    found = align(x)
+    torch.testing.assert_close(align(gain * x.roll(turn, dims=1)), found)
+    assert found.square().mean(dim=(1, 2)).tolist() == pytest.approx([1.0] * 4)
+    assert align(torch.zeros(1, 8, 20)).eq(0).all()
+
+
 def test_missing_samples_stay_missing_on_every_channel() -> None:
     x = ring(0)
     x[:, 2, 10:20] = torch.nan

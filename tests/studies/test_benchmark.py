@@ -23,6 +23,7 @@ from triptych_studies.methods import recipe_of, topk_sae
 from triptych_studies.scores import Scores
 from triptych_studies.studies import benchmark, benchmark_figures
 from triptych_studies.studies.benchmark import TASKS, Benchmark, task_of
+from triptych_studies.studies.own_advice import PRACTITIONER
 from triptych_studies.tasks.base import Trained
 from triptych_studies.tasks.benchmark import BenchmarkTask
 from triptych_studies.tasks.benchmark_motion import Motion
@@ -68,13 +69,13 @@ def test_every_row_of_every_task_is_a_recipe_of_its_own_windows(name: str) -> No
     assert (kind.exact is None) == bool(kind.no_exact)
     for method in Benchmark.methods:
         if task.refuses(method):
-            assert method in ("rr", "har", "exact-har", "peak", "vqf", "exact", "exact+scl",
-                              "plita", "topographic-vae")  # fmt: skip
+            assert method in ("rr", "envelope", "har", "exact-har", "peak", "vqf", "exact",
+                              "exact+scl", "plita", "topographic-vae")  # fmt: skip
             with pytest.raises(InputError):
                 recipe_of(task, method, 0)
             continue
         recipe = Recipe.of(recipe_of(task, method, 0))
-        features = method in ("rr", "spectrum", "har", "exact-har", "peak")  # which train nothing
+        features = method in (*PRACTITIONER, "peak")  # which train nothing
         plain = ("plain", "plain-half", "enn", "fade", "augmentation", "exact", "vqf", "random")
         labelled = method in plain or features
         assert bool(recipe.classes) == (labelled and not kind.number)

@@ -85,14 +85,18 @@ def test_a_method_trains(row: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "kind"), [("rr", "ecg"), ("spectrum", "ecg"), ("spectrum", "imu"), ("har", "imu")]
+    ("row", "kind"),
+    [("rr", "ecg"), ("spectrum", "ecg"), ("envelope", "ecg"), ("spectrum", "imu"), ("har", "imu")],
 )
 def test_a_practitioners_row_is_a_model_untrained(row: str, kind: str, tmp_path: Path) -> None:
     content, given = methods.recipe_of(Toy(kind), row, seed=0), windows(kind)
     model = untrained(Recipe.of(content), Toy(kind).channels, given[0].centred)
     z = model.embed(given[0].centred).all
     assert torch.isfinite(z).all()
-    if row != "spectrum":  # in units of the training windows' deviation; what never changes is 0
+    if row not in (
+        "spectrum",
+        "envelope",
+    ):  # in units of the training windows' deviation; what never changes is 0
         torch.testing.assert_close(z.mean(dim=0), torch.zeros(z.shape[1]), atol=1e-4, rtol=0)
         assert set(z.std(dim=0, correction=0).round(decimals=3).tolist()) <= {0.0, 1.0}
     model.save(tmp_path / "model")
@@ -109,6 +113,8 @@ def test_fixed_features_train_heads_alone_and_refuse_blocks() -> None:
         fit(Recipe.of(content), *windows("imu"), device="cpu", progress=False)
     with pytest.raises(InputError, match="beats"):
         methods.recipe_of(Toy("imu"), "rr", seed=0)
+    with pytest.raises(InputError, match="ECG"):
+        methods.recipe_of(Toy("imu"), "envelope", seed=0)
     with pytest.raises(InputError, match="tri-axial"):
         methods.recipe_of(Toy("ecg"), "har", seed=0)
     with pytest.raises(InputError, match="tempo"):

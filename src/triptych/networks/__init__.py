@@ -11,6 +11,7 @@ from triptych.networks.cross_spectrum import CrossSpectrum
 from triptych.networks.dct import DCTEncoder
 from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize, WhatAndWhere
+from triptych.networks.envelope import EnvelopeSpectrum
 from triptych.networks.features import Components, FixedFeatures
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.guided_phase import GuidedPhase
@@ -43,6 +44,7 @@ __all__ = [
     "CrossSpectrum",
     "DCTEncoder",
     "DilatedEncoder",
+    "EnvelopeSpectrum",
     "FixedFeatures",
     "FrontEnd",
     "GravityAligned",

@@ -13,6 +13,7 @@ from triptych.networks.cross_spectrum import CrossSpectrum
 from triptych.networks.dct import DCTEncoder
 from triptych.networks.dilated import DilatedEncoder
 from triptych.networks.encoder import ConvEncoder, FrontEnd, Standardize
+from triptych.networks.envelope import EnvelopeSpectrum
 from triptych.networks.features import Components
 from triptych.networks.gravity_aligned import GravityAligned
 from triptych.networks.guaranteed import GuaranteedEncoder
@@ -55,6 +56,7 @@ FRONT_ENDS = Registry[type[FrontEnd]](
         "guided_phase": GuidedPhase,
         "power_spectrum": PowerSpectrum,
         "cross_spectrum": CrossSpectrum,
+        "envelope_spectrum": EnvelopeSpectrum,
         "aligned_peak": AlignedPeak,
         "scaled": Scaled,
         "rotation_invariants": RotationInvariants,

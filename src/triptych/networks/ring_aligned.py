@@ -8,7 +8,8 @@ from torch import Tensor
 
 from triptych.errors import InputError
 from triptych.missing import across
-from triptych.networks.rotation_invariant import Scaled
+from triptych.networks.require import FLAG, require
+from triptych.networks.rotation_invariant import SMALLEST, Scaled
 from triptych.precision import exact
 
 LEAST = 3  # channels: of two, a turn is a swap, and neither side has a direction
@@ -27,6 +28,9 @@ class RingAligned(Scaled):
     ----------
     scales
         As in `Scaled`; one number serves rings that are not made of triads.
+    per_loudness
+        Divide every channel by the root mean square of all channels over the window, so that a gain
+        of all channels changes nothing either.
 
     Notes
     -----
@@ -34,6 +38,12 @@ class RingAligned(Scaled):
     sides, have no canonical turn: the first of the equal positions is taken, and a slight change of
     the window may choose another.
     """
+
+    def __init__(self, *, scales: tuple[float, ...] = (1.0,), per_loudness: bool = False) -> None:
+        super().__init__(scales=scales)
+        require("ring_aligned", FLAG, per_loudness=per_loudness)
+        self.per_loudness = per_loudness
+        self.settings |= {"per_loudness": True} if per_loudness else {}
 
     def shape(self, channels: int, length: int) -> tuple[int, int]:
         """As they go in; raises InputError unless there are at least 3 channels."""
@@ -49,7 +59,11 @@ class RingAligned(Scaled):
         count = self.shape(*x.shape[1:])[0]
         first = self.loudest(x)[:, None]
         order = (first + torch.arange(count, device=x.device)).remainder(count)
-        return super().forward(x).gather(1, order[:, :, None].expand_as(x))
+        turned = super().forward(x).gather(1, order[:, :, None].expand_as(x))
+        if not self.per_loudness:
+            return turned
+        loudness = exact(turned).square().mean(dim=(1, 2), keepdim=True).sqrt()
+        return (turned / loudness.clamp_min(SMALLEST)).to(x.dtype)
 
     def loudest(self, x: Float[Tensor, "n c t"]) -> Tensor:
         """Position of the loudest side of each window, int64 `(n,)`."""

@@ -63,6 +63,7 @@ TABLE = {
     "fade": "fade",
     "rr": "practitioner",
     "spectrum": "practitioner",
+    "envelope": "practitioner",
     "har": "practitioner",
     "exact-har": "practitioner",
     "peak": "practitioner",

@@ -5,12 +5,13 @@ Nothing is trained; scale and components are the training windows'.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from triptych import InputError
-from triptych.networks import ChannelStatistics, RotationInvariants
+from triptych.networks import ChannelStatistics, EnvelopeSpectrum, RotationInvariants
 from triptych_studies.methods import Change, Method
 from triptych_studies.methods.exact import exact_of
 
@@ -47,6 +48,17 @@ def spectrum(task: Any) -> Change:
     return features(COMPONENTS, task, name="components", outputs=COMPONENTS, **front_end)
 
 
+def envelope(task: Any) -> Change:
+    """Principal components of the spectrum of an ECG's envelope: how regular its beats are."""
+    if beats_of(f"{task.kind} {task.title}", task.channels) != "ecg":
+        raise InputError(f"method envelope reads the beats of ECGs, not {task.title}")
+    data = task.recipe(seed=0)["data"]
+    length = round(data["rate"] * data["length_s"])
+    lines = math.prod(EnvelopeSpectrum(data["rate"]).shape(len(task.channels), length))
+    size, front_end = min(COMPONENTS, lines), {"front_end": "envelope_spectrum"}
+    return features(size, task, name="components", outputs=size, **front_end)
+
+
 def har(task: Any) -> Change:
     """The usual features of activity recognition; levels matter, so nothing is standardised."""
     size = HAR * (len(task.channels) // 3)
@@ -76,6 +88,7 @@ def peak(task: Any) -> Change:
 ROWS: dict[str, Callable[[Any], Change]] = {
     "rr": rr,
     "spectrum": spectrum,
+    "envelope": envelope,
     "har": har,
     "exact-har": exact_har,
     "peak": peak,

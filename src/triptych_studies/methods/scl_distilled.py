@@ -70,7 +70,10 @@ def _exact_scl_label_free(task: Any) -> Change:
         encoder = dict.fromkeys(task.encoder) | {"name": "tempo", "front_end": front_end}
         return change | {"latent": [moved, rest], "encoder": encoder}
     rest |= {"size": rest["size"] + moved["size"]}
-    return change | {"latent": [steady, rest], "encoder": {"front_end": front_end}}
+    encoder = {"front_end": front_end}
+    if named["name"] != "canonical_phase":  # standardised waveforms have none that say much
+        encoder["statistics"] = STATISTICS
+    return change | {"latent": [steady, rest], "encoder": encoder}
 
 
 def _guaranteed(task: Any, invariants: Change) -> Change:

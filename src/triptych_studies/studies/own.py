@@ -51,6 +51,7 @@ class OwnStudy(Study):
         "random": "an untrained encoder",
         "rr": "ten numbers of the intervals between beats; nothing is trained",
         "spectrum": "32 principal components of the log spectrum; nothing is trained",
+        "envelope": "the same of the spectrum of an ECG's envelope; nothing is trained",
         "har": "the usual features of activity recognition; nothing is trained",
         "exact-har": "the same of channels that no rotation changes; nothing is trained",
         "exact": "plain behind a front end that is invariant by construction to (a part of) the "

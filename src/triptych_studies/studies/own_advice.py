@@ -15,7 +15,8 @@ from triptych_studies import collapse
 from triptych_studies.grid import Study
 from triptych_studies.results import POINTS, Group, compared, groups_of, means, within
 
-PRACTITIONER = ("rr", "spectrum", "har", "exact-har")  # what is computed instead of training
+# what is computed instead of training
+PRACTITIONER = ("rr", "spectrum", "envelope", "har", "exact-har")
 UNTRAINED = ("random", *PRACTITIONER)
 FEWEST = 6  # subjects, below which no difference can be shown
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 7: "a seventh",

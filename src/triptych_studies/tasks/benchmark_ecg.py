@@ -62,7 +62,7 @@ class MitdbRhythm(BenchmarkTask):
     )
     main: ClassVar[str] = "phase_shift"
     band: ClassVar[tuple[float | None, float | None]] = BAND
-    exact: ClassVar[Any] = "power_spectrum"
+    exact: ClassVar[Any] = "envelope_spectrum"
     by_recording: ClassVar[bool] = True
 
     @classmethod

@@ -32,7 +32,7 @@ class EmgGestures(BenchmarkTask):
     main: ClassVar[str] = "channel_shift"
     # which electrode is loud is what tells gestures: no channel is standardised by itself
     front_end: ClassVar[Any] = {"name": "scaled", "scales": [0.1]}
-    exact: ClassVar[Any] = {"name": "ring_aligned", "scales": [0.1]}
+    exact: ClassVar[Any] = {"name": "ring_aligned", "per_loudness": True}
     encoder: ClassVar[Mapping[str, Any]] = {
         "widths": [32, 64, 96, 96],
         "kernels": [9, 5, 5, 3],

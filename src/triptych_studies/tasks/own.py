@@ -286,5 +286,6 @@ def _front_ends(asked: Asked, names: tuple[str, ...], windows: Windows) -> dict[
         alone = len(names) == 1 and length / windows.rate <= BRIEF_S
         return found | {"exact": "canonical_phase" if alone else "power_spectrum"}
     if "channel_shift" in names:
-        return found | {"exact": {**found["front_end"], "name": "ring_aligned"}}
+        held = {"per_loudness": True} if "gain" in names else {}
+        return found | {"exact": {**found["front_end"], "name": "ring_aligned", **held}}
     return found | ({"exact": "standardize"} if "gain" in names else {})
