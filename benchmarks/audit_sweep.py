@@ -6,7 +6,6 @@ fresh interpreter whose encoder costs next to nothing, with few shifts and with 
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import ECG
-from benchmarks.timing import Effort, Row, Spread, seconds_of
+from benchmarks.timing import Effort, Row, Spread, peak_mb, seconds_of
 from triptych.audit import audit
 from triptych.datasets import Windows
 from triptych.training import Recipe
@@ -86,11 +85,11 @@ def _peak(count: int, shifts: int) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def _audit_cheaply(count: int, shifts: int) -> int:
+def _audit_cheaply(count: int, shifts: int) -> float:
     """Peak memory of this process after an audit; latents are the first samples of the window."""
     grid = np.linspace(-MAX_SHIFT_S, MAX_SHIFT_S, shifts)
     audit(lambda x: x[:, 0, :SIZE], noise(count), SHIFT, grid=grid)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak_mb()
 
 
 if __name__ == "__main__":

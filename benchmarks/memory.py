@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.timing import Effort, Row, Spread
+from benchmarks.timing import Effort, Row, Spread, peak_mb
 
 BOUND_MB, LENGTH, SIZE, STEPS = 2048.0, 64, 8, 5
 FEW = 2_000
@@ -50,7 +50,6 @@ def _paths() -> dict[str, str]:
 
 def work(job: str, rows: int, folder: Path) -> None:
     """Do a job in this process, and print its peak."""
-    import resource
     import time
 
     from triptych.datasets import from_windows
@@ -63,8 +62,7 @@ def work(job: str, rows: int, folder: Path) -> None:
     windows = from_windows(held, rate=64.0, subjects=who, labels=what)
     start = time.perf_counter()
     (_embed if job == "embedding" else _train)(windows, folder)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"peak": peak, "seconds": time.perf_counter() - start}))
+    print(json.dumps({"peak": peak_mb(), "seconds": time.perf_counter() - start}))
 
 
 def _embed(windows: Any, folder: Path) -> None:
