@@ -8,10 +8,12 @@ from triptych_studies.methods import Change, Method
 
 
 def half(name: str, task: Any) -> Change:
-    """Plain training of an encoder whose layers are narrower by √2, so that half is left."""
+    """Plain training of a convolution whose layers are narrower by √2, so that half is left."""
     asked = task.recipe(seed=0)["encoder"]
     widths = [8 * round(width / 2**0.5 / 8) for width in asked["widths"]]
-    return {"encoder": {"name": name, "widths": widths}}
+    return {
+        "encoder": dict.fromkeys(set(asked) & {"statistics"}) | {"name": name, "widths": widths}
+    }
 
 
 METHODS = {

@@ -8,8 +8,7 @@ from triptych_studies.methods import Change, Method
 from triptych_studies.methods.exact import exact_of
 from triptych_studies.methods.scl import label_free, mechanism_of, scl
 from triptych_studies.recipes import merged
-
-STATISTICS = 128  # features
+from triptych_studies.tasks.benchmark import STATISTICS
 
 
 def scl_augment(task: Any) -> Change:
@@ -70,10 +69,7 @@ def _exact_scl_label_free(task: Any) -> Change:
         encoder = dict.fromkeys(task.encoder) | {"name": "tempo", "front_end": front_end}
         return change | {"latent": [moved, rest], "encoder": encoder}
     rest |= {"size": rest["size"] + moved["size"]}
-    encoder = {"front_end": front_end}
-    if named["name"] != "canonical_phase":  # standardised waveforms have none that say much
-        encoder["statistics"] = STATISTICS
-    return change | {"latent": [steady, rest], "encoder": encoder}
+    return change | {"latent": [steady, rest], "encoder": {"front_end": front_end}}
 
 
 def _guaranteed(task: Any, invariants: Change) -> Change:

@@ -18,8 +18,14 @@ def with_its_own_encoder(task: Any) -> Change:
     return label_free("ts2vec").change(task) | {"encoder": unset | encoder}
 
 
+def of_steps(task: Any) -> Change:
+    """TS2Vec on the common encoder's maps: what does not come from time steps is left out."""
+    unset = dict.fromkeys({"statistics"} & set(task.recipe(seed=0)["encoder"]))
+    return label_free("ts2vec").change(task) | ({"encoder": unset} if unset else {})
+
+
 METHODS = {
     "t-loss": label_free("t-loss"),
-    "ts2vec": label_free("ts2vec"),
+    "ts2vec": Method(of_steps, frozen=True),
     "ts2vec-dilated": Method(with_its_own_encoder, frozen=True),
 }

@@ -35,6 +35,10 @@ MOST = {
 # So many that a cell of the costliest method trains within the budget; no clock cuts it short.
 EPOCHS = {"smoke": 1, "quick": 6, "full": 30}
 COARSE = 4  # folds of a task that leaves one subject out, until the budget is full
+STATISTICS = (
+    128  # features that layers make of the channels' statistics, where that was found to pay
+)
+DESCRIBED: Mapping[str, Any] = {"widths": [32, 64, 96, 96], "statistics": STATISTICS}
 SIZES = (64, 16, 48)  # of the invariant, the variant and the free block
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from triptych import datasets
 from triptych.datasets import Dataset, Recording, Windows, cut, event_windows, mitdb, preprocess
 from triptych_studies.base import Options
-from triptych_studies.tasks.benchmark import BenchmarkTask
+from triptych_studies.tasks.benchmark import DESCRIBED, BenchmarkTask
 
 SHIFT_S = 0.25
 BEATS = 100  # windows of a class per record
@@ -63,6 +63,7 @@ class MitdbRhythm(BenchmarkTask):
     main: ClassVar[str] = "phase_shift"
     band: ClassVar[tuple[float | None, float | None]] = BAND
     exact: ClassVar[Any] = "envelope_spectrum"
+    encoder: ClassVar[Mapping[str, Any]] = DESCRIBED
     by_recording: ClassVar[bool] = True
 
     @classmethod

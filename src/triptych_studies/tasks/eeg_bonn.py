@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from triptych import datasets
 from triptych.datasets import Dataset, Windows, cut, preprocess
-from triptych_studies.tasks.benchmark import BenchmarkTask
+from triptych_studies.tasks.benchmark import DESCRIBED, BenchmarkTask
 
 CONTEXT_S = 0.5
 
@@ -25,6 +25,7 @@ class EegBonn(BenchmarkTask):
     main: ClassVar[str] = "phase_shift"
     band: ClassVar[tuple[float | None, float | None]] = (0.5, 40.0)
     exact: ClassVar[Any] = "power_spectrum"
+    encoder: ClassVar[Mapping[str, Any]] = DESCRIBED
     by_recording: ClassVar[bool] = True
 
     @classmethod

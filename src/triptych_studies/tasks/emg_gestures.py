@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from triptych import datasets
 from triptych.datasets import Dataset, Windows, cut
-from triptych_studies.tasks.benchmark import BenchmarkTask
+from triptych_studies.tasks.benchmark import STATISTICS, BenchmarkTask
 
 NEAR_S = 0.25  # a view lies that close to its window, so that what lasts is what is learned
 
@@ -37,6 +37,7 @@ class EmgGestures(BenchmarkTask):
         "widths": [32, 64, 96, 96],
         "kernels": [9, 5, 5, 3],
         "strides": [2, 2, 2, 1],
+        "statistics": STATISTICS,
     }
     leave_out: ClassVar[int] = 0
     longer: ClassVar[int] = 8
