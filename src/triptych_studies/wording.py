@@ -199,7 +199,8 @@ def _drawn(difference: Difference, scale: float, unit: str) -> tuple[str, str]:
     ends = " to ".join(
         f"{end * scale:.1f}".replace("-", "−") for end in (difference.low, difference.high)
     )
-    return f"in {unit}, {difference.subjects} subjects{few}, {seeds}", f"{ends}{star}"
+    subjects = f"{difference.subjects} subject{'s' * (difference.subjects != 1)}"
+    return f"in {unit}, {subjects}{few}, {seeds}", f"{ends}{star}"
 
 
 def _unpaired(study: Study, summary: Sequence[Row], rows: Sequence[Row], where: str) -> list[str]:

@@ -163,7 +163,9 @@ def labelled(windows: Windows, number: bool, wanted: bool) -> tuple[Windows, tup
     kept = [name for name in names if held[name] >= LEAST_SUBJECTS]
     rare = [f"{name} ({held[name]})" for name in names if name not in kept]
     if len(kept) < 2:
-        told = ", ".join(f"{name} ({n} subjects)" for name, n in held.items()) or "none"
+        told = (
+            ", ".join(f"{name} ({n} subject{'s' * (n != 1)})" for name, n in held.items()) or "none"
+        )
         if wanted:
             raise InputError(
                 f"there are not two classes with windows of {LEAST_SUBJECTS} subjects or more to "
