@@ -8,15 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-FILTER = "response"  # in the names of what `CausalFilter` convolves with
+WEIGHT = ".weight"  # in the names of what training made; filters and Fourier bases are none
 
 
 def quantised(graph: Any) -> Any:
     """An ONNX graph whose convolutions and products are of 8-bit integers.
 
     Weights are quantised once, per output channel, activations at each call, by their range in
-    the whole batch: latents of a window depend a little on what is embedded beside it. A filter
-    in the graph (`CausalFilter`) stays as it is, and so does all that is no product.
+    the whole batch: latents of a window depend a little on what is embedded beside it. What is
+    no product with weights stays as it is: a filter in the graph (`CausalFilter`), spectra.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def quantised(graph: Any) -> Any:
     whole.CopyFrom(graph)
     # Shapes that the exporter noted are of weights before the tool turns them, and stop it.
     del whole.graph.value_info[:]
-    kept = [node.name for node in whole.graph.node if any(FILTER in name for name in node.input)]
+    kept = [node.name for node in whole.graph.node if not any(WEIGHT in x for x in node.input)]
     log = logging.getLogger()
     level = log.level
     log.setLevel(logging.ERROR)  # it advises a preprocessing that changes nothing here

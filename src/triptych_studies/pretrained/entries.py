@@ -167,7 +167,7 @@ ENTRIES: dict[str, Entry] = {
         "on the wrist or in the pocket",
         WORN,
         "Over both places together fewer activities are told than on the wrist alone by imu-wrist. "
-        "In 8 bits the activity block is another one (cosine 0.90): probe it anew. " + SILENT,
+        + SILENT,
     ),
     "imu-any-learned": of_motion(
         "imu-any-learned",
