@@ -143,7 +143,10 @@ def _read(z: Sequence[Array], labels: Array, rows: Array, unseen: Sequence[Array
 
 
 def _supervised(recipe: Recipe, sides: ProbeSides, seed: int) -> Recipe:
-    """The same network with a classifier, trained on labels under the nuisance only."""
+    """The same network with a classifier, trained on labels under the nuisance only.
+
+    Of two trunks one is trained: nothing here is variant to the nuisance.
+    """
     content = recipe.to_dict()
     nuisance = [each for each in content["transforms"] if each["name"] == sides.nuisance]
     inside = recipe.schema_of_latent.invariant_to_all
@@ -156,6 +159,7 @@ def _supervised(recipe: Recipe, sides: ProbeSides, seed: int) -> Recipe:
             for b in recipe.schema_of_latent.blocks
         ],
         "classes": sides.classes,
+        "encoder": {**content["encoder"], "two": False},
         "objective": {"name": "augmentation"},
         "training": {**content["training"], **SCRATCH, "seed": seed},
     }
