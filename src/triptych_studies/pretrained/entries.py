@@ -173,7 +173,9 @@ ENTRIES: dict[str, Entry] = {
         "imu-any-learned",
         "on the wrist or in the pocket",
         WORN,
-        "The invariance to rotation is learned, not guaranteed: take imu-any where it matters.",
+        "The invariance to rotation is learned, not guaranteed: 43 % of the answers of a probe "
+        "change when the sensor is turned. Take imu-any where that matters. In 8 bits the "
+        "invariance to gain is lost.",
         steady="nearly the same",
     ),
 }
