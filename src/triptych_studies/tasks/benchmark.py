@@ -33,7 +33,7 @@ MOST = {
     "full": (30_000, 4_000, 6_000),
 }
 # So many that a cell of the costliest method trains within the budget; no clock cuts it short.
-EPOCHS = {"smoke": 1, "quick": 6, "full": 30}
+EPOCHS = {"smoke": 1, "quick": 6, "full": 10}
 COARSE = 4  # folds of a task that leaves one subject out, until the budget is full
 STATISTICS = (
     128  # features that layers make of the channels' statistics, where that was found to pay
