@@ -90,7 +90,7 @@ BUDGETS = {
     "signals": 565,
     "training": 3567,
     "transforms": 2505,
-    "triptych_studies": 12379,
+    "triptych_studies": 12416,
     "version": 8,
 }
 

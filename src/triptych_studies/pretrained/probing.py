@@ -103,9 +103,7 @@ def against_scratch(
     for draw in range(draws):
         rows = share_of(sides.train.label, share, draw)
         mine = _read(z, sides.train.label, rows, unseen)[0]
-        trained = fit(
-            _supervised(recipe, sides, draw), sides.train.take(rows), None, progress=False
-        )
+        trained = fit(supervised(recipe, sides, draw), sides.train.take(rows), None, progress=False)
         theirs = trained.model.predict(sides.moved[1].signals)["invariant"].labels
         seconds += trained.seconds
         frozen.append(macro_f1(mine, truth))
@@ -142,7 +140,7 @@ def _read(z: Sequence[Array], labels: Array, rows: Array, unseen: Sequence[Array
     return np.split(linear_probe(fitted, told, together, nobody).predicted, len(unseen))
 
 
-def _supervised(recipe: Recipe, sides: ProbeSides, seed: int) -> Recipe:
+def supervised(recipe: Recipe, sides: ProbeSides, seed: int) -> Recipe:
     """The same network with a classifier, trained on labels under the nuisance only.
 
     Of two trunks one is trained: nothing here is variant to the nuisance.
